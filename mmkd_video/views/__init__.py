@@ -1,0 +1,5 @@
+"""What each model sees of a sample: frames, stride, size, layout and its own normalisation."""
+
+from mmkd_video.views.distill_views import DistillViews
+
+__all__ = ['DistillViews']

@@ -1,0 +1,175 @@
+"""The training pipeline of a distillation: the student's sample and, of the same moment, what its teachers see."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from mmcv.transforms import BaseTransform, to_tensor
+
+from mmkd_video.registry import TRANSFORMS
+from mmkd_video.views.frame_plan import plan_frames
+from mmkd_video.views.transform_replay import TransformReplay, ViewFrames
+from mmkd_video.views.view_spec import ViewSpec, find_pipelines, type_name
+
+_MULTI_CROPS = ('ThreeCrop', 'TenCrop')
+
+
+@TRANSFORMS.register_module()
+class DistillViews(BaseTransform):
+    """Run the student's training pipeline and cut the teachers' views from the same decoded frames.
+
+    The student's sample is what its pipeline alone gives, bit for bit, under the same random state. All randomness is
+    the student's: a teacher contributes its clip length, interval, final size and layout; its frames lie inside the
+    span the student sampled, with the student's crop, flip and colour. The video is decoded once.
+
+    Required keys are those of the student's pipeline. The result is the student's packed sample with the further key
+    ``views``: ``{name: uint8 tensor in the teacher's layout}``, ``(M, C, T, H, W)`` or ``(M * T, C, H, W)``.
+
+    Args:
+        student: The student's training pipeline.
+        teacher: The teacher's config (path, ``'mmaction::...'`` or dict) or its pipeline (list); or a dict of these by
+            name of the teacher. The training pipeline of a config is read, or the one for validation where a config
+            cannot train.
+        span: ``'inside'`` puts the teacher's frames, at their own interval, in the middle of the student's span;
+            ``'stretch'`` spreads them over it.
+        name: Name of the view when there is one teacher.
+        on_short: What to do when a teacher's window is longer than the video: ``'error'``, or ``'clamp'`` to repeat its
+            first and last frames.
+
+    Raises:
+        ValueError: If a pipeline lacks what the view is made of, or holds what no view can follow.
+    """
+
+    def __init__(
+        self,
+        student: Sequence[Mapping],
+        teacher: str | Mapping | Sequence,
+        span: str = 'inside',
+        name: str = 'teacher',
+        on_short: str = 'error',
+    ) -> None:
+        _expect('span', span, ('inside', 'stretch'))
+        _expect('on_short', on_short, ('error', 'clamp'))
+        specs = [ViewSpec.from_pipeline(key, pipeline) for key, pipeline in find_pipelines(teacher, name).items()]
+        self.specs = [replace(spec, stretch=True) for spec in specs] if span == 'stretch' else specs
+        self.span = span
+        self.clamp = on_short == 'clamp'
+        decode, shape = _check_student(student)
+        # Built in the pipeline's order: transforms may draw when they are built (ColorJitter does).
+        steps = [TRANSFORMS.build(step) for step in student]
+        self.sampling, self.decode = steps[:decode], steps[decode]
+        self.augmenting, self.packing = steps[decode + 1 : shape], steps[shape:]
+        self.format_shapes = {spec.name: TRANSFORMS.build(spec.format_shape) for spec in self.specs}
+
+    def transform(self, results: dict) -> dict | None:
+        """Make the sample.
+
+        Args:
+            results: What the dataset knows of the video.
+
+        Returns:
+            The student's packed sample with ``views``, or None when a transform of the student gave up on the sample.
+
+        Raises:
+            ValueError: If a teacher's window is longer than the video.
+        """
+        results = _run(self.sampling, results)
+        if results is None:
+            return None
+        _check_modality(results)
+        views = self._decode(results)
+        for transform in self.augmenting:
+            replay = TransformReplay(transform, results)
+            results = transform(results)
+            if results is None:
+                return None
+            for frames in views.values():
+                replay.follow(results, frames)
+        packed = _run(self.packing, results)
+        if packed is None:
+            return None
+        packed['views'] = {spec.name: self._pack(spec, views[spec.name]) for spec in self.specs}
+        return packed
+
+    def _decode(self, results: dict) -> dict[str, ViewFrames]:
+        """Decode the union of all frames once; the student's stay in ``results``, the views' are returned."""
+        student = results['frame_inds']
+        first = results.get('start_index', 0)
+        video = results.get('filename') or results.get('frame_dir') or '?'
+        plans = {
+            spec.name: first
+            + plan_frames(spec, student - first, results['total_frames'], results.get('avg_fps'), self.clamp, video)
+            for spec in self.specs
+        }
+        union, where = np.unique(np.concatenate([student.reshape(-1), *plans.values()]), return_inverse=True)
+        results['frame_inds'] = union.astype(student.dtype)
+        decoded = self.decode(results)['imgs']
+        taken: set[int] = set()
+        clips = []
+        for part in np.split(where, np.cumsum([student.size, *map(len, plans.values())])[:-1]):
+            clips.append([_take(decoded, index, taken) for index in part])
+        results['frame_inds'] = student if student.ndim == 1 else np.squeeze(student)
+        results['imgs'] = clips[0]
+        return {name: ViewFrames(frames) for name, frames in zip(plans, clips[1:], strict=True)}
+
+    def _pack(self, spec: ViewSpec, view: ViewFrames) -> Any:
+        frames = view.geometry.apply(view.frames, spec.size, spec.interpolation)
+        shaped = self.format_shapes[spec.name](dict(imgs=frames, clip_len=spec.clip_len, num_clips=spec.num_clips))
+        return to_tensor(shaped['imgs'])
+
+    def __repr__(self) -> str:
+        views = ', '.join(f'{spec.name}: {spec.num_clips}x{spec.clip_len}x{spec.frame_interval}' for spec in self.specs)
+        steps = [*self.sampling, self.decode, *self.augmenting, *self.packing]
+        return f'{type(self).__name__}(student={steps}, views=[{views}], span={self.span!r})'
+
+
+def _expect(key: str, got: str, expected: tuple[str, ...]) -> None:
+    if got not in expected:
+        raise ValueError(f'DistillViews({key}={got!r}): expected one of {", ".join(map(repr, expected))}')
+
+
+def _check_student(pipeline: Sequence[Mapping]) -> tuple[int, int]:
+    """Find the places of the decoder and of the first formatting transform in the student's pipeline."""
+    names = [type_name(step) for step in pipeline]
+    decode = next((place for place, kind in enumerate(names) if 'Decode' in kind), None)
+    shape = next((place for place, kind in enumerate(names) if kind == 'FormatShape'), None)
+    if decode is None or shape is None or shape < decode:
+        raise ValueError(
+            f"DistillViews: the student's pipeline is {names}; expected an ordinary training pipeline with a decoder "
+            '(DecordDecode, OpenCVDecode, RawFrameDecode, ...) and a FormatShape after it'
+        )
+    crops = [kind for kind in names if kind in _MULTI_CROPS]
+    if crops:
+        raise ValueError(
+            f"DistillViews: {crops[0]} in the student's pipeline makes several crops of a clip, which is for testing; "
+            'expected one crop, such as RandomResizedCrop or CenterCrop'
+        )
+    if 'ImgAug' in names:
+        raise ValueError(
+            'DistillViews: ImgAug draws from a generator of its own, so the views could not follow it; '
+            'use ColorJitter, PytorchVideoWrapper or TorchVisionWrapper instead'
+        )
+    return decode, shape
+
+
+def _check_modality(results: dict) -> None:
+    modality = results.get('modality', 'RGB')
+    if modality != 'RGB':
+        raise ValueError(f'DistillViews: got modality {modality!r}; expected RGB, other modalities have one view')
+
+
+def _run(transforms: Sequence, results: dict | None) -> dict | None:
+    for transform in transforms:
+        if results is None:
+            return None
+        results = transform(results)
+    return results
+
+
+def _take(decoded: Sequence[np.ndarray], index: int, taken: set[int]) -> np.ndarray:
+    """Take a frame; a copy from the second time on, because transforms write into frames."""
+    if index in taken:
+        return decoded[index].copy()
+    taken.add(index)
+    return decoded[index]

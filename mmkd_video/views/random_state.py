@@ -1,0 +1,60 @@
+"""The global random generators that transforms, blendings and dropout draw from."""
+
+import random
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+import torch
+
+
+def get_random_state(device: torch.device | None = None) -> dict[str, Any]:
+    """Take the state of the generators of python, numpy and torch.
+
+    Args:
+        device: Also take torch's generator of this device when it is a CUDA device.
+    """
+    state = dict(python=random.getstate(), numpy=np.random.get_state(), torch=torch.get_rng_state())
+    if device is not None and device.type == 'cuda':
+        state['cuda'] = (device, torch.cuda.get_rng_state(device))
+    return state
+
+
+def set_random_state(state: dict[str, Any]) -> None:
+    """Put back a state taken by :func:`get_random_state`."""
+    random.setstate(state['python'])
+    np.random.set_state(state['numpy'])
+    torch.set_rng_state(state['torch'])
+    if 'cuda' in state:
+        device, cuda = state['cuda']
+        torch.cuda.set_rng_state(cuda, device)
+
+
+@contextmanager
+def random_state_restored(device: torch.device | None = None) -> Iterator[None]:
+    """Let the body draw what it likes and leave the global generators as they were."""
+    state = get_random_state(device)
+    try:
+        yield
+    finally:
+        set_random_state(state)
+
+
+def seed_everything(*numbers: int, cuda: bool = False) -> None:
+    """Seed the generators of python, numpy and torch from several numbers.
+
+    The numbers are mixed by numpy's ``SeedSequence`` (https://numpy.org/doc/stable/reference/random/parallel.html),
+    because sums of them collide: (seed 0, epoch 1) would draw what (seed 1, epoch 0) drew.
+
+    Args:
+        numbers: What the draws shall follow from; not negative.
+        cuda: Whether to seed torch's CUDA generators too.
+    """
+    words = np.random.SeedSequence(numbers).generate_state(8)
+    random.seed(words[:4].tobytes())
+    np.random.seed(words[4:6])
+    seed = int(words[6]) << 32 | int(words[7])
+    torch.default_generator.manual_seed(seed)
+    if cuda and torch.cuda.is_available():
+        torch.cuda.manual_seed_all(seed)

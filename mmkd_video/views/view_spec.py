@@ -1,0 +1,202 @@
+"""What a teacher asks of a sample: its frames, its size and its layout, read from its pipeline."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+SAMPLERS = ('SampleFrames', 'DenseSampleFrames', 'UniformSample')
+_KEYS_OF_A_CONFIG = ('train_dataloader', 'train_pipeline', 'val_dataloader', 'test_dataloader', 'model')
+
+
+@dataclass(frozen=True)
+class ViewSpec:
+    """What one teacher contributes to a sample; everything random is the student's.
+
+    Attributes:
+        name: Key of the view in the batch's ``views``.
+        clip_len: Frames of one clip.
+        num_clips: Clips of one sample.
+        frame_interval: Distance of neighbouring frames, in frames of the video (of ``target_fps`` if that is given).
+        stretch: The frames are spread over the student's span whatever the interval (samplers by segment).
+        target_fps: Frame rate in which ``frame_interval`` counts, or None for the video's own.
+        size: ``(width, height)`` in pixels, or None to keep the size of the crop in the video.
+        interpolation: Name of the interpolation, as mmcv spells it.
+        format_shape: Config of the teacher's ``FormatShape``.
+    """
+
+    name: str
+    clip_len: int
+    num_clips: int
+    frame_interval: int
+    stretch: bool
+    target_fps: float | None
+    size: tuple[int, int] | None
+    interpolation: str
+    format_shape: dict
+
+    @classmethod
+    def from_pipeline(cls, name: str, pipeline: Sequence[Mapping]) -> 'ViewSpec':
+        """Read the view from a teacher's pipeline.
+
+        Args:
+            name: Key of the view.
+            pipeline: The teacher's pipeline, as configs of its transforms.
+
+        Raises:
+            ValueError: If the pipeline has no sampler with a ``clip_len`` or no ``FormatShape``.
+        """
+        sampler = next((step for step in pipeline if 'clip_len' in step), None)
+        if sampler is None:
+            raise ValueError(
+                f'teacher pipeline of view {name!r}: no transform has a `clip_len`, got {_types(pipeline)}; expected a '
+                f'sampler of frames such as {", ".join(SAMPLERS)}'
+            )
+        format_shape = next((dict(step) for step in pipeline if type_name(step) == 'FormatShape'), None)
+        if format_shape is None:
+            raise ValueError(
+                f'teacher pipeline of view {name!r}: no FormatShape, got {_types(pipeline)}; the layout of the view '
+                "is read from it: add dict(type='FormatShape', input_format='NCTHW') or 'NCHW'"
+            )
+        resize = [step for step in pipeline if type_name(step) == 'Resize']
+        return cls(
+            name=name,
+            size=_final_size(pipeline),
+            interpolation=resize[-1].get('interpolation', 'bilinear') if resize else 'bilinear',
+            format_shape=format_shape,
+            **_frames(sampler),
+        )
+
+    @property
+    def num_frames(self) -> int:
+        """Frames of one sample, all clips together."""
+        return self.clip_len * self.num_clips
+
+
+def find_pipelines(teacher: Any, name: str) -> dict[str, list[dict]]:
+    """Find the pipelines meant by the ``teacher`` of ``DistillViews``.
+
+    Args:
+        teacher: A config (path, ``'mmaction::...'``, dict), a pipeline (list), a Distiller's ``dict(config=...)``, or a
+            dict of such by name of the view.
+        name: Name of the view when there is one teacher.
+
+    Returns:
+        A pipeline by name of the view.
+
+    Raises:
+        ValueError: If no pipeline can be found in it.
+    """
+    if isinstance(teacher, Mapping) and 'type' in teacher:
+        raise ValueError(
+            f'DistillViews(teacher=...): got a dict of type {teacher["type"]!r}, which names no pipeline; expected a '
+            'config, a pipeline (list of transforms) or a dict of these by name of the teacher'
+        )
+    if isinstance(teacher, Mapping) and not _is_config(teacher) and 'config' not in teacher:
+        return {key: find_pipeline(value, key) for key, value in teacher.items()}
+    return {name: find_pipeline(teacher, name)}
+
+
+def find_pipeline(teacher: Any, name: str) -> list[dict]:
+    """Find the one pipeline of a config, or return the given pipeline.
+
+    Raises:
+        ValueError: If there is none.
+    """
+    if isinstance(teacher, Mapping) and 'config' in teacher:
+        teacher = teacher['config']
+    if isinstance(teacher, str):
+        teacher = load_config(teacher)
+    if isinstance(teacher, Sequence):
+        pipeline = list(teacher)
+    elif _is_config(teacher):
+        pipeline = _pipeline_of_config(teacher)
+    else:
+        pipeline = None
+    if not pipeline:
+        raise ValueError(
+            f'DistillViews: no pipeline for view {name!r} in {type(teacher).__name__}; expected a config with '
+            '`train_dataloader` (or `train_pipeline`), or a list of transforms'
+        )
+    if type_name(pipeline[0]) == 'DistillViews':  # the teacher was itself distilled
+        return list(pipeline[0]['student'])
+    return pipeline
+
+
+def load_config(path: str) -> Mapping:
+    """Load a config from a file or from a package (``'mmaction::recognition/...'``)."""
+    from mmengine.config import Config
+    from mmengine.hub import get_config
+
+    return get_config(path) if '::' in path else Config.fromfile(path)
+
+
+def type_name(step: Any) -> str:
+    """Plain class name of a transform or of its config."""
+    kind = step.get('type', '') if isinstance(step, Mapping) else type(step)
+    return kind.split('.')[-1] if isinstance(kind, str) else kind.__name__
+
+
+def _types(pipeline: Sequence) -> list[str]:
+    return [type_name(step) for step in pipeline]
+
+
+def _is_config(candidate: Any) -> bool:
+    # mmengine's Config is no Mapping, but both answer to `in` and `get`.
+    return hasattr(candidate, 'get') and any(candidate.get(key) is not None for key in _KEYS_OF_A_CONFIG)
+
+
+def _pipeline_of_config(config: Mapping) -> list[dict] | None:
+    """Find the training pipeline of a config, or the one it is tested with where it cannot train."""
+    loaders = (config.get(key) for key in ('train_dataloader', 'val_dataloader', 'test_dataloader'))
+    found = [pipeline for pipeline in map(_pipeline_of_loader, loaders) if pipeline]
+    plain = config.get('train_pipeline')
+    if plain and not config.get('train_dataloader'):
+        return list(plain)
+    return found[0] if found else None
+
+
+def _pipeline_of_loader(loader: Mapping | None) -> list[dict] | None:
+    dataset = loader.get('dataset') if loader else None
+    while dataset and 'pipeline' not in dataset:  # RepeatDataset and ClassBalancedDataset hold one, ConcatDataset many
+        many = dataset.get('datasets')
+        dataset = many[0] if many else dataset.get('dataset')
+    return list(dataset['pipeline']) if dataset else None
+
+
+def _frames(sampler: Mapping) -> dict:
+    """Frames a sampler takes: ``clip_len``, ``num_clips``, ``frame_interval``, ``stretch`` and ``target_fps``."""
+    kind = type_name(sampler)
+    clip_len, num_clips = sampler['clip_len'], sampler.get('num_clips', 1)
+    interval, stretch = sampler.get('frame_interval', 1), False
+    if kind == 'DenseSampleFrames' and clip_len == 1:
+        # Segments of a window of fixed length: frames at a fixed interval.
+        interval = sampler.get('sample_range', 64) // num_clips
+    elif clip_len == 1 or kind not in ('SampleFrames', 'DenseSampleFrames'):
+        stretch = True
+    elif sampler.get('test_mode', False):
+        num_clips = 1  # several clips are for testing; a student's sample is one view of one moment
+    return dict(
+        clip_len=clip_len,
+        num_clips=num_clips,
+        frame_interval=interval,
+        stretch=stretch,
+        target_fps=sampler.get('target_fps'),
+    )
+
+
+def _final_size(pipeline: Sequence[Mapping]) -> tuple[int, int] | None:
+    """Width and height in pixels that the last transform of fixed size leaves, or None."""
+    for step in reversed(pipeline):
+        kind = type_name(step)
+        if kind == 'RandomResizedCrop':
+            return None
+        if kind == 'Resize' and not step.get('keep_ratio', True):
+            return _pair(step['scale'])
+        for key in ('size', 'crop_size', 'input_size'):
+            if kind.endswith('Crop') and key in step:
+                return _pair(step[key])
+    return None
+
+
+def _pair(size: int | Sequence[int]) -> tuple[int, int]:
+    return (size, size) if isinstance(size, int) else (int(size[0]), int(size[1]))
