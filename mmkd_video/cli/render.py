@@ -1,0 +1,44 @@
+"""The code behind ``tools/data/render_motion_clips.py``."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+from mmkd_video.datasets import render_motion_clips
+
+
+def prepare_motion_clips(root: str, seed: int = 0, workers: int = 2) -> bool:
+    """Render or check the data set in ``root`` and show how far it is.
+
+    Returns:
+        True when clips were rendered, False when the folder was complete already.
+
+    Raises:
+        FileExistsError: the folder holds something else, or was rendered with other settings.
+        ValueError: clips are missing or changed.
+    """
+    rendered = render_motion_clips(root, seed, workers=workers, progress=_show)
+    print(f'{root}: {"rendered" if rendered else "complete, nothing to do"}')
+    return rendered
+
+
+def main(args: Sequence[str] | None = None) -> None:
+    """Parse the command line and render."""
+    parser = argparse.ArgumentParser(description='Render the embedded motion clips.')
+    parser.add_argument('root', nargs='?', default='data/motion_clips', help='folder of the data set')
+    parser.add_argument('--seed', type=int, default=0, help='of the pictures')
+    parser.add_argument('--workers', type=int, default=2, help='threads that render')
+    options = parser.parse_args(args)
+    try:
+        prepare_motion_clips(options.root, options.seed, options.workers)
+    except (FileExistsError, ValueError) as error:
+        parser.exit(1, f'error: {error}\n')
+
+
+def _show(done: int, total: int) -> None:
+    """Rewrite one line on a terminal; elsewhere print a line for every tenth."""
+    if sys.stderr.isatty():
+        bar = '#' * (30 * done // total)
+        print(f'\rrendering [{bar:30}] {done}/{total} clips', end='\n' if done == total else '', file=sys.stderr)
+    elif 10 * done // total != 10 * (done - 1) // total:
+        print(f'rendering {done}/{total} clips', file=sys.stderr)

@@ -1,0 +1,132 @@
+"""The embedded data set, one clip at a time: a textured sprite in one of eight motions over a moving, noisy background.
+
+A sprite has four degrees of freedom: x, y, angle and log-size. Each has a cyclic phase that starts uniformly anywhere;
+the label names the one that moves, and which way, and a phase that runs out of its range starts again at the other end.
+So every frame of every clip, taken alone, has exactly the same distribution in all eight classes: whatever a network
+knows about the label, it knows from motion. The background drifts in a direction of its own.
+"""
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from mmkd_video.datasets.motion_textures import FAMILIES, draw_texture
+
+CLASSES = ('left', 'right', 'up', 'down', 'clockwise', 'counterclockwise', 'zoom_in', 'zoom_out')
+SIZE = 64  # pixels
+NUM_FRAMES = 24
+FPS = 12
+
+# The sprite's pose is (x, y, angle, log-size): pixels from the centre, pixels (down), radians (clockwise), log pixels.
+_POSE_LOW = np.array([-22.0, -22.0, 0.0, np.log(26.0)])
+_POSE_HIGH = np.array([22.0, 22.0, 2 * np.pi, np.log(64.0)])
+# What one unit of speed means in a whole clip, for each degree of freedom.
+_POSE_PER_SPEED = np.array([SIZE, SIZE, 4.5, 1.4])
+_SPEED = (0.35, 0.7)
+_MOVES = {  # class: (degree of freedom, direction)
+    'left': (0, -1),
+    'right': (0, 1),
+    'up': (1, -1),
+    'down': (1, 1),
+    'clockwise': (2, 1),
+    'counterclockwise': (2, -1),
+    'zoom_in': (3, 1),
+    'zoom_out': (3, -1),
+}
+_NOISE = 5.0  # standard deviation, grey levels
+_SPRITE = 96  # edge of the sprite's own picture, pixels
+
+
+def draw_poses(label: int, rng: np.random.Generator) -> np.ndarray:
+    """Draw the sprite's path.
+
+    Args:
+        label: index into ``CLASSES``.
+        rng: source of all randomness; how much of it is used does not depend on the label.
+
+    Returns:
+        Array ``(NUM_FRAMES, 4)``: x and y in pixels from the frame's centre, clockwise angle in radians, log of the
+        size in pixels. The first row does not depend on the label.
+
+    Raises:
+        IndexError: ``label`` is not a class.
+    """
+    axis, direction = _MOVES[CLASSES[label]]
+    span = _POSE_HIGH - _POSE_LOW
+    phase = np.repeat(rng.uniform(0, 1, (1, 4)), NUM_FRAMES, axis=0)
+    rate = rng.uniform(*_SPEED) * _POSE_PER_SPEED / span / NUM_FRAMES
+    phase[:, axis] += direction * rate[axis] * np.arange(NUM_FRAMES)
+    return _POSE_LOW + span * (phase % 1)
+
+
+def render_clip(split: str, label: int, rng: np.random.Generator) -> np.ndarray:
+    """Render one clip.
+
+    Args:
+        split: 'train', 'val' or 'test': the texture families to draw from.
+        label: index into ``CLASSES``.
+        rng: source of all randomness.
+
+    Returns:
+        Uint8 array ``(NUM_FRAMES, SIZE, SIZE, 3)``.
+    """
+    poses = draw_poses(label, rng)
+    background = draw_texture(split, rng, 2 * SIZE, *rng.uniform(20, 90, (2, 3)))
+    background = cv2.GaussianBlur(background, (0, 0), 3)
+    drift = rng.uniform(-0.6, 0.6, 2)  # pixels a frame
+    colours = rng.uniform(0, 255, (2, 3))
+    sprite = draw_texture(split, rng, _SPRITE, 0.5 * colours[0], 127 + 0.5 * colours[1])
+    mask = _draw_silhouette(rng)
+    frames = []
+    for index, pose in enumerate(poses):
+        shift = np.float32([[1, 0, index * drift[0] - SIZE / 2], [0, 1, index * drift[1] - SIZE / 2]])
+        frame = cv2.warpAffine(background, shift, (SIZE, SIZE), borderMode=cv2.BORDER_REFLECT)
+        matrix = sprite_matrix(pose)
+        alpha = cv2.warpAffine(mask, matrix, (SIZE, SIZE), flags=cv2.INTER_LINEAR)[..., None]
+        frame = frame + alpha * (cv2.warpAffine(sprite, matrix, (SIZE, SIZE), flags=cv2.INTER_LINEAR) - frame)
+        frames.append(frame + rng.normal(0, _NOISE, (SIZE, SIZE, 1)))
+    return np.clip(np.stack(frames), 0, 255).astype(np.uint8)
+
+
+def sprite_matrix(pose: np.ndarray) -> np.ndarray:
+    """Return the affine map ``(2, 3)`` from the sprite's picture to the frame, for one row of ``draw_poses``."""
+    x, y, angle, log_size = pose
+    scale = np.exp(log_size) / _SPRITE
+    cos, sin = scale * np.cos(angle), scale * np.sin(angle)
+    turn = np.array([[cos, -sin], [sin, cos]])  # y points down: a positive angle is clockwise
+    centre = SIZE / 2 + np.array([x, y]) - turn @ np.full(2, _SPRITE / 2)
+    return np.hstack([turn, centre[:, None]])
+
+
+def clip_rng(seed: int, split: str, index: int) -> np.random.Generator:
+    """Return the generator of one clip; every clip has its own, so the order of rendering does not matter."""
+    return np.random.default_rng([seed, list(FAMILIES).index(split), index])
+
+
+def encode_clip(frames: np.ndarray, path: Path) -> None:
+    """Write frames ``(T, H, W, 3)``, uint8 RGB, as an MPEG-4 file.
+
+    Raises:
+        OSError: OpenCV cannot write the file, or not all of it.
+    """
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*'mp4v'), FPS, frames.shape[2:0:-1])
+    if not writer.isOpened():
+        raise OSError(f'{path}: OpenCV cannot write MPEG-4 here; is the folder writable and the disk not full?')
+    for frame in frames:
+        writer.write(np.ascontiguousarray(frame[..., ::-1]))
+    writer.release()
+    written = cv2.VideoCapture(str(path)).get(cv2.CAP_PROP_FRAME_COUNT)  # OpenCV is silent about a full disk
+    if written != len(frames):
+        raise OSError(f'{path}: {written:.0f} of {len(frames)} frames were written; is the disk full?')
+
+
+def _draw_silhouette(rng: np.random.Generator) -> np.ndarray:
+    """Return an irregular polygon as a soft mask ``(_SPRITE, _SPRITE)``, 0 to 1."""
+    corners = rng.integers(3, 8)
+    angles = (np.arange(corners) + rng.uniform(-0.25, 0.25, corners)) * 2 * np.pi / corners
+    radii = rng.uniform(0.75, 0.98, corners) * _SPRITE / 2
+    points = _SPRITE / 2 + radii[:, None] * np.stack([np.cos(angles), np.sin(angles)], axis=1)
+    mask = np.zeros((_SPRITE, _SPRITE), np.float32)
+    cv2.fillPoly(mask, [points.round().astype(np.int32)], 1.0)
+    return cv2.GaussianBlur(mask, (0, 0), 1)

@@ -1,0 +1,157 @@
+"""The embedded data set as a folder: clips, annotation files, and a manifest that says it is complete."""
+
+import fcntl
+import hashlib
+import json
+import os
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+
+from mmkd_video.datasets.motion_clips import CLASSES, clip_rng, encode_clip, render_clip
+
+NUM_CLIPS = {'train': 640, 'val': 240, 'test': 800}
+"""Clips of each split; the classes take turns."""
+
+_VERSION = 1  # of the pictures: a folder rendered by another version is refused
+_MANIFEST = 'manifest.json'
+_STARTED = 'rendering.json'
+
+Progress = Callable[[int, int], None]
+
+
+def render_motion_clips(
+    root: str | Path,
+    seed: int = 0,
+    num_clips: dict[str, int] | None = None,
+    workers: int = 2,
+    progress: Progress | None = None,
+) -> bool:
+    """Make sure that a folder holds the data set: render it, finish an interrupted rendering, or check a finished one.
+
+    The pictures follow from ``seed`` alone. Each clip is written under a temporary name, synced and renamed, and the
+    manifest comes last, so a killed rendering leaves whole clips only and the next call goes on with the others.
+    A second process that asks for the same folder waits for the first.
+
+    Args:
+        root: folder of the data set; created when missing.
+        seed: of the pictures.
+        num_clips: clips of 'train', 'val' and 'test'; ``NUM_CLIPS`` by default.
+        workers: threads that render.
+        progress: called with (clips done, clips in all).
+
+    Returns:
+        True when clips were rendered, False when the folder was complete already.
+
+    Raises:
+        FileExistsError: the folder holds something else, or was rendered with other settings.
+        ValueError: the manifest names clips that are missing or changed.
+    """
+    root = Path(root)
+    settings = dict(version=_VERSION, seed=seed, num_clips=dict(num_clips or NUM_CLIPS))
+    if (root / _MANIFEST).exists():
+        _verify(root, settings)
+        return False
+    if root.exists() and not (root / _STARTED).exists() and (not root.is_dir() or any(root.iterdir())):
+        raise FileExistsError(f'{root} holds other data: name an empty or a new folder')
+    root.mkdir(parents=True, exist_ok=True)
+    with _claimed(root, settings):
+        if (root / _MANIFEST).exists():  # another process was faster
+            _verify(root, settings)
+            return False
+        _render(root, settings, workers, progress or (lambda done, total: None))
+    return True
+
+
+def _render(root: Path, settings: dict, workers: int, progress: Progress) -> None:
+    jobs = list(_clips(settings['num_clips']))
+    for split in settings['num_clips']:
+        (root / split).mkdir(exist_ok=True)
+
+    def render(job: tuple[str, int, int]) -> tuple[str, str]:
+        split, label, index = job
+        path = root / _name(*job)
+        if not path.exists():
+            part = path.with_suffix('.part.mp4')
+            encode_clip(render_clip(split, label, clip_rng(settings['seed'], split, index)), part)
+            _publish(part, path)
+        return _name(*job), _digest(path)
+
+    digests = {}
+    pool = ThreadPoolExecutor(workers)
+    try:
+        for name, digest in pool.map(render, jobs):
+            digests[name] = digest
+            progress(len(digests), len(jobs))
+    finally:
+        pool.shutdown(cancel_futures=True)
+    _write(root / 'classes.txt', '\n'.join(CLASSES) + '\n')
+    for split in settings['num_clips']:
+        lines = [f'{_name(*job)} {job[1]}\n' for job in jobs if job[0] == split]
+        _write(root / f'{split}.txt', ''.join(lines))
+    _write(root / _MANIFEST, json.dumps(dict(settings, sha256=digests), indent=1) + '\n')
+    (root / _STARTED).unlink()
+
+
+def _verify(root: Path, settings: dict) -> None:
+    manifest = json.loads((root / _MANIFEST).read_text())
+    digests = manifest.pop('sha256')
+    _expect_same(root, manifest, settings)
+    bad = [name for name, digest in digests.items() if not (root / name).is_file() or _digest(root / name) != digest]
+    if bad:
+        shown = ', '.join(bad[:3]) + (', ...' if len(bad) > 3 else '')
+        raise ValueError(
+            f'{root}: {len(bad)} clips are missing or changed ({shown}); delete {root} and render it again'
+        )
+
+
+def _expect_same(root: Path, found: dict, wanted: dict) -> None:
+    if found != wanted:
+        differing = {key: (found.get(key), wanted[key]) for key in wanted if found.get(key) != wanted[key]}
+        text = ', '.join(f'{key} is {was}, asked for {now}' for key, (was, now) in differing.items())
+        raise FileExistsError(
+            f'{root} was rendered with other settings ({text}): name another folder or delete this one'
+        )
+
+
+@contextmanager
+def _claimed(root: Path, settings: dict) -> Iterator[None]:
+    """Hold the folder for this process; the file that is locked also says what is being rendered."""
+    with open(root / _STARTED, 'a+') as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        file.seek(0)
+        text = file.read()
+        if text:
+            _expect_same(root, json.loads(text), settings)
+        else:
+            file.write(json.dumps(settings))
+            file.flush()
+        yield
+
+
+def _clips(num_clips: dict[str, int]) -> Iterator[tuple[str, int, int]]:
+    """Yield split, label and index of every clip."""
+    for split, count in num_clips.items():
+        yield from ((split, index % len(CLASSES), index) for index in range(count))
+
+
+def _name(split: str, label: int, index: int) -> str:
+    return f'{split}/{index:04d}_{CLASSES[label]}.mp4'
+
+
+def _digest(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def _publish(part: Path, path: Path) -> None:
+    """Give a finished file its name; the bytes reach the disk before the name does."""
+    with open(part, 'rb') as file:
+        os.fsync(file.fileno())
+    part.replace(path)
+
+
+def _write(path: Path, text: str) -> None:
+    part = path.with_name(path.name + '.part')
+    part.write_text(text)
+    _publish(part, path)
