@@ -4,6 +4,20 @@ Users therefore write plain type names in their configs. Nothing here is new: th
 package imports its registries from one leaf.
 """
 
-from mmaction.registry import HOOKS, LOOPS, METRICS, MODELS, TASK_UTILS, TRANSFORMS
+from collections.abc import Mapping
 
-__all__ = ['HOOKS', 'LOOPS', 'METRICS', 'MODELS', 'TASK_UTILS', 'TRANSFORMS']
+from mmaction.registry import HOOKS, LOOPS, METRICS, MODELS, TASK_UTILS, TRANSFORMS
+from mmengine.registry import DefaultScope
+from torch import nn
+
+__all__ = ['HOOKS', 'LOOPS', 'METRICS', 'MODELS', 'TASK_UTILS', 'TRANSFORMS', 'build_model']
+
+
+def build_model(config: Mapping) -> nn.Module:
+    """Build a recognizer of MMAction2, also where no runner has set the default scope.
+
+    Args:
+        config: ``dict(type='Recognizer3D', ...)``; it is not changed.
+    """
+    with DefaultScope.overwrite_default_scope('mmaction'):
+        return MODELS.build(dict(config))

@@ -1,0 +1,19 @@
+"""Schedules: scalars over training."""
+
+from mmkd_video.schedules.cosine import CosineSchedule
+from mmkd_video.schedules.linear import LinearSchedule
+from mmkd_video.schedules.scalar import Scalar, is_schedule
+from mmkd_video.schedules.schedule import Progress, Schedule
+from mmkd_video.schedules.step import StepSchedule
+from mmkd_video.schedules.warmup import WarmupSchedule
+
+__all__ = [
+    'CosineSchedule',
+    'LinearSchedule',
+    'Progress',
+    'Scalar',
+    'Schedule',
+    'StepSchedule',
+    'WarmupSchedule',
+    'is_schedule',
+]

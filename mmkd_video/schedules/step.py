@@ -1,0 +1,40 @@
+"""Step schedule."""
+
+from collections.abc import Sequence
+
+from mmkd_video.registry import TASK_UTILS
+from mmkd_video.schedules.schedule import Schedule
+
+
+@TASK_UTILS.register_module(name='Step')
+class StepSchedule(Schedule):
+    """``value`` times ``gamma`` at each step (MMEngine's ``StepParamScheduler`` and ``MultiStepParamScheduler``).
+
+    Args:
+        gamma: Factor of one step.
+        step_size: A step every so many epochs or iterations.
+        milestones: Steps at these epochs or iterations, counted from ``begin``.
+        **clock: ``value``, ``begin``, ``end``, ``by_epoch`` of :class:`Schedule`.
+
+    Raises:
+        ValueError: Not exactly one of ``step_size`` and ``milestones`` is given.
+    """
+
+    def __init__(
+        self, gamma: float = 0.1, step_size: int | None = None, milestones: Sequence[int] | None = None, **clock
+    ) -> None:
+        super().__init__(**clock)
+        if (step_size is None) == (milestones is None) or (step_size is not None and step_size < 1):
+            raise ValueError(
+                f'a Step schedule needs either step_size >= 1 or milestones; got step_size={step_size}, '
+                f'milestones={milestones}'
+            )
+        self.gamma = gamma
+        self.step_size = step_size
+        self.milestones = None if milestones is None else sorted(milestones)
+
+    def at(self, step: int, length: int) -> float:
+        """See :meth:`Schedule.at`."""
+        if self.step_size is not None:
+            return self.value * self.gamma ** (step // self.step_size)
+        return self.value * self.gamma ** sum(step >= milestone for milestone in self.milestones)
