@@ -1,0 +1,7 @@
+"""Taps: where tensors leave a model, and the layout they leave in."""
+
+from mmkd_video.taps.layout import count_clips, to_canonical, to_vector
+from mmkd_video.taps.path import TapPath
+from mmkd_video.taps.tap_set import TapSet
+
+__all__ = ['TapPath', 'TapSet', 'count_clips', 'to_canonical', 'to_vector']

@@ -1,0 +1,100 @@
+"""Conversion of what a module returns to the canonical layouts, done once, where the tensor leaves the model."""
+
+import torch
+from torch import Tensor, nn
+
+from mmkd_video.structures import layout_of
+
+# Modules of MMAction2 that keep their channels last: (N, T, H, W, C).
+CHANNELS_LAST = ('SwinTransformerBlock3D', 'PatchMerging', 'PatchEmbed3D')
+
+
+def to_canonical(value: Tensor, clips: int, channels_last: bool = False) -> Tensor:
+    """Convert a module's output to a canonical layout.
+
+    A 2D recognizer folds its frames into the batch; they are unfolded here, so that no loss ever sees ``(N*T, ...)``.
+
+    Args:
+        value: ``(N, C, T, H, W)``, ``(N*T, C, H, W)``, ``(N*k, L, C)`` or ``(N*k, C)``.
+        clips: Number of clips N in the batch.
+        channels_last: A 5-D value is ``(N, T, H, W, C)``.
+
+    Returns:
+        ``(N, C, T, H, W)``, ``(N, L, C)`` or ``(N, C)``.
+
+    Raises:
+        ValueError: The batch dimension is no multiple of ``clips``, or the rank is none of the above.
+    """
+    if value.ndim not in (2, 3, 4, 5) or value.shape[0] % clips:
+        raise ValueError(
+            f'a value of shape {tuple(value.shape)} cannot be laid out for {clips} clips; '
+            'expected 2 to 5 dimensions with a first one that is a multiple of the number of clips'
+        )
+    fold = value.shape[0] // clips
+    if value.ndim == 5:
+        if fold != 1:
+            raise ValueError(f'a clip map of shape {tuple(value.shape)} does not fit {clips} clips')
+        return value.movedim(-1, 1) if channels_last else value
+    if value.ndim == 4:
+        return value.unflatten(0, (clips, fold)).transpose(1, 2)
+    if value.ndim == 3:
+        return value.reshape(clips, fold * value.shape[1], value.shape[2])
+    return value if fold == 1 else value.unflatten(0, (clips, fold))
+
+
+def to_vector(feature: Tensor) -> Tensor:
+    """Average a canonical feature over its positions.
+
+    Args:
+        feature: ``(N, C, T, H, W)``, ``(N, L, C)`` or ``(N, C)``.
+
+    Returns:
+        ``(N, C)``.
+    """
+    layout = layout_of(feature.shape)
+    if layout == 'map':
+        return feature.mean(dim=(2, 3, 4))
+    return feature.mean(dim=1) if layout == 'tokens' else feature
+
+
+def count_clips(model: nn.Module, inputs: Tensor) -> int:
+    """Return the number of clips of a batch.
+
+    Args:
+        model: The recognizer; one whose data is folded frame by frame has ``(N, T, C, H, W)`` inputs.
+        inputs: ``(N, T, C, H, W)`` for 2D recognizers, ``(N, M, C, T, H, W)`` for 3D ones.
+    """
+    return inputs.shape[0] if inputs.ndim == 5 else inputs.shape[0] * inputs.shape[1]
+
+
+def keeps_channels_last(module: nn.Module) -> bool:
+    """Tell whether a module of MMAction2 returns ``(N, T, H, W, C)``."""
+    return type(module).__name__ in CHANNELS_LAST
+
+
+def pick_item(value: object, items: tuple[int, ...], name: str) -> Tensor:
+    """Follow ``[i]`` indices into a tuple output.
+
+    Args:
+        value: What the module returned.
+        items: Indices, outermost first.
+        name: Name of the tap, for the message.
+
+    Raises:
+        ValueError: An index is out of range, or what is left is not a tensor.
+    """
+    for index in items:
+        if not isinstance(value, (tuple, list)) or index >= len(value):
+            raise ValueError(f'tap {name!r}: index [{index}] is out of range; the module returned {_describe(value)}')
+        value = value[index]
+    if not isinstance(value, torch.Tensor):
+        raise ValueError(f'tap {name!r}: the module returned {_describe(value)}; add [i] to name one tensor of it')
+    return value
+
+
+def _describe(value: object) -> str:
+    if isinstance(value, torch.Tensor):
+        return f'a tensor of shape {tuple(value.shape)}'
+    if isinstance(value, (tuple, list)):
+        return '(' + ', '.join(_describe(item) for item in value) + ')'
+    return type(value).__name__

@@ -1,0 +1,46 @@
+"""The small language in which a config names a tap."""
+
+import re
+from dataclasses import dataclass
+
+_PATTERN = re.compile(r'^(?P<module>[A-Za-z_]\w*(?:\.\w+)*)(?P<pre>:pre)?(?:#(?P<call>\d+))?(?P<items>(?:\[\d+\])*)$')
+
+
+@dataclass(frozen=True)
+class TapPath:
+    """A parsed tap name.
+
+    Attributes:
+        text: The name as written.
+        module: Alias (``logits``, ``pooled``, ...) or dotted module path inside the recognizer.
+        pre: True for the input of the last activation inside the module (``:pre``).
+        call: Which call of a reused module, counted from 1 (``#n``); None for the only call.
+        items: Indices into a tuple output, outermost first (``[i]``).
+    """
+
+    text: str
+    module: str
+    pre: bool = False
+    call: int | None = None
+    items: tuple[int, ...] = ()
+
+    @classmethod
+    def parse(cls, text: str) -> 'TapPath':
+        """Parse ``module[:pre][#n][[i]...]``, for example ``backbone.layer3``, ``backbone[0]`` or ``neck.conv#2``.
+
+        Raises:
+            ValueError: ``text`` is not of that form.
+        """
+        match = _PATTERN.match(text) if isinstance(text, str) else None
+        if match is None or match['call'] == '0':
+            raise ValueError(
+                f'tap {text!r} is not a tap name; expected module[:pre][#n][[i]], for example '
+                "'logits', 'backbone.layer3', 'backbone.layer4:pre', 'backbone.conv#2' (second call), 'backbone[0]'"
+            )
+        return cls(
+            text=text,
+            module=match['module'],
+            pre=match['pre'] is not None,
+            call=int(match['call']) if match['call'] else None,
+            items=tuple(int(item) for item in re.findall(r'\[(\d+)\]', match['items'])),
+        )

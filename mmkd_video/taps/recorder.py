@@ -1,0 +1,153 @@
+"""Recorders: the objects that stand at a module and note what passes while a step is watched."""
+
+from torch import Tensor, nn
+
+ACTIVATIONS = (
+    nn.ReLU,
+    nn.ReLU6,
+    nn.LeakyReLU,
+    nn.PReLU,
+    nn.ELU,
+    nn.SiLU,
+    nn.GELU,
+    nn.Hardswish,
+    nn.Sigmoid,
+    nn.Tanh,
+)
+
+
+class OutputRecorder:
+    """Note what a module returns at its n-th call.
+
+    A later in-place operation (usually a ReLU) overwrites what a hook saw. Autograd counts such writes in the tensor's
+    version, so the recorder notices it in the dry run and clones from then on; nobody else pays for a clone.
+
+    Args:
+        module: The module to watch.
+        call: Which call to keep, counted from 1; None when the module must be called exactly once.
+    """
+
+    def __init__(self, module: nn.Module, call: int | None) -> None:
+        self.call = call
+        self.active = False
+        self.clone = False
+        self.calls = 0
+        self.value: object = None
+        self._version = 0
+        module.register_forward_hook(self._note)
+
+    def start(self) -> None:
+        """Forget the last step and watch the next one."""
+        self.active, self.calls, self.value = True, 0, None
+
+    def stop(self) -> None:
+        """Watch no longer: a recomputation during the backward pass is not a call."""
+        self.active = False
+
+    def notice_overwriting(self) -> None:
+        """Clone from the next step on if the kept tensor was changed in place after it was noted."""
+        if isinstance(self.value, Tensor) and self.value._version != self._version:
+            self.clone = True
+
+    def _note(self, _module: nn.Module, _args: tuple, output: object) -> None:
+        if not self.active:
+            return
+        self.calls += 1
+        if self.call is None or self.calls == self.call:
+            self.value = output
+            if isinstance(output, Tensor):
+                self.value = output.clone() if self.clone else output
+                self._version = self.value._version
+
+
+class PreActivationRecorder:
+    """Note the input of the last activation that is called inside a module, before it can be overwritten.
+
+    Args:
+        module: The module to watch: an activation, a ConvModule, a residual block or a whole stage.
+        call: Which call of ``module`` to keep, counted from 1; None when it must be called exactly once.
+
+    Raises:
+        ValueError: No activation module lives inside ``module``.
+    """
+
+    def __init__(self, module: nn.Module, call: int | None) -> None:
+        activations = [child for child in module.modules() if isinstance(child, ACTIVATIONS)]
+        if not activations:
+            raise ValueError('no activation module (ReLU, SiLU, GELU, ...) lives inside it')
+        self.call = call
+        self.active = False
+        self.calls = 0
+        self.value: object = None
+        self._seen = 0
+        self._last: int | None = None  # which activation call is the last one; learnt in the first step
+        self._pending: Tensor | None = None
+        for activation in activations:
+            activation.register_forward_pre_hook(self._note_activation)
+        module.register_forward_hook(self._note_end)
+
+    def start(self) -> None:
+        """Forget the last step and watch the next one."""
+        self.active, self.calls, self.value, self._seen, self._pending = True, 0, None, 0, None
+
+    def stop(self) -> None:
+        """Watch no longer."""
+        self.active = False
+
+    def notice_overwriting(self) -> None:
+        """Do nothing: the kept tensor is a clone."""
+
+    def _note_activation(self, _module: nn.Module, args: tuple) -> None:
+        if not self.active:
+            return
+        self._seen += 1
+        if self._last is None or self._seen == self._last:
+            self._pending = args[0].clone()
+
+    def _note_end(self, _module: nn.Module, _args: tuple, _output: object) -> None:
+        if not self.active:
+            return
+        self.calls += 1
+        self._last, self._seen = self._seen, 0
+        if self.call is None or self.calls == self.call:
+            self.value = self._pending
+
+
+class PooledRecorder:
+    """Note the input of the first dropout or linear layer that a head calls: its pooled feature, before dropout.
+
+    Args:
+        head: A classification head of MMAction2.
+
+    Raises:
+        ValueError: The head has neither.
+    """
+
+    def __init__(self, head: nn.Module) -> None:
+        layers = [child for child in head.modules() if isinstance(child, (nn.Dropout, nn.Linear))]
+        if not layers:
+            raise ValueError('the head has neither a dropout nor a linear layer')
+        self.call = None
+        self.active = False
+        self.calls = 0
+        self.value: object = None
+        for layer in layers:
+            layer.register_forward_pre_hook(self._note)
+
+    def start(self) -> None:
+        """Forget the last step and watch the next one."""
+        self.active, self.calls, self.value = True, 0, None
+
+    def stop(self) -> None:
+        """Watch no longer."""
+        self.active = False
+
+    def notice_overwriting(self) -> None:
+        """Do nothing: neither dropout nor linear layers of heads work in place."""
+
+    def _note(self, _module: nn.Module, args: tuple) -> None:
+        if self.active and self.calls == 0:
+            self.calls, self.value = 1, args[0]
+
+
+Recorder = OutputRecorder | PreActivationRecorder | PooledRecorder

@@ -1,0 +1,123 @@
+"""All taps of one recognizer."""
+
+import difflib
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+
+from torch import Tensor, nn
+
+from mmkd_video.structures import layout_of
+from mmkd_video.taps.layout import count_clips, keeps_channels_last, pick_item, to_canonical, to_vector
+from mmkd_video.taps.path import TapPath
+from mmkd_video.taps.recorder import OutputRecorder, PooledRecorder, PreActivationRecorder, Recorder
+
+ALIASES = {'logits': 'cls_head', 'frame_logits': 'cls_head.fc_cls', 'pooled': 'cls_head'}
+
+
+class TapSet:
+    """Stand at the named places of a recognizer and hand out their tensors in canonical layout.
+
+    The hooks are registered once and do nothing unless :meth:`watch` is open, so validation, export and the
+    recomputation of activation checkpointing pass unseen.
+
+    Args:
+        model: A recognizer of MMAction2.
+        names: Tap names, see :class:`TapPath`.
+        side: ``'student'`` or the teacher's name, for messages.
+
+    Raises:
+        KeyError: A name points to no module; the message lists the nearest names.
+        ValueError: A name is malformed, or ``:pre`` is asked of a module without activation.
+    """
+
+    def __init__(self, model: nn.Module, names: Iterable[str], side: str) -> None:
+        self.side = side
+        self.paths = {name: TapPath.parse(name) for name in dict.fromkeys(names)}
+        self._model = [model]  # in a list: a TapSet owns no parameters
+        self._recorders: dict[str, Recorder] = {}
+        self._channels_last: dict[str, bool] = {}
+        for name, path in self.paths.items():
+            module = self._find(path)
+            self._channels_last[name] = keeps_channels_last(module)
+            self._recorders[name] = self._stand_at(module, path)
+
+    @contextmanager
+    def watch(self) -> Iterator[None]:
+        """Note what passes the taps while the block runs."""
+        for recorder in self._recorders.values():
+            recorder.start()
+        try:
+            yield
+        finally:
+            for recorder in self._recorders.values():
+                recorder.stop()
+
+    def read(self, inputs: Tensor) -> dict[str, Tensor]:
+        """Return the tensors of the last watched step.
+
+        Args:
+            inputs: The recognizer's inputs of that step, ``(N, T, C, H, W)`` or ``(N, M, C, T, H, W)``.
+
+        Returns:
+            Tap name to feature in canonical layout.
+
+        Raises:
+            ValueError: A tap did not fire, fired another number of times than its name says, or cannot be laid out.
+        """
+        clips = count_clips(self._model[0], inputs)
+        return {name: self._read_one(name, clips) for name in self.paths}
+
+    def _read_one(self, name: str, clips: int) -> Tensor:
+        path, recorder = self.paths[name], self._recorders[name]
+        self._check_calls(name, path, recorder)
+        recorder.notice_overwriting()
+        value, recorder.value = recorder.value, None
+        try:
+            feature = to_canonical(pick_item(value, path.items, name), clips, self._channels_last[name])
+        except ValueError as error:
+            raise ValueError(f'{self.side} tap {name!r}: {error}') from None
+        if path.module == 'pooled':
+            return to_vector(feature)
+        if path.module == 'frame_logits' and layout_of(feature.shape) != 'tokens':
+            raise ValueError(
+                f'{self.side} tap {name!r}: this head averages its frames before it classifies, so it has no logits '
+                "per frame; use 'logits'"
+            )
+        return feature
+
+    def _check_calls(self, name: str, path: TapPath, recorder: Recorder) -> None:
+        if recorder.calls == 0:
+            raise ValueError(
+                f'{self.side} tap {name!r} never fired: the module exists but is not called in a training step; '
+                'tap a module that the forward pass runs through'
+            )
+        if path.call is None and recorder.calls > 1:
+            raise ValueError(
+                f'{self.side} tap {name!r}: the module is called {recorder.calls} times in a step; '
+                f"say which call, for example '{name}#1'"
+            )
+        if path.call is not None and recorder.calls < path.call:
+            raise ValueError(
+                f'{self.side} tap {name!r}: call #{path.call} was asked for, but the module is called '
+                f'{recorder.calls} times in a step'
+            )
+
+    def _find(self, path: TapPath) -> nn.Module:
+        modules = dict(self._model[0].named_modules())
+        target = ALIASES.get(path.module, path.module)
+        if target in modules and target:
+            return modules[target]
+        known = [*ALIASES, *(name for name in modules if name)]
+        nearest = difflib.get_close_matches(path.module, known, n=5, cutoff=0.3)
+        raise KeyError(
+            f'{self.side} tap {path.text!r} names no module of {type(self._model[0]).__name__}; '
+            f'nearest names: {", ".join(nearest) or ", ".join(list(ALIASES))}'
+        )
+
+    def _stand_at(self, module: nn.Module, path: TapPath) -> Recorder:
+        try:
+            if path.module == 'pooled':
+                return PooledRecorder(module)
+            return PreActivationRecorder(module, path.call) if path.pre else OutputRecorder(module, path.call)
+        except ValueError as error:
+            raise ValueError(f'{self.side} tap {path.text!r}: {error}') from None

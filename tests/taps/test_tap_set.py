@@ -1,0 +1,170 @@
+import pytest
+import torch
+import zoo
+from torch import nn
+
+import mmkd_video  # noqa: F401
+from mmkd_video.registry import MODELS
+from mmkd_video.taps import TapPath, TapSet, to_canonical
+
+SHAPES = {
+    'tsm_mobilenet': {'backbone.layer4': (2, 16, 8, 2, 2), 'backbone.conv2': (2, 1280, 8, 1, 1), 'pooled': (2, 1280)},
+    'tsn_r18': {'backbone.layer3': (2, 256, 8, 2, 2), 'pooled': (2, 512)},
+    'tsm_r50': {'backbone.layer2': (2, 512, 8, 4, 4), 'frame_logits': (2, 8, 5)},
+    'i3d': {'backbone.layer4': (2, 64, 4, 1, 1), 'pooled': (2, 64), 'backbone': (2, 64, 4, 1, 1)},
+    'slowfast': {'backbone[0]': (2, 128, 4, 1, 1), 'backbone[1]': (2, 16, 16, 1, 1), 'pooled': (2, 144)},
+    'x3d': {'backbone.layer2': (2, 48, 8, 8, 8), 'pooled': (2, 432)},
+    'swin3d': {'backbone.layers.0.blocks.0': (2, 96, 4, 16, 16), 'backbone': (2, 768, 4, 2, 2), 'pooled': (2, 768)},
+    'timesformer': {'backbone': (2, 64), 'backbone.transformer_layers': (2, 33, 64), 'pooled': (2, 64)},
+}
+
+
+def build(name, train=False):
+    config, size = zoo.config_of(name)
+    model = MODELS.build(config)
+    model.train() if train else model.eval()
+    data = model.data_preprocessor(zoo.batch_for(config, size), False)
+    return model, data
+
+
+def watch(model, names, data):
+    taps = TapSet(model, names, 'student')
+    with taps.watch():
+        model.extract_feat(data['inputs'], stage='head')
+    return taps, taps.read(data['inputs'])
+
+
+@pytest.mark.parametrize('name', SHAPES)
+def test_every_family_leaves_in_canonical_layout(name):
+    model, data = build(name)
+    _, found = watch(model, ['logits', *SHAPES[name]], data)
+    assert {tap: tuple(feature.shape) for tap, feature in found.items()} == {'logits': (2, 5), **SHAPES[name]}
+
+
+def test_frames_of_a_2d_recognizer_come_back_in_order():
+    model, data = build('tsn_r18')
+    _, found = watch(model, ['backbone.layer3'], data)
+    alone = model.backbone.layer3(model.backbone.layer2(model.backbone.layer1(model.backbone.maxpool(
+        model.backbone.conv1(data['inputs'][1, 3:4])))))  # fmt: skip
+    assert torch.allclose(found['backbone.layer3'][1, :, 3], alone[0], atol=1e-5)
+
+
+def test_pooled_is_what_the_classifier_averages_and_carries_no_dropout():
+    model, data = build('tsm_r50', train=True)
+    model.backbone.eval()
+    _, found = watch(model, ['pooled', 'backbone'], data)
+    assert torch.allclose(found['pooled'], found['backbone'].mean(dim=(2, 3, 4)), atol=1e-5)
+
+
+def test_logits_of_every_head_are_clip_level():
+    for name in ('tsm_mobilenet', 'tsn_r18', 'i3d'):
+        model, data = build(name)
+        _, found = watch(model, ['logits'], data)
+        assert torch.equal(found['logits'], model(data['inputs'], stage='head'))
+
+
+def test_a_pre_activation_tap_sees_what_the_in_place_relu_overwrites():
+    model, data = build('i3d')
+    _, found = watch(model, ['backbone.layer4', 'backbone.layer4:pre'], data)
+    pre, post = found['backbone.layer4:pre'], found['backbone.layer4']
+    assert (pre < 0).any()
+    assert torch.equal(pre.relu(), post)
+
+
+def test_a_tensor_overwritten_after_the_hook_is_cloned_from_then_on():
+    model, data = build('i3d')
+    taps, wrong = watch(model, ['backbone.conv1.bn'], data)
+    assert not (wrong['backbone.conv1.bn'] < 0).any()
+    with taps.watch():
+        model.extract_feat(data['inputs'], stage='head')
+    right = taps.read(data['inputs'])['backbone.conv1.bn']
+    assert (right < 0).any()
+
+
+def test_calls_of_a_reused_module_are_numbered_from_one():
+    class Twice(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.layer = nn.Linear(3, 3)
+
+        def forward(self, x):
+            return self.layer(self.layer(x))
+
+    model = Twice()
+    inputs = torch.randn(2, 1, 3, 1, 1)
+    x = torch.randn(2, 3)
+    taps = TapSet(model, ['layer#1', 'layer#2'], 'student')
+    with taps.watch():
+        out = model(x)
+    found = taps.read(inputs)
+    assert torch.equal(found['layer#1'], model.layer(x))
+    assert torch.equal(found['layer#2'], out)
+    for name, words in {'layer': 'called 2 times', 'layer#3': 'call #3'}.items():
+        taps = TapSet(model, [name], 'student')
+        with taps.watch():
+            model(x)
+        with pytest.raises(ValueError, match=words):
+            taps.read(inputs)
+
+
+def test_recomputation_of_activation_checkpointing_is_not_counted():
+    model, data = build('i3d')
+    model.backbone.layer3.forward = _checkpointed(model.backbone.layer3.forward)
+    taps, found = watch(model, ['backbone.layer3'], data)
+    found['backbone.layer3'].sum().backward()
+    assert taps._recorders['backbone.layer3'].calls == 1
+    assert model.backbone.conv1.conv.weight.grad is not None
+
+
+def _checkpointed(forward):
+    from torch.utils.checkpoint import checkpoint
+
+    return lambda x: checkpoint(forward, x, use_reentrant=False)
+
+
+def test_taps_leave_the_output_and_the_gradient_alone():
+    model, data = build('slowfast')
+    before = model(data['inputs'], stage='head')
+    _, found = watch(model, ['backbone[0]', 'backbone[1]', 'logits'], data)
+    assert torch.equal(before, found['logits'])
+    assert all(feature.requires_grad for feature in found.values())
+
+
+@pytest.mark.parametrize(
+    ('name', 'tap', 'error', 'words'),
+    [
+        ('i3d', 'backbone.layre3', KeyError, 'backbone.layer3'),
+        ('i3d', 'backbone layer3', ValueError, 'is not a tap name'),
+        ('i3d', 'cls_head.fc_cls:pre', ValueError, 'no activation module'),
+        ('i3d', 'backbone.norm#0', ValueError, 'second call'),
+    ],
+)
+def test_mistakes_in_names_are_told_at_build(name, tap, error, words):
+    model, _ = build(name)
+    with pytest.raises(error, match=words):
+        TapSet(model, [tap], 'student')
+
+
+@pytest.mark.parametrize(
+    ('name', 'tap', 'words'),
+    [
+        ('slowfast', 'backbone', r'add \[i\]'),
+        ('slowfast', 'backbone[2]', 'out of range'),
+        ('i3d', 'cls_head.loss_cls', 'never fired'),
+        ('tsn_r18', 'frame_logits', "use 'logits'"),
+    ],
+)
+def test_mistakes_that_only_a_step_shows(name, tap, words):
+    model, data = build(name)
+    with pytest.raises(ValueError, match=words):
+        watch(model, [tap], data)
+
+
+def test_a_path_is_parsed_into_its_parts():
+    path = TapPath.parse('backbone.layer3.0:pre#2[1][0]')
+    assert (path.module, path.pre, path.call, path.items) == ('backbone.layer3.0', True, 2, (1, 0))
+
+
+def test_a_batch_that_is_no_multiple_of_the_clips_is_refused():
+    with pytest.raises(ValueError, match='multiple of the number of clips'):
+        to_canonical(torch.zeros(5, 3, 2, 2), clips=2)
