@@ -1,0 +1,9 @@
+# What every distillation needs beside its model: inherit this file next to the student's own config.
+custom_imports = dict(imports=['mmkd_video'], allow_failed_imports=False)
+custom_hooks = [
+    dict(type='DistillHook'),  # schedules, connectors in checkpoints
+    dict(type='ReproducibleHook', max_bad_videos=10),  # randomness from (seed, epoch, sample); unreadable videos
+    dict(type='CheckpointGuardHook'),  # atomic checkpoints, fallback on resume
+    dict(type='TeacherPredictionsHook'),  # agreement of student and teacher beside accuracy
+]
+randomness = dict(seed=0)

@@ -1,0 +1,294 @@
+"""One training step with a teacher."""
+
+import copy
+from collections.abc import Callable, Mapping, Sequence
+
+import torch
+from mmengine.logging import MessageHub, print_log
+from mmengine.model import BaseModel
+from mmengine.optim import OptimWrapper
+from torch import Tensor
+
+from mmkd_video.distillers.dry_run import explain_failure, find_size, frozen_in_eval, keep_random_state, noise_for
+from mmkd_video.distillers.first_batches import FirstBatches
+from mmkd_video.distillers.optimizer import build_distill_optimizer, check_groups
+from mmkd_video.distillers.summary import term_table
+from mmkd_video.distillers.training_state import TrainingState, install_key_mapping
+from mmkd_video.registry import MODELS, build_model
+from mmkd_video.schedules import Progress, Scalar
+from mmkd_video.taps import TapSet
+from mmkd_video.teachers import FrozenTeacher
+from mmkd_video.terms import Term, TermSpec, parse_terms
+from mmkd_video.views import DistillDataPreprocessor
+
+
+@MODELS.register_module()
+class Distiller(BaseModel):
+    """A recognizer that learns from another one beside its labels.
+
+    Its ``state_dict`` has exactly the keys of the plain student; validation and test see the student alone.
+
+    Args:
+        student: Config of the student, untouched.
+        teacher: ``dict(config=, checkpoint=, ...)`` of one teacher, or a dict of these by name.
+        terms: What is compared: ``dict(type=<loss>, at=<tap>, weight=, ...)``; see ``mmkd_video.terms``.
+        task_weight: Number or schedule that multiplies all of the student's own losses.
+        input_size: ``(frames, height, width)``, or a dict of these by side, on which shapes are found. Inferred.
+        connector_lr_mult: Factor on the base learning rate for connectors and learned losses.
+        connector_decay: Their weight decay; None for the optimizer's own.
+        data_preprocessor: Only what a config gives beside the model; it becomes the student's if that has none.
+
+    Raises:
+        KeyError: An unknown loss, argument, tap or teacher; the message names the nearest.
+        ValueError: Anything else in the config that cannot work; the message says what to do.
+        FileNotFoundError: The teacher's config or checkpoint does not exist.
+    """
+
+    def __init__(
+        self,
+        student: Mapping,
+        teacher: Mapping | None = None,
+        terms: Sequence[Mapping] = (),
+        task_weight: float | Mapping = 1.0,
+        input_size: Sequence[int] | Mapping | None = None,
+        connector_lr_mult: float = 1.0,
+        connector_decay: float | None = None,
+        data_preprocessor: Mapping | None = None,
+    ) -> None:
+        super().__init__()
+        student_config = copy.deepcopy(dict(student))
+        if data_preprocessor is not None:
+            student_config.setdefault('data_preprocessor', data_preprocessor)
+        self.task_weight = Scalar(task_weight, 'task_weight')
+        self.connector_lr_mult, self.connector_decay = connector_lr_mult, connector_decay
+        self.student = build_model(copy.deepcopy(student_config))
+        with keep_random_state():  # the student starts and trains as it would alone
+            self.teachers = build_teachers(teacher)
+            specs = parse_terms(terms, list(self.teachers))
+            self._build_terms(specs, student_config, input_size)
+        self.data_preprocessor = DistillDataPreprocessor(
+            self.student.data_preprocessor,
+            {name: teacher.data_preprocessor for name, teacher in self.teachers.items()},
+            'own' if any(teacher.view == 'own' for teacher in self.teachers.values()) else 'student',
+        )
+        self.first_batches = {name: FirstBatches(name, t.num_classes) for name, t in self.teachers.items()}
+        self._progress: Progress | None = None
+        self._hub_iter: int | None = None
+        self._first_step = True
+        install_key_mapping(self)
+
+    def __getattr__(self, name: str) -> object:
+        """Fall back to the student, so that configs which name its modules (``backbone.layer1``) go on working."""
+        try:
+            return super().__getattr__(name)
+        except AttributeError:
+            if name == 'student':
+                raise
+            return getattr(self.student, name)
+
+    def forward(
+        self,
+        inputs: Tensor,
+        data_samples: list | None = None,
+        mode: str = 'tensor',
+        views: Mapping[str, Tensor] | None = None,
+        **kwargs,
+    ) -> dict | list | Tensor:
+        """Run one step; all modes but ``'loss'`` are the student's own.
+
+        Args:
+            inputs: The student's preprocessed clips, ``(N, T, C, H, W)`` (2D) or ``(N, M, C, T, H, W)`` (3D).
+            data_samples: Labels and meta data.
+            mode: ``'loss'``, ``'predict'`` or ``'tensor'``.
+            views: What each teacher sees, by name; the data preprocessor adds it in training.
+            **kwargs: Passed on to the student.
+        """
+        if mode != 'loss':
+            return self.student(inputs, data_samples, mode=mode, **kwargs)
+        return self.loss(inputs, data_samples, views)
+
+    def loss(self, inputs: Tensor, data_samples: list, views: Mapping[str, Tensor] | None = None) -> dict[str, Tensor]:
+        """Return the student's own losses and those of the terms.
+
+        Args:
+            inputs: The student's clips.
+            data_samples: The samples, with labels.
+            views: What each teacher sees, by name.
+
+        Returns:
+            The student's losses times ``task_weight``, and for each term ``loss_<name>`` (weighted) and ``<name>_raw``.
+
+        Raises:
+            ValueError: The teacher's view is missing, or the first batch shows a mistake in the config.
+        """
+        self._require_hook()
+        with self._student_taps.watch():
+            losses = self.student.loss(inputs, data_samples)
+        task_weight = self.task_weight.read(inputs)
+        losses = {key: _scale(value, task_weight) if 'loss' in key else value for key, value in losses.items()}
+        student = self._student_taps.read(inputs)
+        labels = stack_labels(data_samples, inputs.device)
+        teachers = self._run_teachers(views or {}, labels)
+        if self._first_step:
+            self._check_first_step(student)
+        context = {'labels': labels}
+        for name, term in self.training_state.terms.items():
+            raw = term(student, teachers[term.teacher], context)
+            losses[f'loss_{name}'] = raw * term.weight.read(raw)
+            losses[f'{name}_raw'] = raw.detach()
+        return losses
+
+    def init_weights(self) -> None:
+        """Initialise the student as it would be alone."""
+        self.student.init_weights()
+
+    def build_optim_wrapper(self, config: Mapping) -> OptimWrapper:
+        """Build the optimizer that MMEngine's runner asks for.
+
+        Args:
+            config: The config's ``optim_wrapper``: the student's own, with its own constructor.
+
+        Raises:
+            ValueError: A trainable parameter would be in no group, or in two.
+        """
+        return build_distill_optimizer(
+            self.student, self.training_state, config, self.connector_lr_mult, self.connector_decay
+        )
+
+    def check_optimizer(self, wrapper: OptimWrapper) -> None:
+        """See that every trainable parameter is in exactly one group of an optimizer.
+
+        Raises:
+            ValueError: Names the first parameters that are not.
+        """
+        check_groups(wrapper, {'student': self.student, 'training_state': self.training_state})
+
+    def set_progress(self, iter: int, epoch: int, iters_per_epoch: int, max_iters: int) -> None:
+        """Move all schedules; called before every step.
+
+        Args:
+            iter: Iterations done, from 0.
+            epoch: Epochs done, from 0.
+            iters_per_epoch: Iterations in an epoch.
+            max_iters: Iterations in the whole training.
+        """
+        self._progress = Progress(iter, epoch, iters_per_epoch, max_iters)
+        self.task_weight.move(self._progress)
+        for term in self.training_state.terms.values():
+            term.move(self._progress)
+
+    def training_state_dict(self) -> dict[str, Tensor]:
+        """Return what a resumed training needs beside the student: connectors, learned losses, their buffers."""
+        return self.training_state.state_dict()
+
+    def load_training_state_dict(self, state: Mapping[str, Tensor]) -> None:
+        """Take up a training state.
+
+        Raises:
+            ValueError: It belongs to other terms.
+        """
+        try:
+            self.training_state.load_state_dict(state)
+        except RuntimeError as error:
+            raise ValueError(
+                f'the training state of this checkpoint belongs to other terms: {error}; resume with the config it was '
+                'trained with, or start anew from its weights with load_from'
+            ) from None
+
+    def _apply(self, fn: Callable, recurse: bool = True) -> 'Distiller':
+        super()._apply(fn, recurse)
+        for teacher in self.teachers.values():
+            teacher.apply_to(fn)
+        return self
+
+    def _build_terms(self, specs: list[TermSpec], student_config: Mapping, asked: object) -> None:
+        """Find every shape on noise, then build connectors and losses to fit."""
+        self._student_taps = TapSet(self.student, [s for spec in specs for s, _ in spec.pairs], 'student')
+        size = find_size(student_config, None, asked, 'student')
+        noise = noise_for(self.student, size)
+        with frozen_in_eval(self.student), self._student_taps.watch(), explain_failure('student', size):
+            self.student.extract_feat(noise, stage='head')
+        student, teachers = self._student_taps.read(noise), {}
+        for name, teacher in self.teachers.items():
+            taps = [t for spec in specs if spec.teacher == name for _, t in spec.pairs]
+            # the logits are always read: the teacher's own accuracy on the first batches is reported from them
+            teacher.tap(['logits', *taps])
+            size = find_size(teacher.model_config, teacher.config, asked, name)
+            with explain_failure(name, size):
+                teachers[name] = teacher.features(noise_for(teacher.module, size))
+        self.training_state = TrainingState(Term(spec, student, teachers[spec.teacher]) for spec in specs)
+        table = term_table(list(self.training_state.terms.values()), student, teachers)
+        print_log(f'Distillation terms (shapes of one dry run):\n{table}', logger='current')
+
+    def _run_teachers(self, views: Mapping[str, Tensor], labels: Tensor | None) -> dict[str, dict[str, Tensor]]:
+        found = {}
+        for name, teacher in self.teachers.items():
+            if name not in views:
+                raise ValueError(
+                    f'the batch holds no view for {name!r} (it holds {list(views)}); in training, batches must pass '
+                    'through model.data_preprocessor(data, training=True)'
+                )
+            found[name] = teacher.features(views[name])
+            self.first_batches[name].check(found[name], labels)
+        return found
+
+    def _check_first_step(self, student: Mapping[str, Tensor]) -> None:
+        self._first_step = False
+        if not torch.is_grad_enabled():
+            return
+        for name, feature in student.items():
+            if not feature.requires_grad:
+                raise ValueError(
+                    f'student tap {name!r}: no gradient reaches the student from here; the module is frozen '
+                    '(frozen_stages) or runs inside a reentrant activation checkpoint: tap a later module'
+                )
+
+    def _require_hook(self) -> None:
+        """Stop a runner that drives the model without DistillHook: schedules would rest and connectors be lost."""
+        if self._progress is not None or not self.training:
+            return
+        now = MessageHub.get_current_instance().runtime_info.get('iter')
+        if self._hub_iter is not None and now is not None and now != self._hub_iter:
+            raise ValueError(
+                'DistillHook is not registered: schedules would not move and checkpoints would lose the connectors; '
+                "inherit configs/_base_/mmkd.py, or add dict(type='DistillHook') to custom_hooks"
+            )
+        self._hub_iter = now
+
+
+def build_teachers(config: Mapping | None) -> dict[str, FrozenTeacher]:
+    """Build one teacher, or several by name.
+
+    Args:
+        config: ``dict(config=, checkpoint=)``, a dict of these by name, or None.
+
+    Raises:
+        TypeError: Neither of these.
+    """
+    if config is None:
+        return {}
+    if not isinstance(config, Mapping):
+        raise TypeError(f'teacher: got {config!r}; expected dict(config=..., checkpoint=...)')
+    single = 'config' in config or 'type' in config or 'checkpoint' in config
+    named = {'teacher': config} if single else dict(config)
+    teachers = {}
+    for name, each in named.items():
+        if not isinstance(each, Mapping) or ('config' not in each and 'type' not in each):
+            raise TypeError(f'{name}: got {each!r}; expected dict(config=..., checkpoint=...)')
+        teachers[name] = MODELS.build({'type': 'FrozenTeacher', **each, 'name': name})
+    return teachers
+
+
+def stack_labels(data_samples: Sequence, device: torch.device) -> Tensor | None:
+    """Return the labels of a batch: ``(N,)`` class indices, ``(N, K)`` soft labels, or None where one is missing."""
+    labels = [sample.gt_label if 'gt_label' in sample else None for sample in data_samples]
+    if any(label is None for label in labels):
+        return None
+    stacked = torch.stack(labels).to(device)
+    return stacked.squeeze(1) if stacked.ndim == 2 and stacked.shape[1] == 1 else stacked
+
+
+def _scale(value: Tensor | list[Tensor], weight: float | Tensor) -> Tensor | list[Tensor]:
+    if isinstance(weight, float) and weight == 1.0:
+        return value
+    return [item * weight for item in value] if isinstance(value, list) else value * weight

@@ -1,0 +1,53 @@
+"""The table that is logged once, when a distiller is built."""
+
+from collections.abc import Mapping, Sequence
+
+from torch import Tensor, nn
+
+HEADER = ('term', 'loss', 'weight', 'student tap', 'shape', 'teacher tap', 'shape', 'connector', 'params')
+
+
+def count_parameters(module: nn.Module | None) -> int:
+    """Return the number of trainable parameters."""
+    return sum(p.numel() for p in module.parameters() if p.requires_grad) if module is not None else 0
+
+
+def term_table(
+    terms: Sequence[nn.Module], student: Mapping[str, Tensor], teachers: Mapping[str, Mapping[str, Tensor]]
+) -> str:
+    """Describe what is compared with what.
+
+    Args:
+        terms: The terms.
+        student: Student features of the dry run, by tap.
+        teachers: Teacher features of the dry run, by teacher and tap.
+
+    Returns:
+        Aligned lines, one for each pair of taps.
+    """
+    rows: list[tuple[str, ...]] = [HEADER]
+    for term in terms:
+        schedule = term.weight.schedule
+        weight = f'{term.weight.fixed:g}' if schedule is None else type(schedule).__name__.removesuffix('Schedule')
+        for pair in term.pairs:
+            ours, theirs = pair.taps
+            rows.append(
+                (
+                    term.name,
+                    type(term.loss).__name__,
+                    weight,
+                    ours,
+                    _shape(student[ours]),
+                    theirs if len(teachers) == 1 else f'{term.teacher}: {theirs}',
+                    _shape(teachers[term.teacher][theirs]),
+                    type(pair.connector).__name__ if pair.connector is not None else '-',
+                    f'{count_parameters(pair.connector):,}',
+                )
+            )
+    widths = [max(len(row[i]) for row in rows) for i in range(len(HEADER))]
+    lines = ['  '.join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+    return '\n'.join([lines[0], '-' * max(map(len, lines)), *lines[1:]])
+
+
+def _shape(feature: Tensor) -> str:
+    return '(N, ' + ', '.join(str(size) for size in feature.shape[1:]) + ')'

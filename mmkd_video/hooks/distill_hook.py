@@ -1,0 +1,69 @@
+"""What the distiller needs between steps."""
+
+import torch
+from mmengine.dist import broadcast
+from mmengine.hooks import Hook
+from mmengine.logging import print_log
+from mmengine.model import is_model_wrapper
+from torch import nn
+
+from mmkd_video.registry import HOOKS
+
+KEY = 'training_state'
+
+
+@HOOKS.register_module()
+class DistillHook(Hook):
+    """Move the schedules, keep the training state in checkpoints, and see that the optimizer holds everything once.
+
+    The training state lives under the checkpoint's own top-level key ``training_state``, as plain tensors; the
+    ``state_dict`` beside it is the student's.
+    """
+
+    def before_train(self, runner) -> None:
+        """Check the optimizer and give every rank the training state of rank 0."""
+        model = self._distiller(runner)
+        if model is None:
+            return
+        model.check_optimizer(runner.optim_wrapper)
+        for tensor in model.training_state_dict().values():
+            broadcast(tensor)
+
+    def before_train_iter(self, runner, batch_idx: int, data_batch: dict | None = None) -> None:
+        """Tell the schedules where training stands."""
+        model = self._distiller(runner)
+        if model is not None:
+            length = len(runner.train_dataloader)
+            epoch = runner.epoch if runner.train_loop.max_epochs > 1 else runner.iter // max(length, 1)
+            model.set_progress(runner.iter, epoch, length, runner.max_iters)
+
+    def before_save_checkpoint(self, runner, checkpoint: dict) -> None:
+        """Add the training state to a checkpoint."""
+        model = self._distiller(runner)
+        if model is not None:
+            checkpoint[KEY] = {name: tensor.detach().cpu() for name, tensor in model.training_state_dict().items()}
+
+    def after_load_checkpoint(self, runner, checkpoint: dict) -> None:
+        """Take the training state back when a training is resumed; fine-tuning from weights starts anew.
+
+        Raises:
+            ValueError: The checkpoint to resume from has no training state, or one of other terms.
+        """
+        model = self._distiller(runner)
+        if model is None or not runner._resume:
+            return
+        if KEY in checkpoint:
+            model.load_training_state_dict(checkpoint[KEY])
+        elif model.training_state_dict():
+            raise ValueError(
+                f"the checkpoint to resume from holds no '{KEY}': it was not written by a distillation with DistillHook; "
+                'use load_from to start a new distillation from its weights'
+            )
+        else:
+            print_log('resumed without a training state: no term has any', logger='current')
+
+    @staticmethod
+    def _distiller(runner) -> nn.Module | None:
+        model = runner.model.module if is_model_wrapper(runner.model) else runner.model
+        model = getattr(model, '_orig_mod', model)
+        return model if isinstance(getattr(model, 'training_state', None), torch.nn.Module) else None

@@ -1,0 +1,158 @@
+"""The teacher that only teaches."""
+
+import copy
+import functools
+from collections.abc import Callable, Iterable, Mapping, Sequence
+
+import torch
+from torch import Tensor, nn
+
+from mmkd_video.registry import MODELS, build_model
+from mmkd_video.taps import TapSet
+from mmkd_video.teachers.source import fingerprint, load_weights, resolve_config
+
+_REQUIRED = object()
+
+
+@MODELS.register_module()
+class FrozenTeacher:
+    """A trained recognizer that is learnt from.
+
+    It is deliberately no ``nn.Module``: kept outside the student's module tree it is in no ``state_dict``, optimizer,
+    DDP bucket, buffer broadcast, EMA copy or checkpoint. Device and dtype moves reach it through :meth:`apply_to`.
+    It stays in ``eval()`` and gets no gradient, no labels and no loss of its own.
+
+    Args:
+        config: Path, ``'mmaction::recognition/...'``, or model dict.
+        checkpoint: Path or URL; None says that untrained weights are meant. Leaving it out is an error.
+        classes: Which outputs of the teacher are the student's classes, in the student's order. None for all.
+        view: What it sees where no ``DistillViews`` makes it a view of its own: ``'student'``, the student's clip laid
+            out and normalised for it; ``'own'`` makes that an error.
+        name: Its name in terms and messages.
+
+    Raises:
+        FileNotFoundError: Config or checkpoint does not exist.
+        ValueError: Checkpoint left out or of another architecture, or ``classes`` malformed.
+    """
+
+    def __init__(
+        self,
+        config: str | Mapping,
+        checkpoint: str | None = _REQUIRED,
+        classes: Sequence[int] | None = None,
+        view: str = 'student',
+        name: str = 'teacher',
+    ) -> None:
+        if checkpoint is _REQUIRED:
+            raise ValueError(
+                f'{name}.checkpoint is missing; give a path or URL, or checkpoint=None if untrained weights are meant'
+            )
+        if view not in ('own', 'student'):
+            raise ValueError(f"{name}.view: got {view!r}; expected 'own' or 'student'")
+        self.name = name
+        self.view = view
+        self.model_config, self.config = resolve_config(config)
+        self.module = build_model(copy.deepcopy(self.model_config))
+        if checkpoint is not None:
+            load_weights(self.module, checkpoint)
+        self.module.eval()
+        self.module.requires_grad_(False)
+        self.classes = self._check_classes(classes)
+        self._taps: TapSet | None = None
+
+    def __deepcopy__(self, memo: dict) -> 'FrozenTeacher':
+        """Return the teacher itself: an EMA copy of the student learns from the same one."""
+        return self
+
+    @property
+    def data_preprocessor(self) -> nn.Module:
+        """The teacher's own normalisation."""
+        return self.module.data_preprocessor
+
+    @property
+    def num_classes(self) -> int:
+        """How many classes it teaches."""
+        return len(self.classes) if self.classes is not None else self._outputs()
+
+    @functools.cached_property
+    def fingerprint(self) -> str:
+        """Hash of its weights and architecture."""
+        return fingerprint(self.module, {'model': self.model_config, 'classes': self.classes})
+
+    def tap(self, names: Iterable[str]) -> None:
+        """Say at which places it will be read.
+
+        Raises:
+            KeyError: A name points nowhere.
+        """
+        self._taps = TapSet(self.module, names, self.name)
+
+    @torch.no_grad()
+    def features(self, inputs: Tensor) -> dict[str, Tensor]:
+        """Run the teacher on its view of a batch.
+
+        Args:
+            inputs: Normalised clips, ``(N, T, C, H, W)`` for 2D and ``(N, M, C, T, H, W)`` for 3D recognizers.
+
+        Returns:
+            Tap name to feature in canonical layout; ``logits`` and ``frame_logits`` hold the student's classes only.
+        """
+        self._stay_frozen()
+        with self._taps.watch():
+            self.module.extract_feat(inputs, stage='head')
+        found = self._taps.read(inputs)
+        if self.classes is not None:
+            for name, path in self._taps.paths.items():
+                if path.module in ('logits', 'frame_logits'):
+                    found[name] = found[name][..., self.classes]
+        return found
+
+    @torch.no_grad()
+    def predict(self, data: dict) -> Tensor:
+        """Return class probabilities for a batch of the teacher's own pipeline.
+
+        Args:
+            data: Collated batch with ``inputs`` and ``data_samples``.
+
+        Returns:
+            ``(N, K)`` on the student's classes, averaged over clips and crops, rows summing to 1.
+        """
+        self._stay_frozen()
+        data = self.data_preprocessor(data, False)
+        inputs, samples = data['inputs'], data['data_samples']
+        features, extra = self.module.extract_feat(inputs, test_mode=True)
+        scores = self.module.cls_head(features, **extra).float()
+        clips = scores.shape[0] // len(samples)
+        if self.classes is not None:
+            scores = scores[..., self.classes]
+        return scores.softmax(dim=-1).unflatten(0, (len(samples), clips)).mean(dim=1)
+
+    def apply_to(self, function: Callable[[Tensor], Tensor]) -> None:
+        """Move along with the student (``.to()``, ``.cuda()``, ``.half()``).
+
+        Args:
+            function: What ``nn.Module._apply`` hands to every tensor.
+        """
+        self.module._apply(function)
+        parameter = next(self.module.parameters(), None)
+        if parameter is not None and hasattr(self.data_preprocessor, '_device'):
+            self.data_preprocessor._device = parameter.device
+
+    def _stay_frozen(self) -> None:
+        if self.module.training:
+            self.module.eval()
+
+    def _outputs(self) -> int:
+        return self.module.cls_head.num_classes
+
+    def _check_classes(self, classes: Sequence[int] | None) -> list[int] | None:
+        if classes is None:
+            return None
+        classes = list(classes)
+        wrong = [index for index in classes if not isinstance(index, int) or not 0 <= index < self._outputs()]
+        if wrong or len(set(classes)) != len(classes) or not classes:
+            raise ValueError(
+                f'{self.name}.classes: got {classes}; expected distinct indices from 0 to {self._outputs() - 1}, '
+                "one for each of the student's classes"
+            )
+        return classes

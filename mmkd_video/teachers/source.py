@@ -1,0 +1,106 @@
+"""Where a teacher's config and weights come from."""
+
+import copy
+import hashlib
+import json
+import os.path as osp
+from collections.abc import Mapping
+
+import torch
+from mmengine.config import Config
+from mmengine.runner.checkpoint import CheckpointLoader
+from torch import nn
+
+IGNORED_KEYS = ('num_batches_tracked',)
+
+
+def resolve_config(config: str | Mapping) -> tuple[dict, Config | None]:
+    """Find the model that a teacher's ``config`` means.
+
+    Args:
+        config: Path, ``'mmaction::recognition/...'``, a whole config, or the dict of a model alone.
+
+    Returns:
+        The model's dict and the whole config; None where only a model was given.
+
+    Raises:
+        FileNotFoundError: The path does not exist.
+        ValueError: There is no model in it.
+    """
+    whole: Config | None = None
+    if isinstance(config, str):
+        whole = _read_config(config)
+    elif isinstance(config, Mapping) and 'model' in config:
+        whole = config if isinstance(config, Config) else Config(dict(config))
+    elif not (isinstance(config, Mapping) and 'type' in config):
+        raise ValueError(
+            f"teacher.config: got {config!r}; expected a path, 'mmaction::recognition/...', or dict(type='Recognizer3D', ...)"
+        )
+    model = config if whole is None else whole.get('model')
+    if model is None:
+        raise ValueError(f"teacher.config: {config!r} holds no 'model'")
+    if model.get('type') == 'Distiller':  # a distilled student teaches the next one
+        model = model['student']
+    return copy.deepcopy(dict(model)), whole
+
+
+def _read_config(path: str) -> Config:
+    if '::' in path:
+        from mmengine.hub import get_config
+
+        return get_config(path)
+    if not osp.isfile(path):
+        raise FileNotFoundError(
+            f"teacher.config: {path!r} does not exist; expected a path from the working directory or 'mmaction::...'"
+        )
+    return Config.fromfile(path)
+
+
+def load_weights(model: nn.Module, checkpoint: str) -> None:
+    """Load a checkpoint into a model, completely or not at all.
+
+    Args:
+        model: The recognizer.
+        checkpoint: Path or URL of an MMAction2 checkpoint. It is read with ``weights_only=True``.
+
+    Raises:
+        FileNotFoundError: No such file.
+        ValueError: The checkpoint belongs to another architecture.
+    """
+    if '://' not in checkpoint and not osp.isfile(checkpoint):
+        raise FileNotFoundError(
+            f'teacher.checkpoint: {checkpoint!r} does not exist; train the teacher first, name another file, '
+            'or write checkpoint=None if untrained weights are meant'
+        )
+    loaded = CheckpointLoader.load_checkpoint(checkpoint, map_location='cpu')
+    weights = loaded.get('state_dict', loaded) if isinstance(loaded, Mapping) else {}
+    weights = {key.removeprefix('module.'): value for key, value in weights.items()}
+    own = model.state_dict()
+    missing = [key for key in own if key not in weights and not key.endswith(IGNORED_KEYS)]
+    extra = [key for key in weights if key not in own and not key.startswith('data_preprocessor.')]
+    shapes = [
+        f'{key} {tuple(weights[key].shape)} instead of {tuple(own[key].shape)}'
+        for key in own
+        if key in weights and weights[key].shape != own[key].shape
+    ]
+    if missing or extra or shapes:
+        raise ValueError(
+            f'teacher.checkpoint: {checkpoint!r} is not of this architecture: {len(missing)} keys missing '
+            f'{missing[:2]}, {len(extra)} unknown {extra[:2]}, {len(shapes)} of another shape {shapes[:2]}; '
+            'check that config and checkpoint belong together (backbone, depth, num_classes)'
+        )
+    model.load_state_dict({key: value for key, value in weights.items() if key in own}, strict=False)
+
+
+def fingerprint(model: nn.Module, config: Mapping) -> str:
+    """Return a hash of weights and architecture, 16 hexadecimal digits.
+
+    Args:
+        model: The recognizer with its weights.
+        config: Its model config.
+    """
+    digest = hashlib.sha256(json.dumps(config, sort_keys=True, default=str).encode())
+    for name, tensor in sorted(model.state_dict().items()):
+        digest.update(name.encode())
+        digest.update(tensor.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy().data)
+    return digest.hexdigest()[:16]

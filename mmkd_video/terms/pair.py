@@ -1,0 +1,131 @@
+"""One pair of taps and what makes its two features comparable."""
+
+import inspect
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor, nn
+
+from mmkd_video.connectors import match_layouts, match_positions
+from mmkd_video.registry import MODELS
+from mmkd_video.structures import LAYOUT_SHAPES, channels_of, layout_of
+from mmkd_video.taps import to_vector
+
+SCORE_TAPS = ('logits', 'frame_logits')
+
+
+class Pair(nn.Module):
+    """A student feature brought beside a teacher feature, in the form that a loss accepts.
+
+    Args:
+        taps: ``(student tap, teacher tap)``.
+        loss: The loss; its class attributes ``layouts``, ``same_channels`` and ``same_positions`` say what it
+            needs. One that lacks them is taken to compare features of equal shape.
+        student: The student's feature from the dry run.
+        teacher: The teacher's.
+        connector: None to infer it, False for none, or its config.
+        where: Name of the term, for messages.
+
+    Raises:
+        ValueError: The two sides cannot be made comparable.
+    """
+
+    def __init__(
+        self,
+        taps: tuple[str, str],
+        loss: nn.Module,
+        student: Tensor,
+        teacher: Tensor,
+        connector: bool | Mapping | None,
+        where: str,
+    ) -> None:
+        super().__init__()
+        self.taps = taps
+        self.layouts = tuple(getattr(loss, 'layouts', ('vector', 'tokens', 'map')))
+        self.scores = self.layouts == ('logits',) or ('logits' in self.layouts and set(taps) <= set(SCORE_TAPS))
+        self.same_positions = bool(getattr(loss, 'same_positions', True))
+        same_channels = bool(getattr(loss, 'same_channels', True))
+        self.where = f'term {where!r} at {taps}'
+        self.connector: nn.Module | None = None
+        if student.shape[0] != teacher.shape[0]:
+            raise ValueError(
+                f'{self.where}: the student sees {student.shape[0]} clips and the teacher {teacher.shape[0]} of one '
+                'sample; give both the same num_clips'
+            )
+        student, teacher = self._align(student, teacher)
+        if self.scores:
+            self._check_classes(student, teacher)
+        elif connector is not False and (connector is not None or same_channels):
+            self.connector = self._build_connector(student, teacher, connector)
+        elif same_channels and channels_of(student.shape) != channels_of(teacher.shape):
+            raise ValueError(
+                f'{self.where}: {channels_of(student.shape)} student channels against '
+                f'{channels_of(teacher.shape)} teacher channels and connector=False; leave connector out to infer one'
+            )
+
+    def forward(self, student: Tensor, teacher: Tensor) -> tuple[Tensor, Tensor]:
+        """Return both features as the loss takes them.
+
+        Args:
+            student: Canonical feature at the student's tap.
+            teacher: Canonical feature at the teacher's tap.
+        """
+        student, teacher = self._align(student, teacher)
+        return (student if self.connector is None else self.connector(student)), teacher
+
+    def _align(self, student: Tensor, teacher: Tensor) -> tuple[Tensor, Tensor]:
+        student, teacher = match_layouts(student, teacher)
+        if self.scores:
+            if student.ndim == 3:  # logits per frame: every frame is a row
+                student, teacher = match_positions(student, teacher)
+                return student.flatten(0, 1), teacher.flatten(0, 1)
+            return student, teacher
+        layout = layout_of(student.shape)
+        if layout not in self.layouts:
+            if layout == 'map' and 'tokens' in self.layouts and 'vector' not in self.layouts:
+                student, teacher = (feature.flatten(2).transpose(1, 2) for feature in (student, teacher))
+            elif 'vector' in self.layouts:
+                student, teacher = to_vector(student), to_vector(teacher)
+            else:
+                wanted = ' or '.join(LAYOUT_SHAPES[name] for name in self.layouts)
+                raise ValueError(
+                    f'{self.where}: the loss takes {wanted}, but the tap gives {LAYOUT_SHAPES[layout]}; '
+                    'tap a module that keeps space and time, such as a backbone stage'
+                )
+        return match_positions(student, teacher) if self.same_positions else (student, teacher)
+
+    def _check_classes(self, student: Tensor, teacher: Tensor) -> None:
+        if student.ndim != 2 or teacher.ndim != 2:
+            raise ValueError(
+                f'{self.where}: the loss compares class scores (N, K), but the taps give '
+                f"{tuple(student.shape)} and {tuple(teacher.shape)}; use at='logits'"
+            )
+        if student.shape[1] != teacher.shape[1]:
+            raise ValueError(
+                f'{self.where}: the student has {student.shape[1]} classes and the teacher {teacher.shape[1]}; '
+                "name the teacher outputs that are the student's classes with teacher=dict(classes=[...])"
+            )
+
+    def _build_connector(self, student: Tensor, teacher: Tensor, config: Mapping | None) -> nn.Module | None:
+        channels = channels_of(student.shape), channels_of(teacher.shape)
+        if config is None and channels[0] == channels[1]:
+            return None
+        config = dict(config or {'type': 'ProjectionConnector'})
+        known = {'in_channels': channels[0], 'out_channels': channels[1], 'layout': layout_of(student.shape)}
+        connector_class = MODELS.get(config['type']) if isinstance(config['type'], str) else config['type']
+        if connector_class is None:
+            raise KeyError(f'{self.where}: unknown connector type {config["type"]!r}')
+        parameters = inspect.signature(connector_class).parameters
+        for key, value in known.items():
+            if key in parameters:
+                config.setdefault(key, value)
+        built = MODELS.build(config)
+        with torch.no_grad():
+            shape = built.eval()(student).shape
+        built.train()
+        if channels_of(shape) != channels[1]:
+            raise ValueError(
+                f'{self.where}: connector {config["type"]} gives {channels_of(shape)} channels, '
+                f'but the teacher has {channels[1]}'
+            )
+        return built

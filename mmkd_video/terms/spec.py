@@ -1,0 +1,158 @@
+"""What a config says of a term, checked before anything is built."""
+
+import difflib
+import inspect
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from mmkd_video import losses as loss_package
+from mmkd_video.registry import MODELS
+from mmkd_video.schedules import is_schedule
+
+TERM_KEYS = ('type', 'at', 'weight', 'connector', 'name', 'teacher', 'begin', 'end')
+
+
+@dataclass
+class TermSpec:
+    """One entry of ``terms``.
+
+    Attributes:
+        name: Name in the logs.
+        loss_class: The loss.
+        pairs: ``(student tap, teacher tap)`` of each layer.
+        weight: Number or schedule that multiplies the loss.
+        connector: None to infer it, False for none, or its config.
+        teacher: Name of the teacher it reads; None for the only one.
+        begin: First epoch in which the term acts.
+        end: Epoch from which on it acts no longer; None for never.
+        loss_config: Fixed arguments of the loss.
+        scheduled: Scheduled arguments of the loss.
+    """
+
+    name: str
+    loss_class: type
+    pairs: list[tuple[str, str]]
+    weight: float | dict = 1.0
+    connector: bool | dict | None = None
+    teacher: str | None = None
+    begin: int = 0
+    end: int | None = None
+    loss_config: dict = field(default_factory=dict)
+    scheduled: dict = field(default_factory=dict)
+
+    @classmethod
+    def parse(cls, config: Mapping, index: int) -> 'TermSpec':
+        """Read ``terms[index]``.
+
+        Raises:
+            KeyError: Unknown loss, or unknown argument of the loss.
+            ValueError: A missing or malformed key.
+            TypeError: The entry is no dict.
+        """
+        where = f'terms[{index}]'
+        if not isinstance(config, Mapping):
+            raise TypeError(f"{where}: got {config!r}; expected dict(type='KDLoss', at='logits', weight=1.0, ...)")
+        if 'type' not in config or 'at' not in config:
+            missing = 'type' if 'type' not in config else 'at'
+            raise ValueError(f"{where}: {missing!r} is missing; expected dict(type='KDLoss', at='logits', ...)")
+        loss_class = find_loss(config['type'], where)
+        name = config.get('name') or default_name(loss_class)
+        if 'loss' in name or '/' in name:
+            raise ValueError(f"{where}.name: got {name!r}; a term's name holds neither 'loss' nor '/': logs add them")
+        arguments = {key: value for key, value in config.items() if key not in TERM_KEYS}
+        check_arguments(loss_class, arguments, where)
+        pairs = parse_taps(config['at'], bool(getattr(loss_class, 'multi_layer', False)), where)
+        begin, end = config.get('begin', 0), config.get('end')
+        if begin < 0 or (end is not None and end <= begin):
+            raise ValueError(f'{where}: a term acts in epochs 0 <= begin < end; got begin={begin}, end={end}')
+        connector = config.get('connector')
+        if connector is not None and connector is not False and not isinstance(connector, Mapping):
+            raise ValueError(
+                f'{where}.connector: got {connector!r}; expected None (inferred), False (none) or '
+                "dict(type='ProjectionConnector', ...)"
+            )
+        return cls(
+            name=name,
+            loss_class=loss_class,
+            pairs=pairs,
+            weight=config.get('weight', 1.0),
+            connector=connector,
+            teacher=config.get('teacher'),
+            begin=begin,
+            end=end,
+            loss_config={key: value for key, value in arguments.items() if not is_schedule(value)},
+            scheduled={key: value for key, value in arguments.items() if is_schedule(value)},
+        )
+
+
+def default_name(loss_class: type) -> str:
+    """Return the lower-case type without ``Loss``: ``KDLoss`` is ``kd``."""
+    return loss_class.__name__.removesuffix('Loss').lower()
+
+
+def find_loss(kind: str | type, where: str) -> type:
+    """Return the class of a loss.
+
+    Raises:
+        KeyError: No such loss; the message names the nearest ones.
+    """
+    found = kind if isinstance(kind, type) else MODELS.get(kind)
+    if found is None:
+        nearest = difflib.get_close_matches(str(kind), loss_package.__all__, n=3, cutoff=0.3)
+        raise KeyError(
+            f'{where}.type: unknown loss {kind!r}; nearest names: {", ".join(nearest or loss_package.__all__)}'
+        )
+    return found
+
+
+def check_arguments(loss_class: type, arguments: Mapping, where: str) -> None:
+    """Refuse arguments that the loss does not know.
+
+    Raises:
+        KeyError: Names the unknown key, the nearest one and all that are valid.
+    """
+    parameters = inspect.signature(loss_class).parameters
+    if any(parameter.kind is inspect.Parameter.VAR_KEYWORD for parameter in parameters.values()):
+        return
+    for key in arguments:
+        if key not in parameters:
+            valid = [*TERM_KEYS[1:], *parameters]
+            nearest = difflib.get_close_matches(key, valid, n=1, cutoff=0.3)
+            hint = f'did you mean {nearest[0]!r}? ' if nearest else ''
+            raise KeyError(
+                f'{where}: unknown argument {key!r} of {loss_class.__name__}; {hint}'
+                f'the loss knows {list(parameters)}, the term {list(TERM_KEYS[1:])}'
+            )
+
+
+def parse_taps(at: object, multi_layer: bool, where: str) -> list[tuple[str, str]]:
+    """Read ``at``: a name, a pair, a dict, or a list of these for losses that take several layers.
+
+    A tuple turns into a list when a config passes through JSON; for losses of a single layer, a list of two names is
+    therefore refused with the portable spelling instead of being guessed at.
+
+    Raises:
+        ValueError: ``at`` has another form, or a list is given to a loss of a single layer.
+    """
+    if isinstance(at, list):
+        if not multi_layer:
+            raise ValueError(
+                f'{where}.at: got the list {at!r}, but the loss takes a single layer; write '
+                'at=(student, teacher) or at=dict(student=..., teacher=...) for a pair of taps'
+            )
+        return [_parse_pair(item, where) for item in at]
+    pair = _parse_pair(at, where)
+    return [pair]
+
+
+def _parse_pair(at: object, where: str) -> tuple[str, str]:
+    if isinstance(at, str):
+        return at, at
+    if isinstance(at, Mapping) and set(at) == {'student', 'teacher'}:
+        return at['student'], at['teacher']
+    if isinstance(at, Sequence) and len(at) == 2 and all(isinstance(name, str) for name in at):
+        return at[0], at[1]
+    raise ValueError(
+        f"{where}.at: got {at!r}; expected a tap such as 'logits', a pair (student, teacher), "
+        'or dict(student=..., teacher=...)'
+    )

@@ -1,0 +1,124 @@
+"""A loss, where it reads, its weight."""
+
+import difflib
+import inspect
+from collections.abc import Mapping
+
+from torch import Tensor, nn
+
+from mmkd_video.registry import MODELS
+from mmkd_video.schedules import Progress, Scalar
+from mmkd_video.terms.pair import Pair
+from mmkd_video.terms.spec import TermSpec
+
+CONTEXT = ('labels', 'indices', 'mask', 'teacher_head')
+
+
+class Term(nn.Module):
+    """One summand of the objective: ``weight * loss(connector(student feature), teacher feature)``.
+
+    Args:
+        spec: What the config says.
+        student: Student features of the dry run, by tap.
+        teacher: Teacher features of the dry run, by tap.
+
+    Raises:
+        ValueError: The two sides cannot be compared, or an argument of the loss is out of range.
+    """
+
+    def __init__(self, spec: TermSpec, student: Mapping[str, Tensor], teacher: Mapping[str, Tensor]) -> None:
+        super().__init__()
+        self.name = spec.name
+        self.teacher = spec.teacher
+        self.begin, self.end = spec.begin, spec.end
+        self.weight = Scalar(spec.weight, f'term {spec.name!r}.weight')
+        self.scalars = {key: Scalar(value, f'term {spec.name!r}.{key}') for key, value in spec.scheduled.items()}
+        first = {key: float(scalar.tensor) for key, scalar in self.scalars.items()}
+        self.loss = MODELS.build(dict(spec.loss_config, type=spec.loss_class, **first))
+        self._schedule_arguments()
+        self.multi_layer = bool(getattr(spec.loss_class, 'multi_layer', False))
+        self.needs = tuple(key for key in inspect.signature(self.loss.forward).parameters if key in CONTEXT)
+        self.pairs = nn.ModuleList(
+            Pair(taps, self.loss, student[taps[0]], teacher[taps[1]], spec.connector, spec.name) for taps in spec.pairs
+        )
+        self.acting = True
+
+    def move(self, progress: Progress) -> None:
+        """Set weight and scheduled arguments to where training stands, and say whether the term acts."""
+        self.acting = self.begin <= progress.epoch and (self.end is None or progress.epoch < self.end)
+        self.weight.move(progress)
+        for key, scalar in self.scalars.items():
+            scalar.move(progress)
+            getattr(self.loss, key).copy_(scalar.tensor)
+
+    def forward(self, student: Mapping[str, Tensor], teacher: Mapping[str, Tensor], context: Mapping) -> Tensor:
+        """Return the loss, not yet weighted.
+
+        Args:
+            student: Features by tap.
+            teacher: Features by tap.
+            context: What else a loss may ask for by keyword: ``labels`` (N,) or (N, K), ``indices`` (N,), ...
+
+        Returns:
+            Scalar. Outside ``[begin, end)`` it is zero times every parameter, so that DDP finds none unused.
+
+        Raises:
+            ValueError: The loss needs something that the batch does not bring.
+        """
+        if not self.acting:
+            parts = [parameter.sum() for parameter in self.parameters()]
+            return sum(parts) * 0.0 if parts else next(iter(student.values())).new_zeros(())
+        missing = [key for key in self.needs if context.get(key) is None and self._required(key)]
+        if missing:
+            raise ValueError(f'term {self.name!r}: {type(self.loss).__name__} needs {missing}, which the batch lacks')
+        features = [pair(student[pair.taps[0]], teacher[pair.taps[1]]) for pair in self.pairs]
+        ours, theirs = ([sides[i] for sides in features] for i in (0, 1))
+        extra = {key: context[key] for key in self.needs if context.get(key) is not None}
+        if not self.multi_layer:
+            ours, theirs = ours[0], theirs[0]
+        return self.loss(ours, theirs, **extra)
+
+    def _required(self, key: str) -> bool:
+        return inspect.signature(self.loss.forward).parameters[key].default is inspect.Parameter.empty
+
+    def _schedule_arguments(self) -> None:
+        """Let the loss read a 0-d tensor, moved in place, where its config held a schedule."""
+        for key, scalar in self.scalars.items():
+            if not hasattr(self.loss, key):
+                raise ValueError(f'term {self.name!r}.{key}: {type(self.loss).__name__} cannot schedule this argument')
+            delattr(self.loss, key)
+            self.loss.register_buffer(key, scalar.tensor.clone(), persistent=False)
+
+
+def parse_terms(configs: list, teachers: list[str]) -> list[TermSpec]:
+    """Read the ``terms`` of a config and see that names and teachers fit.
+
+    Args:
+        configs: The list of term configs.
+        teachers: Names of the teachers.
+
+    Raises:
+        ValueError: No terms, two of one name, a term without a teacher, or a teacher that nobody uses.
+        KeyError: A term names a teacher that does not exist.
+    """
+    if not isinstance(configs, (list, tuple)) or not configs:
+        raise ValueError(f"terms: got {configs!r}; expected a list such as [dict(type='KDLoss', at='logits')]")
+    specs = [TermSpec.parse(config, index) for index, config in enumerate(configs)]
+    if not teachers:
+        raise ValueError(
+            f'term {specs[0].name!r} reads a teacher, but there is none; '
+            'add teacher=dict(config=..., checkpoint=...) to the Distiller'
+        )
+    for index, spec in enumerate(specs):
+        if spec.name in [other.name for other in specs[:index]]:
+            raise ValueError(f"terms[{index}]: duplicate term name {spec.name!r}; give one of them name='...'")
+        if spec.teacher is None and len(teachers) > 1:
+            raise ValueError(f'term {spec.name!r}: say which teacher it reads with teacher=...; there are {teachers}')
+        spec.teacher = spec.teacher or teachers[0]
+        if spec.teacher not in teachers:
+            nearest = difflib.get_close_matches(spec.teacher, teachers, n=1, cutoff=0.0)
+            raise KeyError(f'term {spec.name!r}.teacher: got {spec.teacher!r}; expected one of {teachers} {nearest}')
+    unused = [name for name in teachers if name not in {spec.teacher for spec in specs}]
+    if unused:
+        raise ValueError(f'no term reads teacher {unused[0]!r}; remove it or add a term with teacher={unused[0]!r}')
+    return specs
