@@ -1,5 +1,6 @@
 """What each model sees of a sample: frames, stride, size, layout and its own normalisation."""
 
 from mmkd_video.views.distill_views import DistillViews
+from mmkd_video.views.preprocessor import DistillDataPreprocessor
 
-__all__ = ['DistillViews']
+__all__ = ['DistillDataPreprocessor', 'DistillViews']
