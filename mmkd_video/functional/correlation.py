@@ -1,0 +1,52 @@
+"""Pearson correlation of predictions, as DIST defines it."""
+
+import torch
+from torch import Tensor
+
+__all__ = ['dist', 'pearson']
+
+EPS = 1e-8
+
+
+def pearson(student: Tensor, teacher: Tensor, dim: int) -> Tensor:
+    """Return the Pearson correlation along ``dim``.
+
+    ``EPS`` is added to the product of the norms (``cosine_similarity`` clamps instead), so a constant row correlates
+    with nothing: 0, with zero gradient.
+
+    Args:
+        student: Any shape.
+        teacher: The same shape.
+        dim: The axis to correlate over; it is removed.
+    """
+    student = student - student.mean(dim, keepdim=True)
+    teacher = teacher - teacher.mean(dim, keepdim=True)
+    norms = torch.linalg.vector_norm(student, dim=dim) * torch.linalg.vector_norm(teacher, dim=dim)
+    return (student * teacher).sum(dim) / (norms + EPS)
+
+
+def dist(
+    student: Tensor,
+    teacher: Tensor,
+    temperature: float | Tensor,
+    beta: float | Tensor,
+    gamma: float | Tensor,
+) -> Tensor:
+    """DIST (https://arxiv.org/abs/2205.10536): correlation between classes and between samples.
+
+    Args:
+        student: Logits ``(N, K)``.
+        teacher: Logits ``(N, K)``.
+        temperature: Positive; divides both logits, its square multiplies the result.
+        beta: Weight of the correlation over the K classes of a sample.
+        gamma: Weight of the correlation over the N samples of a class; a batch of one gives the constant
+            ``gamma * temperature**2``.
+
+    Returns:
+        A scalar.
+    """
+    student = (student / temperature).softmax(-1)
+    teacher = (teacher / temperature).softmax(-1)
+    inter = 1 - pearson(student, teacher, dim=1).mean()
+    intra = 1 - pearson(student, teacher, dim=0).mean()
+    return (beta * inter + gamma * intra) * temperature**2

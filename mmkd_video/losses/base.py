@@ -1,0 +1,161 @@
+"""What every distillation loss shares: what it accepts, its checks and its float32 island."""
+
+import functools
+import inspect
+from collections.abc import Callable, Sequence
+
+import torch
+from torch import Tensor, nn
+
+__all__ = ['DistillLoss', 'at_least', 'in_float32', 'positive']
+
+RANKS = {'logits': (2,), 'vector': (2,), 'tokens': (3,), 'map': (4, 5)}
+SHAPES = {
+    'logits': 'logits (N, K)',
+    'vector': 'vector (N, C)',
+    'tokens': 'tokens (N, L, C)',
+    'map': 'map (N, C, T, H, W) or (N, C, H, W)',
+}
+Features = Tensor | Sequence[Tensor]
+
+
+def positive(key: str, value: float) -> float:
+    """Return ``value``.
+
+    Raises:
+        ValueError: ``value`` is not above 0; names ``key``.
+    """
+    if not value > 0:
+        raise ValueError(f'{key}: got {value!r}, expected a number above 0')
+    return value
+
+
+def at_least(key: str, value: float, bound: float) -> float:
+    """Return ``value``.
+
+    Raises:
+        ValueError: ``value`` is below ``bound`` (or not a number); names ``key``.
+    """
+    if not value >= bound:
+        raise ValueError(f'{key}: got {value!r}, expected a number of at least {bound}')
+    return value
+
+
+class DistillLoss(nn.Module):
+    """Base of all losses; the class attributes tell a term how to match the two sides before the loss.
+
+    Attributes:
+        layouts: Canonical layouts the loss accepts, out of ``logits``, ``vector``, ``tokens``, ``map``.
+        same_channels: Both sides must have equal channels: a trained connector is inserted where they differ.
+        same_positions: Both sides must have equal time and space: they are matched without parameters.
+        same_classes: Both sides must have equal class counts (logits).
+        multi_layer: The loss takes a list of features per side.
+        min_layers: Fewest entries of such a list.
+    """
+
+    layouts: tuple[str, ...] = ()
+    same_channels: bool = False
+    same_positions: bool = False
+    same_classes: bool = False
+    multi_layer: bool = False
+    min_layers: int = 1
+
+    def check(self, student: Features, teacher: Features) -> None:
+        """Refuse inputs the loss is not defined for.
+
+        Raises:
+            TypeError: A side is not a Tensor (or, for a multi-layer loss, not a list of them).
+            ValueError: Wrong rank, differing batch sizes, or sizes differ that the loss needs equal.
+        """
+        if not self.multi_layer:
+            self._check_pair(student, teacher, where='')
+            return
+        for side, features in (('student', student), ('teacher', teacher)):
+            if not isinstance(features, list | tuple):
+                raise TypeError(f'{self._name}: got {type(features).__name__} as {side}, expected a list of Tensors')
+            if len(features) < self.min_layers:
+                raise ValueError(
+                    f'{self._name}: got {len(features)} {side} layers, expected at least {self.min_layers}; '
+                    'name more taps in `at`'
+                )
+        if len(student) != len(teacher):
+            raise ValueError(
+                f'{self._name}: got {len(student)} student and {len(teacher)} teacher layers, expected as many'
+            )
+        for index, pair in enumerate(zip(student, teacher, strict=True)):
+            self._check_pair(*pair, where=f' layer {index}')
+
+    @property
+    def _name(self) -> str:
+        return type(self).__name__
+
+    def _check_pair(self, student: Tensor, teacher: Tensor, where: str) -> None:
+        for side, feature in (('student', student), ('teacher', teacher)):
+            self._check_side(side + where, feature)
+        got = f'{self._name}: got student{where} {tuple(student.shape)} and teacher{where} {tuple(teacher.shape)}'
+        if student.shape[0] != teacher.shape[0]:
+            raise ValueError(f'{got}, expected the same batch size N')
+        if student.shape[0] == 0:
+            raise ValueError(f'{got}, expected at least one sample')
+        if (self.same_channels or self.same_positions) and student.ndim != teacher.ndim:
+            raise ValueError(f'{got}, expected the same layout on both sides')
+        channel = -1 if student.ndim == 3 else 1
+        if (self.same_channels or self.same_classes) and student.shape[channel] != teacher.shape[channel]:
+            raise ValueError(f'{got}, expected equal {self._remedy(student)}')
+        if self.same_positions and _positions(student) != _positions(teacher):
+            raise ValueError(f'{got}, expected equal time and space; match them before the loss')
+
+    def _check_side(self, side: str, feature: Tensor) -> None:
+        if not isinstance(feature, Tensor):
+            raise TypeError(f'{self._name}: got {type(feature).__name__} as {side}, expected a Tensor')
+        if feature.ndim not in {rank for layout in self.layouts for rank in RANKS[layout]}:
+            expected = ' or '.join(SHAPES[layout] for layout in self.layouts)
+            raise ValueError(f'{self._name}: got {side} of shape {tuple(feature.shape)}, expected {expected}')
+        if not feature.is_floating_point():
+            raise TypeError(f'{self._name}: got {side} of {feature.dtype}, expected a floating point Tensor')
+
+    def _remedy(self, student: Tensor) -> str:
+        if self.same_classes and student.ndim == 2:
+            return "class counts K; choose the student's classes with `classes` of the teacher"
+        return 'channels C; put a connector before the loss'
+
+
+def _positions(feature: Tensor) -> tuple[int, ...]:
+    return tuple(feature.shape[1:-1] if feature.ndim == 3 else feature.shape[2:])
+
+
+def _map_tensors(function: Callable[[Tensor], Tensor], features: Features) -> Features:
+    return function(features) if isinstance(features, Tensor) else [function(feature) for feature in features]
+
+
+def _widen(tensor: Tensor) -> Tensor:
+    return tensor if tensor.dtype == torch.float64 else tensor.float()
+
+
+def in_float32(forward: Callable[..., Tensor]) -> Callable[..., Tensor]:
+    """Decorate the ``forward(self, student, teacher, ...)`` of a :class:`DistillLoss`.
+
+    The two sides are checked, the teacher is detached, half precision becomes float32, autocast is off inside, and the
+    scalar is returned in float32 (float64 where the student is float64). A keyword without default must be given.
+
+    Raises:
+        ValueError: Such a keyword (``labels``, ...) is missing or None.
+    """
+    keywords = list(inspect.signature(forward).parameters.values())[3:]
+    needed = [keyword.name for keyword in keywords if keyword.default is keyword.empty]
+
+    @functools.wraps(forward)
+    def checked(self: DistillLoss, student: Features, teacher: Features, **given: object) -> Tensor:
+        for name in needed:
+            if given.get(name) is None:
+                raise ValueError(
+                    f'{type(self).__name__}: got no {name}, expected {name}=...; the loss is undefined without'
+                )
+        self.check(student, teacher)
+        student = _map_tensors(_widen, student)
+        teacher = _map_tensors(lambda tensor: _widen(tensor.detach()), teacher)
+        first = student if isinstance(student, Tensor) else student[0]
+        with torch.autocast(first.device.type, enabled=False):
+            return forward(self, student, teacher, **given).to(first.dtype)
+
+    return checked

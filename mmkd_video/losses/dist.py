@@ -1,0 +1,42 @@
+"""Correlation of predictions."""
+
+from torch import Tensor
+
+from mmkd_video.functional import dist
+from mmkd_video.losses.base import DistillLoss, at_least, in_float32, positive
+from mmkd_video.registry import MODELS
+
+__all__ = ['DISTLoss']
+
+
+@MODELS.register_module()
+class DISTLoss(DistillLoss):
+    """DIST: the student keeps the teacher's ranking of classes in a sample and of samples in a class.
+
+    ``temperature**2 * (beta * (1 - mean rho over rows) + gamma * (1 - mean rho over columns))`` of the probabilities,
+    with Pearson's rho whose denominator carries ``+ 1e-8``; it is therefore not exactly zero for equal sides. A batch
+    of one has no columns to correlate: that part is the constant ``gamma * temperature**2``.
+    Source: https://arxiv.org/abs/2205.10536, code hunto/image_classification_sota ``lib/models/losses/dist_kd.py``.
+
+    Args:
+        temperature: Positive; divides both logits.
+        beta: Weight of the correlation over classes, at least 0.
+        gamma: Weight of the correlation over samples, at least 0.
+
+    Raises:
+        ValueError: A value is out of its range.
+    """
+
+    layouts = ('logits',)
+    same_classes = True
+
+    def __init__(self, temperature: float = 1.0, beta: float = 1.0, gamma: float = 1.0) -> None:
+        super().__init__()
+        self.temperature = positive('temperature', temperature)
+        self.beta = at_least('beta', beta, 0)
+        self.gamma = at_least('gamma', gamma, 0)
+
+    @in_float32
+    def forward(self, student: Tensor, teacher: Tensor) -> Tensor:
+        """Return the scalar loss of two logits ``(N, K)``."""
+        return dist(student, teacher, self.temperature, self.beta, self.gamma)

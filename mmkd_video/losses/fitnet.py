@@ -1,0 +1,28 @@
+"""Direct imitation of a feature."""
+
+import torch.nn.functional as F
+from torch import Tensor
+
+from mmkd_video.losses.base import DistillLoss, in_float32
+from mmkd_video.registry import MODELS
+
+__all__ = ['FitNetLoss']
+
+
+@MODELS.register_module()
+class FitNetLoss(DistillLoss):
+    """FitNets: mean squared error over all elements of two features of one shape.
+
+    On ``logits`` it is the plain regression of logits.
+    Source: https://arxiv.org/abs/1412.6550, code HobbitLong/RepDistiller ``distiller_zoo/FitNet.py``.
+    """
+
+    layouts = ('logits', 'vector', 'tokens', 'map')
+    same_channels = True
+    same_positions = True
+    same_classes = True
+
+    @in_float32
+    def forward(self, student: Tensor, teacher: Tensor) -> Tensor:
+        """Return the scalar loss of ``(N, K)``, ``(N, C)``, ``(N, L, C)``, ``(N, C, H, W)`` or ``(N, C, T, H, W)``."""
+        return F.mse_loss(student, teacher)

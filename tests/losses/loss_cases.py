@@ -1,0 +1,78 @@
+"""The table of the shared loss tester: how every loss is built and which inputs it is tried on.
+
+A loss exported by ``mmkd_video.losses`` without an entry here fails ``test_loss_contract.py``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import torch
+
+import mmkd_video.losses as losses
+
+Shape = tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class LossCase:
+    """One way to call a loss.
+
+    ``student`` and ``teacher`` are a shape, or a list of shapes for a multi-layer loss; ``teacher=None`` means the
+    student's. ``zero_if_equal`` says that equal sides give exactly zero. ``rtol`` is allowed between float32 and
+    half-precision inputs' own float32 copies.
+    """
+
+    student: Shape | list[Shape]
+    teacher: Shape | list[Shape] | None = None
+    params: dict = field(default_factory=dict)
+    labels: bool = False
+    zero_if_equal: bool = True
+
+    def build(self, name: str) -> torch.nn.Module:
+        return getattr(losses, name)(**self.params)
+
+    def inputs(self, seed: int = 0, dtype: torch.dtype = torch.float32, scale: float = 1.0) -> tuple:
+        """Return ``(student, teacher, keywords)``; the student's tensors are leaves that require grad."""
+        generator = torch.Generator().manual_seed(seed)
+
+        def draw(shapes: Shape | list[Shape], grad: bool) -> torch.Tensor | list[torch.Tensor]:
+            if isinstance(shapes, list):
+                return [draw(shape, grad) for shape in shapes]
+            noise = torch.randn(shapes, generator=generator, dtype=torch.float64) * scale
+            return noise.to(dtype).requires_grad_(grad)
+
+        student = draw(self.student, True)
+        teacher = draw(self.student if self.teacher is None else self.teacher, False)
+        return student, teacher, self.keywords(generator)
+
+    def keywords(self, generator: torch.Generator) -> dict:
+        if not self.labels:
+            return {}
+        num_samples, num_classes = self.student
+        return {'labels': torch.randint(num_classes, (num_samples,), generator=generator)}
+
+    def resized(self, batch: int) -> LossCase:
+        """Return the same case with another batch size."""
+
+        def resize(shapes: Shape | list[Shape] | None) -> Shape | list[Shape] | None:
+            if isinstance(shapes, list):
+                return [resize(shape) for shape in shapes]
+            return None if shapes is None else (batch, *shapes[1:])
+
+        return LossCase(resize(self.student), resize(self.teacher), self.params, self.labels, self.zero_if_equal)
+
+
+LOGITS = (4, 6)
+MAP = (3, 4, 3, 4)
+CLIP = (2, 3, 2, 3, 4)
+
+CASES: dict[str, list[LossCase]] = {
+    'KDLoss': [LossCase(LOGITS), LossCase((3, 2), params={'temperature': 1.0})],
+    'DISTLoss': [LossCase(LOGITS, zero_if_equal=False)],
+    'FitNetLoss': [LossCase(LOGITS), LossCase((2, 5, 3)), LossCase(MAP), LossCase(CLIP)],
+    'ATLoss': [LossCase((2, 5, 3), (2, 5, 4)), LossCase(MAP), LossCase(CLIP, (2, 5, 2, 3, 4), {'power': 4})],
+}
+
+ALL_CASES = [(name, case) for name, cases in CASES.items() for case in cases]
+IDS = [f'{name}-{index}' for name, cases in CASES.items() for index in range(len(cases))]
