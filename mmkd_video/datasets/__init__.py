@@ -1,5 +1,7 @@
 """Embedded clips, mixed lists and samplers."""
 
+from mmkd_video.datasets.keyed_batch_sampler import KeyedBatchSampler
 from mmkd_video.datasets.motion_set import render_motion_clips
+from mmkd_video.datasets.seeded import SampleKey, SeededDataset
 
-__all__ = ['render_motion_clips']
+__all__ = ['KeyedBatchSampler', 'SampleKey', 'SeededDataset', 'render_motion_clips']

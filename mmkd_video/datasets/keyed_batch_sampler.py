@@ -1,0 +1,66 @@
+"""Batches of keys instead of indices, so that the epoch reaches workers that live on."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from mmengine.dataset import InfiniteSampler
+
+from mmkd_video.datasets.seeded import SampleKey
+
+
+class KeyedBatchSampler:
+    """Turn the indices of any batch sampler into keys of sample and epoch.
+
+    The epoch is the sampler's own where it has one (DefaultSampler's ``set_epoch``), else the number of passes over the
+    data: counted across all ranks for InfiniteSampler, by iterations of this object for other samplers.
+
+    Args:
+        batch_sampler: The batch sampler to wrap; its attributes are reached through the wrapper, so that
+            ``batch_sampler.sampler.set_epoch`` still works.
+    """
+
+    def __init__(self, batch_sampler: Any) -> None:
+        self.batch_sampler = batch_sampler
+        self.skip = 0
+        self._pass = 0
+        self._drawn = 0
+
+    def __len__(self) -> int:
+        return len(self.batch_sampler)
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith('__') or 'batch_sampler' not in self.__dict__:
+            raise AttributeError(name)
+        return getattr(self.batch_sampler, name)
+
+    @property
+    def endless(self) -> bool:
+        """Whether one iteration goes over the data again and again."""
+        return isinstance(getattr(self.batch_sampler, 'sampler', None), InfiniteSampler)
+
+    def set_epoch(self, epoch: int) -> None:
+        """Say which pass comes next; also told to a sampler that wants to know."""
+        self._pass = epoch
+        sampler = getattr(self.batch_sampler, 'sampler', None)
+        if hasattr(sampler, 'set_epoch'):
+            sampler.set_epoch(epoch)
+
+    def __iter__(self) -> Iterator[list[SampleKey]]:
+        """Iterate over batches, leaving out the first ``skip`` of them once."""
+        own = getattr(getattr(self.batch_sampler, 'sampler', None), 'epoch', None)
+        epoch = own if isinstance(own, int) else self._pass
+        self._pass = epoch + 1
+        skip, self.skip = self.skip, 0
+        for batch in self.batch_sampler:
+            epochs = [self._endless_pass(place) if self.endless else epoch for place in range(len(batch))]
+            keys = [SampleKey(*key) for key in zip(batch, epochs, strict=True)]
+            self._drawn += len(keys)
+            if skip:
+                skip -= 1
+                continue
+            yield keys
+
+    def _endless_pass(self, place: int) -> int:
+        """Pass over the data of the sample at ``place`` in the current batch of this rank."""
+        sampler = self.batch_sampler.sampler
+        return (sampler.rank + (self._drawn + place) * sampler.world_size) // sampler.size

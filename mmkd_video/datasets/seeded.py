@@ -1,0 +1,95 @@
+"""A dataset whose samples follow from (seed, epoch, sample), whoever loads them."""
+
+from collections.abc import Sized
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from mmkd_video.datasets.unreadable import is_unreadable
+from mmkd_video.views.random_state import random_state_restored, seed_everything
+
+REPLACED = 'replaced_videos'
+_SAMPLES = 1  # keeps these seeds apart from those of other uses of the same run's seed
+_FIRST_CLIP = 0  # one sample is one clip; further clips of a sample would count on from here
+
+
+class SampleKey(NamedTuple):
+    """What a sample's randomness follows from, beside the run's seed.
+
+    Attributes:
+        index: The sampler's index, before a RepeatDataset takes it modulo its length.
+        epoch: Which pass over the data.
+    """
+
+    index: int
+    epoch: int = 0
+
+
+class SeededDataset:
+    """Load each sample under random generators seeded for it, and replace videos that cannot be read.
+
+    The global generators of python, numpy and torch are left as they were found, so that loading in the main process
+    and in workers comes to the same. A replacement is drawn from the sample's own seed and noted in the data sample's
+    metainfo under ``replaced_videos``: ``{name of the unreadable video: what went wrong}``.
+
+    Args:
+        dataset: The dataset to wrap; anything with ``__getitem__`` and ``__len__``. Its other attributes are reached
+            through the wrapper.
+        seed: The run's seed.
+        max_tries: Videos to try for one sample before giving up.
+    """
+
+    def __init__(self, dataset: Sized, seed: int, max_tries: int = 10) -> None:
+        self.dataset = dataset
+        self.seed = seed
+        self.max_tries = max_tries
+
+    def __len__(self) -> int:
+        return len(self.dataset)
+
+    def __getattr__(self, name: str) -> Any:
+        # Python's protocols (`__getitems__`, pickling) must not reach the wrapped dataset past the seeding.
+        if name.startswith('__') or 'dataset' not in self.__dict__:
+            raise AttributeError(name)
+        return getattr(self.dataset, name)
+
+    def __getitem__(self, key: SampleKey | int) -> Any:
+        """Load a sample.
+
+        Args:
+            key: The sample and its epoch; a plain index means epoch 0.
+
+        Raises:
+            RuntimeError: If ``max_tries`` videos in a row cannot be read.
+        """
+        index, epoch = key if isinstance(key, tuple) else (key, 0)
+        draw = np.random.default_rng((self.seed, _SAMPLES, epoch, index))
+        bad: dict[str, str] = {}
+        wanted = index
+        with random_state_restored():
+            for attempt in range(self.max_tries):
+                seed_everything(self.seed, _SAMPLES, epoch, index, _FIRST_CLIP, attempt)
+                try:
+                    return _note(self.dataset[wanted], bad)
+                except Exception as error:
+                    if not is_unreadable(error):
+                        raise
+                    bad[self._name(wanted)] = f'{type(error).__name__}: {error}'.splitlines()[0]
+                    last = error
+                wanted = int(draw.integers(len(self.dataset)))
+        listed = '\n'.join(f'  {name}: {reason}' for name, reason in bad.items())
+        raise RuntimeError(
+            f'{self.max_tries} videos in a row cannot be read; is data_prefix right?\n{listed}'
+        ) from last
+
+    def _name(self, index: int) -> str:
+        info = self.dataset.get_data_info(index) if hasattr(self.dataset, 'get_data_info') else {}
+        return str(info.get('filename') or info.get('frame_dir') or f'sample {index}')
+
+
+def _note(sample: Any, bad: dict[str, str]) -> Any:
+    """Write the replaced videos into the data sample, the first one of several clips of a video."""
+    if bad:
+        first = sample[0] if isinstance(sample, list) else sample
+        first['data_samples'].set_metainfo({REPLACED: bad})
+    return sample

@@ -1,0 +1,26 @@
+"""Telling a video that cannot be read from a mistake in a program or a config."""
+
+_READERS = ('decord', 'av', 'mmcv.video', 'mmcv.image.io', 'mmengine.fileio', 'mmaction.datasets.transforms.loading')
+_MISTAKES = (ImportError, KeyError, TypeError, AttributeError, NameError, AssertionError)
+
+
+def is_unreadable(error: Exception) -> bool:
+    """Whether an error is the video's: missing, empty, damaged, or not a video at all.
+
+    Readers raise anything from ``FileNotFoundError`` to ``RuntimeError`` and ``ValueError``; they share
+    only where they raise it. A missing package or key raises there too, but no other video would do better.
+
+    Args:
+        error: An error that a dataset raised, with its traceback.
+    """
+    if isinstance(error, OSError):
+        return True
+    if isinstance(error, _MISTAKES):
+        return False
+    trace = error.__traceback__
+    while trace is not None:
+        module = trace.tb_frame.f_globals.get('__name__', '')
+        if any(module == reader or module.startswith(f'{reader}.') for reader in _READERS):
+            return True
+        trace = trace.tb_next
+    return False
