@@ -6,6 +6,7 @@ import torch
 from mmaction.structures import ActionDataSample
 
 CLASSES = 5
+SCRATCH = dict(pretrained=None, pretrained2d=False)
 MEAN_STD = dict(mean=[123.675, 116.28, 103.53], std=[58.395, 57.12, 57.375])
 
 
@@ -49,7 +50,7 @@ ZOO = {
     'tsm_mobilenet': (
         _model(
             'Recognizer2D',
-            dict(type='MobileNetV2TSM', num_segments=8, shift_div=8, widen_factor=0.25, pretrained=None, pretrained2d=False),
+            dict(type='MobileNetV2TSM', num_segments=8, shift_div=8, widen_factor=0.25, **SCRATCH),
             dict(type='TSMHead', num_segments=8, in_channels=1280, dropout_ratio=0.5, is_shift=True),
             'NCHW',
         ),
@@ -76,7 +77,7 @@ ZOO = {
     'tsm_r50': (
         _model(
             'Recognizer2D',
-            dict(type='ResNetTSM', depth=50, num_segments=8, shift_div=8, norm_eval=False, pretrained=None, pretrained2d=False),
+            dict(type='ResNetTSM', depth=50, num_segments=8, shift_div=8, norm_eval=False, **SCRATCH),
             dict(type='TSMHead', num_segments=8, in_channels=2048, dropout_ratio=0.5, is_shift=True),
             'NCHW',
         ),
@@ -86,7 +87,7 @@ ZOO = {
     'c3d': (
         _model(
             'Recognizer3D',
-            dict(type='C3D', pretrained=None, style='pytorch', norm_cfg=None, act_cfg=dict(type='ReLU'), dropout_ratio=0.5),
+            dict(type='C3D', pretrained=None, norm_cfg=None, act_cfg=dict(type='ReLU'), dropout_ratio=0.5),
             _i3d_head(4096, spatial_type=None),
             'NCTHW',
             mean=[104, 117, 128],
@@ -96,7 +97,10 @@ ZOO = {
     ),
     'slowfast': (
         _model(
-            'Recognizer3D', _SLOWFAST, dict(type='SlowFastHead', in_channels=144, spatial_type='avg', dropout_ratio=0.5), 'NCTHW'
+            'Recognizer3D',
+            _SLOWFAST,
+            dict(type='SlowFastHead', in_channels=144, spatial_type='avg', dropout_ratio=0.5),
+            'NCTHW',
         ),
         (16, 32, 32),
     ),
@@ -124,7 +128,7 @@ ZOO = {
     'timesformer': (
         _model(
             'Recognizer3D',
-            dict(type='TimeSformer', num_frames=8, img_size=32, patch_size=16, embed_dims=64, in_channels=3, pretrained=None,
+            dict(type='TimeSformer', num_frames=8, img_size=32, patch_size=16, embed_dims=64, pretrained=None,
                  num_transformer_layers=2, num_heads=4, dropout_ratio=0.1, attention_type='divided_space_time'),
             dict(type='TimeSformerHead', in_channels=64),
             'NCTHW',

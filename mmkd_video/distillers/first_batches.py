@@ -44,8 +44,8 @@ class FirstBatches:
         for tap, feature in features.items():
             if not torch.isfinite(feature).all():
                 raise ValueError(
-                    f'{self.name} tap {tap!r}: the output holds NaN or infinity; check its checkpoint, its normalisation '
-                    'and whether it needs float32 (AMP)'
+                    f'{self.name} tap {tap!r}: the output holds NaN or infinity; check its checkpoint, its '
+                    'normalisation and whether it needs float32 (AMP)'
                 )
         self.batches += 1
         if labels is not None and 'logits' in features and features['logits'].shape[0] == labels.shape[0]:

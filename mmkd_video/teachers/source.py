@@ -30,11 +30,12 @@ def resolve_config(config: str | Mapping) -> tuple[dict, Config | None]:
     whole: Config | None = None
     if isinstance(config, str):
         whole = _read_config(config)
-    elif isinstance(config, Mapping) and 'model' in config:
+    elif isinstance(config, (Mapping, Config)) and 'model' in config:
         whole = config if isinstance(config, Config) else Config(dict(config))
     elif not (isinstance(config, Mapping) and 'type' in config):
         raise ValueError(
-            f"teacher.config: got {config!r}; expected a path, 'mmaction::recognition/...', or dict(type='Recognizer3D', ...)"
+            f"teacher.config: got {config!r}; expected a path, 'mmaction::recognition/...', "
+            "or dict(type='Recognizer3D', ...)"
         )
     model = config if whole is None else whole.get('model')
     if model is None:

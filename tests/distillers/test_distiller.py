@@ -354,9 +354,12 @@ MISTAKES = {
         ValueError,
         "no term reads teacher 'b'",
     ),
-    'wrong size': (dict(teacher=dict(config=zoo.config_of('c3d')[0], checkpoint=None), input_size=(8, 32, 32), terms=[KD]),
-                   ValueError, 'set input_size=dict\\(teacher='),
-}  # fmt: skip
+    'wrong size': (
+        dict(teacher=dict(config=zoo.config_of('c3d')[0], checkpoint=None), input_size=(8, 32, 32), terms=[KD]),
+        ValueError,
+        'set input_size=dict\\(teacher=',
+    ),
+}
 
 
 @pytest.mark.parametrize('mistake', MISTAKES)
