@@ -1,11 +1,40 @@
 """One small file per break of today's stack; loaded before anything else of the package.
 
-Every module has ``applies() -> bool`` (does the break bite here) and ``apply() -> None`` (mend it, once).
+Every module has ``applies() -> bool`` (does this stack have the break, mended or not) and ``apply() -> None`` (mend it;
+twice is once). Each mend waits for the import of the module it is about and imports nothing heavy itself.
 """
 
-from mmkd_video.compat import missing_drn
+from mmkd_video.compat import (
+    bfloat16_scores,
+    checkpoints,
+    color_jitter,
+    cpu_amp,
+    cpu_ddp,
+    cpu_launch,
+    cpu_sync_batch_norm,
+    missing_drn,
+    optim_wrapper,
+)
 
-__all__ = ['missing_drn']
+__all__ = ['BREAKS', 'apply']
 
-for _break in (missing_drn,):
-    _break.apply()
+BREAKS = (
+    missing_drn,
+    checkpoints,
+    cpu_launch,
+    cpu_ddp,
+    cpu_sync_batch_norm,
+    cpu_amp,
+    bfloat16_scores,
+    color_jitter,
+    optim_wrapper,
+)
+
+
+def apply() -> None:
+    """Mend every break of this stack; each mend stands aside where it is not needed."""
+    for item in BREAKS:
+        item.apply()
+
+
+apply()

@@ -1,0 +1,77 @@
+import sys
+import types
+
+import pytest
+
+from mmkd_video.compat.patching import after_import, wrap
+
+
+@pytest.fixture
+def module_on_path(tmp_path, monkeypatch):
+    (tmp_path / 'mended_later.py').write_text('VALUE = 1\ndef double(x):\n    return 2 * x\n')
+    monkeypatch.syspath_prepend(tmp_path)
+    yield 'mended_later'
+    sys.modules.pop('mended_later', None)
+
+
+def test_calls_back_after_the_import_and_only_then(module_on_path):
+    seen = []
+    after_import(module_on_path, lambda module: seen.append(module.VALUE))
+    assert seen == []
+    __import__(module_on_path)
+    assert seen == [1]
+
+
+def test_calls_back_at_once_for_an_imported_module():
+    seen = []
+    after_import('json', lambda module: seen.append(module.__name__))
+    assert seen == ['json']
+
+
+def test_the_same_callback_waits_once(module_on_path):
+    seen = []
+
+    def callback(module):
+        seen.append(module.__name__)
+
+    after_import(module_on_path, callback)
+    after_import(module_on_path, callback)
+    __import__(module_on_path)
+    assert seen == [module_on_path]
+
+
+def test_the_module_keeps_its_loader(module_on_path):
+    after_import(module_on_path, lambda module: None)
+    __import__(module_on_path)
+    assert type(sys.modules[module_on_path].__loader__).__name__ == 'SourceFileLoader'
+
+
+def test_a_missing_module_still_fails_to_import():
+    after_import('no_such_module_anywhere', lambda module: None)
+    with pytest.raises(ModuleNotFoundError, match='no_such_module_anywhere'):
+        __import__('no_such_module_anywhere')
+
+
+def test_wraps_once_and_keeps_the_original():
+    owner = types.SimpleNamespace(double=lambda x: 2 * x)
+    original = owner.double
+    for _ in range(2):
+        wrap(owner, 'double', lambda function: lambda x: function(x) + 1)
+    assert owner.double(3) == 7
+    assert owner.double.__wrapped__ is original
+
+
+def test_wraps_static_and_class_methods_as_what_they_are():
+    class Owner:
+        @staticmethod
+        def static(x):
+            return x
+
+        @classmethod
+        def of_class(cls, x):
+            return cls.__name__, x
+
+    wrap(Owner, 'static', lambda function: lambda x: function(x) + 1)
+    wrap(Owner, 'of_class', lambda function: lambda cls, x: function(cls, x + 1))
+    assert Owner.static(1) == 2
+    assert Owner().of_class(1) == ('Owner', 2)
