@@ -1,5 +1,7 @@
 """Hooks: what changes between steps; one class per file."""
 
+from mmkd_video.hooks.atomic_checkpoint_hook import AtomicCheckpointHook
+from mmkd_video.hooks.checkpoint_guard_hook import CheckpointGuardHook
 from mmkd_video.hooks.distill_hook import DistillHook
 
-__all__ = ['DistillHook']
+__all__ = ['AtomicCheckpointHook', 'CheckpointGuardHook', 'DistillHook']

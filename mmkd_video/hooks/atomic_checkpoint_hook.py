@@ -1,0 +1,89 @@
+"""MMEngine's CheckpointHook with whole files."""
+
+from pathlib import Path
+
+from mmengine.dist import is_main_process
+from mmengine.fileio import LocalBackend
+from mmengine.hooks import CheckpointHook
+from mmengine.runner import Runner
+
+from mmkd_video.hooks.atomic_file import AtomicBackend, write_atomically
+from mmkd_video.registry import HOOKS
+
+
+@HOOKS.register_module()
+class AtomicCheckpointHook(CheckpointHook):
+    """A CheckpointHook that never leaves a half file and never deletes a checkpoint before its successor is on disk.
+
+    Arguments, file names and what is kept are those of :class:`mmengine.hooks.CheckpointHook`. On local disks each
+    checkpoint is written to a temporary name, synced and renamed, ``last_checkpoint`` follows in the same way, and only
+    then the outdated files go. Other storage (``s3://``) and MMEngine's FlexibleRunner are served as the base class
+    does.
+    """
+
+    @classmethod
+    def from_stock(cls, hook: CheckpointHook) -> 'AtomicCheckpointHook':
+        """Take over the settings and the state of a stock hook.
+
+        Args:
+            hook: The hook to replace; unchanged.
+
+        Returns:
+            A hook that behaves like it.
+        """
+        atomic = cls.__new__(cls)
+        atomic.__dict__.update(hook.__dict__)
+        return atomic
+
+    def before_train(self, runner: Runner) -> None:
+        """Find the folder and whether it is on a local disk.
+
+        Args:
+            runner: The runner of the training.
+        """
+        super().before_train(runner)
+        if isinstance(runner, Runner) and type(self.file_backend) is LocalBackend:
+            self.backend_args = dict(backend='mmkd_atomic')
+            self.file_backend = AtomicBackend()
+
+    def _save_checkpoint_with_step(self, runner: Runner, step: int, meta: dict) -> None:
+        if not isinstance(self.file_backend, AtomicBackend):
+            super()._save_checkpoint_with_step(runner, step, meta)
+            return
+        # The checkpoint carries the list of what is kept, so the list moves on first; the files follow at the end.
+        self._advance_kept_steps(runner, step)
+        filename = self.filename_tmpl.format(step)
+        self.last_ckpt = self.file_backend.join_path(self.out_dir, filename)
+        runner.message_hub.update_info('last_ckpt', self.last_ckpt)
+        runner.save_checkpoint(
+            self.out_dir,
+            filename,
+            save_optimizer=self.save_optimizer,
+            save_param_scheduler=self.save_param_scheduler,
+            meta=meta,
+            by_epoch=self.by_epoch,
+            backend_args=self.backend_args,
+            **self.args,
+        )
+        if is_main_process():
+            write_atomically(self.last_ckpt.encode(), Path(runner.work_dir, 'last_checkpoint'))
+            self._remove_outdated()
+
+    def _save_best_checkpoint(self, runner: Runner, metrics: dict) -> None:
+        super()._save_best_checkpoint(runner, metrics)
+        if isinstance(self.file_backend, AtomicBackend) and is_main_process():
+            self._remove_outdated()
+
+    def _advance_kept_steps(self, runner: Runner, step: int) -> None:
+        if self.max_keep_ckpts <= 0 or (self.keep_ckpt_ids and self.keep_ckpt_ids[-1] == step):
+            return
+        if len(self.keep_ckpt_ids) == self.max_keep_ckpts:
+            outdated = self.filename_tmpl.format(self.keep_ckpt_ids.popleft())
+            if is_main_process():
+                self.file_backend.remove(self.file_backend.join_path(self.out_dir, outdated))
+        self.keep_ckpt_ids.append(step)
+        runner.message_hub.update_info('keep_ckpt_ids', list(self.keep_ckpt_ids))
+
+    def _remove_outdated(self) -> None:
+        best = [getattr(self, 'best_ckpt_path', None), *getattr(self, 'best_ckpt_path_dict', {}).values()]
+        self.file_backend.remove_outdated(keep={self.last_ckpt, *best})

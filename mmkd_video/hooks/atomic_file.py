@@ -1,0 +1,102 @@
+"""Files that are either old or new, never half."""
+
+import os
+from pathlib import Path
+
+from mmengine.fileio import LocalBackend, register_backend
+
+TEMPORARY_SUFFIX = '.mmkd-tmp'
+
+
+def write_atomically(content: bytes, path: str | Path) -> None:
+    """Write a file so that a reader, also one after a power failure, sees the old content or the new, never a part.
+
+    The bytes go to a temporary name in the same folder, are synced, and take the place of the old file in one step.
+
+    Args:
+        content: What the file is to hold.
+        path: Where; missing folders are made.
+
+    Raises:
+        OSError: The folder cannot be written to, or the disk is full. The old file is then untouched.
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f'.{path.name}.{os.getpid()}{TEMPORARY_SUFFIX}')
+    try:
+        with open(temporary, 'wb') as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+    _sync_folder(path.parent)
+
+
+def remove_temporary_files(folder: str | Path) -> list[Path]:
+    """Remove what writers that were killed have left in a folder.
+
+    Args:
+        folder: Looked at itself, not below; may be missing.
+
+    Returns:
+        The removed files.
+    """
+    stale = sorted(Path(folder).glob(f'.*{TEMPORARY_SUFFIX}'))
+    for path in stale:
+        path.unlink(missing_ok=True)
+    return stale
+
+
+def _sync_folder(folder: Path) -> None:
+    # The rename itself is only on disk once the folder is; Windows cannot open folders.
+    if os.name == 'nt':
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+class AtomicBackend(LocalBackend):
+    """MMEngine's local storage with whole files only, and removals that wait until the successor is on disk.
+
+    Registered as the backend ``mmkd_atomic``; no prefix leads to it, so that nobody gets it unasked.
+    """
+
+    def __init__(self) -> None:
+        self._outdated: list[str] = []
+
+    def put(self, obj: bytes, filepath: str | Path) -> None:
+        """Write bytes atomically.
+
+        Args:
+            obj: What the file is to hold.
+            filepath: Where; missing folders are made.
+        """
+        write_atomically(obj, filepath)
+
+    def remove(self, filepath: str | Path) -> None:
+        """Note a file for removal; it stays until :meth:`remove_outdated`.
+
+        Args:
+            filepath: The file that a newer one is about to replace.
+        """
+        self._outdated.append(str(filepath))
+
+    def remove_outdated(self, keep: set[str]) -> None:
+        """Remove the noted files.
+
+        Args:
+            keep: Files that stay, because they were written again under the same name.
+        """
+        for path in self._outdated:
+            if path not in keep:
+                Path(path).unlink(missing_ok=True)
+        self._outdated.clear()
+
+
+register_backend('mmkd_atomic', AtomicBackend, force=True)

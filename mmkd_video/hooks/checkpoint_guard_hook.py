@@ -1,0 +1,123 @@
+"""Makes a training safe to kill and to resume."""
+
+import os.path as osp
+from pathlib import Path
+from typing import Any
+
+from mmengine.dist import broadcast_object_list, is_main_process
+from mmengine.fileio import LocalBackend, get_file_backend
+from mmengine.hooks import CheckpointHook, Hook
+from mmengine.runner import EpochBasedTrainLoop, Runner
+from mmengine.runner.base_loop import BaseLoop
+
+from mmkd_video.hooks.atomic_checkpoint_hook import AtomicCheckpointHook
+from mmkd_video.hooks.atomic_file import remove_temporary_files, write_atomically
+from mmkd_video.hooks.resume_point import ResumePoint
+from mmkd_video.hooks.run_record import check_run_record
+from mmkd_video.registry import HOOKS
+
+
+@HOOKS.register_module()
+class CheckpointGuardHook(Hook):
+    """Whole checkpoints, a resume that finds the newest whole one, and no two model configs in one work_dir.
+
+    Before a training starts it
+
+    * puts an :class:`AtomicCheckpointHook` with the same settings in the place of each stock CheckpointHook;
+    * removes the temporary files that a killed writer has left;
+    * on ``resume`` without a named checkpoint, falls back from an unreadable or incomplete one to the one before. An
+      epoch loop starts epochs at their first batch, so it goes on only from the end of an epoch;
+    * compares the model config with the one that ``mmkd_run.json`` in the work_dir holds.
+
+    Rank 0 looks at the files; all ranks get its decision, and raise the same error.
+    """
+
+    priority = 'VERY_HIGH'
+
+    def __init__(self) -> None:
+        self._prepared = False
+
+    def before_run(self, runner: Runner) -> None:
+        """Prepare a training; validation and test alone are left as they are.
+
+        Args:
+            runner: The runner, its loops built, its checkpoint not yet loaded.
+
+        Raises:
+            FileNotFoundError: The checkpoint to resume from is missing.
+            ValueError: It cannot be resumed from, or the work_dir belongs to another model config.
+        """
+        if self._prepared or not isinstance(runner, Runner) or not isinstance(runner._train_loop, BaseLoop):
+            return
+        self._prepared = True
+        self._make_atomic(runner)
+        decision: list[Any] = [None, None]
+        if is_main_process():
+            # An error on one rank alone would leave the others waiting for it.
+            try:
+                decision[0] = self._prepare(runner)
+            except (ValueError, OSError) as error:
+                decision[1] = error
+        broadcast_object_list(decision)
+        resume_from, error = decision
+        if error is not None:
+            raise error
+        if resume_from is not None:
+            # Every rank reads this very file, whatever its view of last_checkpoint on a shared disk.
+            runner._load_from = resume_from
+
+    def _make_atomic(self, runner: Runner) -> None:
+        for index, hook in enumerate(runner._hooks):
+            if type(hook) is CheckpointHook:
+                runner._hooks[index] = AtomicCheckpointHook.from_stock(hook)
+                runner.logger.info('CheckpointHook is replaced by AtomicCheckpointHook: checkpoints are never half.')
+
+    def _prepare(self, runner: Runner) -> str | None:
+        work_dir = Path(runner.work_dir)
+        hooks = [hook for hook in runner._hooks if isinstance(hook, CheckpointHook)]
+        patterns = [(folder, hook.filename_tmpl) for hook in hooks if (folder := _local_folder(hook, runner))]
+        folders = {work_dir, *(folder for folder, _ in patterns)}
+        for folder in folders:
+            for stale in remove_temporary_files(folder):
+                runner.logger.info(f'Removed {stale}, left by a writer that was killed.')
+        model = runner.cfg.get('model')
+        if isinstance(model, dict):
+            check_run_record(work_dir, model, any(next(folder.glob('*.pth'), None) for folder in folders))
+        if not runner._resume or runner._has_loaded:
+            return None
+        loop = runner._train_loop
+        by_epoch = isinstance(loop, EpochBasedTrainLoop)
+        point = ResumePoint(
+            work_dir=work_dir,
+            patterns=patterns,
+            iters_per_epoch=len(loop.dataloader) if by_epoch else None,
+            needs_optimizer=any(hook.save_optimizer for hook in hooks),
+        )
+        if runner._load_from is not None:
+            if '://' not in str(runner._load_from):
+                point.check(Path(runner._load_from))
+            return None
+        # Checkpoints on remote storage alone are beyond what can be looked at here: MMEngine takes the last one.
+        return self._find(point, runner) if patterns or not hooks else None
+
+    def _find(self, point: ResumePoint, runner: Runner) -> str | None:
+        last_checkpoint = point.work_dir / 'last_checkpoint'
+        found = point.find()
+        if found is None:
+            last_checkpoint.unlink(missing_ok=True)
+            runner.logger.info(f'No checkpoint to resume from in {point.work_dir}: training starts from the beginning.')
+            return None
+        write_atomically(str(found).encode(), last_checkpoint)
+        runner.logger.info(f'Resuming from {found}.')
+        return str(found)
+
+
+def _local_folder(hook: CheckpointHook, runner: Runner) -> Path | None:
+    """Return where a hook will save, as CheckpointHook itself works it out before training; None if not on disk."""
+    if hook.file_client_args is not None:
+        return None
+    folder = runner.work_dir
+    if hook.out_dir is not None and hook.out_dir != runner.work_dir:
+        folder = osp.join(hook.out_dir, osp.basename(runner.work_dir.rstrip(osp.sep)))
+    backend = get_file_backend(folder, backend_args=hook.backend_args)
+    return Path(folder) if isinstance(backend, LocalBackend) else None

@@ -1,0 +1,136 @@
+"""Which checkpoint a training goes on from."""
+
+import logging
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import torch
+from mmengine.logging import print_log
+
+NEEDED = ('meta', 'state_dict', 'message_hub')
+
+
+@dataclass(frozen=True)
+class ResumePoint:
+    """What a checkpoint must be like for one training to go on from it.
+
+    Args:
+        work_dir: The run's folder; holds ``last_checkpoint``.
+        patterns: Folder and name template (``epoch_{}.pth``) of each checkpoint hook.
+        iters_per_epoch: Iterations of one epoch when the loop goes by epochs, so that only checkpoints at the end of
+            an epoch count; None for an iteration loop, which takes any.
+        needs_optimizer: Whether the run saves its optimizer, so that a checkpoint without it is not complete.
+    """
+
+    work_dir: Path
+    patterns: list[tuple[Path, str]] = field(default_factory=list)
+    iters_per_epoch: int | None = None
+    needs_optimizer: bool = True
+
+    def check(self, path: Path) -> None:
+        """Refuse a checkpoint that was named by hand and cannot be gone on from.
+
+        Args:
+            path: The checkpoint.
+
+        Raises:
+            FileNotFoundError: There is no such file.
+            ValueError: It cannot be read, lacks a part, or was saved within an epoch.
+        """
+        if not path.is_file():
+            raise FileNotFoundError(f'Cannot resume from {path}: no such file.')
+        reason = self._obstacle(path)[0]
+        if reason is not None:
+            raise ValueError(
+                f'Cannot resume from {path}: {reason}. Name another checkpoint, or none to take the newest.'
+            )
+
+    def find(self) -> Path | None:
+        """Return the newest checkpoint that is whole, starting with the one that ``last_checkpoint`` names.
+
+        Each one that is passed over is logged with its name and the reason.
+
+        Returns:
+            The checkpoint, or None when the training has not reached its first one.
+
+        Raises:
+            ValueError: There are checkpoints, but training cannot go on from any of them.
+        """
+        refused: list[tuple[Path, str]] = []
+        early = True
+        for path in self._candidates():
+            reason, in_first_epoch = self._obstacle(path)
+            if reason is None:
+                return path
+            print_log(f'Not resuming from {path}: {reason}. Trying the one before.', 'current', logging.WARNING)
+            refused.append((path, reason))
+            early = early and in_first_epoch
+        if not early:
+            lines = '\n'.join(f'  {path}: {reason}' for path, reason in refused)
+            raise ValueError(
+                f'Cannot resume in {self.work_dir}: none of its checkpoints serves.\n{lines}\n'
+                'Train without --resume to start anew, or choose another --work-dir.'
+            )
+        return None
+
+    def _candidates(self) -> list[Path]:
+        last = self._last_checkpoint()
+        last_step = None if last is None else self._step(last)
+        steps: dict[Path, int] = {}
+        for folder, template in self.patterns:
+            for path in folder.glob(template.replace('{}', '*')):
+                step = self._step(path)
+                # Files beyond the last one belong to an older run in the same folder.
+                if step is not None and (last_step is None or step < last_step):
+                    steps[path] = step
+        older = sorted(steps, key=lambda path: (steps[path], path.stat().st_mtime_ns), reverse=True)
+        return [last, *older] if last is not None and last.exists() else older
+
+    def _last_checkpoint(self) -> Path | None:
+        try:
+            named = (self.work_dir / 'last_checkpoint').read_text().strip()
+        except (OSError, UnicodeDecodeError):
+            return None
+        if not named:
+            return None
+        path = Path(named)
+        moved = self.work_dir / path.name
+        return moved if not path.exists() and moved.exists() else path
+
+    def _step(self, path: Path) -> int | None:
+        for _, template in self.patterns:
+            match = re.fullmatch(re.escape(template).replace(r'\{\}', r'(\d+)'), path.name)
+            if match:
+                return int(match.group(1))
+        return None
+
+    def _obstacle(self, path: Path) -> tuple[str | None, bool]:
+        """Return why training cannot go on from a file (None if it can), and whether it merely lies in epoch 0."""
+        try:
+            checkpoint = torch.load(path, map_location='cpu', weights_only=True)
+        except Exception as error:  # torch raises as many types as there are ways to break a file
+            return f'it cannot be read ({type(error).__name__}: {_first_line(error)})', False
+        needed = (*NEEDED, 'optimizer') if self.needs_optimizer else NEEDED
+        missing = [key for key in needed if not isinstance(checkpoint, dict) or key not in checkpoint]
+        if missing:
+            return f'it is no complete training checkpoint (it lacks {", ".join(missing)})', False
+        return self._within_epoch(checkpoint['meta'])
+
+    def _within_epoch(self, meta: dict) -> tuple[str | None, bool]:
+        missing = [key for key in ('epoch', 'iter') if key not in meta]
+        if missing:
+            return f'its meta lacks {", ".join(missing)}', False
+        epoch, iteration = meta['epoch'], meta['iter']
+        if self.iters_per_epoch is None or iteration == epoch * self.iters_per_epoch:
+            return None, False
+        reason = (
+            f'it was saved after {epoch} epochs and {iteration} iterations, but {epoch} epochs of this run are '
+            f'{epoch * self.iters_per_epoch} iterations, and a loop over epochs goes on only from the end of one '
+            '(saved within an epoch, or with another data set, batch size or number of processes)'
+        )
+        return reason, epoch == 0
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip().splitlines() or ['no message'])[0]
