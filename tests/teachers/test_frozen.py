@@ -1,0 +1,84 @@
+import copy
+
+import pytest
+import torch
+import zoo
+from mmengine.config import Config
+
+from mmkd_video.registry import MODELS
+from mmkd_video.teachers import FrozenTeacher
+
+
+def teacher(**keys):
+    return FrozenTeacher(config=zoo.config_of('i3d')[0], checkpoint=None, **keys)
+
+
+@pytest.mark.parametrize('form', ['model', 'whole', 'file', 'distilled'])
+def test_a_config_may_be_a_model_a_whole_config_a_file_or_a_distillation(form, tmp_path):
+    model = zoo.config_of('i3d')[0]
+    if form == 'model':
+        config = model
+    elif form == 'whole':
+        config = Config(dict(model=model))
+    elif form == 'distilled':
+        config = dict(model=dict(type='Distiller', student=model, teacher=None, terms=[]))
+    else:
+        Config(dict(model=model)).dump(tmp_path / 'i3d.py')
+        config = str(tmp_path / 'i3d.py')
+    built = FrozenTeacher(config=config, checkpoint=None)
+    assert type(built.module).__name__ == 'Recognizer3D'
+    assert (built.config is None) is (form == 'model')
+
+
+def test_the_users_config_is_not_changed():
+    config = zoo.config_of('i3d')[0]
+    before = copy.deepcopy(config)
+    FrozenTeacher(config=config, checkpoint=None)
+    assert config == before
+
+
+def test_probabilities_are_averaged_over_clips_and_sum_to_one():
+    built = teacher(classes=[3, 1])
+    config, size = zoo.config_of('i3d')
+    data = zoo.batch_for(config, size)
+    data['inputs'] = [torch.cat([clip, clip.flip(-1)]) for clip in data['inputs']]
+    found = built.predict(copy.deepcopy(data))
+    assert found.shape == (2, 2) and torch.allclose(found.sum(1), torch.ones(2))
+    inputs = built.data_preprocessor(data, False)['inputs'].flatten(0, 1)[:, None]
+    alone = built.module(inputs, stage='head')[:, [3, 1]].softmax(-1).unflatten(0, (2, 2)).mean(1)
+    assert torch.allclose(found, alone, atol=1e-5)
+
+
+def test_the_fingerprint_tells_weights_and_classes_apart():
+    torch.manual_seed(0)
+    first = teacher()
+    torch.manual_seed(0)
+    same, subset = teacher(), None
+    torch.manual_seed(0)
+    subset = teacher(classes=[0, 1])
+    other = teacher()
+    assert first.fingerprint == same.fingerprint
+    assert len({first.fingerprint, subset.fingerprint, other.fingerprint}) == 3
+
+
+def test_a_checkpoint_that_would_run_code_is_refused(tmp_path):
+    class Trap:
+        def __reduce__(self):
+            return (open, (str(tmp_path / 'trapped'), 'w'))
+
+    torch.save(dict(state_dict={}, trap=Trap()), tmp_path / 'trap.pth')
+    with pytest.raises(Exception, match='(?i)weights|refused|unsafe'):
+        FrozenTeacher(config=zoo.config_of('i3d')[0], checkpoint=str(tmp_path / 'trap.pth'))
+    assert not (tmp_path / 'trapped').exists()
+
+
+def test_module_prefixes_of_wrapped_checkpoints_are_dropped(tmp_path):
+    trained = MODELS.build(zoo.config_of('i3d')[0])
+    torch.save({f'module.{key}': value for key, value in trained.state_dict().items()}, tmp_path / 'ddp.pth')
+    built = FrozenTeacher(config=zoo.config_of('i3d')[0], checkpoint=str(tmp_path / 'ddp.pth'))
+    assert all(torch.equal(built.module.state_dict()[key], value) for key, value in trained.state_dict().items())
+
+
+def test_a_view_of_another_name_is_refused():
+    with pytest.raises(ValueError, match="expected 'own' or 'student'"):
+        teacher(view='mine')
