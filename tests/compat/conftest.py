@@ -31,6 +31,22 @@ def run_python():
 
 
 @pytest.fixture
+def run_two_ranks(tmp_path):
+    """Run code in two processes under the launcher of torch; returns the finished launcher."""
+
+    def run(code: str, **env: str) -> subprocess.CompletedProcess:
+        script = tmp_path / 'ranks.py'
+        script.write_text(textwrap.dedent(code))
+        command = [sys.executable, '-W', 'ignore', '-m', 'torch.distributed.run', '--standalone', '--nproc-per-node=2']
+        environment = {**os.environ, 'OMP_NUM_THREADS': '1', **env, 'PYTHONPATH': str(ROOT)}
+        return subprocess.run(
+            [*command, str(script)], env=environment, cwd=ROOT, capture_output=True, text=True, timeout=300
+        )
+
+    return run
+
+
+@pytest.fixture
 def healthy_with(run_python):
     """Return a function that runs code after ``import mmkd_video`` and expects it to succeed."""
 
