@@ -97,7 +97,7 @@ def test_training_leaves_teacher_weights_and_bn_statistics_alone():
     for seed in range(2):
         optimizer.update_params(model.parse_losses(model(**batch(model, seed), mode='loss'))[0])
     assert all(torch.equal(before[key], value) for key, value in teacher.state_dict().items())
-    assert all(parameter.grad is None for parameter in teacher.parameters())
+    assert all(parameter.grad is None and not parameter.requires_grad for parameter in teacher.parameters())
 
 
 def test_the_teacher_is_outside_the_module_tree():
