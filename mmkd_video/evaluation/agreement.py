@@ -1,0 +1,141 @@
+"""How faithfully the student reproduces its teacher."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from mmengine.evaluator import BaseMetric
+
+from mmkd_video.registry import METRICS
+
+_TINY = float(np.finfo(np.float32).tiny)
+
+
+@METRICS.register_module()
+class AgreementMetric(BaseMetric):
+    """Fidelity of the student to its teacher on the validation set, beside the teacher's own accuracy.
+
+    Reports
+
+    * ``agreement/top1``: fraction of samples whose most probable class is the teacher's, 0 to 1;
+    * ``agreement/kl``: mean KL divergence of the student's distribution from the teacher's, in nats, >= 0;
+    * ``teacher/top1``: the teacher's accuracy on the same samples, 0 to 1; left out where samples have no single label.
+
+    A student can be accurate without being faithful, and the other way round; see Stanton et al., Does Knowledge
+    Distillation Really Work?, https://arxiv.org/abs/2106.05945, whose average agreement and predictive KL these are.
+
+    ``TeacherPredictionsHook`` gives it the teacher's predictions; without them, as in a plain test, it reports nothing.
+
+    Args:
+        teacher: Name to tell several teachers apart; the keys become ``agreement/<name>/top1`` and so on.
+        collect_device: Where results of all ranks meet, ``'cpu'`` or ``'gpu'``.
+        collect_dir: Folder they meet in, when on ``'cpu'``.
+    """
+
+    default_prefix = ''  # the keys have two different prefixes, so they are written out
+
+    def __init__(self, teacher: str | None = None, collect_device: str = 'cpu', collect_dir: str | None = None) -> None:
+        super().__init__(collect_device=collect_device, collect_dir=collect_dir)
+        self.teacher = teacher
+        self._probabilities: np.ndarray | None = None
+        self._labels: np.ndarray | None = None
+
+    def set_predictions(self, probabilities: np.ndarray, labels: np.ndarray) -> None:
+        """Take the teacher's predictions.
+
+        Args:
+            probabilities: ``(N, K)``, a row for each sample of the validation set in its order, on the student's
+                classes.
+            labels: ``(N,)`` class indices, -1 where a sample has no single label; guards the order of the samples.
+
+        Raises:
+            ValueError: The shapes do not fit.
+        """
+        if probabilities.ndim != 2 or labels.shape != probabilities.shape[:1]:
+            raise ValueError(
+                f'predictions of the teacher: got probabilities {probabilities.shape} and labels {labels.shape}; '
+                'expected (N, K) and (N,)'
+            )
+        # float32 rows sum to 1 within rounding only, which would show as a divergence below 0
+        exact = probabilities.astype(np.float64)
+        self._probabilities, self._labels = exact / exact.sum(1, keepdims=True), labels
+
+    def process(self, data_batch: Any, data_samples: Sequence[dict]) -> None:
+        """Keep the student's scores of one batch.
+
+        Args:
+            data_batch: Unused.
+            data_samples: Dicts with ``pred_score``, ``(K,)``, or ``(clips, K)`` where the student does not average its
+                clips; probabilities, or scores that are turned into such; and ``gt_label``.
+
+        Raises:
+            ValueError: The student scores another number of classes than the teacher.
+        """
+        if self._probabilities is None:
+            return
+        for sample in data_samples:
+            student = _as_probabilities(sample['pred_score'].detach().float().cpu().numpy())
+            classes = self._probabilities.shape[1]
+            if len(student) != classes:
+                raise ValueError(
+                    f'agreement: the student scores {len(student)} classes, the teacher {classes}; '
+                    "name the student's classes among the teacher's with teacher=dict(classes=[...])"
+                )
+            label = sample.get('gt_label')
+            self.results.append((student, int(label) if label is not None and label.numel() == 1 else -1))
+
+    def evaluate(self, size: int) -> dict[str, float]:
+        """Compare the whole validation set; every rank gets the same numbers.
+
+        Args:
+            size: Samples in the validation set.
+
+        Raises:
+            ValueError: The teacher's predictions are of another number of samples, or of samples in another order.
+        """
+        if self._probabilities is None:
+            return {}
+        if len(self._probabilities) != size:  # told before ranks meet, so that none is left waiting
+            raise ValueError(
+                f'agreement: got predictions of the teacher for {len(self._probabilities)} samples, expected {size}; '
+                'delete teacher_predictions_*.npz in the work_dir, so that they are made again'
+            )
+        return super().evaluate(size)
+
+    def compute_metrics(self, results: list[tuple[np.ndarray, int]]) -> dict[str, float]:
+        """Return the metrics.
+
+        Args:
+            results: Student's probabilities and label of each sample, in the order of the validation set.
+        """
+        student = np.stack([row for row, _ in results])
+        labels = np.array([label for _, label in results])
+        teacher = self._probabilities
+        if labels.shape != self._labels.shape or (labels != self._labels).any():
+            raise ValueError(
+                f'agreement: {len(labels)} results of the student are not in the order of the {len(teacher)} '
+                'predictions of the teacher (their labels differ); the validation sampler must not shuffle'
+            )
+        name = f'/{self.teacher}' if self.teacher else ''
+        metrics = {
+            f'agreement{name}/top1': float((student.argmax(1) == teacher.argmax(1)).mean()),
+            f'agreement{name}/kl': float(_kl(teacher, student).mean()),
+        }
+        if (labels >= 0).all():
+            metrics[f'teacher{name}/top1'] = float((teacher.argmax(1) == labels).mean())
+        return metrics
+
+
+def _as_probabilities(scores: np.ndarray) -> np.ndarray:
+    """Return ``(K,)`` probabilities from ``(K,)`` or ``(clips, K)`` probabilities or logits."""
+    scores = np.atleast_2d(scores).astype(np.float64)
+    if (scores < 0).any() or (np.abs(scores.sum(1) - 1) > 1e-2).any():
+        scores = np.exp(scores - scores.max(1, keepdims=True))
+    scores = scores / scores.sum(1, keepdims=True)
+    return scores.mean(0)
+
+
+def _kl(teacher: np.ndarray, student: np.ndarray) -> np.ndarray:
+    """KL(teacher || student) of ``(N, K)`` each, ``(N,)`` nats; a student's zero counts as the least float32."""
+    ratio = np.log(np.maximum(teacher, _TINY)) - np.log(np.maximum(student, _TINY))
+    return (teacher * ratio).sum(1)
