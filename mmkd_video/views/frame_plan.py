@@ -15,9 +15,9 @@ def plan_frames(
 ) -> np.ndarray:
     """Plan a teacher's frames within what the student sampled; draws nothing.
 
-    A view with an interval of its own is a window centred in the student's span; where it is wider than the span it
-    goes beyond it, and it is moved to stay in the video. Other views take frames spread as the student's are, so that a
-    teacher of as many frames as the student takes the same ones.
+    A view with an interval of its own is a window centred in the student's span; where it is wider than the span, the
+    span's first and last frames are repeated, so that the teacher never sees what the student could not. Other views
+    take frames spread as the student's are, so that a teacher of as many frames as the student takes the same ones.
 
     Args:
         spec: The teacher's view.
@@ -47,10 +47,7 @@ def plan_frames(
     edges = np.linspace(drawn[0], drawn[-1], spec.num_clips + 1)
     centres = (edges[:-1] + edges[1:]) / 2
     starts = np.floor(centres - (needed - 1) / 2 + 0.5).astype(np.int64)
-    starts = np.clip(starts, 0, max(total_frames - needed, 0))
-    if needed > total_frames:
-        starts = np.full_like(starts, (total_frames - needed) // 2)  # both ends repeat alike
-    return np.clip(starts[:, None] + offsets[None, :], 0, total_frames - 1).reshape(-1)
+    return np.clip(starts[:, None] + offsets[None, :], drawn[0], drawn[-1]).reshape(-1)
 
 
 def _spread(drawn: np.ndarray, count: int) -> np.ndarray:
