@@ -12,6 +12,7 @@ from mmkd_video.compat import (
     cpu_ddp,
     cpu_launch,
     cpu_sync_batch_norm,
+    gloo_exit,
     missing_drn,
     optim_wrapper,
 )
@@ -22,6 +23,7 @@ BREAKS = (
     missing_drn,
     checkpoints,
     cpu_launch,
+    gloo_exit,
     cpu_ddp,
     cpu_sync_batch_norm,
     cpu_amp,

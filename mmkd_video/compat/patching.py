@@ -68,7 +68,7 @@ def after_import(name: str, callback: Callback) -> None:
 
 
 def wrap(owner: Any, name: str, make: Callable[[Callable], Callable]) -> None:
-    """Replace ``owner.name`` by ``make(original)``, once; the original stays reachable as ``__wrapped__``.
+    """Replace ``owner.name`` by ``make(original)``, once per ``make``; the original stays reachable as ``__wrapped__``.
 
     Args:
         owner: Module or class.
@@ -78,8 +78,10 @@ def wrap(owner: Any, name: str, make: Callable[[Callable], Callable]) -> None:
     found = vars(owner)[name]
     kind = type(found) if isinstance(found, (classmethod, staticmethod)) else None
     original = found.__func__ if kind else found
-    if getattr(original, 'mended_by_mmkd_video', False):
+    mend = f'{make.__module__}.{make.__qualname__}'
+    mends = getattr(original, 'mmkd_video_mends', ())
+    if mend in mends:
         return
     mended = functools.wraps(original)(make(original))
-    mended.mended_by_mmkd_video = True
+    mended.mmkd_video_mends = (*mends, mend)
     setattr(owner, name, kind(mended) if kind else mended)

@@ -55,10 +55,29 @@ def test_a_missing_module_still_fails_to_import():
 def test_wraps_once_and_keeps_the_original():
     owner = types.SimpleNamespace(double=lambda x: 2 * x)
     original = owner.double
+
+    def plus_one(function):
+        return lambda x: function(x) + 1
+
     for _ in range(2):
-        wrap(owner, 'double', lambda function: lambda x: function(x) + 1)
+        wrap(owner, 'double', plus_one)
     assert owner.double(3) == 7
     assert owner.double.__wrapped__ is original
+
+
+def test_two_mends_of_one_function_both_hold():
+    owner = types.SimpleNamespace(double=lambda x: 2 * x)
+
+    def plus_one(function):
+        return lambda x: function(x) + 1
+
+    def times_ten(function):
+        return lambda x: function(x) * 10
+
+    for _ in range(2):
+        wrap(owner, 'double', plus_one)
+        wrap(owner, 'double', times_ten)
+    assert owner.double(3) == 70
 
 
 def test_wraps_static_and_class_methods_as_what_they_are():

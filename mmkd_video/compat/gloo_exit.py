@@ -1,0 +1,53 @@
+"""A finished ``torchrun`` job with gloo sometimes ends in ``terminate called without an active exception`` (SIGABRT).
+
+Cause: torch's gloo threads may still run when the interpreter unloads; torch wants ``destroy_process_group()`` before,
+and MMEngine never calls it. Nothing of the training is lost, but the job counts as failed.
+
+Mend: the launchers of MMEngine leave a note to destroy a gloo group at exit. Other backends and groups that the caller
+destroys are left alone.
+"""
+
+import atexit
+import os
+from collections.abc import Callable
+from types import ModuleType
+from typing import Any
+
+from mmkd_video.compat.patching import after_import, wrap
+
+LAUNCHERS = ('_init_dist_pytorch', '_init_dist_slurm', '_init_dist_mpi')
+
+
+def _destroy(process: int) -> None:
+    import torch.distributed
+
+    if os.getpid() == process and torch.distributed.is_initialized():
+        torch.distributed.destroy_process_group()
+
+
+def _destroyed_at_exit(launch: Callable) -> Callable:
+    def init(*args: Any, **kwargs: Any) -> None:
+        import torch.distributed
+
+        launch(*args, **kwargs)
+        if torch.distributed.is_initialized() and torch.distributed.get_backend() == 'gloo':
+            atexit.register(_destroy, os.getpid())
+
+    return init
+
+
+def _mend(module: ModuleType) -> None:
+    for name in LAUNCHERS:
+        wrap(module, name, _destroyed_at_exit)
+
+
+def applies() -> bool:
+    """Return whether this torch has gloo."""
+    import torch.distributed
+
+    return torch.distributed.is_available() and torch.distributed.is_gloo_available()
+
+
+def apply() -> None:
+    """Wrap the launchers when MMEngine's are imported."""
+    after_import('mmengine.dist.utils', _mend)
