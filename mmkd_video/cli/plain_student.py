@@ -1,0 +1,56 @@
+"""The student alone, from a distillation's own config."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from mmengine.config import Config
+
+TEACHER_HOOKS = ('DistillHook', 'TeacherPredictionsHook')
+TEACHER_METRICS = ('AgreementMetric', 'TeacherAgreement')
+
+
+def is_distillation(config: Config) -> bool:
+    """Return whether a config distils."""
+    return config.model.get('type') == 'Distiller'
+
+
+def plain_student(config: Config) -> Config:
+    """Return the config that trains and tests the same student without a teacher; all the rest stays as it is.
+
+    Args:
+        config: A distillation config, or one that is plain already; it is not changed.
+    """
+    plain = Config(config.to_dict() if hasattr(config, 'to_dict') else dict(config), filename=config.filename)
+    plain.prepare = None
+    if not is_distillation(config):
+        return plain
+    student = dict(plain.model['student'])
+    if plain.model.get('data_preprocessor') is not None:
+        student.setdefault('data_preprocessor', plain.model['data_preprocessor'])
+    plain['model'] = None  # else the teacher's keys would be merged in
+    plain.model = student
+    plain.custom_hooks = [hook for hook in plain.get('custom_hooks') or [] if hook.get('type') not in TEACHER_HOOKS]
+    for loader in ('train_dataloader', 'val_dataloader', 'test_dataloader'):
+        if plain.get(loader) is not None:
+            plain[loader] = without_views(plain[loader])
+    for evaluator in ('val_evaluator', 'test_evaluator'):
+        if isinstance(plain.get(evaluator), (list, tuple)):
+            plain[evaluator] = [each for each in plain[evaluator] if each.get('type') not in TEACHER_METRICS]
+    return plain
+
+
+def without_views(value: Any) -> Any:
+    """Return settings with every ``DistillViews`` in them replaced by the student's transforms, at any depth.
+
+    Args:
+        value: A data loader's config, or a part of it.
+    """
+    if isinstance(value, Mapping):
+        return {key: without_views(item) for key, item in value.items()}
+    if not isinstance(value, Sequence) or isinstance(value, str):
+        return value
+    steps: list = []
+    for item in value:
+        views = isinstance(item, Mapping) and item.get('type') == 'DistillViews'
+        steps += item['student'] if views else [without_views(item)]
+    return type(value)(steps)

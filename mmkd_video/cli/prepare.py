@@ -1,0 +1,250 @@
+"""What a distillation needs before it can be built: its embedded data, and a trained teacher."""
+
+import json
+import logging
+import os
+import shlex
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import torch
+from mmengine.config import Config
+from mmengine.logging import print_log
+
+from mmkd_video.cli.cfg_options import to_arguments
+from mmkd_video.cli.folder_lock import locked
+from mmkd_video.cli.render import prepare_motion_clips
+from mmkd_video.hooks.atomic_file import write_atomically
+
+RANK_VARIABLES = ('RANK', 'SLURM_PROCID', 'OMPI_COMM_WORLD_RANK', 'PMI_RANK')
+LAUNCHER_VARIABLES = (
+    'RANK',
+    'LOCAL_RANK',
+    'WORLD_SIZE',
+    'LOCAL_WORLD_SIZE',
+    'MASTER_ADDR',
+    'MASTER_PORT',
+    'GROUP_RANK',
+)
+POLL_SECONDS = 1.0
+
+
+@dataclass(frozen=True)
+class Clips:
+    """The embedded motion clips in a folder."""
+
+    root: Path
+
+    def __str__(self) -> str:
+        return f'the embedded clips in {self.root}'
+
+    @property
+    def command(self) -> str:
+        """What makes them by hand."""
+        return shlex.join(['python', 'tools/data/render_motion_clips.py', str(self.root)])
+
+    def exists(self) -> bool:
+        """Return whether rendering finished and no clip was removed since."""
+        manifest = self.root / 'manifest.json'
+        return manifest.is_file() and all(
+            (self.root / name).is_file() for name in json.loads(manifest.read_text())['sha256']
+        )
+
+    def make(self) -> None:
+        """Render them, or go on where an interrupted rendering stopped."""
+        _say(f'preparing {self}')
+        prepare_motion_clips(str(self.root))
+
+
+@dataclass(frozen=True)
+class TrainedTeacher:
+    """A teacher's checkpoint, made by the teacher's own training config."""
+
+    config: str
+    checkpoint: Path
+    options: Mapping = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        return f'the teacher {self.checkpoint}'
+
+    @property
+    def work_dir(self) -> Path:
+        """Where it is trained: beside the checkpoint, under its name."""
+        return self.checkpoint.with_suffix('')
+
+    @property
+    def command(self) -> str:
+        """What makes it by hand; the checkpoint is to be given the expected name then."""
+        return shlex.join(['python', 'tools/train.py', *self._arguments, '--publish', str(self.checkpoint)])
+
+    @property
+    def _arguments(self) -> list[str]:
+        options = to_arguments(self.options)
+        return [
+            self.config,
+            '--work-dir',
+            str(self.work_dir),
+            '--resume',
+            *(['--cfg-options', *options] if options else []),
+        ]
+
+    def exists(self) -> bool:
+        """Return whether the checkpoint is there."""
+        return self.checkpoint.is_file()
+
+    def make(self) -> None:
+        """Train it in a process of its own, resuming an interrupted training; then publish its last checkpoint.
+
+        Raises:
+            RuntimeError: The training failed.
+        """
+        with locked(self.work_dir) as lock:
+            if self.exists():  # another process was faster
+                return
+            _say(f'training {self} from {self.config} in {self.work_dir} (resumed if interrupted)')
+            environment = {key: value for key, value in os.environ.items() if not _of_launcher(key)}
+            # The lock goes to the child: it holds as long as anybody trains here, even when this process is killed.
+            command = [
+                sys.executable,
+                '-m',
+                'mmkd_video.cli.train',
+                *self._arguments,
+                '--publish',
+                str(self.checkpoint),
+            ]
+            code = subprocess.run(command, env=environment, pass_fds=[lock]).returncode
+        if code != 0 or not self.exists():
+            raise RuntimeError(
+                f'{self} was not trained (exit code {code}); its messages are above. Once mended, the same command '
+                f'goes on from its last checkpoint; by hand: {self.command}'
+            )
+        _say(f'{self} is ready')
+
+
+def prepare(config: Config, allowed: bool = True) -> None:
+    """Make what the config's ``prepare`` names and what is missing: on rank 0, while the other ranks wait.
+
+    ``prepare = dict(data=<folder of the embedded clips, or None>, teacher=<the teacher's training config, or None>,
+    teacher_options=<dict merged into that config>, timeout=<hours that other ranks wait, 24>)``. With several teachers,
+    ``teacher`` and ``teacher_options`` are dicts by name.
+
+    Args:
+        config: The distillation config, with the command line merged.
+        allowed: False to make nothing and say what to run.
+
+    Raises:
+        FileNotFoundError: Something is missing and ``allowed`` is False; the message holds the commands.
+        KeyError: ``prepare`` holds an unknown key or teacher.
+        RuntimeError: A teacher's training failed.
+        TimeoutError: Rank 0 took too long.
+    """
+    missing = [part for part in needed_parts(config) if not part.exists()]
+    if not missing:
+        return
+    if not allowed:
+        commands = '\n'.join(f'  {part.command}' for part in missing)
+        raise FileNotFoundError(f'missing: {", ".join(map(str, missing))}. Run first:\n{commands}')
+    if own_rank() == 0:
+        for part in missing:
+            part.make()
+    else:
+        _wait_for(missing, hours=(config.get('prepare') or {}).get('timeout', 24))
+
+
+def needed_parts(config: Config) -> list[Clips | TrainedTeacher]:
+    """Return what the config's ``prepare`` names, present or not, in the order in which it is made.
+
+    Raises:
+        KeyError: ``prepare`` holds an unknown key, or a teacher that the model does not have.
+    """
+    wanted = dict(config.get('prepare') or {})
+    unknown = set(wanted) - {'data', 'teacher', 'teacher_options', 'timeout'}
+    if unknown:
+        raise KeyError(f'prepare: got {sorted(unknown)}; expected data, teacher, teacher_options, timeout')
+    parts: list[Clips | TrainedTeacher] = []
+    if wanted.get('data'):
+        parts.append(Clips(Path(wanted['data'])))
+    trainings, options = wanted.get('teacher'), wanted.get('teacher_options') or {}
+    if not trainings:
+        return parts
+    teachers = config.model.get('teacher') or {}
+    if isinstance(trainings, str):
+        trainings, options, teachers = {'teacher': trainings}, {'teacher': options}, {'teacher': teachers}
+    for name, training in trainings.items():
+        if name not in teachers:
+            raise KeyError(f'prepare.teacher: got {name!r}; the teachers of the model are {sorted(teachers)}')
+        checkpoint = teachers[name].get('checkpoint')
+        if checkpoint and '://' not in checkpoint:
+            parts.append(TrainedTeacher(training, Path(checkpoint), options.get(name) or {}))
+    return parts
+
+
+def publish(work_dir: Path, target: Path) -> None:
+    """Give the last checkpoint of a finished training its lasting name, without optimizer and logs.
+
+    Args:
+        work_dir: Of the training.
+        target: The name; it appears complete or not at all.
+
+    Raises:
+        FileNotFoundError: The training wrote no checkpoint.
+    """
+    last = find_last(work_dir)
+    loaded = torch.load(last, map_location='cpu', weights_only=True)
+    part = target.with_name(f'.{target.name}.{os.getpid()}.part')
+    target.parent.mkdir(parents=True, exist_ok=True)
+    torch.save({key: loaded[key] for key in ('meta', 'state_dict')}, part)
+    try:
+        write_atomically(part.read_bytes(), target)
+    finally:
+        part.unlink()
+    _say(f'{last} is published as {target}')
+
+
+def find_last(work_dir: Path) -> Path:
+    """Return the last checkpoint of a training, also when its folder was moved.
+
+    Raises:
+        FileNotFoundError: There is none.
+    """
+    note = work_dir / 'last_checkpoint'
+    named = Path(note.read_text().strip()) if note.is_file() else None
+    for path in (named, named and work_dir / named.name):
+        if path is not None and path.is_file():
+            return path
+    raise FileNotFoundError(f'{work_dir} holds no checkpoint that its last_checkpoint names; train there first')
+
+
+def own_rank() -> int:
+    """Return this process's rank in the launch, before any process group exists."""
+    return next((int(os.environ[name]) for name in RANK_VARIABLES if os.environ.get(name)), 0)
+
+
+def _wait_for(parts: list[Clips | TrainedTeacher], hours: float) -> None:
+    start, said = time.monotonic(), -60.0
+    for part in parts:
+        while not part.exists():
+            waited = time.monotonic() - start
+            if waited > hours * 3600:
+                raise TimeoutError(
+                    f'rank {own_rank()} waited {hours} hours for rank 0 to make {part}; see what rank 0 says. On '
+                    'several nodes the folder must be shared. A longer training needs prepare.timeout=<hours>, or by '
+                    f'hand first: {part.command}'
+                )
+            if waited - said >= 60:
+                said = waited
+                _say(f'rank {own_rank()} waits for rank 0 to make {part}')
+            time.sleep(POLL_SECONDS)
+
+
+def _of_launcher(variable: str) -> bool:
+    return variable in LAUNCHER_VARIABLES or variable.startswith(('TORCHELASTIC_', 'SLURM_', 'OMPI_', 'PMI_'))
+
+
+def _say(message: str) -> None:
+    print_log(message, logger=None, level=logging.INFO)
+    sys.stdout.flush()

@@ -1,0 +1,132 @@
+"""The code behind ``tools/train.py``: MMAction2's arguments, and a config's ``prepare`` done first."""
+
+import argparse
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from mmaction.registry import RUNNERS
+from mmengine.config import Config
+from mmengine.runner import Runner
+
+import mmkd_video  # noqa: F401  the stack must be mended before a runner is built
+from mmkd_video.cli.cfg_options import add_cfg_options, read_config
+from mmkd_video.cli.prepare import own_rank, prepare, publish
+from mmkd_video.cli.training_clock import TrainingClock
+
+AMP_WRAPPERS = ('OptimWrapper', 'AmpOptimWrapper')
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Train as the command line says."""
+    parser = build_parser()
+    options = parser.parse_args(arguments)
+    os.environ.setdefault('LOCAL_RANK', str(options.local_rank))
+    try:
+        config = merge_options(read_config(options.config), options)
+        prepare(config, allowed=not options.no_prepare)
+    except (OSError, KeyError, ValueError, RuntimeError) as error:
+        parser.exit(1, f'error: {error.args[0] if isinstance(error, KeyError) else error}\n')
+    build_runner(config, timed=True).train()
+    if options.publish and own_rank() == 0:
+        publish(Path(config.work_dir), Path(options.publish))
+
+
+def build_runner(config: Config, timed: bool = False) -> Runner:
+    """Build MMEngine's runner, or the one that ``runner_type`` names.
+
+    Args:
+        config: The whole config.
+        timed: Whether its checkpoints tell how long the training took.
+    """
+    runner = RUNNERS.build(config) if 'runner_type' in config else Runner.from_cfg(config)
+    if timed:
+        runner.register_hook(TrainingClock())
+    return runner
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """Return the parser."""
+    parser = argparse.ArgumentParser(prog='train.py', description='Train a recognizer, alone or distilled.')
+    parser.add_argument('config', help='of the training')
+    parser.add_argument('--work-dir', help="for checkpoints and logs; work_dirs/<config's name> by default")
+    parser.add_argument(
+        '--resume',
+        nargs='?',
+        const='auto',
+        metavar='CHECKPOINT',
+        help='go on from a checkpoint, or from the newest whole one in the work dir',
+    )
+    parser.add_argument('--no-prepare', action='store_true', help='neither render clips nor train the teacher first')
+    parser.add_argument(
+        '--publish', metavar='FILE', help='after training: the last checkpoint, weights only, under this name'
+    )
+    parser.add_argument('--amp', action='store_true', help='mixed precision')
+    parser.add_argument('--no-validate', action='store_true', help='leave validation out')
+    parser.add_argument('--auto-scale-lr', action='store_true', help='scale the learning rate with the batch size')
+    parser.add_argument('--seed', type=int, help="instead of the config's")
+    parser.add_argument('--diff-rank-seed', action='store_true', help='another seed on every rank')
+    parser.add_argument('--deterministic', action='store_true', help='deterministic CUDA kernels')
+    add_cfg_options(parser)
+    add_launcher(parser)
+    return parser
+
+
+def add_launcher(parser: argparse.ArgumentParser) -> None:
+    """Add MMAction2's ``--launcher`` and the rank that old launchers pass."""
+    parser.add_argument(
+        '--launcher', choices=['none', 'pytorch', 'slurm', 'mpi'], default='none', help='who starts ranks'
+    )
+    parser.add_argument('--local_rank', '--local-rank', type=int, default=0, help=argparse.SUPPRESS)
+
+
+def default_work_dir(config: Config, given: str | None, path: str) -> str:
+    """Return the work dir: the command line's, else the config's, else one named after the config."""
+    return given or config.get('work_dir') or os.path.join('work_dirs', Path(path).stem)
+
+
+def merge_options(config: Config, options: argparse.Namespace) -> Config:
+    """Merge the command line into a config; ``--cfg-options`` come last and win.
+
+    Args:
+        config: As read; it is changed.
+        options: Of :func:`build_parser`.
+
+    Raises:
+        ValueError: An argument does not go with the config.
+    """
+    config.launcher = options.launcher
+    config.work_dir = default_work_dir(config, options.work_dir, options.config)
+    if options.no_validate:
+        config.val_cfg = config.val_dataloader = config.val_evaluator = None
+    if options.amp:
+        _use_amp(config)
+    if options.resume is not None:
+        config.resume = True
+        config.load_from = None if options.resume == 'auto' else options.resume
+    if options.auto_scale_lr:
+        if 'base_batch_size' not in (config.get('auto_scale_lr') or {}):
+            raise ValueError('--auto-scale-lr: the config has no auto_scale_lr = dict(base_batch_size=...); add it')
+        config.auto_scale_lr.enable = True
+    _merge_randomness(config, options)
+    if options.cfg_options:
+        config.merge_from_dict(options.cfg_options)
+    return config
+
+
+def _use_amp(config: Config) -> None:
+    wrapper = config.optim_wrapper.get('type', 'OptimWrapper')
+    if wrapper not in AMP_WRAPPERS:
+        raise ValueError(f'--amp: got optim_wrapper.type={wrapper!r}; expected one of {", ".join(AMP_WRAPPERS)}')
+    config.optim_wrapper.type = 'AmpOptimWrapper'
+    config.optim_wrapper.setdefault('loss_scale', 'dynamic')
+
+
+def _merge_randomness(config: Config, options: argparse.Namespace) -> None:
+    given = dict(seed=options.seed, diff_rank_seed=options.diff_rank_seed, deterministic=options.deterministic)
+    given = {key: value for key, value in given.items() if value not in (None, False)}
+    config.randomness = {'seed': None, **dict(config.get('randomness') or {}), **given}
+
+
+if __name__ == '__main__':
+    main()

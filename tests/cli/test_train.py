@@ -1,0 +1,233 @@
+"""Training and testing from the command line, and what is made before."""
+
+import json
+import shlex
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import mmaction
+import pytest
+import torch
+from mmengine.config import Config
+from tiny_experiment import ROOT, TOOLS
+
+from mmkd_video.cli import prepare as prepare_module
+from mmkd_video.cli import train
+from mmkd_video.cli.cfg_options import to_arguments
+from mmkd_video.cli.plain_student import plain_student
+from mmkd_video.cli.prepare import find_last, needed_parts, prepare, publish
+from mmkd_video.datasets import motion_set
+
+STOCK_TOOLS = Path(mmaction.__file__).parent / '.mim' / 'tools'
+
+
+def options_of(*arguments):
+    return train.build_parser().parse_args(['c.py', *arguments])
+
+
+def test_command_line_wins_over_the_config():
+    config = Config(
+        dict(randomness=dict(seed=0, deterministic=True), work_dir='of_config', train_cfg=dict(max_epochs=9))
+    )
+    merged = train.merge_options(
+        config, options_of('--seed', '3', '--resume', '--cfg-options', 'train_cfg.max_epochs=1')
+    )
+    assert merged.randomness == dict(seed=3, deterministic=True)
+    assert merged.work_dir == 'of_config' and merged.resume is True and merged.load_from is None
+    assert merged.train_cfg.max_epochs == 1
+    merged = train.merge_options(Config({}), options_of('--work-dir', 'given', '--resume', 'some.pth'))
+    assert (merged.work_dir, merged.load_from, merged.randomness.seed) == ('given', 'some.pth', None)
+    assert train.merge_options(Config({}), options_of()).work_dir == 'work_dirs/c'
+
+
+@pytest.mark.parametrize(
+    'arguments, message',
+    [(['--amp'], "--amp: got optim_wrapper.type='Own'"), (['--auto-scale-lr'], 'has no auto_scale_lr')],
+)
+def test_argument_that_does_not_fit_the_config_is_refused(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        train.merge_options(Config(dict(optim_wrapper=dict(type='Own'))), options_of(*arguments))
+
+
+def test_unknown_config_is_one_line(capsys):
+    with pytest.raises(SystemExit) as stopped:
+        train.main(['nowhere.py'])
+    assert stopped.value.code == 1
+    assert capsys.readouterr().err.startswith('error: ') and 'nowhere.py' in str(stopped.value.__context__)
+
+
+def test_without_preparation_the_two_commands_are_named(tiny, capsys):
+    with pytest.raises(SystemExit) as stopped:
+        train.main([str(tiny.distill), '--no-prepare', '--cfg-options', 'prepare.data=elsewhere'])
+    assert stopped.value.code == 1
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[-2] == '  python tools/data/render_motion_clips.py elsewhere'
+    program, tool, *arguments = shlex.split(lines[-1])
+    assert (program, tool) == ('python', 'tools/train.py')
+    options = train.build_parser().parse_args(arguments)
+    assert options.config == str(tiny.teacher) and options.publish == str(tiny.checkpoint)
+    assert options.cfg_options == {'train_cfg.max_epochs': 1} and options.resume == 'auto'
+
+
+def test_missing_clips_are_rendered(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(motion_set, 'NUM_CLIPS', {'train': 2, 'val': 1, 'test': 1})
+    config = Config(dict(model=dict(), prepare=dict(data=str(tmp_path / 'clips'))))
+    prepare(config)
+    assert f'preparing the embedded clips in {tmp_path / "clips"}' in capsys.readouterr().out
+    (clips,) = needed_parts(config)
+    assert clips.exists()
+    prepare(config)
+    assert capsys.readouterr().out == ''
+    next((tmp_path / 'clips' / 'train').glob('*.mp4')).unlink()
+    assert not clips.exists()
+
+
+def test_nothing_to_prepare():
+    prepare(Config(dict(model=dict())), allowed=False)
+    prepare(Config(dict(model=dict(), prepare=dict(data=None, teacher=None))), allowed=False)
+
+
+@pytest.mark.parametrize(
+    'wanted, message', [(dict(dta='x'), "'dta'.*expected data"), (dict(teacher=dict(b='b.py')), "'b'.*are \\['a'\\]")]
+)
+def test_malformed_prepare_is_refused(wanted, message):
+    config = Config(dict(model=dict(teacher=dict(a=dict(config='a.py', checkpoint='a.pth'))), prepare=wanted))
+    with pytest.raises(KeyError, match=message):
+        needed_parts(config)
+
+
+def test_other_ranks_wait_for_rank_0(tiny, monkeypatch):
+    monkeypatch.setenv('RANK', '1')
+    monkeypatch.setattr(prepare_module, 'POLL_SECONDS', 0.01)
+    config = Config.fromfile(tiny.distill)
+    waiting = threading.Thread(target=prepare, args=(config,))
+    waiting.start()
+    time.sleep(0.1)
+    assert waiting.is_alive()
+    tiny.checkpoint.parent.mkdir()
+    tiny.checkpoint.touch()
+    waiting.join(10)
+    assert not waiting.is_alive()
+
+
+def test_waiting_ends_with_the_command_to_run(tiny, monkeypatch):
+    monkeypatch.setenv('RANK', '1')
+    config = Config.fromfile(tiny.distill)
+    config.prepare.timeout = 0
+    with pytest.raises(TimeoutError, match='rank 1 waited 0 hours.*python tools/train.py'):
+        prepare(config)
+
+
+def test_published_checkpoint_holds_weights_only(tmp_path):
+    weights = dict(meta=dict(epoch=1), state_dict=dict(w=torch.ones(2)), optimizer=dict(state=3))
+    torch.save(weights, tmp_path / 'epoch_1.pth')
+    (tmp_path / 'last_checkpoint').write_text('/moved/from/epoch_1.pth')
+    publish(tmp_path, tmp_path / 'new' / 'teacher.pth')
+    published = torch.load(tmp_path / 'new' / 'teacher.pth', weights_only=True)
+    assert set(published) == {'meta', 'state_dict'} and published['state_dict']['w'].tolist() == [1, 1]
+    assert [path.name for path in (tmp_path / 'new').iterdir()] == ['teacher.pth']
+    with pytest.raises(FileNotFoundError, match='holds no checkpoint'):
+        find_last(tmp_path / 'new')
+
+
+def test_options_survive_the_command_line():
+    options = dict(a=dict(b=1, c=[1, 2.5], d=None), e='text', f=(1, 'x'), g=True)
+    arguments = to_arguments(options)
+    parsed = train.build_parser().parse_args(['c.py', '--cfg-options', *arguments]).cfg_options
+    assert parsed == {'a.b': 1, 'a.c': [1, 2.5], 'a.d': None, 'e': 'text', 'f': (1, 'x'), 'g': True}
+
+
+def test_plain_student_differs_in_the_teacher_alone(tiny):
+    config, student = Config.fromfile(tiny.distill), Config.fromfile(tiny.student)
+    plain = plain_student(config)
+    for key in ('model', 'train_dataloader', 'optim_wrapper', 'train_cfg', 'default_hooks', 'test_dataloader'):
+        assert plain[key] == student[key], key
+    assert plain.randomness == config.randomness
+    assert [hook['type'] for hook in plain.custom_hooks] == ['ReproducibleHook', 'CheckpointGuardHook']
+    assert config.model.type == 'Distiller'
+
+
+@pytest.mark.slow
+def test_teacher_is_trained_then_the_student(trained):
+    assert f'training the teacher {trained.checkpoint} from {trained.teacher}' in trained.said
+    assert trained.said.index('is ready') < trained.said.index('Distillation terms')
+    assert set(torch.load(trained.checkpoint, weights_only=True)) == {'meta', 'state_dict'}
+    assert find_last(trained.folder / 'out').name == 'epoch_2.pth'
+
+
+def metrics_in(folder):
+    (path,) = folder.glob('2*/2*.json')
+    found = json.loads(path.read_text().splitlines()[-1])
+    return {key: value for key, value in found.items() if key.startswith('acc/')}
+
+
+@pytest.mark.slow
+def test_every_way_of_testing_gives_the_same_accuracy(trained):
+    checkpoint = trained.folder / 'out' / 'epoch_2.pth'
+    plain = trained.folder / 'plain.py'
+    plain.write_text("_base_ = 'student.py'\ncustom_imports = dict(imports=['mmkd_video'])\n")
+    trained.run('test.py', 'distill.py', checkpoint, '--work-dir', 'distill')
+    trained.run('test.py', 'student.py', checkpoint, '--work-dir', 'student')
+    trained.run(STOCK_TOOLS / 'test.py', 'plain.py', checkpoint, '--work-dir', 'stock')
+    options = ['--cfg-options', 'model.teacher.checkpoint=gone.pth']
+    without = trained.run('test.py', 'distill.py', checkpoint, '--work-dir', 'without', *options)
+    assert 'testing the student alone' in without.stdout
+    found = [metrics_in(trained.folder / name) for name in ('distill', 'student', 'stock', 'without')]
+    assert 'acc/top1' in found[0] and all(metrics == found[0] for metrics in found)
+
+
+@pytest.mark.slow
+def test_stock_train_tool_runs_the_same_config(trained):
+    trained.run(STOCK_TOOLS / 'train.py', 'distill.py', '--work-dir', 'stock_train')
+    ours, stock = (torch.load(trained.folder / name / 'epoch_2.pth') for name in ('out', 'stock_train'))
+    assert all(torch.equal(ours['state_dict'][key], stock['state_dict'][key]) for key in ours['state_dict'])
+
+
+@pytest.mark.slow
+def test_killed_teacher_training_is_resumed(tiny):
+    config = tiny.distill.read_text().replace('train_cfg=dict(max_epochs=1)', 'train_cfg=dict(max_epochs=3)')
+    tiny.distill.write_text(config)
+    work_dir = tiny.checkpoint.with_suffix('')
+    environment = tiny.environment(PYTHONUNBUFFERED='1')
+    command = [sys.executable, str(TOOLS / 'train.py'), 'distill.py', '--work-dir', 'out']
+    killed = subprocess.Popen(
+        command, cwd=tiny.folder, env=environment, start_new_session=True, stdout=subprocess.DEVNULL
+    )
+    while not (work_dir / 'last_checkpoint').exists() and killed.poll() is None:
+        time.sleep(0.05)
+    subprocess.run(['kill', f'-{signal.SIGKILL.value}', '--', f'-{killed.pid}'], check=True)
+    killed.wait()
+    assert not tiny.checkpoint.exists()
+    said = tiny.run('train.py', 'distill.py', '--work-dir', 'out').stdout
+    assert 'resumed epoch' in said and tiny.checkpoint.exists()
+    assert torch.load(tiny.checkpoint, weights_only=True)['meta']['epoch'] == 3
+
+
+@pytest.mark.slow
+def test_two_processes_prepare_once_and_train(tiny):
+    said = tiny.run(
+        'dist_train.sh', 'distill.py', 2, '--work-dir', 'out', '--cfg-options', 'env_cfg.dist_cfg.backend=gloo'
+    ).stdout
+    assert said.count('training the teacher') == 1 and 'rank 1 waits for rank 0' in said
+    checkpoint = find_last(tiny.folder / 'out')
+    tiny.run(
+        'dist_test.sh',
+        'distill.py',
+        checkpoint,
+        2,
+        '--work-dir',
+        'two',
+        '--cfg-options',
+        'env_cfg.dist_cfg.backend=gloo',
+    )
+    tiny.run('test.py', 'distill.py', checkpoint, '--work-dir', 'one')
+    assert metrics_in(tiny.folder / 'two') == metrics_in(tiny.folder / 'one')
+
+
+def test_tools_are_thin():
+    for tool in ('train', 'test', 'compare'):
+        assert len((ROOT / 'tools' / f'{tool}.py').read_text().splitlines()) < 10
