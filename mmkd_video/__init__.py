@@ -5,7 +5,7 @@ every class by its plain name.
 """
 
 from mmkd_video import compat  # noqa: F401  isort: skip  the stack must be mended before anything else is imported
-from mmkd_video import connectors, distillers, hooks, losses, schedules, teachers, terms, views  # noqa: F401
+from mmkd_video import connectors, distillers, evaluation, hooks, losses, schedules, teachers, terms, views  # noqa: F401
 from mmkd_video.version import __version__
 
 __all__ = ['__version__']

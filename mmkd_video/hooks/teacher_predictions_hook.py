@@ -1,0 +1,139 @@
+"""Asks the teacher about the validation set, once."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from mmengine.dist import all_gather_object, broadcast_object_list, is_main_process
+from mmengine.hooks import Hook
+from mmengine.model import is_model_wrapper
+from mmengine.runner import Runner
+
+from mmkd_video.hooks.teacher_predictions import (
+    TeacherPredictions,
+    describe,
+    find_pipeline,
+    hash_of,
+    predict,
+    random_state_kept,
+    with_pipeline,
+)
+from mmkd_video.registry import HOOKS, METRICS
+
+
+@dataclass(frozen=True)
+class _Source:
+    name: str
+    teacher: Any
+    dataset: Any
+    pipeline: str
+
+
+@HOOKS.register_module()
+class TeacherPredictionsHook(Hook):
+    """Report the agreement of student and teacher, and the teacher's own accuracy, at every validation.
+
+    Before the first validation each teacher runs once over the student's validation samples, through its own val
+    pipeline. Its probabilities are kept in ``teacher_predictions_<fingerprint>.npz`` in the work_dir; later validations
+    and resumed runs read them. An ``AgreementMetric`` joins the validation's evaluator; tests are left as they are.
+
+    A teacher without a val pipeline (given as a model dict), or with one that does not fit the student's files, has no
+    agreement: a log line says so before training, which goes on.
+    """
+
+    def __init__(self) -> None:
+        self._sources: list[_Source] | None = None
+        self._done = False
+
+    def before_train(self, runner: Runner) -> None:
+        """Say before training which teachers' agreement will be reported."""
+        if runner.val_loop is not None and self._sources is None:
+            self._sources = self._find_sources(runner)
+
+    def before_val(self, runner: Runner) -> None:
+        """Hand the teachers' predictions to the metrics before the first validation.
+
+        Raises:
+            ValueError: A teacher's predictions do not fit the validation set.
+        """
+        if self._done:
+            return
+        self._done = True
+        if self._sources is None:
+            self._sources = self._find_sources(runner)
+        several = len(_teachers(runner)) > 1
+        for source in self._sources:
+            predictions = self._read_or_make(runner, source)
+            metric = _metric(runner, source.name if several else None)
+            metric.set_predictions(predictions.probabilities, predictions.labels)
+
+    def _find_sources(self, runner: Runner) -> list[_Source]:
+        dataset, sampler = runner.val_loop.dataloader.dataset, runner.val_loop.dataloader.sampler
+        sources = []
+        for name, teacher in _teachers(runner).items():
+            pipeline = find_pipeline(getattr(teacher, 'config', None))
+            if pipeline is None:
+                runner.logger.info(f'{name} has no val pipeline (no config): its agreement is not reported.')
+            elif getattr(sampler, 'shuffle', False):
+                runner.logger.warning(f'The validation sampler shuffles: the agreement with {name} is not reported.')
+            elif source := self._try_pipeline(runner, name, teacher, dataset, pipeline):
+                sources.append(source)
+        return sources
+
+    def _try_pipeline(
+        self, runner: Runner, name: str, teacher: Any, dataset: Any, pipeline: list[dict]
+    ) -> _Source | None:
+        problem = source = None
+        try:
+            twin = with_pipeline(dataset, pipeline)
+            with random_state_kept():
+                twin[0]
+            source = _Source(name, teacher, twin, hash_of(pipeline))
+        except Exception as error:  # whatever a transform raises on files that it was not made for
+            problem = f'{type(error).__name__}: {error}'
+        problem = next((each for each in all_gather_object(problem) if each is not None), None)
+        if problem is None:
+            return source
+        runner.logger.warning(
+            f"{name}'s own val pipeline does not work on the student's validation set ({problem}): "
+            'its agreement is not reported.'
+        )
+        return None
+
+    def _read_or_make(self, runner: Runner, source: _Source) -> TeacherPredictions:
+        path = Path(runner.work_dir, f'teacher_predictions_{source.teacher.fingerprint}.npz')
+        samples, labels = describe(source.dataset)
+        found: list[TeacherPredictions | None] = [None]
+        if is_main_process():
+            found[0] = TeacherPredictions.read(path, samples, source.pipeline)
+        broadcast_object_list(found)
+        if found[0] is not None:
+            return found[0]
+        loader = runner.val_loop.dataloader
+        size = loader.batch_size or 1
+        runner.logger.info(f'{source.name} predicts the {len(samples)} validation samples once, into {path}.')
+        probabilities: np.ndarray = predict(source.teacher, source.name, source.dataset, size, loader.num_workers)
+        made = TeacherPredictions(probabilities, labels, samples, source.pipeline)
+        if is_main_process():
+            made.save(path)
+        return made
+
+
+def _teachers(runner: Runner) -> dict[str, Any]:
+    model = runner.model.module if is_model_wrapper(runner.model) else runner.model
+    return getattr(getattr(model, '_orig_mod', model), 'teachers', None) or {}
+
+
+def _metric(runner: Runner, teacher: str | None) -> Any:
+    """Return the evaluator's metric for a teacher, added if it has none."""
+    kind = METRICS.get('AgreementMetric')
+    metrics = runner.val_loop.evaluator.metrics
+    for metric in metrics:
+        if isinstance(metric, kind) and metric.teacher == teacher:
+            return metric
+    runner.logger.info(f'Validation reports the agreement with {teacher or "the teacher"}.')
+    metric = METRICS.build(dict(type='AgreementMetric', teacher=teacher))
+    metric.dataset_meta = runner.val_loop.evaluator.dataset_meta
+    metrics.append(metric)
+    return metric

@@ -1,0 +1,235 @@
+import random
+from types import SimpleNamespace
+
+import clips
+import numpy as np
+import pytest
+import torch
+import zoo
+from mmengine.config import Config
+from mmengine.dataset import BaseDataset, ConcatDataset, RepeatDataset
+from mmengine.hooks import Hook
+from mmengine.runner import Runner
+from mmengine.runner.runner import _SlicedDataset
+
+import mmkd_video  # noqa: F401
+from mmkd_video.hooks import teacher_predictions
+from mmkd_video.registry import METRICS
+from mmkd_video.teachers import FrozenTeacher
+
+KEYS = ['agreement/top1', 'agreement/kl', 'teacher/top1']
+OWN_PIPELINE = clips.pipeline(frames=8, size=32, train=False, layout='NCTHW')
+
+
+@pytest.fixture(scope='module')
+def videos(tmp_path_factory):
+    return clips.make_set(tmp_path_factory.mktemp('clips'), count=5)
+
+
+class KeepMetrics(Hook):
+    """Keeps the metrics of each validation."""
+
+    def __init__(self, seen):
+        self.seen = seen
+
+    def after_val_epoch(self, runner, metrics):
+        self.seen.append(dict(metrics))
+
+
+def build(videos, work_dir, teacher=None, **extra):
+    """Return a runner of a distillation with an I3D that has a val pipeline of its own."""
+    student, size = zoo.config_of('tsn_r18')
+    model, teacher_size = zoo.config_of('i3d')
+    teacher = teacher or dict(config=dict(model=model, val_pipeline=OWN_PIPELINE), checkpoint=None)
+    model = dict(
+        type='Distiller',
+        student=student,
+        teacher=teacher,
+        terms=[dict(type='KDLoss', at='logits')],
+        input_size=dict(student=size, teacher=teacher_size),
+    )
+    config = clips.runner_config(
+        videos, work_dir, model, epochs=1, experiment_name=f'{work_dir.name}-{random.random()}'
+    )
+    config['custom_hooks'] = [dict(type='DistillHook'), dict(type='TeacherPredictionsHook')]
+    config = Config(config)
+    config.merge_from_dict(extra)
+    return Runner.from_cfg(config)
+
+
+def forbid_predictions(monkeypatch):
+    def predict(self, data):
+        raise AssertionError('the teacher was asked again')
+
+    monkeypatch.setattr(FrozenTeacher, 'predict', predict)
+
+
+def test_validation_of_a_training_reports_agreement_beside_accuracy(videos, tmp_path):
+    runner = build(videos, tmp_path)
+    seen = []
+    runner.register_hook(KeepMetrics(seen))
+    runner.train()
+    assert all(seen[0][key] >= 0 for key in KEYS), seen
+    assert 'acc/top1' in seen[0]
+
+
+def test_predictions_are_the_teachers_own_on_its_own_pipeline(videos, tmp_path):
+    runner = build(videos, tmp_path)
+    metrics = runner.val()
+    teacher = runner.model.teachers['teacher']
+    (path,) = tmp_path.glob('teacher_predictions_*.npz')
+    assert path.stem.endswith(teacher.fingerprint)
+    with np.load(path, allow_pickle=False) as file:
+        found = {key: file[key] for key in file}
+    assert found['probabilities'].dtype == np.float32 and found['probabilities'].shape == (5, 5)
+    assert [name.rsplit('/', 1)[-1] for name in found['samples']] == [f'{i}.mp4' for i in range(5)]
+    assert found['labels'].tolist() == [0, 1, 2, 3, 4]
+    dataset = teacher_predictions.with_pipeline(runner.val_dataloader.dataset, OWN_PIPELINE)
+    for index in range(5):
+        sample = dataset[index]
+        expected = teacher.predict(dict(inputs=[sample['inputs']], data_samples=[sample['data_samples']]))
+        np.testing.assert_allclose(found['probabilities'][index], expected[0].numpy(), atol=1e-6)
+    accuracy = (found['probabilities'].argmax(1) == found['labels']).mean()
+    assert metrics['teacher/top1'] == pytest.approx(accuracy)
+
+
+def test_later_runs_read_the_file(videos, tmp_path, monkeypatch):
+    first = build(videos, tmp_path).val()
+    forbid_predictions(monkeypatch)
+    again = build(videos, tmp_path).val()
+    assert {key: again[key] for key in KEYS} == {key: first[key] for key in KEYS}
+
+
+def test_second_validation_asks_nobody(videos, tmp_path, monkeypatch):
+    runner = build(videos, tmp_path)
+    first = runner.val()
+    forbid_predictions(monkeypatch)
+    next(tmp_path.glob('teacher_predictions_*.npz')).unlink()
+    assert runner.val_loop.run() == first
+
+
+@pytest.mark.parametrize('damage', ['truncated', 'pickled', 'other samples', 'other pipeline'])
+def test_file_that_does_not_fit_is_made_anew(videos, tmp_path, damage, monkeypatch):
+    build(videos, tmp_path).val()
+    (path,) = tmp_path.glob('teacher_predictions_*.npz')
+    whole = path.read_bytes()
+    with np.load(path) as file:
+        parts = {key: file[key] for key in file}
+    if damage == 'truncated':
+        path.write_bytes(whole[:100])
+    elif damage == 'pickled':
+        np.savez(path, **{**parts, 'samples': parts['samples'].astype(object)})
+    elif damage == 'other samples':
+        np.savez(path, **{**parts, 'samples': parts['samples'][::-1]})
+    else:
+        np.savez(path, **{**parts, 'pipeline': 'another'})
+    build(videos, tmp_path).val()
+    with np.load(path, allow_pickle=False) as file:
+        for key, value in parts.items():
+            np.testing.assert_array_equal(file[key], value)
+
+
+def test_test_loop_is_left_as_it_is(videos, tmp_path):
+    config = clips.runner_config(videos, tmp_path, {})
+    test = dict(test_dataloader=config['val_dataloader'], test_evaluator=dict(type='AccMetric'))
+    runner = build(videos, tmp_path, test_cfg=dict(type='TestLoop'), **test)
+    assert set(runner.test()).isdisjoint(KEYS)
+    assert not list(tmp_path.glob('*.npz'))
+
+
+def test_metric_of_the_config_is_used_and_not_doubled(videos, tmp_path):
+    runner = build(videos, tmp_path, val_evaluator=[dict(type='AgreementMetric'), dict(type='AccMetric')])
+    assert set(KEYS) < set(runner.val())
+    kind = METRICS.get('AgreementMetric')
+    assert sum(isinstance(metric, kind) for metric in runner.val_evaluator.metrics) == 1
+
+
+def test_teacher_given_as_a_model_has_no_agreement_and_says_so(videos, tmp_path, capsys):
+    teacher = dict(config=zoo.config_of('i3d')[0], checkpoint=None)
+    metrics = build(videos, tmp_path, teacher).val()
+    assert set(metrics).isdisjoint(KEYS)
+    assert 'teacher has no val pipeline (no config): its agreement is not reported' in ''.join(capsys.readouterr())
+
+
+def test_pipeline_that_does_not_fit_the_files_warns_and_goes_on(videos, tmp_path, capsys):
+    frames = [dict(type='SampleFrames', clip_len=1, num_clips=2), dict(type='RawFrameDecode')]
+    teacher = dict(config=dict(model=zoo.config_of('i3d')[0], val_pipeline=frames), checkpoint=None)
+    metrics = build(videos, tmp_path, teacher).val()
+    assert set(metrics).isdisjoint(KEYS) and 'acc/top1' in metrics
+    assert "teacher's own val pipeline does not work" in ''.join(capsys.readouterr())
+
+
+def test_two_teachers_have_keys_of_their_own(videos, tmp_path):
+    small = dict(
+        config=dict(model=zoo.config_of('tsn_r18')[0], val_pipeline=clips.pipeline(train=False)), checkpoint=None
+    )
+    i3d = dict(config=dict(model=zoo.config_of('i3d')[0], val_pipeline=OWN_PIPELINE), checkpoint=None)
+    terms = [dict(type='KDLoss', at='logits', teacher=name, name=f'kd_{name}') for name in ('small', 'i3d')]
+    runner = build(
+        videos, tmp_path, dict(small=small, i3d=i3d), **{'model.terms': terms, 'model.input_size': (8, 32, 32)}
+    )
+    metrics = runner.val()
+    assert {'agreement/small/top1', 'agreement/i3d/kl', 'teacher/small/top1'} < set(metrics)
+    assert len(list(tmp_path.glob('*.npz'))) == 2
+
+
+def test_random_state_is_left_as_it_was():
+    dataset = [np.zeros(1)] * 3
+    states = random.getstate(), np.random.get_state()[1].copy(), torch.get_rng_state()
+
+    def draw(batch):
+        random.random(), np.random.rand(), torch.rand(1)
+        return torch.ones(len(batch), 2)
+
+    teacher_predictions.predict(SimpleNamespace(predict=draw), 'teacher', dataset, 2, 0)
+    assert random.getstate() == states[0]
+    assert (np.random.get_state()[1] == states[1]).all()
+    assert torch.equal(torch.get_rng_state(), states[2])
+
+
+@pytest.mark.parametrize('samples', [5, 4, 1])
+def test_shares_of_the_ranks_come_back_in_the_order_of_the_dataset(monkeypatch, samples):
+    dataset = [np.full(2, i) for i in range(samples)]
+    teacher = SimpleNamespace(predict=lambda batch: torch.as_tensor(np.stack(batch)))
+    shares = {}
+    for rank in (1, 0):
+        monkeypatch.setattr(teacher_predictions, 'get_dist_info', lambda rank=rank: (rank, 2))
+
+        def gather(rows, rank=rank):
+            shares[rank] = rows
+            return [shares.get(0, rows), shares.get(1, rows)] if rank == 0 else [[np.zeros(2)] * 3, rows or [0]]
+
+        monkeypatch.setattr(teacher_predictions, 'all_gather_object', gather)
+        found = teacher_predictions.predict(teacher, 'teacher', dataset, 2, 0)
+    assert [len(shares[rank]) for rank in (0, 1)] == [(samples + 1) // 2, samples // 2]
+    np.testing.assert_array_equal(found, np.stack(dataset))
+
+
+class Numbers(BaseDataset):
+    def load_data_list(self):
+        return [dict(filename=f'{i}.mp4', label=i) for i in range(3)]
+
+
+@pytest.mark.parametrize(
+    'wrap',
+    [
+        lambda data: data,
+        lambda data: ConcatDataset([data, data]),
+        lambda data: RepeatDataset(data, 2),
+        lambda data: _SlicedDataset(data, 2),
+    ],
+)
+def test_wrapped_datasets_keep_their_samples_and_the_given_one_its_pipeline(wrap):
+    dataset = wrap(Numbers(pipeline=[lambda info: 'student']))
+    twin = teacher_predictions.with_pipeline(dataset, [lambda info: info['filename']])
+    names, labels = teacher_predictions.describe(twin)
+    assert [twin[i] for i in range(len(twin))] == names.tolist() == [f'{label}.mp4' for label in labels]
+    assert len(twin) == len(dataset) and dataset[0] == 'student'
+
+
+def test_pipeline_is_the_val_loaders_and_else_the_one_by_name():
+    assert teacher_predictions.find_pipeline(None) is None
+    assert teacher_predictions.find_pipeline(Config(dict(model={}))) is None
+    assert teacher_predictions.find_pipeline(Config(dict(val_pipeline=[1], val_dataloader=None))) == [1]
+    wrapped = dict(dataset=dict(type='RepeatDataset', dataset=dict(pipeline=[2])))
+    assert teacher_predictions.find_pipeline(Config(dict(val_pipeline=[1], val_dataloader=wrapped))) == [2]
