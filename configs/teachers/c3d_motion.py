@@ -1,0 +1,28 @@
+# MMAction2's C3D on the embedded clips, at 32 x 32: its widths are fixed, so the picture has to be small.
+_base_ = [
+    '../_base_/models/c3d_small.py',
+    '../_base_/datasets/motion_clips_3d.py',
+    '../_base_/schedules/motion.py',
+    '../_base_/runtime.py',
+]
+train_pipeline = [
+    dict(type='DecordInit'),
+    dict(type='SampleFrames', clip_len=16, frame_interval=1, num_clips=1),
+    dict(type='DecordDecode'),
+    dict(type='RandomCrop', size=56),
+    dict(type='Resize', scale=(32, 32), keep_ratio=False),
+    dict(type='FormatShape', input_format='NCTHW'),
+    dict(type='PackActionInputs'),
+]
+test_pipeline = [
+    dict(type='DecordInit'),
+    dict(type='SampleFrames', clip_len=16, frame_interval=1, num_clips=1, test_mode=True),
+    dict(type='DecordDecode'),
+    dict(type='CenterCrop', crop_size=56),
+    dict(type='Resize', scale=(32, 32), keep_ratio=False),
+    dict(type='FormatShape', input_format='NCTHW'),
+    dict(type='PackActionInputs'),
+]
+train_dataloader = dict(dataset=dict(pipeline=train_pipeline))
+val_dataloader = dict(dataset=dict(pipeline=test_pipeline))
+test_dataloader = dict(dataset=dict(pipeline=test_pipeline))

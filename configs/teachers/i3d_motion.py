@@ -1,0 +1,8 @@
+# The teacher of the embedded experiment.
+_base_ = [
+    '../_base_/models/i3d_small.py',
+    '../_base_/datasets/motion_clips_3d.py',
+    '../_base_/schedules/motion.py',
+    '../_base_/runtime.py',
+]
+optim_wrapper = dict(optimizer=dict(lr=2e-3))
