@@ -2,6 +2,6 @@
 
 from mmkd_video.datasets.keyed_batch_sampler import KeyedBatchSampler
 from mmkd_video.datasets.motion_set import render_motion_clips
-from mmkd_video.datasets.seeded import SampleKey, SeededDataset
+from mmkd_video.datasets.seeded import SampleKey, SeededDataset, seed_everything
 
-__all__ = ['KeyedBatchSampler', 'SampleKey', 'SeededDataset', 'render_motion_clips']
+__all__ = ['KeyedBatchSampler', 'SampleKey', 'SeededDataset', 'render_motion_clips', 'seed_everything']

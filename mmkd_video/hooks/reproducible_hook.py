@@ -1,0 +1,143 @@
+"""One source of randomness: what a run draws follows from its seed and from where it stands."""
+
+from typing import Any
+
+from mmengine.dataset import InfiniteSampler
+from mmengine.dist import get_rank
+from mmengine.hooks import Hook
+from mmengine.runner import IterBasedTrainLoop, Runner
+from mmengine.runner.base_loop import BaseLoop
+from torch.utils.data import DataLoader, IterableDataset
+
+from mmkd_video.datasets import KeyedBatchSampler, SeededDataset, seed_everything
+from mmkd_video.hooks.resuming_iterator import ResumingIterator
+from mmkd_video.registry import HOOKS
+
+_BATCHES = 2  # keeps these seeds apart from those of samples
+# What the rebuilt loader takes over; the dataset and the batch sampler are wrapped.
+_SETTINGS = (
+    'num_workers',
+    'collate_fn',
+    'pin_memory',
+    'timeout',
+    'worker_init_fn',
+    'multiprocessing_context',
+    'generator',
+    'prefetch_factor',
+    'persistent_workers',
+    'pin_memory_device',
+    'in_order',
+)
+
+
+@HOOKS.register_module()
+class ReproducibleHook(Hook):
+    """Make training reproducible whatever the number of workers, and resume exact.
+
+    What happens to a sample follows from (seed, epoch, sample); what happens to a batch (blending, dropout) from (seed,
+    rank, iteration). Nothing random is stored in checkpoints. Videos that cannot be read are replaced by others.
+
+    Args:
+        max_bad_videos: Training stops when this many different videos could not be read by one process.
+    """
+
+    priority = 'VERY_HIGH'
+
+    def __init__(self, max_bad_videos: int = 10) -> None:
+        self.max_bad_videos = max_bad_videos
+        self.bad_videos: dict[str, str] = {}
+
+    def before_run(self, runner: Runner) -> None:
+        """Put the seeded dataset and its keys into the training loop.
+
+        Raises:
+            ValueError: If the dataset is empty, or its samples have no index to follow.
+        """
+        loop = runner._train_loop  # the property would build a loop that validation and testing do not need
+        if not isinstance(loop, BaseLoop) or isinstance(loop.dataloader.dataset, SeededDataset):
+            return
+        _check(loop.dataloader)
+        old, loop.dataloader = loop.dataloader, _rebuild(loop.dataloader, runner.seed)
+        if isinstance(loop, IterBasedTrainLoop):
+            _stop_workers(old, loop.dataloader_iterator)
+            loop.dataloader_iterator = ResumingIterator(loop.dataloader)
+
+    def before_train(self, runner: Runner) -> None:
+        """Go on with the batch after the last one trained on."""
+        loop = runner.train_loop
+        if isinstance(loop, IterBasedTrainLoop) and isinstance(loop.dataloader.dataset, SeededDataset):
+            loop.dataloader_iterator = ResumingIterator(loop.dataloader, loop.iter)
+
+    def before_train_epoch(self, runner: Runner) -> None:
+        """Tell the keys which pass over the data comes next."""
+        loop = runner.train_loop
+        if not isinstance(loop, IterBasedTrainLoop):
+            loop.dataloader.batch_sampler.set_epoch(runner.epoch)
+
+    def before_train_iter(self, runner: Runner, batch_idx: int, data_batch: Any = None) -> None:
+        """Seed the global generators for this batch and count the videos that were replaced in it.
+
+        Raises:
+            RuntimeError: If too many videos could not be read.
+        """
+        self._count(runner, data_batch)
+        seed_everything(runner.seed, _BATCHES, get_rank(), runner.iter, cuda=True)
+
+    def _count(self, runner: Runner, data_batch: Any) -> None:
+        samples = data_batch.get('data_samples', ()) if isinstance(data_batch, dict) else ()
+        for sample in samples:
+            for name, reason in sample.get('replaced_videos', {}).items():
+                if name not in self.bad_videos:
+                    self.bad_videos[name] = reason
+                    runner.logger.warning(
+                        f'{name} cannot be read ({reason}); replaced by another video '
+                        f'({len(self.bad_videos)} so far, training stops at max_bad_videos={self.max_bad_videos})'
+                    )
+        if self.bad_videos and len(self.bad_videos) >= self.max_bad_videos:
+            listed = '\n'.join(f'  {name}: {reason}' for name, reason in sorted(self.bad_videos.items()))
+            raise RuntimeError(
+                f'{len(self.bad_videos)} videos cannot be read, max_bad_videos={self.max_bad_videos}; mend or remove '
+                f'them, or raise ReproducibleHook(max_bad_videos=...):\n{listed}'
+            )
+
+
+def _check(loader: DataLoader) -> None:
+    if isinstance(loader.dataset, IterableDataset) or loader.batch_sampler is None:
+        raise ValueError(
+            f'train_dataloader: got {type(loader.dataset).__name__} with batch sampler {loader.batch_sampler}; '
+            'ReproducibleHook seeds samples by their index: expected a dataset with indices and a batch_size'
+        )
+    if not len(loader.dataset):
+        raise ValueError(f'train_dataloader: no samples in {", ".join(_annotation_files(loader.dataset)) or "dataset"}')
+    if not len(loader):
+        raise ValueError(
+            f'train_dataloader: {len(loader.dataset)} samples make no full batch of {loader.batch_sampler.batch_size}; '
+            'lower batch_size or set drop_last=False'
+        )
+
+
+def _annotation_files(dataset: Any) -> list[str]:
+    """Annotation files of a dataset and of those it wraps."""
+    inner = [getattr(dataset, key) for key in ('dataset', '_dataset') if key in vars(dataset)]
+    inner += vars(dataset).get('datasets', ())
+    files = [name for wrapped in inner for name in _annotation_files(wrapped)]
+    return files or [str(name) for name in [vars(dataset).get('ann_file')] if name]
+
+
+def _rebuild(loader: DataLoader, seed: int) -> DataLoader:
+    """The same loader over seeded samples."""
+    sampler = getattr(loader.batch_sampler, 'sampler', None)
+    if isinstance(sampler, InfiniteSampler):
+        sampler.indices = sampler._indices_of_rank()  # an iterator that prefetched has used up some
+    settings = {key: getattr(loader, key) for key in _SETTINGS if hasattr(loader, key)}
+    return DataLoader(
+        SeededDataset(loader.dataset, seed), batch_sampler=KeyedBatchSampler(loader.batch_sampler), **settings
+    )
+
+
+def _stop_workers(loader: DataLoader, iterator: Any) -> None:
+    """End the workers that the loop started when it was built."""
+    running = getattr(iterator, '_iterator', None)
+    if hasattr(running, '_shutdown_workers'):
+        running._shutdown_workers()
+    loader._iterator = None
