@@ -12,6 +12,7 @@ from mmkd_video.compat import (
     cpu_ddp,
     cpu_launch,
     cpu_sync_batch_norm,
+    empty_annotations,
     gloo_exit,
     missing_drn,
     optim_wrapper,
@@ -30,6 +31,7 @@ BREAKS = (
     bfloat16_scores,
     color_jitter,
     optim_wrapper,
+    empty_annotations,
 )
 
 
