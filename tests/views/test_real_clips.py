@@ -48,6 +48,8 @@ def test_a_real_pair_sees_one_moment_whatever_the_workers(pipeline):
         teacher = torch.stack(mine['views']['teacher'])
         assert teacher.shape == (2, 1, 3, 32, 224, 224) and teacher.dtype == torch.uint8
         assert torch.equal(teacher, torch.stack(again['views']['teacher']))
-        # The student's mean picture and the teacher's show the same crop of the same moment.
+        # The mean pictures of student and teacher show the same crop the same way round.
         student = torch.stack(mine['inputs']).float().mean(1)
-        assert (student - teacher[:, 0].float().mean(2)).abs().mean() < 15
+        teacher = teacher[:, 0].float().mean(2)
+        apart = (student - teacher).abs().mean((1, 2, 3))
+        assert apart.max() < 10  # grey levels; without the crop or the flip it is over 12
