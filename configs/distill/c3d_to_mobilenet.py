@@ -1,0 +1,14 @@
+# A C3D teaches the same MobileNet; its clips are smaller, so it looks through a view of its own.
+_base_ = ['../students/mobilenet_motion.py', '../_base_/mmkd.py']
+teacher = 'configs/teachers/c3d_motion.py'
+prepare = dict(data=_base_.data_root, teacher=teacher)  # tools/train.py makes what is missing
+model = dict(
+    _delete_=True,
+    type='Distiller',
+    student=_base_.model,
+    teacher=dict(config=teacher, checkpoint='work_dirs/teachers/c3d_motion.pth'),
+    terms=[dict(type='KDLoss', at='logits', temperature=4.0, weight=1.0)],
+)
+train_dataloader = dict(
+    dataset=dict(pipeline=[dict(type='DistillViews', student=_base_.train_pipeline, teacher=teacher)])
+)
