@@ -9,7 +9,14 @@ from mmengine.model import BaseModel
 from mmengine.optim import OptimWrapper
 from torch import Tensor
 
-from mmkd_video.distillers.dry_run import explain_failure, find_size, frozen_in_eval, keep_random_state, noise_for
+from mmkd_video.distillers.dry_run import (
+    explain_failure,
+    explain_view,
+    find_size,
+    frozen_in_eval,
+    keep_random_state,
+    noise_for,
+)
 from mmkd_video.distillers.first_batches import FirstBatches
 from mmkd_video.distillers.optimizer import build_distill_optimizer, check_groups
 from mmkd_video.distillers.summary import term_table
@@ -228,7 +235,8 @@ class Distiller(BaseModel):
                     f'the batch holds no view for {name!r} (it holds {list(views)}); in training, batches must pass '
                     'through model.data_preprocessor(data, training=True)'
                 )
-            found[name] = teacher.features(views[name])
+            with explain_view(name, views[name]):
+                found[name] = teacher.features(views[name])
             self.first_batches[name].check(found[name], labels)
         return found
 

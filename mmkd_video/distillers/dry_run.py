@@ -105,6 +105,23 @@ def explain_failure(side: str, size: tuple[int, int, int]) -> Iterator[None]:
         ) from error
 
 
+@contextmanager
+def explain_view(name: str, view: Tensor) -> Iterator[None]:
+    """Turn whatever a teacher says about clips that do not fit it into one line that names ``DistillViews``.
+
+    Raises:
+        ValueError: The block failed inside the teacher.
+    """
+    try:
+        yield
+    except (RuntimeError, AssertionError, IndexError, ValueError) as error:
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise ValueError(
+            f'{name} cannot take clips of shape {tuple(view.shape)}: {reason}; give it a view of its own with '
+            'DistillViews(student=<pipeline>, teacher=<config>), or another size'
+        ) from error
+
+
 def _pipeline_size(config: Mapping | None, side: str) -> tuple[int, int, int] | None:
     if config is None:
         return None

@@ -56,8 +56,8 @@ class DistillHook(Hook):
             model.load_training_state_dict(checkpoint[KEY])
         elif model.training_state_dict():
             raise ValueError(
-                f"the checkpoint to resume from holds no '{KEY}': it was not written by a distillation with DistillHook; "
-                'use load_from to start a new distillation from its weights'
+                f"the checkpoint to resume from holds no '{KEY}': it was not written by a distillation with "
+                'DistillHook; use load_from to start a new distillation from its weights'
             )
         else:
             print_log('resumed without a training state: no term has any', logger='current')
