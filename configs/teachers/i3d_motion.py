@@ -5,4 +5,3 @@ _base_ = [
     '../_base_/schedules/motion.py',
     '../_base_/runtime.py',
 ]
-optim_wrapper = dict(optimizer=dict(lr=2e-3))

@@ -19,11 +19,11 @@ NUM_FRAMES = 24
 FPS = 12
 
 # The sprite's pose is (x, y, angle, log-size): pixels from the centre, pixels (down), radians (clockwise), log pixels.
-_POSE_LOW = np.array([-22.0, -22.0, 0.0, np.log(26.0)])
-_POSE_HIGH = np.array([22.0, 22.0, 2 * np.pi, np.log(64.0)])
+_POSE_LOW = np.array([-18.0, -18.0, 0.0, np.log(28.0)])
+_POSE_HIGH = np.array([18.0, 18.0, 2 * np.pi, np.log(68.0)])
 # What one unit of speed means in a whole clip, for each degree of freedom.
 _POSE_PER_SPEED = np.array([SIZE, SIZE, 4.5, 1.4])
-_SPEED = (0.35, 0.7)
+_SPEED = (0.4, 0.7)
 _MOVES = {  # class: (degree of freedom, direction)
     'left': (0, -1),
     'right': (0, 1),
@@ -34,7 +34,7 @@ _MOVES = {  # class: (degree of freedom, direction)
     'zoom_in': (3, 1),
     'zoom_out': (3, -1),
 }
-_NOISE = 5.0  # standard deviation, grey levels
+_NOISE = 4.0  # standard deviation, grey levels
 _SPRITE = 96  # edge of the sprite's own picture, pixels
 
 
@@ -72,7 +72,7 @@ def render_clip(split: str, label: int, rng: np.random.Generator) -> np.ndarray:
         Uint8 array ``(NUM_FRAMES, SIZE, SIZE, 3)``.
     """
     poses = draw_poses(label, rng)
-    background = draw_texture(split, rng, 2 * SIZE, *rng.uniform(20, 90, (2, 3)))
+    background = draw_texture(split, rng, 2 * SIZE, *rng.uniform(10, 60, (2, 3)))
     background = cv2.GaussianBlur(background, (0, 0), 3)
     drift = rng.uniform(-0.6, 0.6, 2)  # pixels a frame
     colours = rng.uniform(0, 255, (2, 3))
