@@ -1,0 +1,33 @@
+"""One line of the doctor's report."""
+
+from dataclasses import dataclass
+
+STATES = ('ok', 'mended', 'note', 'act')
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What was looked at, what was found, and what to do.
+
+    Args:
+        subject: What was looked at.
+        found: What is there.
+        needed: What should be there, or what the thing is good for.
+        state: ``ok``; ``mended`` (mmkd_video takes care of it); ``note`` (good to know); ``act`` (the user must act).
+        remedy: The exact command or config change; required for ``act``.
+
+    Raises:
+        ValueError: The state is unknown, or ``act`` comes without a remedy.
+    """
+
+    subject: str
+    found: str
+    needed: str
+    state: str
+    remedy: str = ''
+
+    def __post_init__(self) -> None:
+        if self.state not in STATES:
+            raise ValueError(f'state of {self.subject!r}: got {self.state!r}, expected one of {STATES}')
+        if self.state == 'act' and not self.remedy:
+            raise ValueError(f'{self.subject!r} asks the user to act but names no remedy')

@@ -1,0 +1,168 @@
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+from mmkd_video import compat
+from mmkd_video.cli import doctor, known_breaks, probes, versions
+from mmkd_video.cli.finding import Finding
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def pretend(monkeypatch):
+    """Pretend that distributions have other versions; None means missing."""
+
+    def set_versions(**found):
+        real = versions.installed
+        by_name = {name.replace('_', '-'): version for name, version in found.items()}
+        monkeypatch.setattr(versions, 'installed', lambda name: by_name[name] if name in by_name else real(name))
+        return {item.subject: item for item in versions.version_findings()}
+
+    return set_versions
+
+
+@pytest.fixture
+def healthy(monkeypatch):
+    """A machine on which every section has one good line."""
+    for name in ('version_findings', 'break_findings', 'probe_findings'):
+        monkeypatch.setattr(doctor, name, lambda name=name: [Finding(name, 'found', 'needed', 'ok')])
+
+
+def test_the_command_reports_and_leaves_with_zero():
+    done = subprocess.run(
+        [sys.executable, '-m', 'mmkd_video', 'doctor'], cwd=ROOT, capture_output=True, text=True, timeout=300
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert 'All is well' in done.stdout
+    assert torch.__version__ in done.stdout
+
+
+def test_an_unknown_command_names_the_known_ones():
+    done = subprocess.run(
+        [sys.executable, '-m', 'mmkd_video', 'docter'], cwd=ROOT, capture_output=True, text=True, timeout=300
+    )
+    assert done.returncode == 2
+    assert 'doctor' in done.stderr
+
+
+def test_healthy_is_zero(healthy, capsys):
+    assert doctor.main([]) == 0
+    assert 'All is well' in capsys.readouterr().out
+
+
+def test_one_thing_to_do_is_one_with_its_command(healthy, monkeypatch, capsys):
+    bad = Finding('numpy', 'missing', '>=1.24', 'act', "pip install 'numpy>=1.24'")
+    monkeypatch.setattr(doctor, 'version_findings', lambda: [bad, bad])
+    assert doctor.main([]) == 1
+    todo = capsys.readouterr().out.split('To do:')[1]
+    assert todo.count("pip install 'numpy>=1.24'") == 1
+
+
+def test_notes_and_mended_breaks_ask_for_nothing(healthy, monkeypatch):
+    items = [Finding('a', 'b', 'c', 'note', 'd'), Finding('a', 'b', 'c', 'mended')]
+    monkeypatch.setattr(doctor, 'break_findings', lambda: items)
+    assert doctor.main([]) == 0
+
+
+def test_columns_are_aligned():
+    items = [Finding('short', 'x', 'right', 'ok'), Finding('much longer', 'y', 'right', 'mended')]
+    lines = doctor.table('title', items).splitlines()[1:]
+    assert len({line.index('right') for line in lines}) == 1
+
+
+@pytest.mark.parametrize(
+    ('found', 'subject', 'command'),
+    [
+        ({'mmengine': '0.11.0rc0'}, 'mmengine', "pip install 'mmengine>=0.10.4,<0.11'"),
+        ({'mmaction2': None}, 'mmaction2', "pip install 'mmaction2>=1.2.0,<1.3'"),
+        ({'torch': '2.1.0+cu118'}, 'torch', "pip install 'torch>=2.6'"),
+        ({'setuptools': '82.0.0'}, 'setuptools', "pip install 'setuptools<81'"),
+        ({'importlib_metadata': None}, 'importlib-metadata', "pip install 'importlib-metadata>=6'"),
+        ({'mmcv': '2.1.0', 'mmcv_lite': '2.1.0'}, 'mmcv', 'pip uninstall -y mmcv mmcv-lite'),
+        ({'mmcv': None, 'mmcv_lite': None}, 'mmcv', "pip install 'mmcv-lite>=2.0.0,<2.2'"),
+        ({'mmcv': '2.2.0', 'mmcv_lite': None}, 'mmcv', "pip install 'mmcv>=2.0.0,<2.2'"),
+    ],
+)
+def test_each_wrong_version_has_its_command(pretend, found, subject, command):
+    finding = pretend(**found)[subject]
+    assert finding.state == 'act'
+    assert finding.remedy.startswith(command)
+
+
+def test_a_full_mmcv_alone_is_respected(pretend):
+    finding = pretend(mmcv='2.1.0', mmcv_lite=None)['mmcv']
+    assert (finding.state, finding.found) == ('ok', 'mmcv 2.1.0')
+
+
+def test_a_broken_torchvision_is_to_be_removed(tmp_path, monkeypatch):
+    (tmp_path / 'torchvision').mkdir()
+    (tmp_path / 'torchvision' / '__init__.py').write_text("raise RuntimeError('operator nms does not exist')")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, 'torchvision', raising=False)
+    finding = versions._torchvision()
+    assert finding.state == 'act'
+    assert 'nms' in finding.found
+    assert finding.remedy == 'pip uninstall -y torchvision'
+
+
+def test_ranges_are_those_of_the_requirements():
+    lines = (ROOT / 'requirements' / 'runtime.txt').read_text().splitlines()
+    required = {line.split('#')[0].strip() for line in lines if line.split('#')[0].strip()}
+    asked_for = {specifier for _, _, specifier, _ in versions.NEEDED.values()} | {versions.MMCV[2]}
+    assert asked_for == required
+    for lowest, too_new, specifier, _ in versions.NEEDED.values():
+        bounds = re.findall(r'(>=|<)([\d.]+)', specifier)
+        assert set(bounds) == {('>=', lowest)} - {('>=', '0')} | ({('<', too_new)} if too_new else set())
+
+
+@pytest.mark.parametrize(
+    ('version', 'expected'),
+    [('0.10.4', True), ('0.10.3', False), ('0.10.7+x', True), ('0.11', False), ('0.11.0rc0', False), ('1.0', False)],
+)
+def test_within(version, expected):
+    assert versions.within(version, '0.10.4', '0.11') is expected
+
+
+def test_every_break_has_a_title_and_a_line():
+    names = {module.__name__.rpartition('.')[2] for module in compat.BREAKS}
+    assert names == set(known_breaks.TITLES)
+    subjects = {item.subject for item in known_breaks.break_findings()}
+    assert set(known_breaks.TITLES.values()) <= subjects
+
+
+def test_a_break_that_does_not_bite_is_said_to_stand_aside(monkeypatch):
+    monkeypatch.setattr(compat.color_jitter, 'applies', lambda: False)
+    finding = {item.subject: item for item in known_breaks.break_findings()}[known_breaks.TITLES['color_jitter']]
+    assert (finding.state, finding.needed) == ('ok', 'compat.color_jitter stands aside')
+
+
+def test_switching_the_protection_off_is_to_be_undone(monkeypatch):
+    monkeypatch.setitem(os.environ, 'TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD', '1')
+    acts = [item.remedy for item in known_breaks.break_findings() if item.state == 'act']
+    assert acts == ['unset TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD']
+
+
+def test_a_failing_probe_is_reported_with_its_error(monkeypatch):
+    def fails():
+        raise OSError('no codec\nsecond line')
+
+    monkeypatch.setattr(probes, 'PROBES', (('video', fails, 'pip install decord'),))
+    assert probes.probe_findings() == [Finding('video', 'OSError: no codec', 'works', 'act', 'pip install decord')]
+
+
+def test_a_checkpoint_that_runs_code_would_be_noticed(monkeypatch):
+    monkeypatch.setattr(probes.safe_load, 'load', lambda path: {})
+    with pytest.raises(RuntimeError, match='runs code'):
+        probes.refuse_code()
+
+
+@pytest.mark.parametrize(('state', 'remedy'), [('fine', ''), ('act', '')])
+def test_a_finding_without_sense_is_refused(state, remedy):
+    with pytest.raises(ValueError, match='numpy'):
+        Finding('numpy', 'a', 'b', state, remedy)
