@@ -1,10 +1,13 @@
 """Packaging of mmkd_video; versions are pinned to what is tested together."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 from setuptools import find_packages, setup
 
 ROOT = Path(__file__).parent
+LITE, FULL = 'mmcv-lite', 'mmcv'
 
 
 def read_requirements(name: str) -> list[str]:
@@ -20,6 +23,25 @@ def read_version() -> str:
     return scope['__version__']
 
 
+def has_full_mmcv() -> bool:
+    """Return whether the environment that is installed into holds a full mmcv.
+
+    pip builds in isolation, but with the interpreter of the target environment, and hides that environment's packages
+    by environment variables only; ``-I`` ignores those. Other builders use an interpreter of their own (uv,
+    ``python -m build``): there the answer is no, and a full mmcv is kept with ``pip install --no-deps``.
+    """
+    code = f"from importlib.metadata import version; version('{FULL}')"
+    return subprocess.run([sys.executable, '-I', '-c', code], capture_output=True).returncode == 0
+
+
+def runtime_requirements() -> list[str]:
+    """Return what the package needs; mmcv and mmcv-lite own the same files, so it asks for exactly one of them."""
+    requirements = read_requirements('runtime')
+    if not has_full_mmcv():
+        return requirements
+    return [line.replace(LITE, FULL) if line.startswith(LITE) else line for line in requirements]
+
+
 setup(
     name='mmkd_video',
     version=read_version(),
@@ -29,6 +51,6 @@ setup(
     license='Apache-2.0',
     packages=find_packages(include=['mmkd_video', 'mmkd_video.*']),
     python_requires='>=3.10',
-    install_requires=read_requirements('runtime'),
+    install_requires=runtime_requirements(),
     extras_require={'dev': read_requirements('dev'), 'all': read_requirements('dev')},
 )
