@@ -1,0 +1,38 @@
+"""Parameters and operations of a recognizer, by MMEngine's counter."""
+
+from functools import partial
+
+import torch
+from mmengine.analysis import FlopAnalyzer
+from torch import Tensor, nn
+
+
+def measure_complexity(model: nn.Module, clip: Tensor) -> tuple[int, float | None]:
+    """Count a recognizer's parameters, and the operations of one forward pass.
+
+    Args:
+        model: The recognizer; its mode is kept.
+        clip: One sample as a test pipeline packs it, ``(M, C, T, H, W)`` or ``(T, C, H, W)``; of several clips of a 3D
+            sample the first is counted.
+
+    Returns:
+        Parameters, and GFLOPs as MMEngine counts them (a multiply-add is one), or None where it cannot.
+    """
+    params = sum(parameter.numel() for parameter in model.parameters())
+    one = clip[:1] if clip.ndim == 5 else clip
+    device = next(model.parameters()).device
+    inputs = one[None].float().to(device)
+    was_training = model.training
+    model.eval()
+    model.forward = partial(model.extract_feat, stage='head')
+    try:
+        with torch.no_grad():
+            counter = FlopAnalyzer(model, (inputs,)).unsupported_ops_warnings(False).uncalled_modules_warnings(False)
+            flops = counter.total()
+    except (RuntimeError, TypeError, ValueError, AttributeError) as error:  # tracing cannot follow every model
+        print(f'GFLOPs not counted: {type(error).__name__}: {str(error).splitlines()[:1]}')
+        return params, None
+    finally:
+        del model.forward  # the class's own shows again
+        model.train(was_training)
+    return params, flops / 1e9
