@@ -1,0 +1,84 @@
+"""Timing of several callables side by side."""
+
+import gc
+import random
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+import torch
+
+
+@dataclass
+class Timings:
+    """What one callable took, round by round.
+
+    Attributes:
+        wall: Seconds that passed.
+        cpu: CPU seconds of the whole process, all threads together; time in which others had the cores is not in it.
+    """
+
+    wall: list[float] = field(default_factory=list)
+    cpu: list[float] = field(default_factory=list)
+
+
+def measure_interleaved(
+    variants: Mapping[str, Callable[[], object]],
+    rounds: int,
+    warmup: int = 3,
+    seed: int = 0,
+    device: str | torch.device = 'cpu',
+    progress: Callable[[int, int], None] | None = None,
+) -> dict[str, Timings]:
+    """Call every variant once a round, in an order drawn anew each round.
+
+    What disturbs a machine for longer than a round disturbs all variants alike, and none always follows the same other.
+    Garbage is collected before each call and never during one.
+
+    Args:
+        variants: Name to callable.
+        rounds: Measured rounds, at least 1.
+        warmup: Rounds before that which are not measured.
+        seed: Of the orders.
+        device: Where the work runs; a CUDA device is waited for at both ends of a call.
+        progress: Called with (rounds done, rounds in all).
+
+    Returns:
+        Timings by name, the i-th of each from the same round.
+
+    Raises:
+        ValueError: No variants, or ``rounds`` below 1.
+    """
+    if not variants or rounds < 1:
+        raise ValueError(f'got {len(variants)} variants and rounds={rounds}; expected at least one of each')
+    orders = random.Random(seed)
+    timings = {name: Timings() for name in variants}
+    collecting = gc.isenabled()
+    gc.disable()
+    try:
+        for index in range(-warmup, rounds):
+            for name in orders.sample(list(variants), len(variants)):
+                wall, cpu = _time_once(variants[name], torch.device(device))
+                if index >= 0:
+                    timings[name].wall.append(wall)
+                    timings[name].cpu.append(cpu)
+            if progress is not None and index >= 0:
+                progress(index + 1, rounds)
+    finally:
+        if collecting:
+            gc.enable()
+    return timings
+
+
+def _time_once(call: Callable[[], object], device: torch.device) -> tuple[float, float]:
+    gc.collect()
+    _wait_for(device)
+    cpu, wall = time.process_time(), time.perf_counter()
+    call()
+    _wait_for(device)
+    return time.perf_counter() - wall, time.process_time() - cpu
+
+
+def _wait_for(device: torch.device) -> None:
+    if device.type == 'cuda':
+        torch.cuda.synchronize(device)

@@ -1,0 +1,235 @@
+"""The code behind ``tools/benchmark.py``: what distillation costs beside the student's step and the teacher's pass."""
+
+import argparse
+import json
+import shlex
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from types import SimpleNamespace
+
+import torch
+from mmengine.runner.checkpoint import get_state_dict
+from torch import nn
+
+import mmkd_video
+from mmkd_video.benchmark import (
+    CallCounter,
+    Report,
+    Row,
+    Timings,
+    file_bytes,
+    measure_interleaved,
+    median_interval,
+    paired_ratios,
+    tensor_bytes,
+)
+from mmkd_video.cli.benchmark_memory import PLAIN, measure_apart
+from mmkd_video.cli.benchmark_pair import FEATURES, LOGITS, BenchmarkPair
+from mmkd_video.cli.generated_section import update_section
+from mmkd_video.datasets import render_motion_clips
+from mmkd_video.hooks import DistillHook
+from mmkd_video.hooks.atomic_file import write_atomically
+
+CLIPS = 'data/motion_clips'
+STUDENT_STEP, TEACHER = 'student step', 'teacher forward'
+TIME_TARGETS = {LOGITS: 1.02, FEATURES: 1.05}
+MEMORY_TARGET = 1.1  # times the teacher's weights
+FEWEST_PAIRS = 20
+
+
+def main(arguments: Sequence[str] | None = None) -> Report:
+    """Measure as the command line says, print the table, save it, and return it."""
+    parser = build_parser()
+    options = parser.parse_args(arguments)
+    command = shlex.join(['python', 'tools/benchmark.py', *(sys.argv[1:] if arguments is None else arguments)])
+    try:
+        with _clips(options) as clips:
+            given = dict(config=options.config, clips=clips, batch_size=options.batch_size, features=options.features)
+            report = benchmark_step(given, options)
+        report.facts['command'] = f'`{command.replace(" --update-docs", "")}`'
+        write_atomically((json.dumps(report.as_dict(), indent=1) + '\n').encode(), options.out)
+        print(report.as_markdown() if options.markdown else report.as_text())
+        print(f'\nsaved in {options.out}')
+        if options.update_docs:
+            update_section(options.update_docs, 'benchmark step', report.as_markdown())
+    except (OSError, KeyError, ValueError, RuntimeError) as error:
+        parser.exit(1, f'error: {error.args[0] if isinstance(error, KeyError) else error}\n')
+    return report
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """Return the parser."""
+    parser = argparse.ArgumentParser(prog='benchmark.py', description='Measure what distillation costs.')
+    step = parser.add_subparsers(dest='what', required=True).add_parser(
+        'step', help='time, memory, checkpoint and decoding of a training step'
+    )
+    step.add_argument('config', nargs='?', help='a distillation config; by default I3D-R50 to TSM-MobileNetV2')
+    step.add_argument('--pairs', type=int, default=FEWEST_PAIRS, help='measured rounds; each holds every variant once')
+    step.add_argument('--warmup', type=int, default=3, help='rounds before that')
+    step.add_argument('--batch-size', type=int, help="instead of the config's")
+    step.add_argument(
+        '--features',
+        nargs='+',
+        default=[],
+        metavar='STUDENT_TAP:TEACHER_TAP',
+        help="FitNet terms instead of the config's feature terms",
+    )
+    step.add_argument('--threads', type=int, default=1, help="PyTorch's; with one, CPU time counts only work")
+    step.add_argument('--device', default='cpu', help='cpu or cuda')
+    step.add_argument('--memory-runs', type=int, default=3, help='processes per variant; 0 leaves memory out')
+    step.add_argument('--out', default='work_dirs/benchmark/step.json', help='all numbers')
+    step.add_argument('--markdown', action='store_true', help='print the table as markdown')
+    step.add_argument(
+        '--update-docs', nargs='?', const='docs/benchmarks.md', metavar='FILE', help='write the table into this page'
+    )
+    return parser
+
+
+def benchmark_step(given: dict, options: argparse.Namespace) -> Report:
+    """Measure a training step.
+
+    Args:
+        given: Arguments of ``BenchmarkPair.load``.
+        options: Of :func:`build_parser`.
+
+    Raises:
+        ValueError: The config is no distillation that can be taken apart.
+        RuntimeError: A process that measures memory failed.
+    """
+    pair = BenchmarkPair.load(**given)
+    threads = torch.get_num_threads()
+    torch.set_num_threads(options.threads)
+    try:
+        report = Report(f'A training step on {options.device}: {_names(pair)}')
+        decoded = measure_decoding(pair)
+        batch = pair.batch()
+        models = {PLAIN: pair.plain(options.device)}
+        models |= {kind: pair.distiller(kind, options.device) for kind in (LOGITS, FEATURES)}
+        wrappers = {name: pair.wrap(model) for name, model in models.items()}
+        steps = {name: pair.training_step(model, wrappers[name], batch) for name, model in models.items()}
+        variants = {STUDENT_STEP: steps[PLAIN], TEACHER: pair.teacher_forward(models[LOGITS], batch)}
+        variants |= {kind: steps[kind] for kind in (LOGITS, FEATURES)}
+        timings = measure_interleaved(variants, options.pairs, options.warmup, device=options.device, progress=_show)
+    finally:
+        torch.set_num_threads(threads)
+    weights = sum(tensor_bytes(teacher.module.state_dict()) for teacher in models[LOGITS].teachers.values())
+    report.facts |= _facts(pair, options, models[PLAIN], weights)
+    report.rows += time_rows(timings, _labels(pair), options.device)
+    peaks = {}
+    for name in models if options.memory_runs else ():
+        job = dict(pair=given, variant=name, device=options.device, threads=options.threads)
+        peaks[name] = [measure_apart(job) for _ in range(options.memory_runs)]
+    report.rows += memory_rows(peaks, weights, _labels(pair)) if peaks else []
+    report.rows += size_rows(models, wrappers, _labels(pair)) + decoded
+    report.raw = dict(seconds={name: vars(each) for name, each in timings.items()}, peak_bytes=peaks)
+    return report
+
+
+def time_rows(timings: dict[str, Timings], labels: dict[str, str], device: str) -> list[Row]:
+    """Return the medians, and the ratios of a distillation step to its parts, round by round."""
+    clocks = ('wall',) if device.startswith('cuda') else ('cpu', 'wall')  # a GPU's work is not the process's
+    named = {'cpu': 'CPU time', 'wall': 'wall time'}
+    rows = []
+    for clock in clocks:
+        for name, each in timings.items():
+            interval = median_interval(getattr(each, clock))
+            rows.append(Row(f'{labels.get(name, name)}, {named[clock]}', interval.median, 's', interval))
+    for kind, target in TIME_TARGETS.items():
+        for clock in clocks:
+            whole, *parts = (getattr(timings[name], clock) for name in (kind, STUDENT_STEP, TEACHER))
+            interval = median_interval(paired_ratios(whole, *parts))
+            name = f'{labels[kind]} / ({STUDENT_STEP} + {TEACHER}), {named[clock]}'
+            rows.append(Row(name, interval.median, 'ratio', interval, target))
+    return rows
+
+
+def memory_rows(peaks: dict[str, list[int]], weights: int, labels: dict[str, str]) -> list[Row]:
+    """Return the peaks, and what a distillation needs beyond the student's training, in teacher's weights."""
+    found = {name: median_interval(values) for name, values in peaks.items()}
+    rows = [Row(f'peak memory, {labels[name]}', each.median, 'bytes') for name, each in found.items()]
+    for kind in (LOGITS, FEATURES):
+        above = (found[kind].median - found[PLAIN].median) / weights
+        rows.append(Row(f'memory above {STUDENT_STEP} / teacher weights, {kind}', above, 'ratio', None, MEMORY_TARGET))
+    return rows
+
+
+def size_rows(models: dict[str, nn.Module], wrappers: dict, labels: dict[str, str]) -> list[Row]:
+    """Return the sizes of what a runner would save, weights and whole file."""
+    saved = {}
+    for name, model in models.items():
+        saved[name] = dict(state_dict=get_state_dict(model), optimizer=wrappers[name].state_dict())
+        DistillHook().before_save_checkpoint(SimpleNamespace(model=model), saved[name])
+    plain = tensor_bytes(saved[PLAIN]['state_dict'])
+    rows = []
+    for name, checkpoint in saved.items():
+        target = None if name == PLAIN else plain
+        size = tensor_bytes(checkpoint['state_dict'])
+        rows.append(Row(f'state_dict, {labels[name]}', size, 'bytes', None, target, exact=True))
+    return rows + [
+        Row(f'whole checkpoint file, {labels[name]}', file_bytes(each), 'bytes') for name, each in saved.items()
+    ]
+
+
+def measure_decoding(pair: BenchmarkPair) -> list[Row]:
+    """Count decord's calls and frames for one batch, alone and with the teachers' views."""
+    import decord
+
+    rows = []
+    for name, views in ((STUDENT_STEP, False), ('distillation step', True)):
+        with CallCounter(decord.VideoReader, 'get_batch') as counter:
+            pair.batch(views)
+        target = None if not views else 1.0
+        rows.append(Row(f'decode calls per sample, {name}', counter.calls / pair.batch_size, 'count', None, target))
+        rows.append(Row(f'frames decoded per sample, {name}', counter.items / pair.batch_size, 'count'))
+    return rows
+
+
+def _labels(pair: BenchmarkPair) -> dict[str, str]:
+    count = len(pair.feature_terms)
+    return {
+        PLAIN: STUDENT_STEP,
+        LOGITS: 'distillation step, logits',
+        FEATURES: f'distillation step, {count} feature term{"s" * (count != 1)}',
+    }
+
+
+def _names(pair: BenchmarkPair) -> str:
+    student = pair.student['backbone']['type']
+    teachers = [pair.teacher] if 'config' in pair.teacher else pair.teacher.values()
+    configs = [each['config'] for each in teachers]
+    return f'{", ".join(c if isinstance(c, str) else c["backbone"]["type"] for c in configs)} teaches {student}'
+
+
+def _facts(pair: BenchmarkPair, options: argparse.Namespace, student: nn.Module, weights: int) -> dict[str, str]:
+    pairs = f'{options.pairs} interleaved rounds in random order after {options.warmup} to warm up'
+    if options.pairs < FEWEST_PAIRS:
+        pairs += f' (too few to judge by: at least {FEWEST_PAIRS})'
+    terms = [f'{term["type"]} at {term["at"]}' for term in pair.feature_terms]
+    where = torch.cuda.get_device_name() if options.device.startswith('cuda') else f'{options.threads} CPU thread(s)'
+    return {
+        'measured': f'{pairs}; batch of {pair.batch_size} decoded clips; {where}',
+        'weights': f'student {tensor_bytes(student.state_dict()) / 1e6:.2f} MB, teacher {weights / 1e6:.2f} MB',
+        'feature terms': '; '.join(terms),
+        'versions': f'mmkd_video {mmkd_video.__version__}, torch {torch.__version__}',
+    }
+
+
+@contextmanager
+def _clips(options: argparse.Namespace) -> Iterator[str]:
+    """Give the folder of the embedded clips, or one with a few of them, rendered for this run."""
+    if options.config is not None or Path(CLIPS, 'manifest.json').exists():
+        yield CLIPS
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        render_motion_clips(folder, num_clips=dict(train=options.batch_size or 8), workers=1)
+        yield folder
+
+
+def _show(done: int, total: int) -> None:
+    if sys.stderr.isatty():
+        print(f'\rround {done}/{total}', end='\n' if done == total else '', file=sys.stderr)
+    elif done % 5 == 0:
+        print(f'round {done}/{total}', file=sys.stderr)
