@@ -107,7 +107,6 @@ def _teachers(config: Config) -> list[tuple[str, tuple[Config, Path]]]:
     """Return name, plain config and checkpoint of every teacher that can be tested by itself."""
     teachers = config.model.get('teacher') or {}
     teachers = {'': teachers} if 'config' in teachers else teachers
-    prepared = config.get('prepare') or {}
     found = []
     for name, teacher in teachers.items():
         title = f'teacher {name}'.strip()
@@ -115,8 +114,6 @@ def _teachers(config: Config) -> list[tuple[str, tuple[Config, Path]]]:
         if whole is None or whole.get('test_dataloader') is None or not teacher.get('checkpoint'):
             print(f'{title}: not tested, it has no test configuration or no checkpoint of its own')
             continue
-        options = prepared.get('teacher_options') or {}
-        whole.merge_from_dict(dict((options.get(name) if name else options) or {}))
         found.append((title, (whole, Path(teacher['checkpoint']))))
     return found
 

@@ -19,6 +19,7 @@ from mmkd_video.cli.cfg_options import to_arguments
 from mmkd_video.cli.folder_lock import locked
 from mmkd_video.cli.render import prepare_motion_clips
 from mmkd_video.hooks.atomic_file import write_atomically
+from mmkd_video.teachers.source import resolve_config
 
 RANK_VARIABLES = ('RANK', 'SLURM_PROCID', 'OMPI_COMM_WORLD_RANK', 'PMI_RANK')
 LAUNCHER_VARIABLES = (
@@ -130,7 +131,8 @@ def prepare(config: Config, allowed: bool = True) -> None:
 
     ``prepare = dict(data=<folder of the embedded clips, or None>, teacher=<the teacher's training config, or None>,
     teacher_options=<dict merged into that config>, timeout=<hours that other ranks wait, 24>)``. With several teachers,
-    ``teacher`` and ``teacher_options`` are dicts by name.
+    ``teacher`` and ``teacher_options`` are dicts by name. Where a teacher has options, its config in the model becomes
+    the merged one, so that it is built as it was trained.
 
     Args:
         config: The distillation config, with the command line merged.
@@ -142,7 +144,9 @@ def prepare(config: Config, allowed: bool = True) -> None:
         RuntimeError: A teacher's training failed.
         TimeoutError: Rank 0 took too long.
     """
-    missing = [part for part in needed_parts(config) if not part.exists()]
+    parts = needed_parts(config)
+    _merge_teacher_options(config)
+    missing = [part for part in parts if not part.exists()]
     if not missing:
         return
     if not allowed:
@@ -181,6 +185,18 @@ def needed_parts(config: Config) -> list[Clips | TrainedTeacher]:
         if checkpoint and '://' not in checkpoint:
             parts.append(TrainedTeacher(training, Path(checkpoint), options.get(name) or {}))
     return parts
+
+
+def _merge_teacher_options(config: Config) -> None:
+    wanted = config.get('prepare') or {}
+    options, teachers = wanted.get('teacher_options') or {}, config.model.get('teacher') or {}
+    if isinstance(wanted.get('teacher'), str):
+        options, teachers = {'': options}, {'': teachers}
+    for name, given in options.items():
+        if given and isinstance(teachers[name].get('config'), str):
+            whole = resolve_config(teachers[name]['config'])[1]
+            whole.merge_from_dict(dict(given))
+            teachers[name]['config'] = whole.to_dict()
 
 
 def publish(work_dir: Path, target: Path) -> None:

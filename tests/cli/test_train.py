@@ -100,6 +100,15 @@ def test_malformed_prepare_is_refused(wanted, message):
         needed_parts(config)
 
 
+def test_teacher_is_built_with_the_options_it_is_trained_with(tiny):
+    tiny.checkpoint.parent.mkdir()
+    tiny.checkpoint.touch()
+    config = Config.fromfile(tiny.distill)
+    prepare(config)
+    assert config.model.teacher.config.train_cfg.max_epochs == 1
+    assert config.model.teacher.config.model.type == 'Recognizer3D'
+
+
 def test_other_ranks_wait_for_rank_0(tiny, monkeypatch):
     monkeypatch.setenv('RANK', '1')
     monkeypatch.setattr(prepare_module, 'POLL_SECONDS', 0.01)
