@@ -1,0 +1,79 @@
+"""The code behind ``tools/report.py``: measured comparisons go into a metafile, and from there into the documents."""
+
+import argparse
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import yaml
+
+from mmkd_video.cli.comparison import Comparison
+from mmkd_video.cli.generated_section import update_section
+from mmkd_video.hooks.atomic_file import write_atomically
+
+METAFILE, RESULTS, README = Path('configs/distill/metafile.yml'), Path('docs/results.md'), Path('README.md')
+MAIN = 'i3d_to_mobilenet'
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Record comparisons and write the documents anew."""
+    parser = argparse.ArgumentParser(
+        prog='report.py', description=f'Record comparisons in {METAFILE}; write the tables of {RESULTS} and {README}.'
+    )
+    parser.add_argument('comparisons', nargs='*', type=Path, help='folders that tools/compare.py wrote')
+    parser.add_argument('--data', default='motion clips', help='name of the data set of these comparisons')
+    options = parser.parse_args(arguments)
+    found = yaml.safe_load(METAFILE.read_text())
+    for folder in options.comparisons:
+        record(found, json.loads((folder / 'compare.json').read_text()), options.data)
+    write_atomically(yaml.safe_dump(found, sort_keys=False, width=120).encode(), METAFILE)
+    update_section(RESULTS, 'results', results_text(found))
+    update_section(README, 'results', main_text(found))
+
+
+def record(metafile: dict, comparison: dict, data: str) -> None:
+    """Put a comparison into the metafile, in the place of an older one of the same config.
+
+    Args:
+        metafile: Its content; changed.
+        comparison: What ``compare.json`` holds.
+        data: Name of the data set.
+    """
+    name = Path(comparison['config']).stem
+    rows = comparison['rows']
+    entry = {
+        'Name': name,
+        'Config': f'configs/distill/{name}.py',
+        'In Collection': 'mmkd_video',
+        'Metadata': {'Parameters': rows[-1]['params'], 'Training Data': data},
+        'Results': [
+            {
+                'Task': 'Action Recognition',
+                'Dataset': data,
+                'Metrics': {row['name']: round(row['mean'], 4) for row in rows},
+            }
+        ],
+        'Comparison': {**comparison, 'config': f'configs/distill/{name}.py'},
+    }
+    models = [model for model in metafile.get('Models') or [] if model['Name'] != name]
+    metafile['Models'] = sorted([*models, entry], key=lambda model: model['Name'])
+
+
+def results_text(metafile: dict) -> str:
+    """Return all tables, for docs/results.md."""
+    parts = [
+        f'## {model["Name"]}: {model["Metadata"]["Training Data"]}\n\n'
+        f'{Comparison.from_dict(model["Comparison"]).as_markdown()}'
+        for model in metafile.get('Models') or []
+    ]
+    return '\n\n'.join(parts) or 'Nothing is recorded yet.'
+
+
+def main_text(metafile: dict) -> str:
+    """Return the main example's table, for the README."""
+    main_model = [model for model in metafile.get('Models') or [] if model['Name'] == MAIN]
+    return Comparison.from_dict(main_model[0]['Comparison']).as_markdown() if main_model else 'Not recorded yet.'
+
+
+if __name__ == '__main__':
+    main()

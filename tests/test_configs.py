@@ -1,0 +1,55 @@
+"""Every shipped config can be read, and its model built."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+from mmengine.config import Config
+
+from mmkd_video.registry import TRANSFORMS, build_model
+
+ROOT = Path(__file__).resolve().parents[1]
+CONFIGS = sorted(path.relative_to(ROOT) for path in (ROOT / 'configs').glob('[!_]*/*.py'))
+DISTILL = [path for path in CONFIGS if path.parent.name == 'distill']
+
+
+def without_missing_checkpoints(teacher):
+    """Build with untrained weights: which files are here is no matter of the config."""
+    for each in [teacher] if 'config' in teacher else teacher.values():
+        each['checkpoint'] = None
+
+
+@pytest.mark.parametrize('path', CONFIGS, ids=lambda path: f'{path.parent.name}/{path.stem}')
+def test_shipped_config_is_built(path, monkeypatch):
+    monkeypatch.chdir(ROOT)
+    config = Config.fromfile(path)
+    if 'teacher' in config.model:
+        without_missing_checkpoints(config.model.teacher)
+    model = build_model(config.model)
+    assert sum(parameter.numel() for parameter in model.parameters()) > 0
+    for step in config.train_dataloader.dataset.pipeline:
+        TRANSFORMS.build(step)
+
+
+@pytest.mark.parametrize('path', DISTILL, ids=lambda path: path.stem)
+def test_distillation_fits_a_page(path):
+    assert len((ROOT / path).read_text().splitlines()) <= 30
+
+
+@pytest.mark.parametrize('path', DISTILL, ids=lambda path: path.stem)
+def test_what_is_prepared_is_what_the_model_wants(path, monkeypatch):
+    monkeypatch.chdir(ROOT)
+    config = Config.fromfile(path)
+    wanted = config.get('prepare') or {}
+    if wanted.get('teacher'):
+        assert wanted.teacher == config.model.teacher.config and Path(wanted.teacher).is_file()
+    if wanted.get('data'):
+        assert wanted.data == config.train_dataloader.dataset.data_root
+
+
+def test_model_index_names_what_exists():
+    for metafile in yaml.safe_load((ROOT / 'model-index.yml').read_text())['Import']:
+        found = yaml.safe_load((ROOT / metafile).read_text())
+        names = {collection['Name'] for collection in found['Collections']}
+        for model in found['Models']:
+            assert model['In Collection'] in names and (ROOT / model['Config']).is_file()
