@@ -38,6 +38,20 @@ def verdict(findings: Sequence[Finding]) -> str:
     return '\n'.join(['To do:', *(f'  {remedy}' for remedy in remedies)])
 
 
+def examine() -> list[tuple[str, list[Finding]]]:
+    """Return (title, findings) of each section; nothing is tried for real while a version is wrong.
+
+    A try that fails for a wrong version would only add a second, less exact command.
+    """
+    sections = [('Versions: state, package, found, needed', version_findings())]
+    sections.append(('Known breaks of the stack', break_findings()))
+    if any(item.state == 'act' for _, findings in sections for item in findings):
+        tried = [Finding('nothing yet', 'skipped', 'run the doctor again after the commands below', 'note')]
+    else:
+        tried = probe_findings()
+    return [*sections, ('Tried for real', tried)]
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Print the report and return 1 when the user must act, else 0.
 
@@ -48,11 +62,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.parse_args(arguments)
     with warnings.catch_warnings():
         warnings.simplefilter('ignore')
-        sections = (
-            ('Versions: state, package, found, needed', version_findings()),
-            ('Known breaks of the stack', break_findings()),
-            ('Tried for real', probe_findings()),
-        )
+        sections = examine()
     print('\n\n'.join(table(title, findings) for title, findings in sections))
     everything = [item for _, findings in sections for item in findings]
     print('\n' + verdict(everything))

@@ -33,7 +33,7 @@ def _of(module: ModuleType) -> Finding:
     try:
         bites = module.applies()
     except ImportError as error:
-        return Finding(subject, f'cannot tell: {error}', 'the versions above', 'note', 'see the versions above')
+        return Finding(subject, f'cannot tell: {error}', 'see the versions above', 'note')
     if not bites:
         return Finding(subject, 'does not bite here', f'compat.{name} stands aside', 'ok')
     return Finding(subject, 'bites here', f'mended by compat.{name}', 'mended')

@@ -81,12 +81,13 @@ def decode_video() -> str:
     return f'{len(frames)} frames decoded'
 
 
+AGAIN = 'pip install --force-reinstall --no-deps'
 PROBES: tuple[tuple[str, Callable[[], str], str], ...] = (
-    ('import mmaction.models', import_mmaction, "pip install 'mmaction2>=1.2.0,<1.3' 'mmcv-lite>=2.0.0,<2.2'"),
-    ('resolve mmaction:: config', resolve_base_config, "pip install 'setuptools<81' 'mmengine>=0.10.4,<0.11'"),
-    ('read a checkpoint', read_checkpoint, "pip install 'torch>=2.6'"),
-    ('refuse code in a checkpoint', refuse_code, "pip install 'torch>=2.6'"),
-    ('write and decode a video', decode_video, "pip install 'decord>=0.6.0' opencv-python opencv-contrib-python"),
+    ('import mmaction.models', import_mmaction, f"{AGAIN} 'mmaction2>=1.2.0,<1.3'"),
+    ('resolve mmaction:: config', resolve_base_config, f"{AGAIN} 'mmaction2>=1.2.0,<1.3' 'mmengine>=0.10.4,<0.11'"),
+    ('read a checkpoint', read_checkpoint, f"{AGAIN} 'mmengine>=0.10.4,<0.11'"),
+    ('refuse code in a checkpoint', refuse_code, f"{AGAIN} 'torch>=2.6'"),
+    ('write and decode a video', decode_video, f"{AGAIN} 'decord>=0.6.0' opencv-python opencv-contrib-python"),
 )
 
 

@@ -2,6 +2,7 @@ import os
 import re
 import subprocess
 import sys
+import textwrap
 from pathlib import Path
 
 import pytest
@@ -68,6 +69,35 @@ def test_notes_and_mended_breaks_ask_for_nothing(healthy, monkeypatch):
     items = [Finding('a', 'b', 'c', 'note', 'd'), Finding('a', 'b', 'c', 'mended')]
     monkeypatch.setattr(doctor, 'break_findings', lambda: items)
     assert doctor.main([]) == 0
+
+
+def test_nothing_is_tried_while_a_version_is_wrong(healthy, monkeypatch):
+    tried = []
+    monkeypatch.setattr(doctor, 'probe_findings', lambda: tried.append(1) or [Finding('a', 'b', 'c', 'ok')])
+    doctor.main([])
+    assert tried == [1]
+    monkeypatch.setattr(doctor, 'version_findings', lambda: [Finding('numpy', 'missing', '>=1', 'act', 'pip')])
+    assert doctor.main([]) == 1
+    assert tried == [1]
+
+
+def test_the_doctor_itself_needs_nothing_of_the_stack(tmp_path):
+    # A package of this name whose __init__ imports nothing, and a stack of which nothing imports.
+    code = f"""
+        import sys, types
+        package = types.ModuleType('mmkd_video')
+        package.__path__ = [{str(ROOT / 'mmkd_video')!r}]
+        sys.modules['mmkd_video'] = package
+        for name in ('torch', 'numpy', 'cv2', 'decord', 'mmcv', 'mmengine', 'mmaction'):
+            sys.modules[name] = None
+        from mmkd_video.cli import doctor
+        sys.exit(doctor.main([]))
+        """
+    done = subprocess.run(
+        [sys.executable, '-c', textwrap.dedent(code)], cwd=tmp_path, capture_output=True, text=True, timeout=300
+    )
+    assert (done.returncode, done.stderr) == (1, '')
+    assert 'To do:' in done.stdout
 
 
 def test_columns_are_aligned():
