@@ -11,6 +11,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import torch
+from mmengine.optim import OptimWrapper
 from mmengine.runner.checkpoint import get_state_dict
 from torch import nn
 
@@ -122,7 +123,8 @@ def benchmark_step(given: dict, options: argparse.Namespace) -> Report:
     for name in models if options.memory_runs else ():
         job = dict(pair=given, variant=name, device=options.device, threads=options.threads)
         peaks[name] = [measure_apart(job) for _ in range(options.memory_runs)]
-    report.rows += memory_rows(peaks, weights, _labels(pair)) if peaks else []
+    trained = _training_state_bytes(models[FEATURES], wrappers[FEATURES])
+    report.rows += memory_rows(peaks, weights, trained, _labels(pair)) if peaks else []
     report.rows += size_rows(models, wrappers, _labels(pair)) + decoded
     report.raw = dict(seconds={name: vars(each) for name, each in timings.items()}, peak_bytes=peaks)
     return report
@@ -146,13 +148,22 @@ def time_rows(timings: dict[str, Timings], labels: dict[str, str], device: str) 
     return rows
 
 
-def memory_rows(peaks: dict[str, list[int]], weights: int, labels: dict[str, str]) -> list[Row]:
-    """Return the peaks, and what a distillation needs beyond the student's training, in teacher's weights."""
+def memory_rows(peaks: dict[str, list[int]], weights: int, trained: int, labels: dict[str, str]) -> list[Row]:
+    """Return the peaks, and what a distillation needs beyond the student's training, in teacher's weights.
+
+    Args:
+        peaks: Bytes by variant, one of each process.
+        weights: Bytes of the teachers.
+        trained: Bytes of the feature terms' connectors, their gradients and optimizer state; told apart, as they are
+            the objective's and not the teacher's.
+        labels: Of the variants.
+    """
     found = {name: median_interval(values) for name, values in peaks.items()}
     rows = [Row(f'peak memory, {labels[name]}', each.median, 'bytes') for name, each in found.items()]
     for kind in (LOGITS, FEATURES):
         above = (found[kind].median - found[PLAIN].median) / weights
         rows.append(Row(f'memory above {STUDENT_STEP} / teacher weights, {kind}', above, 'ratio', None, MEMORY_TARGET))
+    rows.append(Row('of which training of connectors, features', trained / weights, 'ratio'))
     return rows
 
 
@@ -215,6 +226,12 @@ def _facts(pair: BenchmarkPair, options: argparse.Namespace, student: nn.Module,
         'feature terms': '; '.join(terms),
         'versions': f'mmkd_video {mmkd_video.__version__}, torch {torch.__version__}',
     }
+
+
+def _training_state_bytes(model: nn.Module, wrapper: OptimWrapper) -> int:
+    parameters = list(model.training_state.parameters())
+    held = [(each.data, each.grad, wrapper.optimizer.state[each]) for each in parameters]
+    return tensor_bytes(held)
 
 
 @contextmanager

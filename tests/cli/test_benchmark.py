@@ -88,10 +88,11 @@ def test_a_teacher_in_the_state_dict_is_noticed(config):
 
 def test_memory_is_told_in_teachers_weights():
     peaks = dict(student=[100, 90, 500], logits=[210, 190, 200], features=[260, 250, 240])
-    rows = {row.name: row for row in memory_rows(peaks, 100, dict.fromkeys(peaks, 'x'))}
+    rows = {row.name: row for row in memory_rows(peaks, 100, 20, dict.fromkeys(peaks, 'x'))}
     above = 'memory above student step / teacher weights, '
     assert (rows[above + 'logits'].value, rows[above + 'logits'].met) == (1.0, True)
     assert (rows[above + 'features'].value, rows[above + 'features'].met) == (1.5, False)
+    assert rows['of which training of connectors, features'].value == 0.2
 
 
 @pytest.mark.slow
