@@ -145,7 +145,7 @@ def prepare(config: Config, allowed: bool = True) -> None:
         TimeoutError: Rank 0 took too long.
     """
     parts = needed_parts(config)
-    _merge_teacher_options(config)
+    merge_teacher_options(config)
     missing = [part for part in parts if not part.exists()]
     if not missing:
         return
@@ -187,7 +187,12 @@ def needed_parts(config: Config) -> list[Clips | TrainedTeacher]:
     return parts
 
 
-def _merge_teacher_options(config: Config) -> None:
+def merge_teacher_options(config: Config) -> None:
+    """Replace the config of a teacher that has ``prepare.teacher_options`` by the merged one.
+
+    Args:
+        config: The distillation config; it is changed.
+    """
     wanted = config.get('prepare') or {}
     options, teachers = wanted.get('teacher_options') or {}, config.model.get('teacher') or {}
     if isinstance(wanted.get('teacher'), str):

@@ -9,6 +9,7 @@ from mmengine.config import Config
 import mmkd_video  # noqa: F401  the stack must be mended before a runner is built
 from mmkd_video.cli.cfg_options import add_cfg_options, read_config
 from mmkd_video.cli.plain_student import is_distillation, plain_student
+from mmkd_video.cli.prepare import merge_teacher_options
 from mmkd_video.cli.train import add_launcher, build_runner, default_work_dir
 
 
@@ -66,6 +67,8 @@ def merge_options(config: Config, options: argparse.Namespace) -> Config:
     if is_distillation(config) and not all(map(_is_here, _checkpoints(config))):
         print("the teacher's checkpoint is not here and not needed: testing the student alone")
         config = plain_student(config)
+    elif is_distillation(config):
+        merge_teacher_options(config)
     config.launcher = options.launcher
     config.work_dir = default_work_dir(config, options.work_dir, options.config)
     config.load_from = options.checkpoint

@@ -16,6 +16,7 @@ from mmengine.config import Config
 from tiny_experiment import ROOT, TOOLS
 
 from mmkd_video.cli import prepare as prepare_module
+from mmkd_video.cli import test as test_command
 from mmkd_video.cli import train
 from mmkd_video.cli.cfg_options import to_arguments
 from mmkd_video.cli.plain_student import plain_student
@@ -107,6 +108,9 @@ def test_teacher_is_built_with_the_options_it_is_trained_with(tiny):
     prepare(config)
     assert config.model.teacher.config.train_cfg.max_epochs == 1
     assert config.model.teacher.config.model.type == 'Recognizer3D'
+    tested = Config.fromfile(tiny.distill)
+    test_command.merge_options(tested, test_command.build_parser().parse_args([str(tiny.distill), 'some.pth']))
+    assert tested.model == config.model
 
 
 def test_other_ranks_wait_for_rank_0(tiny, monkeypatch):
