@@ -11,15 +11,14 @@ import warnings
 from collections.abc import Callable
 from types import ModuleType
 from typing import Any
-from unittest import mock
 
-from mmkd_video.compat.patching import after_import, wrap
+from mmkd_video.compat.patching import after_import, replaced, wrap
 
 
 def _pass_the_assertion(module: ModuleType) -> Callable[[Callable], Callable]:
     def make(init: Callable) -> Callable:
         def construct(self: Any, *args: Any, **kwargs: Any) -> None:
-            with mock.patch.object(module, 'is_cuda_available', lambda: True), warnings.catch_warnings():
+            with replaced(module, 'is_cuda_available', lambda: True), warnings.catch_warnings():
                 warnings.filterwarnings('ignore', message='.*GradScaler.*')  # that it is off is what we want
                 init(self, *args, **kwargs)
 

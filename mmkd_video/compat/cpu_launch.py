@@ -11,19 +11,20 @@ import warnings
 from collections.abc import Callable
 from types import ModuleType
 from typing import Any
-from unittest import mock
 
-from mmkd_video.compat.patching import after_import, wrap
+from mmkd_video.compat.patching import after_import, replaced, wrap
 
 LAUNCHERS = ('_init_dist_pytorch', '_init_dist_slurm', '_init_dist_mpi')
 
 
 def _without_cuda(launch: Callable) -> Callable:
+    import torch
+
     def init(backend: str, *args: Any, **kwargs: Any) -> None:
         if backend == 'nccl':
             warnings.warn("backend 'nccl' needs a GPU and there is none: using 'gloo'", stacklevel=2)
             backend = 'gloo'
-        with mock.patch('torch.cuda.set_device', lambda device: None):
+        with replaced(torch.cuda, 'set_device', lambda device: None):
             launch(backend, *args, **kwargs)
 
     return init

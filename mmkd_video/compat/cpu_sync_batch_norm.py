@@ -1,10 +1,11 @@
-"""A config with SyncBN (R2Plus1D's) under DDP on CPU: ``SyncBatchNorm expected input tensor to be on GPU or XPU``.
+"""A config with SyncBN (R2Plus1D's) under DDP on CPU: ``SyncBatchNorm layers only work with GPU modules``.
 
-Cause: torch implements the synchronised statistics for accelerators only.
+Cause: torch implements the synchronised statistics for accelerators only, and both DDP and the layer check for one.
 
 Mend: for a CPU tensor in distributed training, and only there, the statistics are taken over all ranks by two gloo
-reductions. It is the same definition (Ioffe and Szegedy, https://arxiv.org/abs/1502.03167, over the global batch), so
-a run on CPU does not silently become one with per-process statistics. It is not meant to be fast.
+reductions, and DDP's check lets a module on the CPU pass. It is the same definition (Ioffe and Szegedy,
+https://arxiv.org/abs/1502.03167, over the global batch), so a run on CPU does not silently become one with per-process
+statistics. It is not meant to be fast.
 """
 
 from collections.abc import Callable
@@ -82,10 +83,20 @@ def _on_cpu_too(forward: Callable) -> Callable:
     return mended
 
 
+def _not_on_cpu(check: Callable) -> Callable:
+    def mended(self: Any, module: Any) -> None:
+        if self.device_type != 'cpu':
+            check(self, module)
+
+    return mended
+
+
 def _mend(_: ModuleType) -> None:
     import torch
 
     wrap(torch.nn.SyncBatchNorm, 'forward', _on_cpu_too)
+    if hasattr(torch.nn.parallel.DistributedDataParallel, '_passing_sync_batchnorm_handle'):
+        wrap(torch.nn.parallel.DistributedDataParallel, '_passing_sync_batchnorm_handle', _not_on_cpu)
 
 
 def applies() -> bool:

@@ -6,7 +6,8 @@ Nothing heavy is imported to be mended: a mend waits for the import of the modul
 import functools
 import importlib.util
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from importlib.abc import MetaPathFinder
 from importlib.machinery import ModuleSpec
 from types import ModuleType
@@ -85,3 +86,20 @@ def wrap(owner: Any, name: str, make: Callable[[Callable], Callable]) -> None:
     mended = functools.wraps(original)(make(original))
     mended.mmkd_video_mends = (*mends, mend)
     setattr(owner, name, kind(mended) if kind else mended)
+
+
+@contextmanager
+def replaced(owner: Any, name: str, value: Any) -> Iterator[None]:
+    """Let ``owner.name`` be ``value`` inside the ``with`` block, and what it was afterwards, errors or not.
+
+    Args:
+        owner: Module or object.
+        name: Name of an attribute that exists.
+        value: What it is inside the block.
+    """
+    before = getattr(owner, name)
+    setattr(owner, name, value)
+    try:
+        yield
+    finally:
+        setattr(owner, name, before)

@@ -3,7 +3,7 @@ import types
 
 import pytest
 
-from mmkd_video.compat.patching import after_import, wrap
+from mmkd_video.compat.patching import after_import, replaced, wrap
 
 
 @pytest.fixture
@@ -94,3 +94,11 @@ def test_wraps_static_and_class_methods_as_what_they_are():
     wrap(Owner, 'of_class', lambda function: lambda cls, x: function(cls, x + 1))
     assert Owner.static(1) == 2
     assert Owner().of_class(1) == ('Owner', 2)
+
+
+def test_replaced_puts_back_what_was_there_after_an_error_too():
+    owner = types.SimpleNamespace(value=1)
+    with pytest.raises(ValueError, match='inside'), replaced(owner, 'value', 2):
+        assert owner.value == 2
+        raise ValueError('inside')
+    assert owner.value == 1
