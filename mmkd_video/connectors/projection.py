@@ -1,5 +1,6 @@
 """The connector that is inferred where channels differ."""
 
+import torch
 from torch import Tensor, nn
 
 from mmkd_video.registry import MODELS
@@ -7,7 +8,7 @@ from mmkd_video.registry import MODELS
 
 @MODELS.register_module()
 class ProjectionConnector(nn.Module):
-    """A 1x1x1 convolution (maps) or linear layer (vectors, tokens) from the student's to the teacher's channels.
+    """A linear map from the student's to the teacher's channels, the same at every position (a 1x1x1 convolution).
 
     The regressor of FitNets (Romero et al., ICLR 2015), widened to clips: its parameters depend on channels only.
 
@@ -26,12 +27,9 @@ class ProjectionConnector(nn.Module):
         if layout not in ('map', 'tokens', 'vector'):
             raise ValueError(f"ProjectionConnector.layout: got {layout!r}; expected 'map', 'tokens' or 'vector'")
         self.layout = layout
-        if layout == 'map':
-            self.project = nn.Conv3d(in_channels, out_channels, kernel_size=1, bias=not norm)
-            self.norm = nn.BatchNorm3d(out_channels) if norm else nn.Identity()
-        else:
-            self.project = nn.Linear(in_channels, out_channels, bias=not norm)
-            self.norm = nn.BatchNorm1d(out_channels) if norm else nn.Identity()
+        self.project = nn.Linear(in_channels, out_channels, bias=not norm)
+        norm_class = nn.BatchNorm3d if layout == 'map' else nn.BatchNorm1d
+        self.norm = norm_class(out_channels) if norm else nn.Identity()
 
     def forward(self, student: Tensor) -> Tensor:
         """Project the channels.
@@ -42,7 +40,12 @@ class ProjectionConnector(nn.Module):
         Returns:
             The same layout with ``out_channels`` channels.
         """
-        projected = self.project(student)
+        if self.layout == 'vector':
+            return self.norm(self.project(student))
         if self.layout == 'tokens':
-            return self.norm(projected.transpose(1, 2)).transpose(1, 2)
-        return self.norm(projected)
+            return self.norm(self.project(student).transpose(1, 2)).transpose(1, 2)
+        # one matrix product over all positions: on a CPU several times faster than a 1x1x1 Conv3d
+        flat = torch.matmul(self.project.weight, student.flatten(2))
+        if self.project.bias is not None:
+            flat = flat + self.project.bias[:, None]
+        return self.norm(flat.unflatten(2, student.shape[2:]))

@@ -129,13 +129,13 @@ class Distiller(BaseModel):
             ValueError: The teacher's view is missing, or the first batch shows a mistake in the config.
         """
         self._require_hook()
+        labels = stack_labels(data_samples, inputs.device)
+        teachers = self._run_teachers(views or {}, labels)  # before the student's activations fill the memory
         with self._student_taps.watch():
             losses = self.student.loss(inputs, data_samples)
         task_weight = self.task_weight.read(inputs)
         losses = {key: _scale(value, task_weight) if 'loss' in key else value for key, value in losses.items()}
         student = self._student_taps.read(inputs)
-        labels = stack_labels(data_samples, inputs.device)
-        teachers = self._run_teachers(views or {}, labels)
         if self._first_step:
             self._check_first_step(student)
         context = {'labels': labels}
