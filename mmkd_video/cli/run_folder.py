@@ -75,7 +75,10 @@ class RunFolder:
         if self._checkpoint is not None:
             command += ['--checkpoint', str(self._checkpoint)]
         cores = str(len(os.sched_getaffinity(0)) if hasattr(os, 'sched_getaffinity') else os.cpu_count())
-        environment = {'OMP_NUM_THREADS': cores, 'MKL_NUM_THREADS': cores, **os.environ}
+        threads = os.environ.get('OMP_NUM_THREADS', cores)
+        # Both libraries get one number, and waiting threads sleep: spinning ones starve the loader's workers.
+        given = {'OMP_WAIT_POLICY': 'PASSIVE', 'MKL_NUM_THREADS': threads}
+        environment = {**given, **os.environ, 'OMP_NUM_THREADS': threads}
         last: deque[str] = deque(maxlen=30)
         with (
             open(self.path / LOG, 'a') as log,
