@@ -32,7 +32,7 @@ ALLOWED = {
     'export': LEAVES | {'quantization', 'pruning'},
     'benchmark': LEAVES | {'export', 'quantization', 'pruning'},
     'serving': LEAVES | {'export', 'quantization', 'pruning'},
-    'hooks': LEAVES | {'pruning', 'quantization', 'export', 'benchmark', 'schedules'},
+    'hooks': LEAVES | {'pruning', 'quantization', 'export', 'benchmark', 'schedules', 'datasets', 'evaluation'},
 }
 EVERYTHING = set(ALLOWED) | {'cli'}
 ALLOWED['cli'] = EVERYTHING

@@ -4,46 +4,12 @@ import mmengine.optim
 import pytest
 import torch
 import zoo
+from distillations import KD, MAP, batch, build, distiller_config, step
 from mmengine.logging import MessageHub, MMLogger
 from mmengine.model import ExponentialMovingAverage
 from mmengine.runner.checkpoint import _load_checkpoint_to_model, load_state_dict
 
 from mmkd_video.registry import MODELS
-
-KD = dict(type='KDLoss', at='logits', temperature=4.0, weight=0.9)
-MAP = dict(type='FitNetLoss', at=('backbone.layer4', 'backbone.layer4'), weight=1.0)
-
-
-def distiller_config(student='tsm_mobilenet', teacher='i3d', terms=(KD, MAP), **extra):
-    ours, our_size = zoo.config_of(student)
-    theirs, their_size = zoo.config_of(teacher)
-    teacher = dict(config=theirs, checkpoint=extra.pop('checkpoint', None), **extra.pop('teacher', {}))
-    return dict(
-        dict(
-            type='Distiller',
-            student=ours,
-            teacher=teacher,
-            terms=copy.deepcopy(list(terms)),
-            input_size=dict(student=our_size, teacher=their_size),
-        ),
-        **extra,
-    )
-
-
-def build(**kwargs):
-    return MODELS.build(distiller_config(**kwargs)).train()
-
-
-def batch(model, seed=0, student='tsm_mobilenet', **extra):
-    data = zoo.batch_for(*zoo.config_of(student), seed=seed, **extra)
-    return model.data_preprocessor(data, True)
-
-
-def step(model, data):
-    losses = model(**data, mode='loss')
-    total, _ = model.parse_losses(losses)
-    total.backward()
-    return losses
 
 
 @pytest.fixture
@@ -319,55 +285,6 @@ def test_a_runner_without_the_hook_is_stopped():
     hub.update_info('iter', 1)
     with pytest.raises(ValueError, match='DistillHook is not registered'):
         model(**batch(model), mode='loss')
-
-
-def _terms(*terms):
-    return dict(terms=list(terms))
-
-
-def _teacher(**keys):
-    return dict(teacher=dict(config=zoo.config_of('i3d')[0], **keys))
-
-
-MISTAKES = {
-    'unknown tap': (_terms(dict(KD, at='logitz')), KeyError, 'nearest names: logits'),
-    'tap that never fires': (_terms(dict(MAP, at='cls_head.loss_cls')), ValueError, 'never fired'),
-    'unknown loss': (_terms(dict(type='KDLos', at='logits')), KeyError, 'KDLoss'),
-    'unknown loss argument': (_terms(dict(KD, temprature=2)), KeyError, "did you mean 'temperature'"),
-    'argument out of range': (_terms(dict(KD, temperature=-1.0)), ValueError, 'temperature: got -1.0'),
-    'duplicate name': (_terms(KD, KD), ValueError, "duplicate term name 'kd'"),
-    'name with loss': (_terms(dict(KD, name='kd_loss')), ValueError, "neither 'loss' nor '/'"),
-    'list for one layer': (_terms(dict(KD, at=['logits', 'logits'])), ValueError, 'dict\\(student=..., teacher=...\\)'),
-    'no taps': (_terms(dict(type='KDLoss')), ValueError, "'at' is missing"),
-    'no terms': (_terms(), ValueError, 'expected a list'),
-    'scores wanted': (_terms(dict(KD, at='backbone.layer4')), ValueError, "use at='logits'"),
-    'no teacher': (dict(teacher=None), ValueError, 'there is none'),
-    'checkpoint left out': (_teacher(), ValueError, 'checkpoint=None if untrained'),
-    'missing checkpoint': (_teacher(checkpoint='no/such.pth'), FileNotFoundError, 'no/such.pth'),
-    'missing config': (dict(teacher=dict(config='no/such.py', checkpoint=None)), FileNotFoundError, 'no/such.py'),
-    'bad classes': (_teacher(checkpoint=None, classes=[0, 9]), ValueError, 'indices from 0 to 4'),
-    'unused teacher': (
-        dict(
-            teacher={name: dict(config=zoo.config_of('i3d')[0], checkpoint=None) for name in 'ab'},
-            terms=[dict(KD, teacher='a')],
-        ),
-        ValueError,
-        "no term reads teacher 'b'",
-    ),
-    'wrong size': (
-        dict(teacher=dict(config=zoo.config_of('c3d')[0], checkpoint=None), input_size=(8, 32, 32), terms=[KD]),
-        ValueError,
-        'set input_size=dict\\(teacher=',
-    ),
-}
-
-
-@pytest.mark.parametrize('mistake', MISTAKES)
-def test_mistakes_are_told_at_build_in_one_line(mistake):
-    change, error, words = MISTAKES[mistake]
-    with pytest.raises(error, match=words) as caught:
-        MODELS.build(dict(distiller_config(), **copy.deepcopy(change)))
-    assert '\n' not in str(caught.value)
 
 
 def test_a_checkpoint_of_another_architecture_is_refused(tmp_path):
