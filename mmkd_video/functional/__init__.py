@@ -1,17 +1,66 @@
 """Pure maths on tensors; imports torch only."""
 
 from mmkd_video.functional.attention import attention_map, attention_transfer
+from mmkd_video.functional.channels import channel_correlation, channel_wise, neuron_selectivity
 from mmkd_video.functional.correlation import dist, pearson
 from mmkd_video.functional.divergence import kd, kl_divergence, log_probabilities
+from mmkd_video.functional.elementwise import activation_boundary, factor_transfer, overhaul, pearson_features
+from mmkd_video.functional.gather import gather_batch
+from mmkd_video.functional.labels import class_indices, log_odds, non_target_logits
 from mmkd_video.functional.layout import channels_and_positions
+from mmkd_video.functional.multi_level import mlkd
+from mmkd_video.functional.normalize import unit
+from mmkd_video.functional.pyramid import class_attention, flow_of_procedure, hierarchical_context, pool_map
+from mmkd_video.functional.relations import (
+    correlation_congruence,
+    pairwise_distances,
+    probabilistic_transfer,
+    relational_angles,
+    relational_distances,
+    similarity_preserving,
+)
+from mmkd_video.functional.singular import right_singular_vectors, singular_flow
+from mmkd_video.functional.target_class import dkd, nkd, wsld
+from mmkd_video.functional.transformed_teacher import logit_std_kd, ttm, wttm
 
 __all__ = [
+    'activation_boundary',
     'attention_map',
     'attention_transfer',
+    'channel_correlation',
+    'channel_wise',
     'channels_and_positions',
+    'class_attention',
+    'class_indices',
+    'correlation_congruence',
     'dist',
+    'dkd',
+    'factor_transfer',
+    'flow_of_procedure',
+    'gather_batch',
+    'hierarchical_context',
     'kd',
     'kl_divergence',
+    'log_odds',
     'log_probabilities',
+    'logit_std_kd',
+    'mlkd',
+    'neuron_selectivity',
+    'nkd',
+    'non_target_logits',
+    'overhaul',
+    'pairwise_distances',
     'pearson',
+    'pearson_features',
+    'pool_map',
+    'probabilistic_transfer',
+    'relational_angles',
+    'relational_distances',
+    'right_singular_vectors',
+    'similarity_preserving',
+    'singular_flow',
+    'ttm',
+    'unit',
+    'wsld',
+    'wttm',
 ]

@@ -1,8 +1,57 @@
 """One method, one file, one registered module: tensors in, unweighted scalar out."""
 
+from mmkd_video.losses.ab import ABLoss
 from mmkd_video.losses.at import ATLoss
+from mmkd_video.losses.catkd import CATKDLoss
+from mmkd_video.losses.cc import CCLoss
+from mmkd_video.losses.cwd import CWDLoss
 from mmkd_video.losses.dist import DISTLoss
+from mmkd_video.losses.dkd import DKDLoss
 from mmkd_video.losses.fitnet import FitNetLoss
+from mmkd_video.losses.fsp import FSPLoss
+from mmkd_video.losses.ft import FTLoss
+from mmkd_video.losses.hcl import HCLLoss
+from mmkd_video.losses.ickd import ICKDLoss
 from mmkd_video.losses.kd import KDLoss
+from mmkd_video.losses.kdsvd import KDSVDLoss
+from mmkd_video.losses.logit_std_kd import LogitStdKDLoss
+from mmkd_video.losses.mlkd import MLKDLoss
+from mmkd_video.losses.nkd import NKDLoss
+from mmkd_video.losses.nst import NSTLoss
+from mmkd_video.losses.ofd import OFDLoss
+from mmkd_video.losses.pkd import PKDLoss
+from mmkd_video.losses.pkt import PKTLoss
+from mmkd_video.losses.rkd import RKDLoss
+from mmkd_video.losses.sp import SPLoss
+from mmkd_video.losses.ttm import TTMLoss
+from mmkd_video.losses.wsld import WSLDLoss
+from mmkd_video.losses.wttm import WTTMLoss
 
-__all__ = ['ATLoss', 'DISTLoss', 'FitNetLoss', 'KDLoss']
+__all__ = [
+    'ABLoss',
+    'ATLoss',
+    'CATKDLoss',
+    'CCLoss',
+    'CWDLoss',
+    'DISTLoss',
+    'DKDLoss',
+    'FSPLoss',
+    'FTLoss',
+    'FitNetLoss',
+    'HCLLoss',
+    'ICKDLoss',
+    'KDLoss',
+    'KDSVDLoss',
+    'LogitStdKDLoss',
+    'MLKDLoss',
+    'NKDLoss',
+    'NSTLoss',
+    'OFDLoss',
+    'PKDLoss',
+    'PKTLoss',
+    'RKDLoss',
+    'SPLoss',
+    'TTMLoss',
+    'WSLDLoss',
+    'WTTMLoss',
+]

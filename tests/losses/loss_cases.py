@@ -5,7 +5,7 @@ A loss exported by ``mmkd_video.losses`` without an entry here fails ``test_loss
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import torch
 
@@ -19,8 +19,8 @@ class LossCase:
     """One way to call a loss.
 
     ``student`` and ``teacher`` are a shape, or a list of shapes for a multi-layer loss; ``teacher=None`` means the
-    student's. ``zero_if_equal`` says that equal sides give exactly zero. ``rtol`` is allowed between float32 and
-    half-precision inputs' own float32 copies.
+    student's. ``zero_if_equal`` says that equal sides give exactly zero; ``detached_weight`` that the
+    gradient is on purpose not the derivative of the value.
     """
 
     student: Shape | list[Shape]
@@ -28,6 +28,7 @@ class LossCase:
     params: dict = field(default_factory=dict)
     labels: bool = False
     zero_if_equal: bool = True
+    detached_weight: bool = False
 
     def build(self, name: str) -> torch.nn.Module:
         return getattr(losses, name)(**self.params)
@@ -60,18 +61,49 @@ class LossCase:
                 return [resize(shape) for shape in shapes]
             return None if shapes is None else (batch, *shapes[1:])
 
-        return LossCase(resize(self.student), resize(self.teacher), self.params, self.labels, self.zero_if_equal)
+        return replace(self, student=resize(self.student), teacher=resize(self.teacher))
 
 
 LOGITS = (4, 6)
 MAP = (3, 4, 3, 4)
 CLIP = (2, 3, 2, 3, 4)
 
+LAYERS = [(2, 3, 5, 5), (2, 4, 4, 4), (2, 5, 2, 2)]
+CLIP_LAYERS = [(2, 3, 4, 4, 4), (2, 4, 2, 2, 2)]
+
 CASES: dict[str, list[LossCase]] = {
     'KDLoss': [LossCase(LOGITS), LossCase((3, 2), params={'temperature': 1.0})],
+    'DKDLoss': [LossCase(LOGITS, labels=True), LossCase((3, 2), labels=True, params={'temperature': 1.0})],
     'DISTLoss': [LossCase(LOGITS, zero_if_equal=False)],
+    'NKDLoss': [LossCase(LOGITS, labels=True, zero_if_equal=False, params={'temperature': 2.0})],
+    'WSLDLoss': [LossCase(LOGITS, labels=True, zero_if_equal=False, detached_weight=True)],
+    'LogitStdKDLoss': [LossCase(LOGITS)],
+    'MLKDLoss': [LossCase(LOGITS), LossCase(LOGITS, params={'temperatures': [1.0]})],
+    'TTMLoss': [LossCase(LOGITS, zero_if_equal=False), LossCase(LOGITS, params={'exponent': 1.0})],
+    'WTTMLoss': [LossCase(LOGITS, zero_if_equal=False), LossCase(LOGITS, params={'exponent': 1.0})],
     'FitNetLoss': [LossCase(LOGITS), LossCase((2, 5, 3)), LossCase(MAP), LossCase(CLIP)],
     'ATLoss': [LossCase((2, 5, 3), (2, 5, 4)), LossCase(MAP), LossCase(CLIP, (2, 5, 2, 3, 4), {'power': 4})],
+    'FTLoss': [LossCase(LOGITS), LossCase((2, 5, 3)), LossCase(MAP), LossCase(CLIP)],
+    'ABLoss': [LossCase(LOGITS, zero_if_equal=False), LossCase(MAP, zero_if_equal=False)]
+    + [LossCase(CLIP, zero_if_equal=False, params={'margin': 0.5})],
+    'SPLoss': [LossCase(LOGITS, (4, 9)), LossCase(MAP), LossCase((4, 3, 2, 3, 4), (4, 2, 5, 3))],
+    'CCLoss': [LossCase(LOGITS), LossCase(CLIP)],
+    'RKDLoss': [LossCase(LOGITS, (4, 9)), LossCase((5, 3)), LossCase((4, 3, 2, 2, 2))],
+    'PKTLoss': [LossCase(LOGITS, (4, 9)), LossCase((5, 3)), LossCase(CLIP)],
+    'NSTLoss': [LossCase((2, 5, 3), (2, 5, 4)), LossCase(MAP), LossCase((2, 3, 1, 2, 2)), LossCase(CLIP)],
+    'FSPLoss': [LossCase(LAYERS), LossCase(CLIP_LAYERS)],
+    'KDSVDLoss': [LossCase(LAYERS), LossCase(CLIP_LAYERS, params={'k': 2})],
+    'CWDLoss': [LossCase((2, 5, 3)), LossCase(MAP), LossCase(CLIP, params={'temperature': 1.0})],
+    'PKDLoss': [LossCase((2, 5, 3)), LossCase(MAP), LossCase(CLIP)],
+    'HCLLoss': [LossCase(LAYERS), LossCase(CLIP_LAYERS)],
+    'CATKDLoss': [
+        LossCase(MAP),
+        LossCase(MAP, (3, 4, 5, 5), {'pool': 3}),
+        LossCase(CLIP),
+        LossCase(CLIP, (2, 3, 4, 5, 5)),
+    ],
+    'ICKDLoss': [LossCase((2, 5, 3), (2, 7, 3)), LossCase(MAP), LossCase(CLIP, (2, 3, 4, 5, 5))],
+    'OFDLoss': [LossCase(CLIP, params={'margin': [-0.5, -0.2, -0.9]})],
 }
 
 ALL_CASES = [(name, case) for name, cases in CASES.items() for case in cases]
