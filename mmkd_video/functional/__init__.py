@@ -2,6 +2,7 @@
 
 from mmkd_video.functional.attention import attention_map, attention_transfer
 from mmkd_video.functional.channels import channel_correlation, channel_wise, neuron_selectivity
+from mmkd_video.functional.contrast import noise_contrast, other_indices
 from mmkd_video.functional.correlation import dist, pearson
 from mmkd_video.functional.divergence import kd, kl_divergence, log_probabilities
 from mmkd_video.functional.elementwise import activation_boundary, factor_transfer, overhaul, pearson_features
@@ -47,7 +48,9 @@ __all__ = [
     'mlkd',
     'neuron_selectivity',
     'nkd',
+    'noise_contrast',
     'non_target_logits',
+    'other_indices',
     'overhaul',
     'pairwise_distances',
     'pearson',

@@ -4,6 +4,7 @@ from mmkd_video.losses.ab import ABLoss
 from mmkd_video.losses.at import ATLoss
 from mmkd_video.losses.catkd import CATKDLoss
 from mmkd_video.losses.cc import CCLoss
+from mmkd_video.losses.crd import CRDLoss
 from mmkd_video.losses.cwd import CWDLoss
 from mmkd_video.losses.dist import DISTLoss
 from mmkd_video.losses.dkd import DKDLoss
@@ -15,15 +16,20 @@ from mmkd_video.losses.ickd import ICKDLoss
 from mmkd_video.losses.kd import KDLoss
 from mmkd_video.losses.kdsvd import KDSVDLoss
 from mmkd_video.losses.logit_std_kd import LogitStdKDLoss
+from mmkd_video.losses.mgd import MGDLoss
 from mmkd_video.losses.mlkd import MLKDLoss
 from mmkd_video.losses.nkd import NKDLoss
 from mmkd_video.losses.nst import NSTLoss
 from mmkd_video.losses.ofd import OFDLoss
 from mmkd_video.losses.pkd import PKDLoss
 from mmkd_video.losses.pkt import PKTLoss
+from mmkd_video.losses.review import ReviewKDLoss
 from mmkd_video.losses.rkd import RKDLoss
+from mmkd_video.losses.semckd import SemCKDLoss
 from mmkd_video.losses.sp import SPLoss
+from mmkd_video.losses.srrl import SRRLLoss
 from mmkd_video.losses.ttm import TTMLoss
+from mmkd_video.losses.vid import VIDLoss
 from mmkd_video.losses.wsld import WSLDLoss
 from mmkd_video.losses.wttm import WTTMLoss
 
@@ -32,6 +38,7 @@ __all__ = [
     'ATLoss',
     'CATKDLoss',
     'CCLoss',
+    'CRDLoss',
     'CWDLoss',
     'DISTLoss',
     'DKDLoss',
@@ -43,6 +50,7 @@ __all__ = [
     'KDLoss',
     'KDSVDLoss',
     'LogitStdKDLoss',
+    'MGDLoss',
     'MLKDLoss',
     'NKDLoss',
     'NSTLoss',
@@ -50,8 +58,12 @@ __all__ = [
     'PKDLoss',
     'PKTLoss',
     'RKDLoss',
+    'ReviewKDLoss',
     'SPLoss',
+    'SRRLLoss',
+    'SemCKDLoss',
     'TTMLoss',
+    'VIDLoss',
     'WSLDLoss',
     'WTTMLoss',
 ]

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from mmkd_video.registry import MODELS
 from mmkd_video.schedules import Progress, Scalar
+from mmkd_video.structures import channels_of
 from mmkd_video.terms.pair import Pair
 from mmkd_video.terms.spec import TermSpec
 
@@ -34,7 +35,8 @@ class Term(nn.Module):
         self.weight = Scalar(spec.weight, f'term {spec.name!r}.weight')
         self.scalars = {key: Scalar(value, f'term {spec.name!r}.{key}') for key, value in spec.scheduled.items()}
         first = {key: float(scalar.tensor) for key, scalar in self.scalars.items()}
-        self.loss = MODELS.build(dict(spec.loss_config, type=spec.loss_class, **first))
+        known = channels_for(spec, student, teacher)
+        self.loss = MODELS.build(dict({**known, **spec.loss_config}, type=spec.loss_class, **first))
         self._schedule_arguments()
         self.multi_layer = bool(getattr(spec.loss_class, 'multi_layer', False))
         self.needs = tuple(key for key in inspect.signature(self.loss.forward).parameters if key in CONTEXT)
@@ -88,6 +90,26 @@ class Term(nn.Module):
                 raise ValueError(f'term {self.name!r}.{key}: {type(self.loss).__name__} cannot schedule this argument')
             delattr(self.loss, key)
             self.loss.register_buffer(key, scalar.tensor.clone(), persistent=False)
+
+
+def channels_for(spec: TermSpec, student: Mapping[str, Tensor], teacher: Mapping[str, Tensor]) -> dict:
+    """Return what a learned loss asks for at build: ``student_channels``, ``teacher_channels``.
+
+    Args:
+        spec: The term.
+        student: Student features of the dry run, by tap.
+        teacher: Teacher features of the dry run, by tap.
+
+    Returns:
+        Those of the two that the loss's constructor takes: a number, or a list for a loss of several layers.
+    """
+    parameters = inspect.signature(spec.loss_class).parameters
+    known = {}
+    for side, (key, features) in enumerate((('student_channels', student), ('teacher_channels', teacher))):
+        if key in parameters:
+            channels = [channels_of(features[taps[side]].shape) for taps in spec.pairs]
+            known[key] = channels if getattr(spec.loss_class, 'multi_layer', False) else channels[0]
+    return known
 
 
 def parse_terms(configs: list, teachers: list[str]) -> list[TermSpec]:

@@ -5,6 +5,7 @@ A loss exported by ``mmkd_video.losses`` without an entry here fails ``test_loss
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 import torch
@@ -27,11 +28,16 @@ class LossCase:
     teacher: Shape | list[Shape] | None = None
     params: dict = field(default_factory=dict)
     labels: bool = False
+    extra: Callable[[int], dict] | None = None
     zero_if_equal: bool = True
     detached_weight: bool = False
 
-    def build(self, name: str) -> torch.nn.Module:
-        return getattr(losses, name)(**self.params)
+    def build(self, name: str, seed: int = 0) -> torch.nn.Module:
+        """Return the loss in eval mode (banks rest); every call draws the same random numbers."""
+        torch.manual_seed(seed)
+        loss = getattr(losses, name)(**self.params).eval()
+        loss.register_forward_pre_hook(lambda *_: reseed())
+        return loss
 
     def inputs(self, seed: int = 0, dtype: torch.dtype = torch.float32, scale: float = 1.0) -> tuple:
         """Return ``(student, teacher, keywords)``; the student's tensors are leaves that require grad."""
@@ -47,7 +53,13 @@ class LossCase:
         teacher = draw(self.student if self.teacher is None else self.teacher, False)
         return student, teacher, self.keywords(generator)
 
+    @property
+    def batch(self) -> int:
+        return (self.student[0] if isinstance(self.student, list) else self.student)[0]
+
     def keywords(self, generator: torch.Generator) -> dict:
+        if self.extra is not None:
+            return self.extra(self.batch)
         if not self.labels:
             return {}
         num_samples, num_classes = self.student
@@ -62,6 +74,15 @@ class LossCase:
             return None if shapes is None else (batch, *shapes[1:])
 
         return replace(self, student=resize(self.student), teacher=resize(self.teacher))
+
+
+def reseed() -> None:
+    torch.manual_seed(0)
+
+
+def head(feature: torch.Tensor) -> torch.Tensor:
+    """Stand in for a teacher's classifier."""
+    return feature @ torch.linspace(-1, 1, feature.shape[1] * 2, dtype=feature.dtype).view(-1, 2)
 
 
 LOGITS = (4, 6)
@@ -103,6 +124,38 @@ CASES: dict[str, list[LossCase]] = {
         LossCase(CLIP, (2, 3, 4, 5, 5)),
     ],
     'ICKDLoss': [LossCase((2, 5, 3), (2, 7, 3)), LossCase(MAP), LossCase(CLIP, (2, 3, 4, 5, 5))],
+    'VIDLoss': [
+        LossCase(shape, params={'teacher_channels': channels}, zero_if_equal=False)
+        for shape, channels in ((LOGITS, 6), ((2, 5, 3), 3), (MAP, 4), (CLIP, 3))
+    ],
+    'MGDLoss': [
+        LossCase(shape, params={'teacher_channels': channels, 'mask_ratio': 0.3}, zero_if_equal=False)
+        for shape, channels in ((MAP, 4), (CLIP, 3))
+    ],
+    'SRRLLoss': [
+        LossCase(shape, extra=lambda batch: {'teacher_head': head}) for shape in (LOGITS, (2, 5, 3), MAP, CLIP)
+    ],
+    'CRDLoss': [
+        LossCase(
+            LOGITS,
+            (4, 9),
+            {'student_channels': 6, 'teacher_channels': 9, 'num_samples': 11, 'dim': 5, 'num_negatives': 7},
+            extra=lambda batch: {'indices': 2 * torch.arange(batch)},
+            detached_weight=True,  # its constant comes from the first batch
+        )
+    ],
+    'SemCKDLoss': [
+        LossCase(layers, params={'student_channels': channels, 'teacher_channels': channels}, zero_if_equal=False)
+        for layers, channels in ((LAYERS, [3, 4, 5]), (CLIP_LAYERS, [3, 4]))
+    ],
+    'ReviewKDLoss': [
+        LossCase(
+            layers,
+            params={'student_channels': channels, 'teacher_channels': channels, 'mid_channels': 4},
+            zero_if_equal=False,
+        )
+        for layers, channels in ((LAYERS, [3, 4, 5]), (CLIP_LAYERS, [3, 4]))
+    ],
     'OFDLoss': [LossCase(CLIP, params={'margin': [-0.5, -0.2, -0.9]})],
 }
 
