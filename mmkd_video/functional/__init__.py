@@ -22,6 +22,15 @@ from mmkd_video.functional.relations import (
 )
 from mmkd_video.functional.singular import right_singular_vectors, singular_flow
 from mmkd_video.functional.target_class import dkd, nkd, wsld
+from mmkd_video.functional.temporal import (
+    frame_importance,
+    frame_vectors,
+    per_frame_attention,
+    space_time_attention,
+    temporal_difference,
+    temporal_order,
+    temporal_relation,
+)
 from mmkd_video.functional.transformed_teacher import logit_std_kd, ttm, wttm
 
 __all__ = [
@@ -38,6 +47,8 @@ __all__ = [
     'dkd',
     'factor_transfer',
     'flow_of_procedure',
+    'frame_importance',
+    'frame_vectors',
     'gather_batch',
     'hierarchical_context',
     'kd',
@@ -55,6 +66,7 @@ __all__ = [
     'pairwise_distances',
     'pearson',
     'pearson_features',
+    'per_frame_attention',
     'pool_map',
     'probabilistic_transfer',
     'relational_angles',
@@ -62,6 +74,10 @@ __all__ = [
     'right_singular_vectors',
     'similarity_preserving',
     'singular_flow',
+    'space_time_attention',
+    'temporal_difference',
+    'temporal_order',
+    'temporal_relation',
     'ttm',
     'unit',
     'wsld',

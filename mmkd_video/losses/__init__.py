@@ -9,6 +9,7 @@ from mmkd_video.losses.cwd import CWDLoss
 from mmkd_video.losses.dist import DISTLoss
 from mmkd_video.losses.dkd import DKDLoss
 from mmkd_video.losses.fitnet import FitNetLoss
+from mmkd_video.losses.frame_importance import FrameImportanceLoss
 from mmkd_video.losses.fsp import FSPLoss
 from mmkd_video.losses.ft import FTLoss
 from mmkd_video.losses.hcl import HCLLoss
@@ -16,18 +17,24 @@ from mmkd_video.losses.ickd import ICKDLoss
 from mmkd_video.losses.kd import KDLoss
 from mmkd_video.losses.kdsvd import KDSVDLoss
 from mmkd_video.losses.logit_std_kd import LogitStdKDLoss
+from mmkd_video.losses.mars import MARSLoss
 from mmkd_video.losses.mgd import MGDLoss
 from mmkd_video.losses.mlkd import MLKDLoss
 from mmkd_video.losses.nkd import NKDLoss
 from mmkd_video.losses.nst import NSTLoss
 from mmkd_video.losses.ofd import OFDLoss
+from mmkd_video.losses.per_frame_at import PerFrameATLoss
 from mmkd_video.losses.pkd import PKDLoss
 from mmkd_video.losses.pkt import PKTLoss
 from mmkd_video.losses.review import ReviewKDLoss
 from mmkd_video.losses.rkd import RKDLoss
 from mmkd_video.losses.semckd import SemCKDLoss
 from mmkd_video.losses.sp import SPLoss
+from mmkd_video.losses.space_time_attention import SpaceTimeATLoss
 from mmkd_video.losses.srrl import SRRLLoss
+from mmkd_video.losses.temporal_difference import TemporalDifferenceLoss
+from mmkd_video.losses.temporal_order import TemporalOrderLoss
+from mmkd_video.losses.temporal_relation import TemporalRelationLoss
 from mmkd_video.losses.ttm import TTMLoss
 from mmkd_video.losses.vid import VIDLoss
 from mmkd_video.losses.wsld import WSLDLoss
@@ -45,11 +52,13 @@ __all__ = [
     'FSPLoss',
     'FTLoss',
     'FitNetLoss',
+    'FrameImportanceLoss',
     'HCLLoss',
     'ICKDLoss',
     'KDLoss',
     'KDSVDLoss',
     'LogitStdKDLoss',
+    'MARSLoss',
     'MGDLoss',
     'MLKDLoss',
     'NKDLoss',
@@ -57,12 +66,17 @@ __all__ = [
     'OFDLoss',
     'PKDLoss',
     'PKTLoss',
+    'PerFrameATLoss',
     'RKDLoss',
     'ReviewKDLoss',
     'SPLoss',
     'SRRLLoss',
     'SemCKDLoss',
+    'SpaceTimeATLoss',
     'TTMLoss',
+    'TemporalDifferenceLoss',
+    'TemporalOrderLoss',
+    'TemporalRelationLoss',
     'VIDLoss',
     'WSLDLoss',
     'WTTMLoss',

@@ -52,6 +52,7 @@ class DistillLoss(nn.Module):
         multi_layer: The loss takes a list of features per side.
         min_layers: Fewest entries of such a list.
         min_classes: Fewest classes for which the loss is defined (logits).
+        clips_only: A map must have time: ``(N, C, H, W)`` is refused.
         flattens: Tokens and maps given directly are taken too, each sample as one vector.
     """
 
@@ -62,6 +63,7 @@ class DistillLoss(nn.Module):
     multi_layer: bool = False
     min_layers: int = 1
     min_classes: int = 1
+    clips_only: bool = False
     flattens: bool = False
 
     def check(self, student: Features, teacher: Features) -> None:
@@ -113,8 +115,10 @@ class DistillLoss(nn.Module):
         if not isinstance(feature, Tensor):
             raise TypeError(f'{self._name}: got {type(feature).__name__} as {side}, expected a Tensor')
         layouts = (*self.layouts, 'tokens', 'map') if self.flattens else self.layouts
-        if feature.ndim not in {rank for layout in layouts for rank in RANKS[layout]}:
+        ranks = {rank for layout in layouts for rank in RANKS[layout]} - ({4} if self.clips_only else set())
+        if feature.ndim not in ranks:
             expected = ' or '.join(SHAPES[layout] for layout in layouts)
+            expected = expected.replace(' or (N, C, H, W)', '') if self.clips_only else expected
             raise ValueError(f'{self._name}: got {side} of shape {tuple(feature.shape)}, expected {expected}')
         if not feature.is_floating_point():
             raise TypeError(f'{self._name}: got {side} of {feature.dtype}, expected a floating point Tensor')

@@ -156,6 +156,13 @@ CASES: dict[str, list[LossCase]] = {
         )
         for layers, channels in ((LAYERS, [3, 4, 5]), (CLIP_LAYERS, [3, 4]))
     ],
+    'TemporalDifferenceLoss': [LossCase((2, 5, 3)), LossCase(CLIP)],
+    'TemporalRelationLoss': [LossCase((2, 5, 3), (2, 5, 4)), LossCase(CLIP)],
+    'TemporalOrderLoss': [LossCase((2, 5, 3)), LossCase(CLIP)],
+    'FrameImportanceLoss': [LossCase((2, 5, 3)), LossCase(CLIP, params={'temperature': 0.5})],
+    'SpaceTimeATLoss': [LossCase(CLIP), LossCase(CLIP, (2, 5, 2, 3, 4), {'where': 0.5, 'when': 2.0})],
+    'PerFrameATLoss': [LossCase(CLIP), LossCase(CLIP, (2, 5, 2, 3, 4))],
+    'MARSLoss': [LossCase(LOGITS)],
     'OFDLoss': [LossCase(CLIP, params={'margin': [-0.5, -0.2, -0.9]})],
 }
 
