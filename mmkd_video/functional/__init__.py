@@ -9,6 +9,16 @@ from mmkd_video.functional.elementwise import activation_boundary, factor_transf
 from mmkd_video.functional.gather import gather_batch
 from mmkd_video.functional.labels import class_indices, log_odds, non_target_logits
 from mmkd_video.functional.layout import channels_and_positions
+from mmkd_video.functional.manifold import (
+    geodesic_distances,
+    isomap,
+    laplacian_eigenmap,
+    local_tangent_space,
+    locally_linear,
+    multidimensional_scaling,
+    nearest_neighbours,
+    reconstruction_weights,
+)
 from mmkd_video.functional.multi_level import mlkd
 from mmkd_video.functional.normalize import unit
 from mmkd_video.functional.pyramid import class_attention, flow_of_procedure, hierarchical_context, pool_map
@@ -50,13 +60,20 @@ __all__ = [
     'frame_importance',
     'frame_vectors',
     'gather_batch',
+    'geodesic_distances',
     'hierarchical_context',
+    'isomap',
     'kd',
     'kl_divergence',
+    'laplacian_eigenmap',
+    'local_tangent_space',
+    'locally_linear',
     'log_odds',
     'log_probabilities',
     'logit_std_kd',
     'mlkd',
+    'multidimensional_scaling',
+    'nearest_neighbours',
     'neuron_selectivity',
     'nkd',
     'noise_contrast',
@@ -69,6 +86,7 @@ __all__ = [
     'per_frame_attention',
     'pool_map',
     'probabilistic_transfer',
+    'reconstruction_weights',
     'relational_angles',
     'relational_distances',
     'right_singular_vectors',

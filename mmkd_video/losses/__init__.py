@@ -14,10 +14,15 @@ from mmkd_video.losses.fsp import FSPLoss
 from mmkd_video.losses.ft import FTLoss
 from mmkd_video.losses.hcl import HCLLoss
 from mmkd_video.losses.ickd import ICKDLoss
+from mmkd_video.losses.isomap import IsomapLoss
 from mmkd_video.losses.kd import KDLoss
 from mmkd_video.losses.kdsvd import KDSVDLoss
+from mmkd_video.losses.laplacian import LaplacianLoss
+from mmkd_video.losses.lle import LLELoss
 from mmkd_video.losses.logit_std_kd import LogitStdKDLoss
+from mmkd_video.losses.ltsa import LTSALoss
 from mmkd_video.losses.mars import MARSLoss
+from mmkd_video.losses.mds import MDSLoss
 from mmkd_video.losses.mgd import MGDLoss
 from mmkd_video.losses.mlkd import MLKDLoss
 from mmkd_video.losses.nkd import NKDLoss
@@ -55,10 +60,15 @@ __all__ = [
     'FrameImportanceLoss',
     'HCLLoss',
     'ICKDLoss',
+    'IsomapLoss',
     'KDLoss',
     'KDSVDLoss',
+    'LLELoss',
+    'LTSALoss',
+    'LaplacianLoss',
     'LogitStdKDLoss',
     'MARSLoss',
+    'MDSLoss',
     'MGDLoss',
     'MLKDLoss',
     'NKDLoss',

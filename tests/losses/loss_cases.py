@@ -163,6 +163,14 @@ CASES: dict[str, list[LossCase]] = {
     'SpaceTimeATLoss': [LossCase(CLIP), LossCase(CLIP, (2, 5, 2, 3, 4), {'where': 0.5, 'when': 2.0})],
     'PerFrameATLoss': [LossCase(CLIP), LossCase(CLIP, (2, 5, 2, 3, 4))],
     'MARSLoss': [LossCase(LOGITS)],
+    'LLELoss': [LossCase((6, 3), (6, 5), {'k': 3}), LossCase((5, 2), zero_if_equal=False)],
+    'LaplacianLoss': [
+        LossCase((6, 3), (6, 5), {'k': 2}),
+        LossCase((5, 2, 2, 2, 2), params={'k': 2}, zero_if_equal=False),
+    ],
+    'IsomapLoss': [LossCase((6, 3), (6, 5), {'k': 2}), LossCase((5, 2), params={'k': 3}, zero_if_equal=False)],
+    'MDSLoss': [LossCase((6, 3), (6, 5)), LossCase((4, 2)), LossCase((4, 2, 2, 2, 2))],
+    'LTSALoss': [LossCase((7, 3), (7, 5), {'k': 4}), LossCase((6, 3), params={'k': 3, 'dim': 1}, zero_if_equal=False)],
     'OFDLoss': [LossCase(CLIP, params={'margin': [-0.5, -0.2, -0.9]})],
 }
 
