@@ -5,7 +5,13 @@ from mmkd_video.functional.channels import channel_correlation, channel_wise, ne
 from mmkd_video.functional.contrast import noise_contrast, other_indices
 from mmkd_video.functional.correlation import dist, pearson
 from mmkd_video.functional.divergence import kd, kl_divergence, log_probabilities
-from mmkd_video.functional.elementwise import activation_boundary, factor_transfer, overhaul, pearson_features
+from mmkd_video.functional.elementwise import (
+    activation_boundary,
+    batch_norm_margin,
+    factor_transfer,
+    overhaul,
+    pearson_features,
+)
 from mmkd_video.functional.gather import gather_batch
 from mmkd_video.functional.labels import class_indices, log_odds, non_target_logits
 from mmkd_video.functional.layout import channels_and_positions
@@ -47,6 +53,7 @@ __all__ = [
     'activation_boundary',
     'attention_map',
     'attention_transfer',
+    'batch_norm_margin',
     'channel_correlation',
     'channel_wise',
     'channels_and_positions',

@@ -7,7 +7,7 @@ from torch import Tensor
 from mmkd_video.functional.layout import channels_and_positions
 from mmkd_video.functional.normalize import unit
 
-__all__ = ['activation_boundary', 'factor_transfer', 'overhaul', 'pearson_features']
+__all__ = ['activation_boundary', 'batch_norm_margin', 'factor_transfer', 'overhaul', 'pearson_features']
 
 STD_EPS = 1e-6
 
@@ -39,6 +39,27 @@ def activation_boundary(student: Tensor, teacher: Tensor, margin: float | Tensor
     active = F.relu(margin - student)
     inactive = F.relu(margin + student)
     return torch.where(teacher > 0, active, inactive).square().sum() / student.shape[0]
+
+
+def batch_norm_margin(weight: Tensor, bias: Tensor) -> Tensor:
+    """Return the expected negative response of every channel behind a batch norm, as :func:`overhaul` needs it.
+
+    The norm's output is taken as Gaussian with deviation ``|weight|`` and mean ``bias``. It does not matter whether the
+    norm is for images or clips.
+
+    Args:
+        weight: ``(C,)`` of a ``BatchNorm``.
+        bias: ``(C,)`` of it.
+
+    Returns:
+        ``(C,)``: ``E[x | x < 0]``, or ``-3 * |weight|`` where fewer than one in a thousand responses is negative.
+    """
+    deviation, mean = weight.detach().double().abs().clamp_min(torch.finfo(torch.float32).tiny), bias.detach().double()
+    ratio = mean / deviation
+    negative = torch.special.ndtr(-ratio)
+    density = torch.exp(-(ratio**2) / 2) / (2 * torch.pi) ** 0.5
+    expected = mean - deviation * density / negative.clamp_min(1e-3)
+    return torch.where(negative > 1e-3, expected, -3 * deviation).to(weight.dtype)
 
 
 def overhaul(student: Tensor, teacher: Tensor, margin: Tensor) -> Tensor:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from torch import Tensor, nn
 
 from mmkd_video.registry import MODELS
-from mmkd_video.schedules import Progress, Scalar
+from mmkd_video.schedules import LearnedScalar, Progress, Scalar
 from mmkd_video.structures import channels_of
 from mmkd_video.terms.pair import Pair
 from mmkd_video.terms.spec import TermSpec
@@ -33,8 +33,14 @@ class Term(nn.Module):
         self.teacher = spec.teacher
         self.begin, self.end = spec.begin, spec.end
         self.weight = Scalar(spec.weight, f'term {spec.name!r}.weight')
-        self.scalars = {key: Scalar(value, f'term {spec.name!r}.{key}') for key, value in spec.scheduled.items()}
+        where = f'term {spec.name!r}.'
+        learned = {key: value for key, value in spec.scheduled.items() if value['type'] == 'Learned'}
+        self.learned = nn.ModuleDict(
+            {key: LearnedScalar.from_config(value, where + key) for key, value in learned.items()}
+        )
+        self.scalars = {key: Scalar(value, where + key) for key, value in spec.scheduled.items() if key not in learned}
         first = {key: float(scalar.tensor) for key, scalar in self.scalars.items()}
+        first |= {key: scalar().item() for key, scalar in self.learned.items()}
         known = channels_for(spec, student, teacher)
         self.loss = MODELS.build(dict({**known, **spec.loss_config}, type=spec.loss_class, **first))
         self._schedule_arguments()
@@ -52,6 +58,8 @@ class Term(nn.Module):
         for key, scalar in self.scalars.items():
             scalar.move(progress)
             getattr(self.loss, key).copy_(scalar.tensor)
+        for scalar in self.learned.values():
+            scalar.move(progress)
 
     def forward(self, student: Mapping[str, Tensor], teacher: Mapping[str, Tensor], context: Mapping) -> Tensor:
         """Return the loss, not yet weighted.
@@ -78,16 +86,22 @@ class Term(nn.Module):
         extra = {key: context[key] for key in self.needs if context.get(key) is not None}
         if not self.multi_layer:
             ours, theirs = ours[0], theirs[0]
-        return self.loss(ours, theirs, **extra)
+        for key, scalar in self.learned.items():
+            setattr(self.loss, key, scalar())
+        value = self.loss(ours, theirs, **extra)
+        for key in self.learned:  # a graph must not outlive the step: copies of the model could not be made
+            setattr(self.loss, key, getattr(self.loss, key).detach())
+        return value
 
     def _required(self, key: str) -> bool:
         return inspect.signature(self.loss.forward).parameters[key].default is inspect.Parameter.empty
 
     def _schedule_arguments(self) -> None:
         """Let the loss read a 0-d tensor, moved in place, where its config held a schedule."""
-        for key, scalar in self.scalars.items():
+        for key in (*self.scalars, *self.learned):
             if not hasattr(self.loss, key):
                 raise ValueError(f'term {self.name!r}.{key}: {type(self.loss).__name__} cannot schedule this argument')
+        for key, scalar in self.scalars.items():
             delattr(self.loss, key)
             self.loss.register_buffer(key, scalar.tensor.clone(), persistent=False)
 

@@ -1,6 +1,6 @@
 import torch
 
-from mmkd_video.functional import activation_boundary, overhaul, pearson_features
+from mmkd_video.functional import activation_boundary, batch_norm_margin, overhaul, pearson_features
 
 
 def test_zero_is_an_inactive_neuron() -> None:
@@ -21,3 +21,12 @@ def test_pearson_features_of_a_single_value_are_zero() -> None:
     value = pearson_features(student, torch.randn(1, 3, 1, 1, 1))
     value.backward()
     assert value.item() == 0 and student.grad.abs().sum() == 0
+
+
+def test_margin_is_the_mean_of_the_negative_responses() -> None:
+    weight, bias = torch.tensor([2.0, -1.0, 1.0]), torch.tensor([-1.0, 0.5, 9.0])
+    responses = bias + weight * torch.randn(400_000, 3, generator=torch.Generator().manual_seed(0))
+    expected = [responses[:, c][responses[:, c] < 0].mean() for c in (0, 1)]
+    margin = batch_norm_margin(weight, bias)
+    assert torch.allclose(margin[:2], torch.stack(expected), rtol=0.01)
+    assert margin[2].item() == -3
