@@ -50,3 +50,27 @@ def test_two_processes_equal_one_on_the_joined_batch() -> None:
 def test_one_process_gets_its_own_batch() -> None:
     tensor = torch.zeros(2, 3)
     assert gather_batch(tensor) is tensor
+
+
+def run_bank(rank: int, folder: str) -> None:
+    dist.init_process_group('gloo', init_method=f'file://{folder}/store', rank=rank, world_size=2)
+    torch.manual_seed(0)
+    loss = losses.CRDLoss(4, 5, num_samples=8, dim=3, num_negatives=4)
+    torch.manual_seed(rank)
+    for step in range(2):
+        indices = torch.tensor([4 * rank + step, 4 * rank + step + 1])
+        loss(torch.randn(2, 4), torch.randn(2, 5), indices=indices)
+    torch.save({key: value for key, value in loss.named_buffers()}, Path(folder) / f'{rank}.pt')
+    dist.destroy_process_group()
+
+
+def test_the_bank_of_a_contrast_agrees_between_processes() -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        start_processes(run_bank, (folder,), nprocs=2, start_method='fork')
+        first, second = (torch.load(Path(folder) / f'{rank}.pt') for rank in range(2))
+    torch.manual_seed(0)
+    fresh = losses.CRDLoss(4, 5, num_samples=8, dim=3, num_negatives=4)
+    for key in first:
+        assert torch.equal(first[key], second[key]), key
+    moved = (first['student_bank'] != fresh.student_bank).any(1)
+    assert moved.nonzero().flatten().tolist() == [0, 1, 2, 4, 5, 6]
