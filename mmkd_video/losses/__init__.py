@@ -8,6 +8,7 @@ from mmkd_video.losses.crd import CRDLoss
 from mmkd_video.losses.cwd import CWDLoss
 from mmkd_video.losses.dist import DISTLoss
 from mmkd_video.losses.dkd import DKDLoss
+from mmkd_video.losses.fbkd import FBKDLoss
 from mmkd_video.losses.fitnet import FitNetLoss
 from mmkd_video.losses.frame_importance import FrameImportanceLoss
 from mmkd_video.losses.fsp import FSPLoss
@@ -28,6 +29,7 @@ from mmkd_video.losses.mlkd import MLKDLoss
 from mmkd_video.losses.nkd import NKDLoss
 from mmkd_video.losses.nst import NSTLoss
 from mmkd_video.losses.ofd import OFDLoss
+from mmkd_video.losses.paraphrased_ft import ParaphrasedFTLoss
 from mmkd_video.losses.per_frame_at import PerFrameATLoss
 from mmkd_video.losses.pkd import PKDLoss
 from mmkd_video.losses.pkt import PKTLoss
@@ -54,6 +56,7 @@ __all__ = [
     'CWDLoss',
     'DISTLoss',
     'DKDLoss',
+    'FBKDLoss',
     'FSPLoss',
     'FTLoss',
     'FitNetLoss',
@@ -76,6 +79,7 @@ __all__ = [
     'OFDLoss',
     'PKDLoss',
     'PKTLoss',
+    'ParaphrasedFTLoss',
     'PerFrameATLoss',
     'RKDLoss',
     'ReviewKDLoss',

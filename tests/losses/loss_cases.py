@@ -132,6 +132,19 @@ CASES: dict[str, list[LossCase]] = {
         LossCase(shape, params={'teacher_channels': channels, 'mask_ratio': 0.3}, zero_if_equal=False)
         for shape, channels in ((MAP, 4), (CLIP, 3))
     ],
+    'FBKDLoss': [
+        LossCase(
+            shape,
+            params={'teacher_channels': channels, 'feature': 1.0, 'relations': 1.0},
+            zero_if_equal=False,
+            detached_weight=True,
+        )
+        for shape, channels in ((MAP, 4), (CLIP, 3))
+    ],
+    'ParaphrasedFTLoss': [
+        LossCase(MAP, (3, 6, 3, 4), {'student_channels': 4, 'teacher_channels': 6}),
+        LossCase(CLIP, (2, 4, 2, 3, 4), {'student_channels': 3, 'teacher_channels': 4, 'rate': 0.75}),
+    ],
     'SRRLLoss': [
         LossCase(shape, extra=lambda batch: {'teacher_head': head}) for shape in (LOGITS, (2, 5, 3), MAP, CLIP)
     ],

@@ -5,7 +5,7 @@ import torch
 import torch.nn.functional as F
 
 from mmkd_video.functional import other_indices
-from mmkd_video.losses import CRDLoss, MGDLoss, ReviewKDLoss, SemCKDLoss, SRRLLoss, VIDLoss
+from mmkd_video.losses import CRDLoss, FBKDLoss, MGDLoss, ParaphrasedFTLoss, ReviewKDLoss, SemCKDLoss, SRRLLoss, VIDLoss
 
 
 def crd(**changes) -> CRDLoss:
@@ -128,3 +128,25 @@ def test_review_brings_deep_layers_into_shallow_ones() -> None:
     only_shallow.register_forward_hook(lambda *inputs: inputs[2].detach())
     loss(student, teacher).backward()
     assert student[1].grad.abs().sum() > 0
+
+
+def test_only_the_reconstruction_trains_the_paraphraser() -> None:
+    student, teacher = torch.randn(2, 3, 2, 4, 4), torch.randn(2, 4, 2, 4, 4)
+    gradients = []
+    for transfer in (0.0, 5.0):
+        torch.manual_seed(0)
+        loss = ParaphrasedFTLoss(3, 4, transfer=transfer)
+        loss(student, teacher).backward()
+        gradients.append(torch.cat([parameter.grad.flatten() for parameter in loss.paraphraser.parameters()]))
+    assert torch.equal(*gradients)
+
+
+def test_fbkd_is_zero_for_equal_sides_and_identical_adaptation() -> None:
+    loss, clip = FBKDLoss(3, feature=1.0, relations=1.0), torch.randn(2, 3, 2, 4, 4)
+    for layer in (loss.adapt_feature, loss.adapt_channels, loss.adapt_relations):
+        torch.nn.init.eye_(layer.weight)
+        torch.nn.init.zeros_(layer.bias)
+    torch.nn.init.dirac_(loss.adapt_places.weight)
+    torch.nn.init.zeros_(loss.adapt_places.bias)
+    assert loss(clip, clip).item() == pytest.approx(0, abs=1e-4)
+    assert loss(clip + 1, clip).item() > 1
