@@ -9,6 +9,7 @@ from mmkd_video.datasets.unreadable import is_unreadable
 from mmkd_video.views.random_state import random_state_restored, seed_everything
 
 REPLACED = 'replaced_videos'
+SAMPLE_INDEX = 'sample_idx'
 _SAMPLES = 1  # keeps these seeds apart from those of other uses of the same run's seed
 _FIRST_CLIP = 0  # one sample is one clip; further clips of a sample would count on from here
 
@@ -30,7 +31,8 @@ class SeededDataset:
 
     The global generators of python, numpy and torch are left as they were found, so that loading in the main process
     and in workers comes to the same. A replacement is drawn from the sample's own seed and noted in the data sample's
-    metainfo under ``replaced_videos``: ``{name of the unreadable video: what went wrong}``.
+    metainfo under ``replaced_videos``: ``{name of the unreadable video: what went wrong}``. The index of the video that
+    was loaded, among the distinct ones of a RepeatDataset, stands there under ``sample_idx``.
 
     Args:
         dataset: The dataset to wrap; anything with ``__getitem__`` and ``__len__``. Its other attributes are reached
@@ -70,7 +72,7 @@ class SeededDataset:
             for attempt in range(self.max_tries):
                 seed_everything(self.seed, _SAMPLES, epoch, index, _FIRST_CLIP, attempt)
                 try:
-                    return _note(self.dataset[wanted], bad)
+                    return _note(self.dataset[wanted], wanted % self._num_distinct(), bad)
                 except Exception as error:
                     if not is_unreadable(error):
                         raise
@@ -82,14 +84,17 @@ class SeededDataset:
             f'{self.max_tries} videos in a row cannot be read; is data_prefix right?\n{listed}'
         ) from last
 
+    def _num_distinct(self) -> int:
+        return getattr(self.dataset, '_ori_len', len(self.dataset))
+
     def _name(self, index: int) -> str:
         info = self.dataset.get_data_info(index) if hasattr(self.dataset, 'get_data_info') else {}
         return str(info.get('filename') or info.get('frame_dir') or f'sample {index}')
 
 
-def _note(sample: Any, bad: dict[str, str]) -> Any:
-    """Write the replaced videos into the data sample, the first one of several clips of a video."""
-    if bad:
-        first = sample[0] if isinstance(sample, list) else sample
-        first['data_samples'].set_metainfo({REPLACED: bad})
+def _note(sample: Any, index: int, bad: dict[str, str]) -> Any:
+    """Write the sample's index and the replaced videos into its data sample, the first one of several clips."""
+    first = sample[0] if isinstance(sample, list) else sample
+    if isinstance(first, dict) and hasattr(first.get('data_samples'), 'set_metainfo'):
+        first['data_samples'].set_metainfo({SAMPLE_INDEX: index, **({REPLACED: bad} if bad else {})})
     return sample

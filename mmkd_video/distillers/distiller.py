@@ -138,8 +138,9 @@ class Distiller(BaseModel):
         student = self._student_taps.read(inputs)
         if self._first_step:
             self._check_first_step(student)
-        context = {'labels': labels}
+        context = {'labels': labels, 'indices': stack_indices(data_samples, inputs.device)}
         for name, term in self.training_state.terms.items():
+            context['teacher_head'] = self.teachers[term.teacher].classify
             raw = term(student, teachers[term.teacher], context)
             losses[f'loss_{name}'] = raw * term.weight.read(raw)
             losses[f'{name}_raw'] = raw.detach()
@@ -294,6 +295,12 @@ def stack_labels(data_samples: Sequence, device: torch.device) -> Tensor | None:
         return None
     stacked = torch.stack(labels).to(device)
     return stacked.squeeze(1) if stacked.ndim == 2 and stacked.shape[1] == 1 else stacked
+
+
+def stack_indices(data_samples: Sequence, device: torch.device) -> Tensor | None:
+    """Return the index ``(N,)`` of each sample in its training set, or None where one is missing."""
+    indices = [sample.metainfo.get('sample_idx') for sample in data_samples]
+    return None if any(index is None for index in indices) else torch.tensor(indices, device=device)
 
 
 def _scale(value: Tensor | list[Tensor], weight: float | Tensor) -> Tensor | list[Tensor]:

@@ -4,10 +4,9 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from mmkd_video.functional.layout import channels_and_positions
+from mmkd_video.functional.normalize import unit
 
 __all__ = ['attention_map', 'attention_transfer']
-
-EPS = 1e-12
 
 
 def attention_map(feature: Tensor, power: float | Tensor) -> Tensor:
@@ -18,7 +17,7 @@ def attention_map(feature: Tensor, power: float | Tensor) -> Tensor:
         power: At least 1; ``|feature|**power`` is averaged over the channels.
     """
     energy = channels_and_positions(feature).abs().pow(power).mean(1)
-    return F.normalize(energy, dim=1, eps=EPS)
+    return unit(energy, 1)
 
 
 def attention_transfer(student: Tensor, teacher: Tensor, power: float | Tensor) -> Tensor:

@@ -51,6 +51,9 @@ class DistillLoss(nn.Module):
         same_classes: Both sides must have equal class counts (logits).
         multi_layer: The loss takes a list of features per side.
         min_layers: Fewest entries of such a list.
+        min_classes: Fewest classes for which the loss is defined (logits).
+        clips_only: A map must have time: ``(N, C, H, W)`` is refused.
+        flattens: Tokens and maps given directly are taken too, each sample as one vector.
     """
 
     layouts: tuple[str, ...] = ()
@@ -59,6 +62,9 @@ class DistillLoss(nn.Module):
     same_classes: bool = False
     multi_layer: bool = False
     min_layers: int = 1
+    min_classes: int = 1
+    clips_only: bool = False
+    flattens: bool = False
 
     def check(self, student: Features, teacher: Features) -> None:
         """Refuse inputs the loss is not defined for.
@@ -108,11 +114,18 @@ class DistillLoss(nn.Module):
     def _check_side(self, side: str, feature: Tensor) -> None:
         if not isinstance(feature, Tensor):
             raise TypeError(f'{self._name}: got {type(feature).__name__} as {side}, expected a Tensor')
-        if feature.ndim not in {rank for layout in self.layouts for rank in RANKS[layout]}:
-            expected = ' or '.join(SHAPES[layout] for layout in self.layouts)
+        layouts = (*self.layouts, 'tokens', 'map') if self.flattens else self.layouts
+        ranks = {rank for layout in layouts for rank in RANKS[layout]} - ({4} if self.clips_only else set())
+        if feature.ndim not in ranks:
+            expected = ' or '.join(SHAPES[layout] for layout in layouts)
+            expected = expected.replace(' or (N, C, H, W)', '') if self.clips_only else expected
             raise ValueError(f'{self._name}: got {side} of shape {tuple(feature.shape)}, expected {expected}')
         if not feature.is_floating_point():
             raise TypeError(f'{self._name}: got {side} of {feature.dtype}, expected a floating point Tensor')
+        if feature.shape[1] < self.min_classes:
+            raise ValueError(
+                f'{self._name}: got {side} with {feature.shape[1]} classes, expected at least {self.min_classes}'
+            )
 
     def _remedy(self, student: Tensor) -> str:
         if self.same_classes and student.ndim == 2:

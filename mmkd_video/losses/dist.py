@@ -2,7 +2,7 @@
 
 from torch import Tensor
 
-from mmkd_video.functional import dist
+from mmkd_video.functional import dist, gather_batch
 from mmkd_video.losses.base import DistillLoss, at_least, in_float32, positive
 from mmkd_video.registry import MODELS
 
@@ -22,6 +22,7 @@ class DISTLoss(DistillLoss):
         temperature: Positive; divides both logits.
         beta: Weight of the correlation over classes, at least 0.
         gamma: Weight of the correlation over samples, at least 0.
+        gather: Correlate over the samples of all processes instead of each process's own.
 
     Raises:
         ValueError: A value is out of its range.
@@ -30,13 +31,16 @@ class DISTLoss(DistillLoss):
     layouts = ('logits',)
     same_classes = True
 
-    def __init__(self, temperature: float = 1.0, beta: float = 1.0, gamma: float = 1.0) -> None:
+    def __init__(self, temperature: float = 1.0, beta: float = 1.0, gamma: float = 1.0, gather: bool = False) -> None:
         super().__init__()
         self.temperature = positive('temperature', temperature)
         self.beta = at_least('beta', beta, 0)
         self.gamma = at_least('gamma', gamma, 0)
+        self.gather = gather
 
     @in_float32
     def forward(self, student: Tensor, teacher: Tensor) -> Tensor:
         """Return the scalar loss of two logits ``(N, K)``."""
+        if self.gather:
+            student, teacher = gather_batch(student), gather_batch(teacher)
         return dist(student, teacher, self.temperature, self.beta, self.gamma)

@@ -1,6 +1,7 @@
 """Schedules: scalars over training."""
 
 from mmkd_video.schedules.cosine import CosineSchedule
+from mmkd_video.schedules.learned import LearnedScalar
 from mmkd_video.schedules.linear import LinearSchedule
 from mmkd_video.schedules.scalar import Scalar, is_schedule
 from mmkd_video.schedules.schedule import Progress, Schedule
@@ -9,6 +10,7 @@ from mmkd_video.schedules.warmup import WarmupSchedule
 
 __all__ = [
     'CosineSchedule',
+    'LearnedScalar',
     'LinearSchedule',
     'Progress',
     'Scalar',

@@ -107,6 +107,27 @@ class FrozenTeacher:
                     found[name] = found[name][..., self.classes]
         return found
 
+    def classify(self, pooled: Tensor) -> Tensor:
+        """Return the scores its last linear layer gives a vector; the gradient reaches the vector.
+
+        Args:
+            pooled: ``(N, C)``, what the layer reads.
+
+        Returns:
+            ``(N, K)`` on the student's classes.
+
+        Raises:
+            ValueError: Its head does not end in one linear layer that reads C numbers.
+        """
+        linear = getattr(self.module.cls_head, 'fc_cls', None)
+        if not isinstance(linear, nn.Linear) or linear.in_features != pooled.shape[1]:
+            raise ValueError(
+                f'{self.name}: a term asks its classifier for the scores of {pooled.shape[1]} channels, but '
+                f"cls_head.fc_cls is {linear}; compare the feature that this layer reads, such as 'pooled'"
+            )
+        scores = nn.functional.linear(pooled, linear.weight.to(pooled.dtype), linear.bias.to(pooled.dtype))
+        return scores if self.classes is None else scores[:, self.classes]
+
     @torch.no_grad()
     def predict(self, data: dict) -> Tensor:
         """Return class probabilities for a batch of the teacher's own pipeline.

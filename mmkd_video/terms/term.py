@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from torch import Tensor, nn
 
 from mmkd_video.registry import MODELS
-from mmkd_video.schedules import Progress, Scalar
+from mmkd_video.schedules import LearnedScalar, Progress, Scalar
+from mmkd_video.structures import channels_of
 from mmkd_video.terms.pair import Pair
 from mmkd_video.terms.spec import TermSpec
 
@@ -32,9 +33,16 @@ class Term(nn.Module):
         self.teacher = spec.teacher
         self.begin, self.end = spec.begin, spec.end
         self.weight = Scalar(spec.weight, f'term {spec.name!r}.weight')
-        self.scalars = {key: Scalar(value, f'term {spec.name!r}.{key}') for key, value in spec.scheduled.items()}
+        where = f'term {spec.name!r}.'
+        learned = {key: value for key, value in spec.scheduled.items() if value['type'] == 'Learned'}
+        self.learned = nn.ModuleDict(
+            {key: LearnedScalar.from_config(value, where + key) for key, value in learned.items()}
+        )
+        self.scalars = {key: Scalar(value, where + key) for key, value in spec.scheduled.items() if key not in learned}
         first = {key: float(scalar.tensor) for key, scalar in self.scalars.items()}
-        self.loss = MODELS.build(dict(spec.loss_config, type=spec.loss_class, **first))
+        first |= {key: scalar().item() for key, scalar in self.learned.items()}
+        known = channels_for(spec, student, teacher)
+        self.loss = MODELS.build(dict({**known, **spec.loss_config}, type=spec.loss_class, **first))
         self._schedule_arguments()
         self.multi_layer = bool(getattr(spec.loss_class, 'multi_layer', False))
         self.needs = tuple(key for key in inspect.signature(self.loss.forward).parameters if key in CONTEXT)
@@ -50,6 +58,8 @@ class Term(nn.Module):
         for key, scalar in self.scalars.items():
             scalar.move(progress)
             getattr(self.loss, key).copy_(scalar.tensor)
+        for scalar in self.learned.values():
+            scalar.move(progress)
 
     def forward(self, student: Mapping[str, Tensor], teacher: Mapping[str, Tensor], context: Mapping) -> Tensor:
         """Return the loss, not yet weighted.
@@ -76,18 +86,44 @@ class Term(nn.Module):
         extra = {key: context[key] for key in self.needs if context.get(key) is not None}
         if not self.multi_layer:
             ours, theirs = ours[0], theirs[0]
-        return self.loss(ours, theirs, **extra)
+        for key, scalar in self.learned.items():
+            setattr(self.loss, key, scalar())
+        value = self.loss(ours, theirs, **extra)
+        for key in self.learned:  # a graph must not outlive the step: copies of the model could not be made
+            setattr(self.loss, key, getattr(self.loss, key).detach())
+        return value
 
     def _required(self, key: str) -> bool:
         return inspect.signature(self.loss.forward).parameters[key].default is inspect.Parameter.empty
 
     def _schedule_arguments(self) -> None:
         """Let the loss read a 0-d tensor, moved in place, where its config held a schedule."""
-        for key, scalar in self.scalars.items():
+        for key in (*self.scalars, *self.learned):
             if not hasattr(self.loss, key):
                 raise ValueError(f'term {self.name!r}.{key}: {type(self.loss).__name__} cannot schedule this argument')
+        for key, scalar in self.scalars.items():
             delattr(self.loss, key)
             self.loss.register_buffer(key, scalar.tensor.clone(), persistent=False)
+
+
+def channels_for(spec: TermSpec, student: Mapping[str, Tensor], teacher: Mapping[str, Tensor]) -> dict:
+    """Return what a learned loss asks for at build: ``student_channels``, ``teacher_channels``.
+
+    Args:
+        spec: The term.
+        student: Student features of the dry run, by tap.
+        teacher: Teacher features of the dry run, by tap.
+
+    Returns:
+        Those of the two that the loss's constructor takes: a number, or a list for a loss of several layers.
+    """
+    parameters = inspect.signature(spec.loss_class).parameters
+    known = {}
+    for side, (key, features) in enumerate((('student_channels', student), ('teacher_channels', teacher))):
+        if key in parameters:
+            channels = [channels_of(features[taps[side]].shape) for taps in spec.pairs]
+            known[key] = channels if getattr(spec.loss_class, 'multi_layer', False) else channels[0]
+    return known
 
 
 def parse_terms(configs: list, teachers: list[str]) -> list[TermSpec]:

@@ -5,7 +5,8 @@ A loss exported by ``mmkd_video.losses`` without an entry here fails ``test_loss
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 
 import torch
 
@@ -19,18 +20,24 @@ class LossCase:
     """One way to call a loss.
 
     ``student`` and ``teacher`` are a shape, or a list of shapes for a multi-layer loss; ``teacher=None`` means the
-    student's. ``zero_if_equal`` says that equal sides give exactly zero. ``rtol`` is allowed between float32 and
-    half-precision inputs' own float32 copies.
+    student's. ``zero_if_equal`` says that equal sides give exactly zero; ``detached_weight`` that the
+    gradient is on purpose not the derivative of the value.
     """
 
     student: Shape | list[Shape]
     teacher: Shape | list[Shape] | None = None
     params: dict = field(default_factory=dict)
     labels: bool = False
+    extra: Callable[[int], dict] | None = None
     zero_if_equal: bool = True
+    detached_weight: bool = False
 
-    def build(self, name: str) -> torch.nn.Module:
-        return getattr(losses, name)(**self.params)
+    def build(self, name: str, seed: int = 0) -> torch.nn.Module:
+        """Return the loss in eval mode (banks rest); every call draws the same random numbers."""
+        torch.manual_seed(seed)
+        loss = getattr(losses, name)(**self.params).eval()
+        loss.register_forward_pre_hook(lambda *_: reseed())
+        return loss
 
     def inputs(self, seed: int = 0, dtype: torch.dtype = torch.float32, scale: float = 1.0) -> tuple:
         """Return ``(student, teacher, keywords)``; the student's tensors are leaves that require grad."""
@@ -46,7 +53,13 @@ class LossCase:
         teacher = draw(self.student if self.teacher is None else self.teacher, False)
         return student, teacher, self.keywords(generator)
 
+    @property
+    def batch(self) -> int:
+        return (self.student[0] if isinstance(self.student, list) else self.student)[0]
+
     def keywords(self, generator: torch.Generator) -> dict:
+        if self.extra is not None:
+            return self.extra(self.batch)
         if not self.labels:
             return {}
         num_samples, num_classes = self.student
@@ -60,18 +73,118 @@ class LossCase:
                 return [resize(shape) for shape in shapes]
             return None if shapes is None else (batch, *shapes[1:])
 
-        return LossCase(resize(self.student), resize(self.teacher), self.params, self.labels, self.zero_if_equal)
+        return replace(self, student=resize(self.student), teacher=resize(self.teacher))
+
+
+def reseed() -> None:
+    torch.manual_seed(0)
+
+
+def head(feature: torch.Tensor) -> torch.Tensor:
+    """Stand in for a teacher's classifier."""
+    return feature @ torch.linspace(-1, 1, feature.shape[1] * 2, dtype=feature.dtype).view(-1, 2)
 
 
 LOGITS = (4, 6)
 MAP = (3, 4, 3, 4)
 CLIP = (2, 3, 2, 3, 4)
 
+LAYERS = [(2, 3, 5, 5), (2, 4, 4, 4), (2, 5, 2, 2)]
+CLIP_LAYERS = [(2, 3, 4, 4, 4), (2, 4, 2, 2, 2)]
+
 CASES: dict[str, list[LossCase]] = {
     'KDLoss': [LossCase(LOGITS), LossCase((3, 2), params={'temperature': 1.0})],
+    'DKDLoss': [LossCase(LOGITS, labels=True), LossCase((3, 2), labels=True, params={'temperature': 1.0})],
     'DISTLoss': [LossCase(LOGITS, zero_if_equal=False)],
+    'NKDLoss': [LossCase(LOGITS, labels=True, zero_if_equal=False, params={'temperature': 2.0})],
+    'WSLDLoss': [LossCase(LOGITS, labels=True, zero_if_equal=False, detached_weight=True)],
+    'LogitStdKDLoss': [LossCase(LOGITS)],
+    'MLKDLoss': [LossCase(LOGITS), LossCase(LOGITS, params={'temperatures': [1.0]})],
+    'TTMLoss': [LossCase(LOGITS, zero_if_equal=False), LossCase(LOGITS, params={'exponent': 1.0})],
+    'WTTMLoss': [LossCase(LOGITS, zero_if_equal=False), LossCase(LOGITS, params={'exponent': 1.0})],
     'FitNetLoss': [LossCase(LOGITS), LossCase((2, 5, 3)), LossCase(MAP), LossCase(CLIP)],
     'ATLoss': [LossCase((2, 5, 3), (2, 5, 4)), LossCase(MAP), LossCase(CLIP, (2, 5, 2, 3, 4), {'power': 4})],
+    'FTLoss': [LossCase(LOGITS), LossCase((2, 5, 3)), LossCase(MAP), LossCase(CLIP)],
+    'ABLoss': [LossCase(LOGITS, zero_if_equal=False), LossCase(MAP, zero_if_equal=False)]
+    + [LossCase(CLIP, zero_if_equal=False, params={'margin': 0.5})],
+    'SPLoss': [LossCase(LOGITS, (4, 9)), LossCase(MAP), LossCase((4, 3, 2, 3, 4), (4, 2, 5, 3))],
+    'CCLoss': [LossCase(LOGITS), LossCase(CLIP)],
+    'RKDLoss': [LossCase(LOGITS, (4, 9)), LossCase((5, 3)), LossCase((4, 3, 2, 2, 2))],
+    'PKTLoss': [LossCase(LOGITS, (4, 9)), LossCase((5, 3)), LossCase(CLIP)],
+    'NSTLoss': [LossCase((2, 5, 3), (2, 5, 4)), LossCase(MAP), LossCase((2, 3, 1, 2, 2)), LossCase(CLIP)],
+    'FSPLoss': [LossCase(LAYERS), LossCase(CLIP_LAYERS)],
+    'KDSVDLoss': [LossCase(LAYERS), LossCase(CLIP_LAYERS, params={'k': 2})],
+    'CWDLoss': [LossCase((2, 5, 3)), LossCase(MAP), LossCase(CLIP, params={'temperature': 1.0})],
+    'PKDLoss': [LossCase((2, 5, 3)), LossCase(MAP), LossCase(CLIP)],
+    'HCLLoss': [LossCase(LAYERS), LossCase(CLIP_LAYERS)],
+    'CATKDLoss': [
+        LossCase(MAP),
+        LossCase(MAP, (3, 4, 5, 5), {'pool': 3}),
+        LossCase(CLIP),
+        LossCase(CLIP, (2, 3, 4, 5, 5)),
+    ],
+    'ICKDLoss': [LossCase((2, 5, 3), (2, 7, 3)), LossCase(MAP), LossCase(CLIP, (2, 3, 4, 5, 5))],
+    'VIDLoss': [
+        LossCase(shape, params={'teacher_channels': channels}, zero_if_equal=False)
+        for shape, channels in ((LOGITS, 6), ((2, 5, 3), 3), (MAP, 4), (CLIP, 3))
+    ],
+    'MGDLoss': [
+        LossCase(shape, params={'teacher_channels': channels, 'mask_ratio': 0.3}, zero_if_equal=False)
+        for shape, channels in ((MAP, 4), (CLIP, 3))
+    ],
+    'FBKDLoss': [
+        LossCase(
+            shape,
+            params={'teacher_channels': channels, 'feature': 1.0, 'relations': 1.0},
+            zero_if_equal=False,
+            detached_weight=True,
+        )
+        for shape, channels in ((MAP, 4), (CLIP, 3))
+    ],
+    'ParaphrasedFTLoss': [
+        LossCase(MAP, (3, 6, 3, 4), {'student_channels': 4, 'teacher_channels': 6}),
+        LossCase(CLIP, (2, 4, 2, 3, 4), {'student_channels': 3, 'teacher_channels': 4, 'rate': 0.75}),
+    ],
+    'SRRLLoss': [
+        LossCase(shape, extra=lambda batch: {'teacher_head': head}) for shape in (LOGITS, (2, 5, 3), MAP, CLIP)
+    ],
+    'CRDLoss': [
+        LossCase(
+            LOGITS,
+            (4, 9),
+            {'student_channels': 6, 'teacher_channels': 9, 'num_samples': 11, 'dim': 5, 'num_negatives': 7},
+            extra=lambda batch: {'indices': 2 * torch.arange(batch)},
+            detached_weight=True,  # its constant comes from the first batch
+        )
+    ],
+    'SemCKDLoss': [
+        LossCase(layers, params={'student_channels': channels, 'teacher_channels': channels}, zero_if_equal=False)
+        for layers, channels in ((LAYERS, [3, 4, 5]), (CLIP_LAYERS, [3, 4]))
+    ],
+    'ReviewKDLoss': [
+        LossCase(
+            layers,
+            params={'student_channels': channels, 'teacher_channels': channels, 'mid_channels': 4},
+            zero_if_equal=False,
+        )
+        for layers, channels in ((LAYERS, [3, 4, 5]), (CLIP_LAYERS, [3, 4]))
+    ],
+    'TemporalDifferenceLoss': [LossCase((2, 5, 3)), LossCase(CLIP)],
+    'TemporalRelationLoss': [LossCase((2, 5, 3), (2, 5, 4)), LossCase(CLIP)],
+    'TemporalOrderLoss': [LossCase((2, 5, 3)), LossCase(CLIP)],
+    'FrameImportanceLoss': [LossCase((2, 5, 3)), LossCase(CLIP, params={'temperature': 0.5})],
+    'SpaceTimeATLoss': [LossCase(CLIP), LossCase(CLIP, (2, 5, 2, 3, 4), {'where': 0.5, 'when': 2.0})],
+    'PerFrameATLoss': [LossCase(CLIP), LossCase(CLIP, (2, 5, 2, 3, 4))],
+    'MARSLoss': [LossCase(LOGITS)],
+    'LLELoss': [LossCase((6, 3), (6, 5), {'k': 3}), LossCase((5, 2), zero_if_equal=False)],
+    'LaplacianLoss': [
+        LossCase((6, 3), (6, 5), {'k': 2}),
+        LossCase((5, 2, 2, 2, 2), params={'k': 2}, zero_if_equal=False),
+    ],
+    'IsomapLoss': [LossCase((6, 3), (6, 5), {'k': 2}), LossCase((5, 2), params={'k': 3}, zero_if_equal=False)],
+    'MDSLoss': [LossCase((6, 3), (6, 5)), LossCase((4, 2)), LossCase((4, 2, 2, 2, 2))],
+    'LTSALoss': [LossCase((7, 3), (7, 5), {'k': 4}), LossCase((6, 3), params={'k': 3, 'dim': 1}, zero_if_equal=False)],
+    'OFDLoss': [LossCase(CLIP, params={'margin': [-0.5, -0.2, -0.9]})],
 }
 
 ALL_CASES = [(name, case) for name, cases in CASES.items() for case in cases]

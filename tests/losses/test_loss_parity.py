@@ -26,7 +26,7 @@ def read(case: dict, dtype: torch.dtype) -> tuple:
 
 @pytest.mark.skipif(not CASES, reason=f'no golden values at {INDEX}')
 def test_golden_values_cover_the_losses() -> None:
-    assert KNOWN
+    assert {case['loss'] for case in CASES} <= set(losses.__all__)
 
 
 @pytest.mark.parametrize('dtype', [torch.float64, torch.float32], ids=['float64', 'float32'])

@@ -1,0 +1,8 @@
+# Attention transfer over all places in space and time.
+_base_ = '../distill/i3d_to_mobilenet.py'
+model = dict(
+    terms=[
+        dict(type='KDLoss', at='logits', weight=0.9),
+        dict(type='ATLoss', at=('backbone.conv2', 'backbone.layer4'), weight=1000.0),
+    ]
+)

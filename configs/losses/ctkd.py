@@ -1,0 +1,3 @@
+# CTKD: KD with a temperature that is trained against the student.
+_base_ = '../distill/i3d_to_mobilenet.py'
+model = dict(terms=[dict(type='KDLoss', at='logits', weight=0.9, temperature=dict(type='Learned', value=4.0))])

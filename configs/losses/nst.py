@@ -1,0 +1,8 @@
+# NST: the channels' distribution over the places.
+_base_ = '../distill/i3d_to_mobilenet.py'
+model = dict(
+    terms=[
+        dict(type='KDLoss', at='logits', weight=0.9),
+        dict(type='NSTLoss', at=('backbone.conv2', 'backbone.layer4'), weight=50.0),
+    ]
+)

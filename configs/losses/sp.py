@@ -1,0 +1,8 @@
+# SP: similarity of the clips of a batch.
+_base_ = '../distill/i3d_to_mobilenet.py'
+model = dict(
+    terms=[
+        dict(type='KDLoss', at='logits', weight=0.9),
+        dict(type='SPLoss', at=('backbone.conv2', 'backbone.layer4'), weight=3000.0),
+    ]
+)

@@ -1,0 +1,8 @@
+# Attention split into where and when.
+_base_ = '../distill/i3d_to_mobilenet.py'
+model = dict(
+    terms=[
+        dict(type='KDLoss', at='logits', weight=0.9),
+        dict(type='SpaceTimeATLoss', at=('backbone.conv2', 'backbone.layer4'), weight=1.0),
+    ]
+)

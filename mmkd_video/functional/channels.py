@@ -1,0 +1,71 @@
+"""Relations between the channels of a feature, and distributions over its positions."""
+
+import torch
+from torch import Tensor
+
+from mmkd_video.functional.divergence import kl_divergence, log_probabilities
+from mmkd_video.functional.layout import channels_and_positions
+from mmkd_video.functional.normalize import unit
+
+__all__ = ['channel_correlation', 'channel_wise', 'neuron_selectivity']
+
+
+def channel_wise(student: Tensor, teacher: Tensor, temperature: float | Tensor) -> Tensor:
+    """Channel-wise distillation (https://arxiv.org/abs/2011.13256): each channel is a distribution over positions.
+
+    Args:
+        student: Tokens ``(N, L, C)`` or map ``(N, C, [T,] H, W)``.
+        teacher: The same shape.
+        temperature: Positive; divides both features, its square multiplies the result.
+
+    Returns:
+        ``temperature**2 * KL(teacher || student)``, averaged over N samples and C channels; a scalar.
+    """
+    student, teacher = channels_and_positions(student), channels_and_positions(teacher)
+    divergence = kl_divergence(log_probabilities(student, temperature), log_probabilities(teacher, temperature))
+    return divergence.mean() * temperature**2
+
+
+def neuron_selectivity(student: Tensor, teacher: Tensor) -> Tensor:
+    """Neuron selectivity transfer (https://arxiv.org/abs/1707.01219): maximum mean discrepancy of the channels.
+
+    The polynomial kernel is ``<f_c, f_d>**2`` of channels of unit length over their positions. Its sums over channels
+    equal sums over pairs of positions, so that the smaller of the two Gram matrices is enough.
+
+    Args:
+        student: Tokens ``(N, L, Cs)`` or map ``(N, Cs, [T,] H, W)``.
+        teacher: The same positions, any number of channels.
+
+    Returns:
+        A scalar: ``mean k(t, t) + mean k(s, s) - 2 * mean k(s, t)``.
+    """
+    student, teacher = (unit(channels_and_positions(feature), 2) for feature in (student, teacher))
+    num_samples, num_positions = student.shape[0], student.shape[2]
+    if num_positions <= max(student.shape[1], teacher.shape[1]):
+        gram_s, gram_t = (feature.transpose(1, 2) @ feature / feature.shape[1] for feature in (student, teacher))
+        return (gram_s - gram_t).square().sum() / num_samples
+
+    def kernel(first: Tensor, second: Tensor) -> Tensor:
+        return (first @ second.transpose(1, 2)).square().mean()
+
+    return kernel(teacher, teacher) + kernel(student, student) - 2 * kernel(student, teacher)
+
+
+def channel_correlation(student: Tensor, teacher: Tensor) -> Tensor:
+    """Inter-channel correlation (https://arxiv.org/abs/2202.03680).
+
+    Args:
+        student: Tokens ``(N, Ls, C)`` or map ``(N, C, [T,] H, W)``.
+        teacher: The same channels, any positions.
+
+    Returns:
+        ``sum (R(F_s F_s^T) - R(F_t F_t^T))**2 / (C * N**2)`` with R the L2-normalisation of rows; a scalar.
+    """
+
+    def correlations(feature: Tensor) -> Tensor:
+        feature = channels_and_positions(feature)
+        return unit(feature @ feature.transpose(1, 2), 2)
+
+    student, teacher = correlations(student), correlations(teacher)
+    num_samples, num_channels = student.shape[:2]
+    return torch.sum((student - teacher) ** 2) / (num_channels * num_samples**2)

@@ -1,0 +1,49 @@
+"""Class labels, hard or soft, and the logits without them."""
+
+import torch
+from torch import Tensor
+
+__all__ = ['class_indices', 'log_odds', 'non_target_logits']
+
+
+def class_indices(labels: Tensor, logits: Tensor) -> Tensor:
+    """Return the class of every sample, ``(N,)`` int64; soft labels stand for their largest class.
+
+    Args:
+        labels: Class indices ``(N,)``, or scores per class ``(N, K)`` (mixup, cutmix).
+        logits: ``(N, K)``; says N and K.
+
+    Raises:
+        ValueError: ``labels`` is neither.
+    """
+    shape = tuple(labels.shape)
+    if shape == tuple(logits.shape):
+        return labels.argmax(1)
+    if shape != tuple(logits.shape[:1]) or labels.is_floating_point():
+        num_samples, num_classes = logits.shape
+        raise ValueError(
+            f'labels: got shape {shape} of {labels.dtype}, expected class indices ({num_samples},) '
+            f'or soft labels ({num_samples}, {num_classes})'
+        )
+    return labels.long()
+
+
+def non_target_logits(logits: Tensor, target: Tensor) -> Tensor:
+    """Return ``(N, K - 1)``: the logits of all classes but the target, exactly and without masks.
+
+    Args:
+        logits: ``(N, K)`` with K at least 2.
+        target: ``(N,)`` class indices.
+    """
+    others = torch.arange(logits.shape[1] - 1, device=logits.device)
+    return logits.gather(1, others + (others >= target.unsqueeze(1)))
+
+
+def log_odds(logits: Tensor, target: Tensor) -> Tensor:
+    """Return ``log(p / (1 - p))`` of the target class, ``(N,)``; exact where ``p`` rounds to 0 or 1.
+
+    Args:
+        logits: ``(N, K)`` with K at least 2.
+        target: ``(N,)`` class indices.
+    """
+    return logits.gather(1, target.unsqueeze(1)).squeeze(1) - non_target_logits(logits, target).logsumexp(1)

@@ -1,0 +1,111 @@
+"""Leading singular vectors of features, with a gradient that survives equal and vanishing singular values."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from mmkd_video.functional.layout import channels_and_positions
+from mmkd_video.functional.normalize import unit
+
+__all__ = ['right_singular_vectors', 'singular_flow']
+
+NUM_SPARE = 3
+KERNEL_WIDTH = 8
+
+
+def _safe_inverse(tensor: Tensor, cutoff: Tensor) -> Tensor:
+    return torch.where(tensor.abs() > cutoff, 1 / torch.where(tensor == 0, 1, tensor), 0)
+
+
+class _RightSingularVectors(torch.autograd.Function):
+    """Thin SVD whose backward treats directions of numerically equal singular values as fixed.
+
+    The derivative divides by differences of squared singular values; the stock one gives NaN for a dead or constant
+    map.
+    """
+
+    @staticmethod
+    def forward(ctx, matrix: Tensor) -> tuple[Tensor, Tensor]:
+        left, values, right = torch.linalg.svd(matrix, full_matrices=False)
+        vectors = right.transpose(-2, -1)
+        ctx.save_for_backward(left, values, vectors)
+        ctx.mark_non_differentiable(values)
+        return vectors, values
+
+    @staticmethod
+    def backward(ctx, gradient: Tensor, _: Tensor) -> Tensor:
+        left, values, vectors = ctx.saved_tensors
+        tiny = 10 * torch.finfo(values.dtype).eps * values[..., :1]
+        squares = values.square()
+        gaps = _safe_inverse(squares.unsqueeze(-2) - squares.unsqueeze(-1), (tiny * values[..., :1]).unsqueeze(-1))
+        inner = vectors.transpose(-2, -1) @ gradient
+        within = values.unsqueeze(-1) * (inner - inner.transpose(-2, -1)) * gaps
+        outside = _safe_inverse(values, tiny).unsqueeze(-1) * (gradient - vectors @ inner).transpose(-2, -1)
+        return left @ (within @ vectors.transpose(-2, -1) + outside)
+
+
+def right_singular_vectors(matrix: Tensor) -> tuple[Tensor, Tensor]:
+    """Return right singular vectors ``(..., C, R)`` and singular values ``(..., R)``, largest first.
+
+    Args:
+        matrix: ``(..., P, C)``; R is the smaller of P and C. The sign of each vector is arbitrary, and only the vectors
+            carry a gradient.
+    """
+    return _RightSingularVectors.apply(matrix)
+
+
+def _leading(feature: Tensor, count: int) -> tuple[Tensor, Tensor]:
+    vectors, values = right_singular_vectors(channels_and_positions(feature).transpose(1, 2))
+    return vectors[..., :count], unit(values[..., :count], 1)
+
+
+def _fix_signs(vectors: Tensor) -> Tensor:
+    """Make the component of largest magnitude of every vector (axis 1) positive."""
+    largest = vectors.gather(1, vectors.abs().argmax(1, keepdim=True))
+    return vectors * largest.sign()
+
+
+def _select(candidates: Tensor, vectors: Tensor) -> Tensor:
+    """Return for each vector ``(N, C, k)`` the candidate closest in direction, turned to its side."""
+    cosines = candidates.detach().transpose(1, 2) @ vectors
+    best = cosines.abs().argmax(1, keepdim=True)
+    chosen = candidates.gather(2, best.expand(-1, candidates.shape[1], -1))
+    return chosen * cosines.gather(1, best).sign()
+
+
+def _kernel(vectors: Tensor, earlier: Tensor) -> Tensor:
+    """Return ``(N, C2, C1, k)``: the Gaussian kernel between the channels of two consecutive layers."""
+    count = min(vectors.shape[2], earlier.shape[2])
+    difference = vectors[..., :count].unsqueeze(2) - earlier[..., :count].unsqueeze(1)
+    return torch.exp(-difference.square() / KERNEL_WIDTH)
+
+
+def singular_flow(student: Sequence[Tensor], teacher: Sequence[Tensor], k: int) -> Tensor:
+    """KD-SVD
+    (https://openaccess.thecvf.com/content_ECCV_2018/html/SEUNG_HYUN_LEE_Self-supervised_Knowledge_Distillation_ECCV_2018_paper.html).
+
+    The teacher's k leading right singular vectors (channel space) of every layer are matched by the student's nearest
+    ones out of its ``k + 3``; both are scaled by the teacher's normalised singular values. The sign of the teacher's
+    vectors is fixed by their largest component.
+
+    Args:
+        student: L features, tokens ``(N, L, C)`` or maps ``(N, C, [T,] H, W)``.
+        teacher: L features with the same channels, any positions.
+        k: Number of vectors; fewer where channels or positions are fewer.
+
+    Returns:
+        A scalar: the sum over consecutive layers of the squared difference of the kernels between their channels, over
+        N.
+    """
+    total, previous = student[0].new_zeros(()), None
+    for ours, theirs in zip(student, teacher, strict=True):
+        vectors, values = _leading(theirs, k)
+        vectors = _fix_signs(vectors)
+        candidates, _ = _leading(ours, k + NUM_SPARE)
+        current = [side * values.unsqueeze(1) for side in (_select(candidates, vectors), vectors)]
+        if previous is not None:
+            kernels = [_kernel(now, before) for now, before in zip(current, previous, strict=True)]
+            total = total + (kernels[0] - kernels[1]).square().sum() / len(ours)
+        previous = current
+    return total

@@ -1,0 +1,39 @@
+"""Activation boundaries."""
+
+from torch import Tensor
+
+from mmkd_video.functional import activation_boundary
+from mmkd_video.losses.base import DistillLoss, in_float32, positive
+from mmkd_video.registry import MODELS
+
+__all__ = ['ABLoss']
+
+
+@MODELS.register_module()
+class ABLoss(DistillLoss):
+    """AB: the student's neurons fire where the teacher's do, with a margin; read pre-activations (``tap:pre``).
+
+    ``sum max(0, margin - s)**2`` where the teacher is above 0 and ``sum max(0, margin + s)**2`` elsewhere, over N; a
+    sum, so it grows with ``C * T * H * W``. Equal sides are not zero.
+    Source: https://arxiv.org/abs/1811.03233, code HobbitLong/RepDistiller ``distiller_zoo/AB.py`` without its constant
+    factor 3/1000.
+
+    Args:
+        margin: Positive.
+
+    Raises:
+        ValueError: ``margin`` is not above 0.
+    """
+
+    layouts = ('vector', 'tokens', 'map')
+    same_channels = True
+    same_positions = True
+
+    def __init__(self, margin: float = 1.0) -> None:
+        super().__init__()
+        self.margin = positive('margin', margin)
+
+    @in_float32
+    def forward(self, student: Tensor, teacher: Tensor) -> Tensor:
+        """Return the scalar loss of ``(N, C)``, ``(N, L, C)`` or ``(N, C, [T,] H, W)``."""
+        return activation_boundary(student, teacher, self.margin)

@@ -1,0 +1,114 @@
+"""Contrastive representation distillation."""
+
+import math
+
+import torch
+from torch import Tensor, nn
+
+from mmkd_video.functional import gather_batch, noise_contrast, other_indices, unit
+from mmkd_video.losses.base import DistillLoss, at_least, in_float32, positive
+from mmkd_video.registry import MODELS
+
+__all__ = ['CRDLoss']
+
+
+@MODELS.register_module()
+class CRDLoss(DistillLoss):
+    """CRD: each clip is nearer to itself than to other clips of the data set, across student and teacher.
+
+    Both features are embedded by a trained linear layer and scaled to length 1. The student's embedding is contrasted
+    with a bank of the teacher's and the other way round, against randomly drawn other clips. Banks and the normalising
+    constants (from the first batch) are buffers: they survive resume, and are updated with the clips of all processes,
+    so that these agree. The bank moves in training only. Memory: ``N * num_negatives * dim`` numbers per side.
+    Source: https://arxiv.org/abs/1910.10699, code HobbitLong/RepDistiller ``crd/``; that code draws negatives of other
+    classes, here they are other clips.
+
+    Args:
+        student_channels: Channels of the student's vector; a term fills it in.
+        teacher_channels: Channels of the teacher's vector; a term fills it in.
+        num_samples: Size of the training set, at least 2; ``indices`` are below it.
+        dim: Length of the embeddings.
+        num_negatives: How many other clips each clip is contrasted with.
+        temperature: Positive.
+        momentum: Share of the old embedding that stays in the bank, in [0, 1].
+
+    Raises:
+        ValueError: A value is out of its range.
+    """
+
+    layouts = ('vector',)
+
+    def __init__(
+        self,
+        student_channels: int,
+        teacher_channels: int,
+        num_samples: int,
+        dim: int = 128,
+        num_negatives: int = 16384,
+        temperature: float = 0.07,
+        momentum: float = 0.5,
+    ) -> None:
+        super().__init__()
+        self.num_samples = at_least('num_samples', num_samples, 2)
+        self.num_negatives = at_least('num_negatives', num_negatives, 1)
+        self.temperature = positive('temperature', temperature)
+        self.momentum = at_least('momentum', momentum, 0)
+        if momentum > 1:
+            raise ValueError(f'momentum: got {momentum!r}, expected a number of at most 1')
+        at_least('dim', dim, 1)
+        self.embed_student = nn.Linear(student_channels, dim)
+        self.embed_teacher = nn.Linear(teacher_channels, dim)
+        bound = math.sqrt(3 / dim)
+        self.register_buffer('student_bank', torch.empty(num_samples, dim).uniform_(-bound, bound))
+        self.register_buffer('teacher_bank', torch.empty(num_samples, dim).uniform_(-bound, bound))
+        self.register_buffer('log_partitions', torch.full((2,), math.nan))
+
+    @in_float32
+    def forward(self, student: Tensor, teacher: Tensor, indices: Tensor) -> Tensor:
+        """Return the scalar loss.
+
+        Args:
+            student: Vector ``(N, student_channels)``.
+            teacher: Vector ``(N, teacher_channels)``.
+            indices: ``(N,)`` index of each clip in the training set, below ``num_samples``.
+
+        Raises:
+            ValueError: ``indices`` has another shape.
+        """
+        if tuple(indices.shape) != (len(student),) or indices.is_floating_point():
+            raise ValueError(
+                f'indices: got shape {tuple(indices.shape)} of {indices.dtype}, expected int64 ({len(student)},)'
+            )
+        embeddings = unit(self.embed_student(student), 1), unit(self.embed_teacher(teacher), 1)
+        drawn = torch.cat([indices.unsqueeze(1), other_indices(indices, self.num_negatives, self.num_samples)], dim=1)
+        scores = [
+            torch.einsum('nd,nkd->nk', embedding, bank[drawn]) / self.temperature
+            for embedding, bank in zip(embeddings, (self.teacher_bank, self.student_bank), strict=True)
+        ]
+        partitions = self._partitions(scores)
+        loss = sum(
+            noise_contrast(score, partition, self.num_samples)
+            for score, partition in zip(scores, partitions, strict=True)
+        )
+        if self.training:
+            self._update(embeddings, indices)
+        return loss
+
+    @torch.no_grad()
+    def _partitions(self, scores: list[Tensor]) -> Tensor:
+        """Return the constants ``(2,)``; those of the first batch of all processes stay for good."""
+        rows = torch.stack([score.logsumexp(1) - math.log(score.shape[1]) for score in scores], dim=1)
+        rows = gather_batch(rows)
+        found = rows.logsumexp(0) - math.log(len(rows)) + math.log(self.num_samples)
+        known = self.log_partitions.to(found.dtype)
+        found = torch.where(known.isnan(), found, known)
+        if self.training:
+            self.log_partitions.copy_(found)
+        return found
+
+    @torch.no_grad()
+    def _update(self, embeddings: tuple[Tensor, Tensor], indices: Tensor) -> None:
+        indices = gather_batch(indices)
+        for bank, embedding in zip((self.student_bank, self.teacher_bank), embeddings, strict=True):
+            new = gather_batch(embedding.detach()).to(bank.dtype)
+            bank[indices] = unit(bank[indices] * self.momentum + new * (1 - self.momentum), 1)

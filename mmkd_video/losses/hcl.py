@@ -1,0 +1,31 @@
+"""Hierarchical context loss."""
+
+from collections.abc import Sequence
+
+from torch import Tensor
+
+from mmkd_video.functional import hierarchical_context
+from mmkd_video.losses.base import DistillLoss, in_float32
+from mmkd_video.registry import MODELS
+
+__all__ = ['HCLLoss']
+
+
+@MODELS.register_module()
+class HCLLoss(DistillLoss):
+    """HCL of ReviewKD: mean squared error of every level, as it is and averaged to 4, 2 and 1 places per side.
+
+    Poolings that are not smaller than the height are left out; each one counts half of the one before, and their
+    weights are normalised within a level. A clip map is averaged in time to as many steps too, where it has as many.
+    Source: https://arxiv.org/abs/2104.09044, code dvlab-research/ReviewKD ``CIFAR-100/model/reviewkd.py``.
+    """
+
+    layouts = ('map',)
+    same_channels = True
+    same_positions = True
+    multi_layer = True
+
+    @in_float32
+    def forward(self, student: Sequence[Tensor], teacher: Sequence[Tensor]) -> Tensor:
+        """Return the scalar loss of two lists of maps ``(N, C, [T,] H, W)``."""
+        return hierarchical_context(student, teacher)

@@ -1,0 +1,37 @@
+"""Distillation of standardised logits."""
+
+from torch import Tensor
+
+from mmkd_video.functional import logit_std_kd
+from mmkd_video.losses.base import DistillLoss, in_float32, positive
+from mmkd_video.registry import MODELS
+
+__all__ = ['LogitStdKDLoss']
+
+
+@MODELS.register_module()
+class LogitStdKDLoss(DistillLoss):
+    """KD of logits with zero mean and unit deviation per sample: the student need not match the teacher's scale.
+
+    Source: https://arxiv.org/abs/2403.01427, code sunshangquan/logit-standardization-KD
+    ``mdistiller/distillers/KD.py``; like that code, the square of the temperature multiplies the result.
+
+    Args:
+        temperature: Positive; divides both standardised logits.
+
+    Raises:
+        ValueError: ``temperature`` is not above 0.
+    """
+
+    layouts = ('logits',)
+    same_classes = True
+    min_classes = 2
+
+    def __init__(self, temperature: float = 2.0) -> None:
+        super().__init__()
+        self.temperature = positive('temperature', temperature)
+
+    @in_float32
+    def forward(self, student: Tensor, teacher: Tensor) -> Tensor:
+        """Return the scalar loss of two logits ``(N, K)``."""
+        return logit_std_kd(student, teacher, self.temperature)

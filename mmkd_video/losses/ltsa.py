@@ -1,0 +1,65 @@
+"""Local tangent spaces."""
+
+from torch import Tensor
+
+from mmkd_video.functional import gather_batch, local_tangent_space
+from mmkd_video.losses.base import DistillLoss, at_least, in_float32
+from mmkd_video.losses.queue import FeatureQueue
+from mmkd_video.registry import MODELS
+
+__all__ = ['LTSALoss']
+
+
+@MODELS.register_module()
+class LTSALoss(DistillLoss):
+    """LTSA: around each clip, the student is an affine image of the teacher's tangent space.
+
+    The share of the student's local variance that is no affine function of the ``dim`` leading coordinates of the
+    teacher's neighbourhood, in [0, 1]. Equal sides are zero only where neighbourhoods have ``dim`` dimensions. Zero for
+    neighbourhoods of at most ``dim + 1`` clips.
+
+    Zero for fewer than three clips. Terms average maps to one vector per clip; given one directly, each clip is
+    flattened, its ``T * H * W`` places being positions.
+    Source: Zhang and Zha, SIAM Journal on Scientific Computing 2004, https://doi.org/10.1137/S1064827502419154; as a
+    distillation loss it is ours.
+
+    Args:
+        k: Number of neighbours, at least 1; at most all other clips are taken.
+        dim: Dimensions of the tangent space, at least 1 and below ``k``.
+        gather: Take the clips of all processes as one batch.
+        queue_size: How many earlier clips to keep beside the batch.
+        student_channels: Length of the student's vectors, for the queue; a term fills it in.
+        teacher_channels: Length of the teacher's vectors, for the queue; a term fills it in.
+
+    Raises:
+        ValueError: A value is out of its range.
+    """
+
+    layouts = ('vector',)
+    flattens = True
+
+    def __init__(
+        self,
+        k: int = 5,
+        dim: int = 2,
+        gather: bool = False,
+        queue_size: int = 0,
+        student_channels: int | None = None,
+        teacher_channels: int | None = None,
+    ) -> None:
+        super().__init__()
+        self.k = at_least('k', k, 1)
+        self.dim = at_least('dim', dim, 1)
+        if dim >= k:
+            raise ValueError(f'dim: got {dim}, expected a number below k={k}; every student would fit')
+        self.gather = gather
+        self.queue = FeatureQueue(queue_size, student_channels, teacher_channels)
+
+    @in_float32
+    def forward(self, student: Tensor, teacher: Tensor) -> Tensor:
+        """Return the scalar loss of two vectors ``(N, Cs)`` and ``(N, Ct)``."""
+        student, teacher = student.flatten(1), teacher.flatten(1)
+        if self.gather:
+            student, teacher = gather_batch(student), gather_batch(teacher)
+        student, teacher = self.queue(student, teacher)
+        return local_tangent_space(student, teacher, self.k, self.dim)

@@ -1,0 +1,27 @@
+"""Motion-augmented RGB stream."""
+
+import torch.nn.functional as F
+from torch import Tensor
+
+from mmkd_video.losses.base import DistillLoss, in_float32
+from mmkd_video.registry import MODELS
+
+__all__ = ['MARSLoss']
+
+
+@MODELS.register_module()
+class MARSLoss(DistillLoss):
+    """MARS: the pooled feature before the classifier imitates that of a teacher which sees optical flow.
+
+    Mean squared error of two vectors; read ``pooled`` on both sides. A student without flow learns to see motion.
+    Source: Crasto et al., CVPR 2019, code craston/MARS.
+    """
+
+    layouts = ('vector',)
+    same_channels = True
+    same_positions = True
+
+    @in_float32
+    def forward(self, student: Tensor, teacher: Tensor) -> Tensor:
+        """Return the scalar loss of two vectors ``(N, C)``."""
+        return F.mse_loss(student, teacher)

@@ -1,0 +1,54 @@
+"""Pairwise distances."""
+
+from torch import Tensor
+
+from mmkd_video.functional import gather_batch, multidimensional_scaling
+from mmkd_video.losses.base import DistillLoss, in_float32
+from mmkd_video.losses.queue import FeatureQueue
+from mmkd_video.registry import MODELS
+
+__all__ = ['MDSLoss']
+
+
+@MODELS.register_module()
+class MDSLoss(DistillLoss):
+    """MDS: the student's pairwise distances are the teacher's, up to scale.
+
+    ``mean (d_s / mean d_s - d_t / mean d_t)**2`` over the pairs of different clips.
+
+    Zero for fewer than three clips. Terms average maps to one vector per clip; given one directly, each clip is
+    flattened, its ``T * H * W`` places being positions.
+    Source: Kruskal, Psychometrika 1964, https://doi.org/10.1007/BF02289565; as a distillation loss it is ours.
+
+    Args:
+        gather: Take the clips of all processes as one batch.
+        queue_size: How many earlier clips to keep beside the batch.
+        student_channels: Length of the student's vectors, for the queue; a term fills it in.
+        teacher_channels: Length of the teacher's vectors, for the queue; a term fills it in.
+
+    Raises:
+        ValueError: A value is out of its range.
+    """
+
+    layouts = ('vector',)
+    flattens = True
+
+    def __init__(
+        self,
+        gather: bool = False,
+        queue_size: int = 0,
+        student_channels: int | None = None,
+        teacher_channels: int | None = None,
+    ) -> None:
+        super().__init__()
+        self.gather = gather
+        self.queue = FeatureQueue(queue_size, student_channels, teacher_channels)
+
+    @in_float32
+    def forward(self, student: Tensor, teacher: Tensor) -> Tensor:
+        """Return the scalar loss of two vectors ``(N, Cs)`` and ``(N, Ct)``."""
+        student, teacher = student.flatten(1), teacher.flatten(1)
+        if self.gather:
+            student, teacher = gather_batch(student), gather_batch(teacher)
+        student, teacher = self.queue(student, teacher)
+        return multidimensional_scaling(student, teacher)

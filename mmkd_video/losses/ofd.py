@@ -1,0 +1,51 @@
+"""Overhaul distillation."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from mmkd_video.functional import overhaul
+from mmkd_video.losses.base import DistillLoss, in_float32
+from mmkd_video.registry import MODELS
+
+__all__ = ['OFDLoss']
+
+
+@MODELS.register_module()
+class OFDLoss(DistillLoss):
+    """OFD: a partial distance to the teacher's pre-activations, lifted to a margin per channel.
+
+    ``sum (s - lifted)**2 / N`` with ``lifted = max(teacher, margin)``, over the elements where the student is above it
+    or it is positive; a sum, so it grows with ``C * T * H * W``. Read pre-activations (``tap:pre``).
+    Source: https://arxiv.org/abs/1904.01866, code clovaai/overhaul-distillation ``ImageNet/distiller.py`` without its
+    constant factor and layer weights.
+
+    Args:
+        margin: One number per channel: the teacher's expected negative response; see
+            :func:`mmkd_video.functional.batch_norm_margin`.
+
+    Raises:
+        ValueError: ``margin`` is no list of numbers.
+    """
+
+    layouts = ('map',)
+    same_channels = True
+    same_positions = True
+
+    def __init__(self, margin: Sequence[float]) -> None:
+        super().__init__()
+        if not isinstance(margin, Sequence | Tensor) or len(margin) == 0:
+            raise ValueError(f'margin: got {margin!r}, expected one number per channel')
+        self.register_buffer('margin', torch.as_tensor(margin, dtype=torch.float64), persistent=False)
+
+    @in_float32
+    def forward(self, student: Tensor, teacher: Tensor) -> Tensor:
+        """Return the scalar loss of two maps ``(N, C, [T,] H, W)``.
+
+        Raises:
+            ValueError: ``margin`` has another number of channels.
+        """
+        if len(self.margin) != teacher.shape[1]:
+            raise ValueError(f'margin: got {len(self.margin)} numbers, expected {teacher.shape[1]}, one per channel')
+        return overhaul(student, teacher, self.margin.to(student.dtype))

@@ -1,0 +1,28 @@
+"""Pearson correlation of features."""
+
+from torch import Tensor
+
+from mmkd_video.functional import pearson_features
+from mmkd_video.losses.base import DistillLoss, in_float32
+from mmkd_video.registry import MODELS
+
+__all__ = ['PKDLoss']
+
+
+@MODELS.register_module()
+class PKDLoss(DistillLoss):
+    """PKD: features agree up to scale and shift of each channel.
+
+    ``mean (z_s - z_t)**2 / 2`` with ``z = (x - mean) / (std + 1e-6)`` per channel over the whole batch and all
+    positions (``T * H * W`` for a clip map). Zero where a channel has a single value.
+    Source: https://arxiv.org/abs/2207.02039, code open-mmlab/mmrazor ``mmrazor/models/losses/pkd_loss.py``.
+    """
+
+    layouts = ('tokens', 'map')
+    same_channels = True
+    same_positions = True
+
+    @in_float32
+    def forward(self, student: Tensor, teacher: Tensor) -> Tensor:
+        """Return the scalar loss of tokens ``(N, L, C)`` or maps ``(N, C, [T,] H, W)``."""
+        return pearson_features(student, teacher)

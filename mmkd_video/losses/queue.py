@@ -1,0 +1,64 @@
+"""Features of earlier batches."""
+
+import torch
+from torch import Tensor, nn
+
+from mmkd_video.functional import gather_batch
+from mmkd_video.losses.base import at_least
+
+__all__ = ['FeatureQueue']
+
+
+class FeatureQueue(nn.Module):
+    """Join a batch with the features of earlier ones, so that small video batches still show a manifold.
+
+    Earlier features are constants for the gradient. The queue is kept in buffers, which survive resume; it fills and
+    moves in training only, with the clips of all processes, so that these agree.
+
+    Args:
+        size: How many clips to keep per side; 0 keeps none.
+        student_channels: Length of the student's vectors; needed if ``size`` is above 0.
+        teacher_channels: Length of the teacher's vectors; needed if ``size`` is above 0.
+
+    Raises:
+        ValueError: ``size`` is negative, or a number of channels is missing.
+    """
+
+    def __init__(self, size: int, student_channels: int | None, teacher_channels: int | None) -> None:
+        super().__init__()
+        self.size = at_least('queue_size', size, 0)
+        if size == 0:
+            return
+        if student_channels is None or teacher_channels is None:
+            raise ValueError(
+                f'student_channels, teacher_channels: got {student_channels} and {teacher_channels}, expected the '
+                'lengths of both vectors for a queue; a term fills them in'
+            )
+        self.register_buffer('student', torch.zeros(size, student_channels))
+        self.register_buffer('teacher', torch.zeros(size, teacher_channels))
+        self.register_buffer('filled', torch.zeros((), dtype=torch.long))
+
+    def forward(self, student: Tensor, teacher: Tensor) -> tuple[Tensor, Tensor]:
+        """Return both sides ``(N + filled, C)``, the batch first, then the latest of earlier clips.
+
+        Args:
+            student: ``(N, student_channels)``.
+            teacher: ``(N, teacher_channels)``.
+        """
+        if self.size == 0:
+            return student, teacher
+        filled = int(self.filled)
+        joined = [
+            torch.cat([batch, kept[:filled].to(batch.dtype)])
+            for batch, kept in ((student, self.student.clone()), (teacher, self.teacher.clone()))
+        ]
+        if self.training:
+            self._push(student, teacher)
+        return joined[0], joined[1]
+
+    @torch.no_grad()
+    def _push(self, student: Tensor, teacher: Tensor) -> None:
+        for kept, batch in ((self.student, student), (self.teacher, teacher)):
+            new = gather_batch(batch.detach()).to(kept.dtype)
+            kept.copy_(torch.cat([new, kept])[: self.size])
+        self.filled.copy_((self.filled + len(new)).clamp_max(self.size))

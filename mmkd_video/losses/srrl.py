@@ -1,0 +1,38 @@
+"""Softmax regression representation learning."""
+
+from collections.abc import Callable
+
+import torch.nn.functional as F
+from torch import Tensor
+
+from mmkd_video.functional import channels_and_positions
+from mmkd_video.losses.base import DistillLoss, in_float32
+from mmkd_video.registry import MODELS
+
+__all__ = ['SRRLLoss']
+
+
+@MODELS.register_module()
+class SRRLLoss(DistillLoss):
+    """SRRL: the teacher's own classifier sees in the student's feature what it sees in the teacher's.
+
+    ``mean (s - t)**2 + mean (head(pool s) - head(pool t))**2``; the gradient passes through the frozen classifier into
+    the student. A map is averaged over its ``T * H * W`` places before the classifier.
+    Source: https://openreview.net/forum?id=ZzwDy_wiWv, code jingyang2017/KD_SRRL.
+    """
+
+    layouts = ('vector', 'tokens', 'map')
+    same_channels = True
+    same_positions = True
+
+    @in_float32
+    def forward(self, student: Tensor, teacher: Tensor, teacher_head: Callable[[Tensor], Tensor]) -> Tensor:
+        """Return the scalar loss.
+
+        Args:
+            student: ``(N, C)``, ``(N, L, C)`` or ``(N, C, [T,] H, W)``.
+            teacher: The same shape; what the classifier reads, before or after pooling.
+            teacher_head: The teacher's frozen classifier, ``(N, C)`` to ``(N, K)``.
+        """
+        ours, theirs = (teacher_head(channels_and_positions(feature).mean(2)) for feature in (student, teacher))
+        return F.mse_loss(student, teacher) + F.mse_loss(ours, theirs.detach())

@@ -1,0 +1,36 @@
+"""Weighted transformed teacher matching."""
+
+from torch import Tensor
+
+from mmkd_video.functional import wttm
+from mmkd_video.losses.base import DistillLoss, in_float32, positive
+from mmkd_video.registry import MODELS
+
+__all__ = ['WTTMLoss']
+
+
+@MODELS.register_module()
+class WTTMLoss(DistillLoss):
+    """WTTM: as :class:`TTMLoss`, each sample weighted by ``sum over classes of p_teacher**exponent``.
+
+    The mean is over the samples, not normalised by the weights. Equal sides are not zero unless the exponent is 1.
+    Source: https://arxiv.org/abs/2402.11148, code zkxufo/TTM ``distiller_zoo/wttm.py``.
+
+    Args:
+        exponent: Positive.
+
+    Raises:
+        ValueError: ``exponent`` is not above 0.
+    """
+
+    layouts = ('logits',)
+    same_classes = True
+
+    def __init__(self, exponent: float = 0.2) -> None:
+        super().__init__()
+        self.exponent = positive('exponent', exponent)
+
+    @in_float32
+    def forward(self, student: Tensor, teacher: Tensor) -> Tensor:
+        """Return the scalar loss of two logits ``(N, K)``."""
+        return wttm(student, teacher, self.exponent)

@@ -1,0 +1,105 @@
+"""A scalar that is trained against the student."""
+
+import math
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor, nn
+
+from mmkd_video.schedules.schedule import Progress
+
+LEARNED_KEYS = ('type', 'low', 'high', 'value', 'strength', 'begin', 'end', 'by_epoch')
+
+
+class _ReverseGradient(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, tensor: Tensor, strength: Tensor) -> Tensor:
+        ctx.save_for_backward(strength)
+        return tensor.clone()
+
+    @staticmethod
+    def backward(ctx, gradient: Tensor) -> tuple[Tensor, None]:
+        (strength,) = ctx.saved_tensors
+        return -strength * gradient, None
+
+
+class LearnedScalar(nn.Module):
+    """A loss argument that gradient ascent makes harder for the student, a little more in every epoch.
+
+    ``low + (high - low) * sigmoid(raw)`` with the trained number ``raw``; its gradient is reversed and scaled by a
+    strength that rises along a cosine from 0 at ``begin`` to ``strength`` at ``end``.
+    Source: CTKD (https://arxiv.org/abs/2211.16231), code zhengli97/CTKD, the global temperature; there 1 to 21.
+
+    Args:
+        low: Lower bound.
+        high: Upper bound, above ``low``.
+        value: Where it starts, between the bounds; their middle if left out.
+        strength: Final factor on the reversed gradient, at least 0.
+        begin: Epoch or iteration until which it rests.
+        end: Epoch or iteration at which the strength is full; None for the end of training.
+        by_epoch: Whether these two count epochs; else iterations.
+
+    Raises:
+        ValueError: A number is out of its range.
+    """
+
+    def __init__(
+        self,
+        low: float = 1.0,
+        high: float = 21.0,
+        value: float | None = None,
+        strength: float = 1.0,
+        begin: int = 0,
+        end: int | None = None,
+        by_epoch: bool = True,
+    ) -> None:
+        super().__init__()
+        value = (low + high) / 2 if value is None else value
+        if not low < value < high:
+            raise ValueError(f'a learned scalar needs low < value < high; got {low}, {value}, {high}')
+        if strength < 0 or begin < 0 or (end is not None and end <= begin):
+            raise ValueError(
+                f'a learned scalar needs strength >= 0 and 0 <= begin < end; got {strength}, begin={begin}, end={end}'
+            )
+        self.low, self.high = low, high
+        self.full_strength = strength
+        self.begin, self.end, self.by_epoch = begin, end, by_epoch
+        share = (value - low) / (high - low)
+        self.raw = nn.Parameter(torch.tensor(math.log(share / (1 - share))))
+        self.register_buffer('strength', torch.zeros(()), persistent=False)
+
+    @classmethod
+    def from_config(cls, config: Mapping, key: str) -> 'LearnedScalar':
+        """Build it from ``dict(type='Learned', ...)``.
+
+        Args:
+            config: The config.
+            key: The key that holds it, for messages.
+
+        Raises:
+            KeyError: An unknown argument.
+            ValueError: A number is out of its range.
+        """
+        unknown = [name for name in config if name not in LEARNED_KEYS]
+        if unknown:
+            raise KeyError(f'{key}: unknown argument {unknown[0]!r} of Learned; expected {LEARNED_KEYS[1:]}')
+        try:
+            return cls(**{name: value for name, value in config.items() if name != 'type'})
+        except ValueError as error:
+            raise ValueError(f'{key}: {error}') from None
+
+    def move(self, progress: Progress) -> None:
+        """Set the strength to where training stands."""
+        now = progress.epoch if self.by_epoch else progress.iter
+        end = self.end
+        if end is None:
+            end = progress.max_iters
+            if self.by_epoch:
+                end = -(-progress.max_iters // max(progress.iters_per_epoch, 1))
+        done = min(max((now - self.begin) / max(end - self.begin, 1), 0.0), 1.0)
+        self.strength.fill_(self.full_strength * (1 - math.cos(math.pi * done)) / 2)
+
+    def forward(self) -> Tensor:
+        """Return the 0-d value; its gradient reaches the trained number reversed."""
+        raw = _ReverseGradient.apply(self.raw, self.strength)
+        return self.low + (self.high - self.low) * raw.sigmoid()

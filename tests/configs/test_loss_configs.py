@@ -1,0 +1,50 @@
+"""Every config of a loss is parsed, built and stepped."""
+
+import copy
+from pathlib import Path
+
+import pytest
+import torch
+from mmaction.structures import ActionDataSample
+from mmengine.config import Config
+
+import mmkd_video.losses as losses
+from mmkd_video.registry import MODELS
+
+ROOT = Path(__file__).resolve().parents[2]
+CONFIGS = sorted((ROOT / 'configs' / 'losses').glob('*.py'))
+WITHOUT_CONFIG = {'CATKDLoss', 'OFDLoss'}  # need class activation maps, and margins of one teacher's batch norm
+DIFFERENT_EACH_CLIP = torch.Generator().manual_seed(0)
+
+
+def batch() -> dict:
+    clips = torch.randint(0, 256, (4, 8, 3, 48, 48), dtype=torch.uint8, generator=DIFFERENT_EACH_CLIP)
+    samples = []
+    for index in range(len(clips)):
+        sample = ActionDataSample(metainfo={'sample_idx': index})
+        samples.append(sample.set_gt_label(index))
+    return {'inputs': list(clips), 'data_samples': samples}
+
+
+@pytest.mark.parametrize('path', CONFIGS, ids=[path.stem for path in CONFIGS])
+def test_a_step_trains_the_student(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    config = Config.fromfile(path)
+    assert len(path.read_text().splitlines()) <= 30
+    assert 'http' not in config.pretty_text
+    model_config = copy.deepcopy(config.model)
+    model_config.teacher.checkpoint = None
+    model = MODELS.build(model_config).train()
+    data = model.data_preprocessor(batch(), True)
+    out = model(**data, mode='loss')
+    last = list(model.training_state.terms)[-1]
+    assert out[f'{last}_raw'].isfinite()
+    total, _ = model.parse_losses(out)
+    total.backward()
+    assert all(parameter.grad is None or parameter.grad.isfinite().all() for parameter in model.parameters())
+    assert any(parameter.grad is not None for parameter in model.student.backbone.parameters())
+
+
+def test_every_loss_has_a_config() -> None:
+    shipped = {term.type for path in CONFIGS for term in Config.fromfile(path).model.terms}
+    assert shipped == set(losses.__all__) - WITHOUT_CONFIG

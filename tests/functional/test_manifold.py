@@ -1,0 +1,106 @@
+import numpy as np
+import pytest
+import torch
+
+from mmkd_video.functional import (
+    geodesic_distances,
+    isomap,
+    laplacian_eigenmap,
+    local_tangent_space,
+    locally_linear,
+    multidimensional_scaling,
+    nearest_neighbours,
+    reconstruction_weights,
+)
+
+
+def rows(num_samples: int = 20, channels: int = 4, seed: int = 0) -> torch.Tensor:
+    return torch.randn(num_samples, channels, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+
+
+def arc(num_samples: int = 30) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return the positions ``(N, 1)`` along three quarters of a circle, and the points ``(N, 2)`` on it."""
+    angle = torch.linspace(0, 1.5 * np.pi, num_samples, dtype=torch.float64).unsqueeze(1)
+    return angle, torch.cat([angle.cos(), angle.sin()], dim=1)
+
+
+def rotation(size: int) -> torch.Tensor:
+    return torch.linalg.qr(rows(size, size, seed=5))[0]
+
+
+def test_neighbours_are_those_of_scikit_learn() -> None:
+    neighbors = pytest.importorskip('sklearn.neighbors')
+    feature = rows()
+    expected = neighbors.NearestNeighbors(n_neighbors=4).fit(feature.numpy()).kneighbors(return_distance=False)
+    assert (nearest_neighbours(feature, 4).numpy() == expected).all()
+
+
+def test_reconstruction_weights_are_those_of_scikit_learn() -> None:
+    manifold = pytest.importorskip('sklearn.manifold._locally_linear')
+    feature = rows()
+    neighbours = nearest_neighbours(feature, 6)
+    expected = manifold.barycenter_weights(feature.numpy(), feature.numpy(), neighbours.numpy(), reg=1e-3)
+    assert torch.allclose(reconstruction_weights(feature, neighbours), torch.from_numpy(expected))
+
+
+def test_geodesic_distances_are_those_of_scikit_learn() -> None:
+    manifold = pytest.importorskip('sklearn.manifold')
+    points = rows(30, 3)
+    expected = manifold.Isomap(n_neighbors=6, n_components=1).fit(points.numpy()).dist_matrix_
+    assert torch.allclose(geodesic_distances(points, 6), torch.from_numpy(expected))
+
+
+def test_embedding_of_scikit_learn_has_little_tangent_error() -> None:
+    manifold = pytest.importorskip('sklearn.manifold')
+    _, points = arc()
+    model = manifold.LocallyLinearEmbedding(n_neighbors=4, n_components=1, method='ltsa', eigen_solver='dense')
+    embedding = torch.from_numpy(model.fit_transform(points.numpy()))
+    shuffled = embedding[torch.randperm(len(embedding))]
+    assert local_tangent_space(embedding, points, 4, 1) < 1e-3 < local_tangent_space(shuffled, points, 4, 1)
+
+
+def test_unrolled_arc_keeps_its_manifold_and_loses_its_distances() -> None:
+    """The positions along a curve are its intrinsic coordinates: right for Isomap, wrong for plain distances."""
+    angle, points = arc()
+    assert isomap(angle, points, 2).item() < 1e-4
+    assert multidimensional_scaling(angle, points).item() > 0.01
+    assert isomap(points, points, 2).item() > 0.01
+    assert local_tangent_space(angle, points, 4, 1).item() < 1e-4
+    assert locally_linear(angle, points, 2).item() < 1e-3
+
+
+@pytest.mark.parametrize('scale', [0.01, 100.0])
+def test_similarity_transforms_of_the_teacher_lose_nothing(scale: float) -> None:
+    teacher = rows()
+    student = scale * teacher @ rotation(4) + 7
+    assert multidimensional_scaling(student, teacher).item() < 1e-9
+    assert locally_linear(student, teacher, 6).item() == pytest.approx(locally_linear(teacher, teacher, 6).item())
+    assert local_tangent_space(student, teacher, 6, 4).item() < 1e-9
+
+
+def test_shrinking_to_a_point_gains_nothing() -> None:
+    student, teacher = rows(), rows(seed=1)
+    for loss in (locally_linear, laplacian_eigenmap, isomap):
+        assert loss(1e-3 * student, teacher, 4).item() == pytest.approx(loss(student, teacher, 4).item(), rel=1e-4)
+
+
+def test_laplacian_counts_neighbours_only() -> None:
+    """Two far groups: the student that keeps them apart pays nothing within them."""
+    teacher = torch.tensor([[0.0], [0.1], [9.0], [9.1]])
+    apart, mixed = torch.tensor([[0.0], [0.0], [1.0], [1.0]]), torch.tensor([[0.0], [1.0], [0.0], [1.0]])
+    assert laplacian_eigenmap(apart, teacher, 1).item() == 0
+    assert laplacian_eigenmap(mixed, teacher, 1).item() == pytest.approx(1.5)
+
+
+def test_separate_pieces_of_the_graph_are_left_out() -> None:
+    teacher = torch.tensor([[0.0], [1.0], [100.0], [101.0]])
+    assert geodesic_distances(teacher, 1)[0, 2] == torch.inf
+    assert isomap(torch.tensor([[0.0], [1.0], [5.0], [6.0]]), teacher, 1).item() == pytest.approx(0, abs=1e-12)
+
+
+def test_clips_that_coincide_stay_finite() -> None:
+    teacher = torch.ones(5, 3)
+    for loss in (locally_linear, laplacian_eigenmap, isomap):
+        student = rows(5, 3).float().requires_grad_()
+        loss(student, teacher, 2).backward()
+        assert student.grad.isfinite().all()

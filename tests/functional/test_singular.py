@@ -1,0 +1,38 @@
+import torch
+
+from mmkd_video.functional import right_singular_vectors, singular_flow
+
+
+def layers(seed: int) -> list[torch.Tensor]:
+    generator = torch.Generator().manual_seed(seed)
+    return [torch.randn(2, channels, 3, 4, generator=generator, dtype=torch.float64) for channels in (4, 5, 3)]
+
+
+def test_value_does_not_depend_on_the_sign_of_singular_vectors() -> None:
+    """A feature times -1 has the same right singular vectors up to LAPACK's choice of sign."""
+    student, teacher = layers(0), layers(1)
+    flipped = [teacher[0], -teacher[1], teacher[2]]
+    assert torch.allclose(singular_flow(student, flipped, 2), singular_flow(student, teacher, 2))
+
+
+def test_gradient_equals_the_stock_one_where_that_exists() -> None:
+    matrix = torch.randn(2, 6, 4, dtype=torch.float64, requires_grad=True)
+    weight = torch.randn(4, 4, dtype=torch.float64)
+
+    def value(vectors: torch.Tensor) -> torch.Tensor:
+        return (torch.einsum('ncr,ndr->ncd', vectors[..., :2], vectors[..., :2]) * weight).sum()
+
+    ours = torch.autograd.grad(value(right_singular_vectors(matrix)[0]), matrix)[0]
+    stock = torch.autograd.grad(value(torch.linalg.svd(matrix, full_matrices=False)[2].mT), matrix)[0]
+    assert torch.allclose(ours, stock, atol=1e-10)
+
+
+def test_dead_and_constant_maps_have_a_finite_gradient() -> None:
+    student = [torch.zeros(1, 3, 2, 2, requires_grad=True), torch.ones(1, 4, 2, 2, requires_grad=True)]
+    singular_flow(student, [torch.randn(1, 3, 2, 2), torch.randn(1, 4, 2, 2)], 1).backward()
+    assert all(feature.grad.isfinite().all() for feature in student)
+
+
+def test_layers_with_fewer_channels_than_vectors() -> None:
+    student, teacher = [[torch.randn(2, channels, 3, 3) for channels in (1, 4)] for _ in range(2)]
+    assert singular_flow(student, teacher, 3).isfinite()

@@ -1,0 +1,44 @@
+import pytest
+import torch
+
+from mmkd_video.losses import LLELoss, MDSLoss
+from mmkd_video.losses.queue import FeatureQueue
+
+
+def test_queue_keeps_the_latest_clips_first() -> None:
+    queue = FeatureQueue(3, 1, 1)
+    batches = [torch.tensor([[float(i)], [i + 0.5]]) for i in range(3)]
+    sizes = [len(queue(batch, batch)[0]) for batch in batches]
+    assert sizes == [2, 4, 5]
+    assert queue.student.flatten().tolist() == [2.0, 2.5, 1.0]
+
+
+def test_queue_rests_outside_training() -> None:
+    queue = FeatureQueue(3, 1, 1).eval()
+    queue(torch.ones(2, 1), torch.ones(2, 1))
+    assert queue.filled == 0
+
+
+def test_earlier_clips_make_a_manifold_of_a_batch_of_one() -> None:
+    loss = MDSLoss(queue_size=4, student_channels=2, teacher_channels=3)
+    values = [loss(torch.randn(1, 2, requires_grad=True), torch.randn(1, 3)) for _ in range(4)]
+    assert values[0].item() == values[1].item() == 0
+    values[3].backward()
+    assert values[3].item() > 0
+
+
+def test_a_queue_goes_on_after_resume() -> None:
+    loss = LLELoss(k=2, queue_size=6, student_channels=2, teacher_channels=2)
+    for _ in range(2):
+        loss(torch.randn(2, 2), torch.randn(2, 2))
+    resumed = LLELoss(k=2, queue_size=6, student_channels=2, teacher_channels=2)
+    resumed.load_state_dict(loss.state_dict())
+    student, teacher = torch.randn(2, 2), torch.randn(2, 2)
+    assert torch.equal(loss(student, teacher), resumed(student, teacher))
+
+
+def test_a_queue_needs_to_know_its_channels() -> None:
+    with pytest.raises(ValueError, match='student_channels, teacher_channels: got None and 3'):
+        MDSLoss(queue_size=4, teacher_channels=3)
+    with pytest.raises(ValueError, match='queue_size: got -1'):
+        MDSLoss(queue_size=-1)
