@@ -1,6 +1,7 @@
 # UT-Interaction: 120 clips of six interactions of two people, split by recording; 8 frames spread over the clip.
 # The folder comes from the environment, so that every config that reads this one (the teacher's too) follows:
 #   UT_INTERACTION=/data/ut_interaction python tools/train.py ...
+_base_ = './motion_clips.py'
 data_root = '{{$UT_INTERACTION:data/ut_interaction}}'
 train_pipeline = [
     dict(type='DecordInit'),
@@ -24,42 +25,11 @@ test_pipeline = [
 train_dataloader = dict(
     batch_size=8,
     num_workers=2,
-    persistent_workers=True,
-    sampler=dict(type='DefaultSampler', shuffle=True),
-    dataset=dict(
-        type='VideoDataset',
-        data_root=data_root,
-        ann_file='train.txt',
-        data_prefix=dict(video='videos'),
-        pipeline=train_pipeline,
-    ),
+    dataset=dict(data_root=data_root, data_prefix=dict(video='videos'), pipeline=train_pipeline),
 )
 val_dataloader = dict(
-    batch_size=8,
-    num_workers=1,
-    persistent_workers=True,
-    sampler=dict(type='DefaultSampler', shuffle=False),
-    dataset=dict(
-        type='VideoDataset',
-        data_root=data_root,
-        ann_file='val.txt',
-        data_prefix=dict(video='videos'),
-        pipeline=test_pipeline,
-        test_mode=True,
-    ),
+    batch_size=8, dataset=dict(data_root=data_root, data_prefix=dict(video='videos'), pipeline=test_pipeline)
 )
 test_dataloader = dict(
-    batch_size=8,
-    num_workers=1,
-    sampler=dict(type='DefaultSampler', shuffle=False),
-    dataset=dict(
-        type='VideoDataset',
-        data_root=data_root,
-        ann_file='test.txt',
-        data_prefix=dict(video='videos'),
-        pipeline=test_pipeline,
-        test_mode=True,
-    ),
+    batch_size=8, dataset=dict(data_root=data_root, data_prefix=dict(video='videos'), pipeline=test_pipeline)
 )
-val_evaluator = dict(type='AccMetric', metric_list=('top_k_accuracy', 'mean_class_accuracy'))
-test_evaluator = val_evaluator
