@@ -4,8 +4,23 @@ Importing the package is all that MMAction2 needs: it mends the breaks of today'
 every class by its plain name.
 """
 
+import sys
+
 from mmkd_video import compat  # noqa: F401  isort: skip  the stack must be mended before anything else is imported
-from mmkd_video import connectors, distillers, evaluation, hooks, losses, schedules, teachers, terms, views  # noqa: F401
 from mmkd_video.version import __version__
+
+if sys.argv[:2] != ['-m', 'doctor']:  # `python -m mmkd_video doctor` must run where the stack does not import
+    from mmkd_video import (  # noqa: F401
+        connectors,
+        datasets,
+        distillers,
+        evaluation,
+        hooks,
+        losses,
+        schedules,
+        teachers,
+        terms,
+        views,
+    )
 
 __all__ = ['__version__']

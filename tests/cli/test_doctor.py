@@ -81,6 +81,21 @@ def test_nothing_is_tried_while_a_version_is_wrong(healthy, monkeypatch):
     assert tried == [1]
 
 
+def test_the_command_runs_where_the_stack_does_not_import(tmp_path):
+    for name in ('torch', 'mmengine', 'mmaction'):
+        (tmp_path / f'{name}.py').write_text('raise ImportError("broken on purpose")')
+    done = subprocess.run(
+        [sys.executable, '-m', 'mmkd_video', 'doctor'],
+        cwd=ROOT,
+        env=dict(os.environ, PYTHONPATH=str(tmp_path)),
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert (done.returncode, done.stderr) == (1, '')
+    assert 'To do:' in done.stdout
+
+
 def test_the_doctor_itself_needs_nothing_of_the_stack(tmp_path):
     # A package of this name whose __init__ imports nothing, and a stack of which nothing imports.
     code = f"""
