@@ -8,6 +8,7 @@ destroys are left alone.
 """
 
 import atexit
+import gc
 import os
 from collections.abc import Callable
 from types import ModuleType
@@ -22,7 +23,9 @@ def _destroy(process: int) -> None:
     import torch.distributed
 
     if os.getpid() == process and torch.distributed.is_initialized():
+        gc.collect()  # a forgotten DDP model holds the group, and its threads with it
         torch.distributed.destroy_process_group()
+        gc.collect()
 
 
 def _destroyed_at_exit(launch: Callable) -> Callable:
