@@ -57,11 +57,10 @@ def to_vector(feature: Tensor) -> Tensor:
     return feature.mean(dim=1) if layout == 'tokens' else feature
 
 
-def count_clips(model: nn.Module, inputs: Tensor) -> int:
+def count_clips(inputs: Tensor) -> int:
     """Return the number of clips of a batch.
 
     Args:
-        model: The recognizer; one whose data is folded frame by frame has ``(N, T, C, H, W)`` inputs.
         inputs: ``(N, T, C, H, W)`` for 2D recognizers, ``(N, M, C, T, H, W)`` for 3D ones.
     """
     return inputs.shape[0] if inputs.ndim == 5 else inputs.shape[0] * inputs.shape[1]

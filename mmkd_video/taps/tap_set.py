@@ -64,7 +64,7 @@ class TapSet:
         Raises:
             ValueError: A tap did not fire, fired another number of times than its name says, or cannot be laid out.
         """
-        clips = count_clips(self._model[0], inputs)
+        clips = count_clips(inputs)
         return {name: self._read_one(name, clips) for name in self.paths}
 
     def _read_one(self, name: str, clips: int) -> Tensor:
