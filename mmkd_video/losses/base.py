@@ -2,10 +2,13 @@
 
 import functools
 import inspect
+import math
 from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor, nn
+
+from mmkd_video.losses.finite import FiniteWatch
 
 __all__ = ['DistillLoss', 'at_least', 'in_float32', 'positive']
 
@@ -23,9 +26,9 @@ def positive(key: str, value: float) -> float:
     """Return ``value``.
 
     Raises:
-        ValueError: ``value`` is not above 0; names ``key``.
+        ValueError: ``value`` is not above 0, or not finite; names ``key``.
     """
-    if not value > 0:
+    if not 0 < value < math.inf:
         raise ValueError(f'{key}: got {value!r}, expected a number above 0')
     return value
 
@@ -34,9 +37,9 @@ def at_least(key: str, value: float, bound: float) -> float:
     """Return ``value``.
 
     Raises:
-        ValueError: ``value`` is below ``bound`` (or not a number); names ``key``.
+        ValueError: ``value`` is below ``bound``, or not finite; names ``key``.
     """
-    if not value >= bound:
+    if not bound <= value < math.inf:
         raise ValueError(f'{key}: got {value!r}, expected a number of at least {bound}')
     return value
 
@@ -65,6 +68,10 @@ class DistillLoss(nn.Module):
     min_classes: int = 1
     clips_only: bool = False
     flattens: bool = False
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._finite = FiniteWatch()
 
     def check(self, student: Features, teacher: Features) -> None:
         """Refuse inputs the loss is not defined for.
@@ -141,6 +148,20 @@ def _map_tensors(function: Callable[[Tensor], Tensor], features: Features) -> Fe
     return function(features) if isinstance(features, Tensor) else [function(feature) for feature in features]
 
 
+def _by_name(side: str, features: Features) -> dict[str, Tensor]:
+    if isinstance(features, Tensor):
+        return {side: features}
+    return {f'{side} layer {index}': feature for index, feature in enumerate(features)}
+
+
+def _may_overflow(student: Features) -> bool:
+    """Tell whether the student was computed in float16, whose overflows gradient scaling skips."""
+    first = student if isinstance(student, Tensor) else student[0]
+    kind = first.device.type
+    half = torch.is_autocast_enabled(kind) and torch.get_autocast_dtype(kind) == torch.float16
+    return half or first.dtype == torch.float16
+
+
 def _widen(tensor: Tensor) -> Tensor:
     return tensor if tensor.dtype == torch.float64 else tensor.float()
 
@@ -150,9 +171,10 @@ def in_float32(forward: Callable[..., Tensor]) -> Callable[..., Tensor]:
 
     The two sides are checked, the teacher is detached, half precision becomes float32, autocast is off inside, and the
     scalar is returned in float32 (float64 where the student is float64). A keyword without default must be given.
+    What is not finite is refused by :class:`~mmkd_video.losses.finite.FiniteWatch`.
 
     Raises:
-        ValueError: Such a keyword (``labels``, ...) is missing or None.
+        ValueError: Such a keyword (``labels``, ...) is missing or None, or a tensor holds NaN or infinity.
     """
     keywords = list(inspect.signature(forward).parameters.values())[3:]
     needed = [keyword.name for keyword in keywords if keyword.default is keyword.empty]
@@ -165,10 +187,17 @@ def in_float32(forward: Callable[..., Tensor]) -> Callable[..., Tensor]:
                     f'{type(self).__name__}: got no {name}, expected {name}=...; the loss is undefined without'
                 )
         self.check(student, teacher)
+        may_overflow = _may_overflow(student)
         student = _map_tensors(_widen, student)
         teacher = _map_tensors(lambda tensor: _widen(tensor.detach()), teacher)
         first = student if isinstance(student, Tensor) else student[0]
+        floats = {key: value for key, value in given.items() if isinstance(value, Tensor) and value.is_floating_point()}
         with torch.autocast(first.device.type, enabled=False):
-            return forward(self, student, teacher, **given).to(first.dtype)
+            self._finite.inputs(
+                self, _by_name('teacher', teacher) | floats | _by_name('student', student), may_overflow
+            )
+            value = forward(self, student, teacher, **given).to(first.dtype)
+            self._finite.value(self, value)
+            return value
 
     return checked
