@@ -14,7 +14,8 @@ def class_indices(labels: Tensor, logits: Tensor) -> Tensor:
         logits: ``(N, K)``; says N and K.
 
     Raises:
-        ValueError: ``labels`` is neither.
+        ValueError: ``labels`` is neither, or names a class that does not exist. On an accelerator the latter is left to
+            its own check, as reading them back would make the host wait.
     """
     shape = tuple(labels.shape)
     if shape == tuple(logits.shape):
@@ -25,6 +26,10 @@ def class_indices(labels: Tensor, logits: Tensor) -> Tensor:
             f'labels: got shape {shape} of {labels.dtype}, expected class indices ({num_samples},) '
             f'or soft labels ({num_samples}, {num_classes})'
         )
+    if labels.device.type == 'cpu':
+        wrong = labels[(labels < 0) | (labels >= logits.shape[1])]
+        if len(wrong):
+            raise ValueError(f'labels: got class {int(wrong[0])}, expected 0 to {logits.shape[1] - 1}')
     return labels.long()
 
 

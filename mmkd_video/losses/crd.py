@@ -16,10 +16,12 @@ __all__ = ['CRDLoss']
 class CRDLoss(DistillLoss):
     """CRD: each clip is nearer to itself than to other clips of the data set, across student and teacher.
 
-    Both features are embedded by a trained linear layer and scaled to length 1. The student's embedding is contrasted
-    with a bank of the teacher's and the other way round, against randomly drawn other clips. Banks and the normalising
-    constants (from the first batch) are buffers: they survive resume, and are updated with the clips of all processes,
-    so that these agree. The bank moves in training only. Memory: ``N * num_negatives * dim`` numbers per side.
+    ``-mean (log h(positive) + sum over negatives of log(1 - h(negative)))`` for each side, with ``h = q / (q + M / n)``
+    and ``q = exp(<a, b> / temperature) / Z``, for M negatives out of n clips. Both features are embedded by a trained
+    linear layer and scaled to length 1. The student's embedding is contrasted with a bank of the teacher's and the
+    other way round, against randomly drawn other clips. Banks and the normalising constants Z (from the first batch)
+    are buffers: they survive resume, and are updated with the clips of all processes, so that these agree. The bank
+    moves in training only. Memory: ``N * num_negatives * dim`` numbers per side.
     Source: https://arxiv.org/abs/1910.10699, code HobbitLong/RepDistiller ``crd/``; that code draws negatives of other
     classes, here they are other clips.
 
@@ -55,7 +57,12 @@ class CRDLoss(DistillLoss):
         self.momentum = at_least('momentum', momentum, 0)
         if momentum > 1:
             raise ValueError(f'momentum: got {momentum!r}, expected a number of at most 1')
-        at_least('dim', dim, 1)
+        for key, value in {
+            'dim': dim,
+            'student_channels': student_channels,
+            'teacher_channels': teacher_channels,
+        }.items():
+            at_least(key, value, 1)
         self.embed_student = nn.Linear(student_channels, dim)
         self.embed_teacher = nn.Linear(teacher_channels, dim)
         bound = math.sqrt(3 / dim)

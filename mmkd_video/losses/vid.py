@@ -38,7 +38,9 @@ class VIDLoss(DistillLoss):
     def __init__(self, teacher_channels: int, initial_variance: float = 5.0) -> None:
         super().__init__()
         at_least('teacher_channels', teacher_channels, 1)
-        excess = positive('initial_variance - 1e-5', initial_variance - MIN_VARIANCE)
+        excess = positive('initial_variance', initial_variance) - MIN_VARIANCE
+        if excess <= 0:
+            raise ValueError(f'initial_variance: got {initial_variance!r}, expected a number above {MIN_VARIANCE}')
         self.raw_variance = nn.Parameter(torch.full((teacher_channels, 1), math.log(math.expm1(excess))))
 
     @in_float32

@@ -16,8 +16,15 @@ every_loss = pytest.mark.parametrize('name', losses.__all__)
 HYPERPARAMETERS = [
     (name, key)
     for name in losses.__all__
-    for key in inspect.signature(getattr(losses, name)).parameters
-    if key in ('temperature', 'margin', 'power', 'exponent', 'pool', 'k', 'dim', 'mask_ratio', 'momentum')
+    for key, parameter in inspect.signature(getattr(losses, name)).parameters.items()
+    if isinstance(CASES[name][0].params.get(key, parameter.default), int | float)
+    and not isinstance(parameter.default, bool)
+]
+NEEDED = [
+    (name, key)
+    for name in losses.__all__
+    for key, parameter in list(inspect.signature(getattr(losses, name).forward).parameters.items())[3:]
+    if parameter.default is parameter.empty
 ]
 
 
@@ -179,6 +186,43 @@ def test_soft_labels_stand_for_their_largest_class(name: str, case: LossCase) ->
 
 
 @with_labels
+def test_soft_labels_that_are_not_finite_are_refused(name: str, case: LossCase) -> None:
+    student, teacher, _ = case.inputs()
+    with pytest.raises(ValueError, match=rf'{name}: got labels of shape .* with NaN or infinity'):
+        case.build(name)(student, teacher, labels=torch.full(student.shape, float('nan')))
+
+
+@with_labels
+def test_classes_that_do_not_exist_are_refused(name: str, case: LossCase) -> None:
+    student, teacher, keywords = case.inputs()
+    for wrong in (-1, student.shape[1]):
+        labels = keywords['labels'].clone()
+        labels[-1] = wrong
+        with pytest.raises(ValueError, match=rf'labels: got class {wrong}, expected 0 to {student.shape[1] - 1}'):
+            case.build(name)(student, teacher, labels=labels)
+
+
+@cases_where(lambda loss, case: loss.layouts == ('logits',))
+def test_confident_logits_at_a_low_temperature_are_exact(name: str, case: LossCase) -> None:
+    """Scores of 60 at a temperature of 0.1: neither NaN nor a value that float64 would not give."""
+    loss = case.build(name)
+    if hasattr(loss, 'temperature'):
+        loss.temperature = 0.1
+    results = []
+    for dtype in (torch.float64, torch.float32):
+        student, teacher, keywords = case.inputs(dtype=torch.float32)
+        student, teacher = (60 * side.detach().sign().to(dtype) for side in (student, teacher))
+        student = (student + torch.linspace(0, 1, student.numel(), dtype=dtype).view(student.shape)).requires_grad_()
+        value = loss(student, teacher, **keywords)
+        value.backward()
+        assert value.isfinite() and student.grad.isfinite().all()
+        results.append((value.item(), student.grad.double()))
+    (value, gradient), (narrow, narrow_gradient) = results
+    assert narrow == pytest.approx(value, rel=1e-4, abs=1e-5)
+    assert torch.allclose(narrow_gradient, gradient, rtol=1e-3, atol=1e-4 * max(gradient.abs().max().item(), 1e-3))
+
+
+@with_labels
 def test_labels_that_do_not_fit_are_refused(name: str, case: LossCase) -> None:
     student, teacher, keywords = case.inputs()
     loss = case.build(name)
@@ -260,7 +304,31 @@ def test_differing_positions_are_refused(name: str, case: LossCase) -> None:
         case.build(name)(student, longer, **keywords)
 
 
+@pytest.mark.parametrize('wrong', [-1.0, float('nan'), float('inf')], ids=['negative', 'nan', 'infinite'])
 @pytest.mark.parametrize(('name', 'key'), HYPERPARAMETERS)
-def test_hyperparameter_out_of_range_is_refused(name: str, key: str) -> None:
-    with pytest.raises(ValueError, match=f'{key}: got -1.*, expected'):
-        getattr(losses, name)(**{**CASES[name][0].params, key: -1.0})
+def test_hyperparameter_out_of_range_is_refused(name: str, key: str, wrong: float) -> None:
+    with pytest.raises(ValueError, match=f'{key}: got {wrong:g}.*, expected'):
+        getattr(losses, name)(**{**CASES[name][0].params, key: wrong})
+
+
+@pytest.mark.parametrize(('name', 'key'), NEEDED)
+def test_a_missing_keyword_is_refused(name: str, key: str) -> None:
+    student, teacher, keywords = CASES[name][0].inputs()
+    for given in ({**keywords, key: None}, {other: value for other, value in keywords.items() if other != key}):
+        with pytest.raises(ValueError, match=rf'{name}: got no {key}, expected {key}=\.\.\.'):
+            CASES[name][0].build(name)(student, teacher, **given)
+
+
+@pytest.mark.parametrize('wrong', [float('nan'), float('inf'), -float('inf')])
+@every_case
+def test_what_is_not_finite_is_named(name: str, case: LossCase, wrong: float) -> None:
+    def spoil(feature: torch.Tensor) -> torch.Tensor:
+        spoilt = feature.detach().clone()
+        spoilt.view(-1)[-1] = wrong
+        return spoilt
+
+    student, teacher, keywords = case.inputs()
+    with pytest.raises(ValueError, match=rf'{name}: got teacher.* with NaN or infinity; check'):
+        case.build(name)(student, like(teacher, spoil), **keywords)
+    with pytest.raises(ValueError, match=rf'{name}: got student.* with NaN or infinity; lower'):
+        case.build(name)(like(student, spoil), teacher, **keywords)
