@@ -1,6 +1,7 @@
 """One training step with a teacher."""
 
 import copy
+import functools
 from collections.abc import Callable, Mapping, Sequence
 
 import torch
@@ -216,15 +217,19 @@ class Distiller(BaseModel):
         noise = noise_for(self.student, size)
         with frozen_in_eval(self.student), self._student_taps.watch(), explain_failure('student', size):
             self.student.extract_feat(noise, stage='head')
-        student, teachers = self._student_taps.read(noise), {}
+        student, teachers, norms = self._student_taps.read(noise), {}, {}
         for name, teacher in self.teachers.items():
             taps = [t for spec in specs if spec.teacher == name for _, t in spec.pairs]
             # the logits are always read: the teacher's own accuracy on the first batches is reported from them
             teacher.tap(['logits', *taps])
             size = find_size(teacher.model_config, teacher.config, asked, name)
+            noise = noise_for(teacher.module, size)
             with explain_failure(name, size):
-                teachers[name] = teacher.features(noise_for(teacher.module, size))
-        self.training_state = TrainingState(Term(spec, student, teachers[spec.teacher]) for spec in specs)
+                teachers[name] = teacher.features(noise)
+            norms[name] = functools.partial(teacher.norm_before, inputs=noise)
+        self.training_state = TrainingState(
+            Term(spec, student, teachers[spec.teacher], norms[spec.teacher]) for spec in specs
+        )
         table = term_table(list(self.training_state.terms.values()), student, teachers)
         print_log(f'Distillation terms (shapes of one dry run):\n{table}', logger='current')
 

@@ -1,11 +1,11 @@
 """Overhaul distillation."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
 
-from mmkd_video.functional import overhaul
+from mmkd_video.functional import batch_norm_margin, overhaul
 from mmkd_video.losses.base import DistillLoss, in_float32
 from mmkd_video.registry import MODELS
 
@@ -22,21 +22,31 @@ class OFDLoss(DistillLoss):
     constant factor and layer weights.
 
     Args:
-        margin: One number per channel: the teacher's expected negative response; see
-            :func:`mmkd_video.functional.batch_norm_margin`.
+        margin: One number per channel, the teacher's expected negative response. Left out, it is computed from the
+            teacher's batch norm (2-D or 3-D) before the tap, as the authors do.
+        teacher_norm: Returns scale and shift ``(C,)`` of that batch norm; a term fills it in.
 
     Raises:
-        ValueError: ``margin`` is no list of numbers.
+        ValueError: ``margin`` is no list of numbers, or neither is given.
     """
 
     layouts = ('map',)
     same_channels = True
     same_positions = True
 
-    def __init__(self, margin: Sequence[float]) -> None:
+    def __init__(
+        self,
+        margin: Sequence[float] | None = None,
+        teacher_norm: Callable[[], tuple[Tensor, Tensor]] | None = None,
+    ) -> None:
         super().__init__()
+        if margin is None and teacher_norm is not None:
+            margin = batch_norm_margin(*teacher_norm())
         if not isinstance(margin, Sequence | Tensor) or len(margin) == 0:
-            raise ValueError(f'margin: got {margin!r}, expected one number per channel')
+            raise ValueError(
+                f"margin: got {margin!r}, expected one number per channel; a term computes it from the teacher's batch "
+                'norm'
+            )
         self.register_buffer('margin', torch.as_tensor(margin, dtype=torch.float64), persistent=False)
 
     @in_float32

@@ -1,7 +1,8 @@
 """Taps: where tensors leave a model, and the layout they leave in."""
 
 from mmkd_video.taps.layout import count_clips, to_canonical, to_vector
+from mmkd_video.taps.norm_before import norm_before
 from mmkd_video.taps.path import TapPath
 from mmkd_video.taps.tap_set import TapSet
 
-__all__ = ['TapPath', 'TapSet', 'count_clips', 'to_canonical', 'to_vector']
+__all__ = ['TapPath', 'TapSet', 'count_clips', 'norm_before', 'to_canonical', 'to_vector']

@@ -14,6 +14,29 @@ from mmkd_video.taps.recorder import OutputRecorder, PooledRecorder, PreActivati
 ALIASES = {'logits': 'cls_head', 'frame_logits': 'cls_head.fc_cls', 'pooled': 'cls_head'}
 
 
+def find_module(model: nn.Module, path: TapPath, side: str) -> nn.Module:
+    """Return the module that a tap names.
+
+    Args:
+        model: A recognizer of MMAction2.
+        path: The tap.
+        side: ``'student'`` or the teacher's name, for messages.
+
+    Raises:
+        KeyError: There is none; the message lists the nearest names.
+    """
+    modules = dict(model.named_modules())
+    target = ALIASES.get(path.module, path.module)
+    if target in modules and target:
+        return modules[target]
+    known = [*ALIASES, *(name for name in modules if name)]
+    nearest = difflib.get_close_matches(path.module, known, n=5, cutoff=0.3)
+    raise KeyError(
+        f'{side} tap {path.text!r} names no module of {type(model).__name__}; '
+        f'nearest names: {", ".join(nearest) or ", ".join(list(ALIASES))}'
+    )
+
+
 class TapSet:
     """Stand at the named places of a recognizer and hand out their tensors in canonical layout.
 
@@ -33,11 +56,10 @@ class TapSet:
     def __init__(self, model: nn.Module, names: Iterable[str], side: str) -> None:
         self.side = side
         self.paths = {name: TapPath.parse(name) for name in dict.fromkeys(names)}
-        self._model = [model]  # in a list: a TapSet owns no parameters
         self._recorders: dict[str, Recorder] = {}
         self._channels_last: dict[str, bool] = {}
         for name, path in self.paths.items():
-            module = self._find(path)
+            module = find_module(model, path, side)
             self._channels_last[name] = keeps_channels_last(module)
             self._recorders[name] = self._stand_at(module, path)
 
@@ -101,18 +123,6 @@ class TapSet:
                 f'{self.side} tap {name!r}: call #{path.call} was asked for, but the module is called '
                 f'{recorder.calls} times in a step'
             )
-
-    def _find(self, path: TapPath) -> nn.Module:
-        modules = dict(self._model[0].named_modules())
-        target = ALIASES.get(path.module, path.module)
-        if target in modules and target:
-            return modules[target]
-        known = [*ALIASES, *(name for name in modules if name)]
-        nearest = difflib.get_close_matches(path.module, known, n=5, cutoff=0.3)
-        raise KeyError(
-            f'{self.side} tap {path.text!r} names no module of {type(self._model[0]).__name__}; '
-            f'nearest names: {", ".join(nearest) or ", ".join(list(ALIASES))}'
-        )
 
     def _stand_at(self, module: nn.Module, path: TapPath) -> Recorder:
         try:

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from mmkd_video.registry import MODELS, build_model
-from mmkd_video.taps import TapSet
+from mmkd_video.taps import TapSet, norm_before
 from mmkd_video.teachers.source import fingerprint, load_weights, resolve_config
 
 _REQUIRED = object()
@@ -106,6 +106,23 @@ class FrozenTeacher:
                 if path.module in ('logits', 'frame_logits'):
                     found[name] = found[name][..., self.classes]
         return found
+
+    def norm_before(self, tap: str, inputs: Tensor) -> tuple[Tensor, Tensor]:
+        """Return scale and shift ``(C,)`` of the batch norm whose output a tap reads.
+
+        Args:
+            tap: A tap before an activation, such as ``backbone.layer4:pre``.
+            inputs: Normalised clips on which the order of its layers is found.
+
+        Raises:
+            KeyError: The tap names no module.
+            ValueError: No batch norm runs before it, or an activation stands between the two.
+        """
+        self._stay_frozen()
+        with torch.no_grad():
+            norm = norm_before(self.module, tap, self.name, lambda: self.module.extract_feat(inputs, stage='head'))
+        scale = torch.ones_like(norm.running_mean) if norm.weight is None else norm.weight.detach()
+        return scale, torch.zeros_like(scale) if norm.bias is None else norm.bias.detach()
 
     def classify(self, pooled: Tensor) -> Tensor:
         """Return the scores its last linear layer gives a vector; the gradient reaches the vector.

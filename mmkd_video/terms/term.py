@@ -1,8 +1,9 @@
 """A loss, where it reads, its weight."""
 
 import difflib
+import functools
 import inspect
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from torch import Tensor, nn
 
@@ -22,12 +23,19 @@ class Term(nn.Module):
         spec: What the config says.
         student: Student features of the dry run, by tap.
         teacher: Teacher features of the dry run, by tap.
+        norm_before: Returns scale and shift ``(C,)`` of the teacher's batch norm before a tap.
 
     Raises:
         ValueError: The two sides cannot be compared, or an argument of the loss is out of range.
     """
 
-    def __init__(self, spec: TermSpec, student: Mapping[str, Tensor], teacher: Mapping[str, Tensor]) -> None:
+    def __init__(
+        self,
+        spec: TermSpec,
+        student: Mapping[str, Tensor],
+        teacher: Mapping[str, Tensor],
+        norm_before: Callable[[str], tuple[Tensor, Tensor]] | None = None,
+    ) -> None:
         super().__init__()
         self.name = spec.name
         self.teacher = spec.teacher
@@ -42,6 +50,8 @@ class Term(nn.Module):
         first = {key: float(scalar.tensor) for key, scalar in self.scalars.items()}
         first |= {key: scalar().item() for key, scalar in self.learned.items()}
         known = channels_for(spec, student, teacher)
+        if norm_before is not None and 'teacher_norm' in inspect.signature(spec.loss_class).parameters:
+            known['teacher_norm'] = functools.partial(norm_before, spec.pairs[0][1])
         self.loss = MODELS.build(dict({**known, **spec.loss_config}, type=spec.loss_class, **first))
         self._schedule_arguments()
         self.multi_layer = bool(getattr(spec.loss_class, 'multi_layer', False))
