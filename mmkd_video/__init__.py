@@ -17,6 +17,7 @@ if sys.argv[:2] != ['-m', 'doctor']:  # `python -m mmkd_video doctor` must run w
         evaluation,
         hooks,
         losses,
+        models,
         schedules,
         teachers,
         terms,

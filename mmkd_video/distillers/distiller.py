@@ -20,6 +20,7 @@ from mmkd_video.distillers.dry_run import (
 )
 from mmkd_video.distillers.first_batches import FirstBatches
 from mmkd_video.distillers.optimizer import build_distill_optimizer, check_groups
+from mmkd_video.distillers.reuse import reuse_classifier
 from mmkd_video.distillers.summary import term_table
 from mmkd_video.distillers.training_state import TrainingState, install_key_mapping
 from mmkd_video.registry import MODELS, build_model
@@ -72,6 +73,7 @@ class Distiller(BaseModel):
         self.student = build_model(copy.deepcopy(student_config))
         with keep_random_state():  # the student starts and trains as it would alone
             self.teachers = build_teachers(teacher)
+            reuse_classifier(self.student, self.teachers)
             specs = parse_terms(terms, list(self.teachers))
             self._build_terms(specs, student_config, input_size)
         self.data_preprocessor = DistillDataPreprocessor(

@@ -124,6 +124,21 @@ class FrozenTeacher:
         scale = torch.ones_like(norm.running_mean) if norm.weight is None else norm.weight.detach()
         return scale, torch.zeros_like(scale) if norm.bias is None else norm.bias.detach()
 
+    def classifier(self) -> tuple[Tensor, Tensor]:
+        """Return weight ``(K, C)`` and bias ``(K,)`` of its last linear layer, on the student's classes.
+
+        Raises:
+            ValueError: Its head does not end in one linear layer.
+        """
+        linear = getattr(self.module.cls_head, 'fc_cls', None)
+        if not isinstance(linear, nn.Linear):
+            raise ValueError(
+                f'{self.name}: its classifier is asked for, but {type(self.module.cls_head).__name__}.fc_cls '
+                f'is {linear}, not one linear layer'
+            )
+        bias = torch.zeros_like(linear.weight[:, 0]) if linear.bias is None else linear.bias
+        return (linear.weight, bias) if self.classes is None else (linear.weight[self.classes], bias[self.classes])
+
     def classify(self, pooled: Tensor) -> Tensor:
         """Return the scores its last linear layer gives a vector; the gradient reaches the vector.
 
@@ -136,14 +151,13 @@ class FrozenTeacher:
         Raises:
             ValueError: Its head does not end in one linear layer that reads C numbers.
         """
-        linear = getattr(self.module.cls_head, 'fc_cls', None)
-        if not isinstance(linear, nn.Linear) or linear.in_features != pooled.shape[1]:
+        weight, bias = self.classifier()
+        if weight.shape[1] != pooled.shape[1]:
             raise ValueError(
-                f'{self.name}: a term asks its classifier for the scores of {pooled.shape[1]} channels, but '
-                f"cls_head.fc_cls is {linear}; compare the feature that this layer reads, such as 'pooled'"
+                f'{self.name}: a term asks its classifier for the scores of {pooled.shape[1]} channels, but it reads '
+                f"{weight.shape[1]}; compare the feature that cls_head.fc_cls reads, such as 'pooled'"
             )
-        scores = nn.functional.linear(pooled, linear.weight.to(pooled.dtype), linear.bias.to(pooled.dtype))
-        return scores if self.classes is None else scores[:, self.classes]
+        return nn.functional.linear(pooled, weight.to(pooled.dtype), bias.to(pooled.dtype))
 
     @torch.no_grad()
     def predict(self, data: dict) -> Tensor:

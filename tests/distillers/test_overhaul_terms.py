@@ -39,7 +39,6 @@ def test_margins_are_those_of_the_teachers_norm(teacher: str, norm: str) -> None
 
 
 def test_margins_that_are_given_are_kept() -> None:
-
     model = build('i3d', 'backbone.layer4', margin=[-0.25] * 64)
     assert model.training_state.terms['ofd'].loss.margin.tolist() == [-0.25] * 64
 
