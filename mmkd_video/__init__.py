@@ -18,6 +18,7 @@ if sys.argv[:2] != ['-m', 'doctor']:  # `python -m mmkd_video doctor` must run w
         hooks,
         losses,
         models,
+        pruning,
         schedules,
         teachers,
         terms,

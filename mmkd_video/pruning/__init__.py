@@ -1,0 +1,32 @@
+"""Pruning: smaller recognizers from large ones; takes an ``nn.Module`` and knows nothing of distillation."""
+
+from mmkd_video.pruning.cut import Cut
+from mmkd_video.pruning.history import CHECKPOINT_KEY, PruningHistory, PruningStep, history_of
+from mmkd_video.pruning.loading import check_widths, watch_loading
+from mmkd_video.pruning.measures import count_flops, count_params, latency_ratio
+from mmkd_video.pruning.prune import fraction_after, prune
+from mmkd_video.pruning.pruner import Pruner
+from mmkd_video.pruning.recognizer import build_pruned_recognizer
+from mmkd_video.pruning.surgery import TensorCuts, apply_step, remove_channels, replay
+
+__all__ = [
+    'CHECKPOINT_KEY',
+    'Cut',
+    'Pruner',
+    'PruningHistory',
+    'PruningStep',
+    'TensorCuts',
+    'apply_step',
+    'build_pruned_recognizer',
+    'check_widths',
+    'count_flops',
+    'count_params',
+    'fraction_after',
+    'history_of',
+    'latency_ratio',
+    'prune',
+    'remove_channels',
+    'replay',
+]
+
+watch_loading()

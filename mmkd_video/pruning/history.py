@@ -1,0 +1,115 @@
+"""What was removed from a model, step by step: plain data that travels with a checkpoint."""
+
+import json
+import os.path as osp
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from mmkd_video.compat import safe_load
+from mmkd_video.pruning.cut import Cut, cuts_from_data, cuts_to_data
+
+FORMAT = 'mmkd_video.pruning/1'
+CHECKPOINT_KEY = 'pruning'  # the checkpoint's own top-level key; its value is the JSON text
+
+
+@dataclass(frozen=True)
+class PruningStep:
+    """One pruning step.
+
+    Attributes:
+        cuts: What was removed, counted on the model before the step.
+        settings: How it was chosen: target, criterion, scope.
+        before: ``params`` and, where counted, ``flops`` before the step.
+        after: The same after it.
+    """
+
+    cuts: list[Cut]
+    settings: dict = field(default_factory=dict)
+    before: dict = field(default_factory=dict)
+    after: dict = field(default_factory=dict)
+
+
+@dataclass
+class PruningHistory:
+    """All steps that lead from a recognizer's config to its pruned form.
+
+    Args:
+        steps: First step first.
+    """
+
+    steps: list[PruningStep] = field(default_factory=list)
+
+    def __len__(self) -> int:
+        return len(self.steps)
+
+    def begins_with(self, other: 'PruningHistory') -> bool:
+        """Tell whether another history is a beginning of this one (or all of it)."""
+        cuts = [step.cuts for step in self.steps[: len(other)]]
+        return cuts == [step.cuts for step in other.steps]
+
+    def to_json(self) -> str:
+        """Return the history as JSON text."""
+        steps = [
+            dict(settings=step.settings, before=step.before, after=step.after, cuts=cuts_to_data(step.cuts))
+            for step in self.steps
+        ]
+        return json.dumps(dict(format=FORMAT, steps=steps), separators=(',', ':'))
+
+    @classmethod
+    def from_json(cls, text: str) -> 'PruningHistory':
+        """Read what :meth:`to_json` wrote.
+
+        Raises:
+            ValueError: It is something else.
+        """
+        try:
+            data = json.loads(text)
+        except json.JSONDecodeError as error:
+            raise ValueError(f'a pruning history must be JSON text; got {text[:60]!r} ({error})') from None
+        if not isinstance(data, dict) or data.get('format') != FORMAT or not isinstance(data.get('steps'), list):
+            found = data.get('format') if isinstance(data, dict) else type(data).__name__
+            raise ValueError(f'a pruning history must have format={FORMAT!r} and steps; got {found!r}')
+        return cls(
+            [
+                PruningStep(
+                    cuts_from_data(step.get('cuts', ())),
+                    *(step.get(key, {}) for key in ('settings', 'before', 'after')),
+                )
+                for step in data['steps']
+            ]
+        )
+
+    @classmethod
+    def load(cls, source: 'str | Mapping | PruningHistory') -> 'PruningHistory':
+        """Find a history wherever it is.
+
+        Args:
+            source: Path of a JSON file, path of a pruned checkpoint, the JSON text itself, its dict, or a history.
+
+        Raises:
+            FileNotFoundError: The path does not exist.
+            ValueError: There is no pruning history in it.
+        """
+        if isinstance(source, cls):
+            return source
+        if isinstance(source, Mapping):
+            return cls.from_json(json.dumps(source))
+        if source.lstrip().startswith('{'):
+            return cls.from_json(source)
+        if not osp.isfile(source):
+            raise FileNotFoundError(f'history: {source!r} does not exist; expected a pruned checkpoint or a JSON file')
+        if source.endswith('.json'):
+            with open(source, encoding='utf-8') as file:
+                return cls.from_json(file.read())
+        checkpoint = safe_load.load(source)
+        if not isinstance(checkpoint, Mapping) or CHECKPOINT_KEY not in checkpoint:
+            raise ValueError(
+                f'history: {source!r} holds no {CHECKPOINT_KEY!r}, so it is no pruned checkpoint; '
+                'make one with tools/prune.py or PruningHook'
+            )
+        return cls.from_json(checkpoint[CHECKPOINT_KEY])
+
+
+def history_of(model: object) -> PruningHistory:
+    """Return what was removed from a model since its config built it; empty for an unpruned one."""
+    return getattr(model, 'pruning_history', None) or PruningHistory()

@@ -1,0 +1,192 @@
+"""Which channels to remove for a target."""
+
+import copy
+import math
+from collections.abc import Mapping, Sequence
+
+import torch
+from torch import Tensor, nn
+
+from mmkd_video.pruning.cut import Cut, merge_cuts
+from mmkd_video.pruning.history import PruningStep
+from mmkd_video.pruning.measures import count_flops, count_params, in_eval, latency_ratio, params_after
+from mmkd_video.pruning.silence import silence
+from mmkd_video.pruning.surgery import remove_channels
+from mmkd_video.pruning.units import CRITERIA, Units, find_units, scores
+
+TARGETS = ('params', 'flops', 'latency')
+SCOPES = ('global', 'layer')
+HALVINGS = dict(params=12, flops=9, latency=6)  # of the interval in which the ratio lies
+TOLERANCE = 1e-3  # of the largest class score, between a pruned model and one with silent channels
+
+
+class Pruner:
+    """Find the channels whose removal brings a model to a target.
+
+    Args:
+        target: ``dict(params=0.5)``, ``dict(flops=0.5)`` or ``dict(latency=0.5)``: what is left, as a fraction.
+        criterion: ``'magnitude'``, ``'bn_scale'``, ``'taylor'`` or ``'random'``; see :func:`~.units.find_units`.
+        scope: ``'global'``: channels of all layers compete; ``'layer'``: each unit loses the same fraction.
+        keep: Names or patterns of layers that lose no output channel.
+        round_to: What is left of a unit is a multiple of this, where the unit has that many.
+        max_ratio: Largest fraction that a unit may lose.
+        seed: Of ``'random'``.
+
+    Raises:
+        ValueError: An argument is out of range.
+    """
+
+    def __init__(
+        self,
+        target: Mapping[str, float],
+        criterion: str = 'magnitude',
+        scope: str = 'global',
+        keep: Sequence[str] = (),
+        round_to: int = 1,
+        max_ratio: float = 0.9,
+        seed: int = 0,
+    ) -> None:
+        self.kind, self.fraction = check_target(target)
+        for key, value, known in (('criterion', criterion, CRITERIA), ('scope', scope, SCOPES)):
+            if value not in known:
+                raise ValueError(f'{key}: got {value!r}; expected one of {", ".join(known)}')
+        if not (isinstance(round_to, int) and round_to >= 1):
+            raise ValueError(f'round_to: got {round_to!r}; expected a whole number of at least 1')
+        if not 0 < max_ratio < 1:
+            raise ValueError(f'max_ratio: got {max_ratio!r}; expected a fraction between 0 and 1')
+        self.criterion, self.scope, self.keep = criterion, scope, tuple([keep] if isinstance(keep, str) else keep)
+        self.round_to, self.max_ratio, self.seed = round_to, max_ratio, seed
+
+    def find(self, model: nn.Module, inputs: Tensor, fraction: float | None = None) -> PruningStep:
+        """Find one step; the model stays as it is.
+
+        Args:
+            model: A recognizer. For ``'taylor'`` its parameters hold gradients.
+            inputs: One batch as its ``forward`` takes it, ``(N, T, C, H, W)`` or ``(N, M, C, T, H, W)``.
+            fraction: What is to be left of this model; the target's own by default.
+
+        Returns:
+            The step, for :func:`~mmkd_video.pruning.apply_step`.
+
+        Raises:
+            ValueError: The target cannot be reached, or a layer cannot be pruned; the message says which.
+        """
+        fraction = self.fraction if fraction is None else fraction
+        units = find_units(model, inputs, self.criterion, self.keep, self.seed)
+        before = self._measure(model, [], inputs)
+        cuts, found = self._search(model, units, inputs, fraction * before, before)
+        _verify(model, units, cuts, inputs)
+        settings = dict(target={self.kind: self.fraction}, criterion=self.criterion, scope=self.scope)
+        sizes = dict(params=count_params(model)), dict(params=params_after(model, cuts))
+        if self.kind != 'params':
+            sizes[0][self.kind], sizes[1][self.kind] = before, found
+        return PruningStep(cuts, settings, *sizes)
+
+    def _search(
+        self, model: nn.Module, units: Units, inputs: Tensor, goal: float, before: float
+    ) -> tuple[list[Cut], float]:
+        """Halve the interval that holds the smallest ratio which reaches the goal."""
+        if goal >= before:
+            return [], before
+        cuts = self._cuts_at(units, self.max_ratio)
+        best = cuts, self._measure(model, cuts, inputs)
+        if best[1] > goal:
+            left = ', '.join(f'{name} ({reason})' for name, reason in list(units.left.items())[:4])
+            raise ValueError(
+                f'target {self.kind}={self.fraction:g} cannot be reached: at most max_ratio={self.max_ratio:g} of the '
+                f'channels of {len(units.units)} units may go, which leaves {best[1] / before:.3f} of this model'
+                + (f'; left whole are {len(units.left)} others: {left}' if left else '')
+                + '. Raise the target or max_ratio, keep less, or choose a narrower model'
+            )
+        low, high = 0.0, self.max_ratio
+        for _ in range(HALVINGS[self.kind]):
+            middle = (low + high) / 2
+            cuts = self._cuts_at(units, middle)
+            found = self._measure(model, cuts, inputs)
+            if found <= goal:
+                high, best = middle, (cuts, found)
+            else:
+                low = middle
+        return best
+
+    def _measure(self, model: nn.Module, cuts: list[Cut], inputs: Tensor) -> float:
+        if self.kind == 'params':
+            return float(params_after(model, cuts))
+        pruned = copy.deepcopy(model)
+        remove_channels(pruned, cuts)
+        if self.kind == 'flops':
+            return count_flops(pruned, inputs)
+        return latency_ratio(pruned, model, inputs) if cuts else 1.0
+
+    def _cuts_at(self, units: Units, ratio: float) -> list[Cut]:
+        """Return what leaves the model when a fraction of all scored channels goes."""
+        cuts: list[Cut] = []
+        threshold = None
+        if self.scope == 'global':
+            everything = torch.cat([unit.importance for unit in units.units]).sort().values
+            count = math.floor(ratio * len(everything))
+            threshold = everything[count - 1] if count else everything[0] - 1
+        for unit in units.units:
+            if threshold is not None:
+                wanted = int((unit.importance <= threshold).sum())
+            else:
+                wanted = math.floor(ratio * unit.size)
+            removed = unit.importance.argsort(stable=True)[: self._allowed(wanted, unit.size)]
+            if len(removed):
+                cuts += units.cuts_for(unit, sorted(removed.tolist()))
+        return merge_cuts(cuts)
+
+    def _allowed(self, wanted: int, size: int) -> int:
+        left = max(size - wanted, math.ceil(size * (1 - self.max_ratio)), 1)
+        return size - min(math.ceil(left / self.round_to) * self.round_to, size)
+
+
+def check_target(target: Mapping[str, float]) -> tuple[str, float]:
+    """Return what a target is counted in and the fraction to be left.
+
+    Raises:
+        ValueError: It is malformed.
+    """
+    if not isinstance(target, Mapping) or len(target) != 1 or next(iter(target)) not in TARGETS:
+        raise ValueError(f'target: got {target!r}; expected one of dict(params=), dict(flops=), dict(latency=)')
+    ((kind, fraction),) = target.items()
+    if isinstance(fraction, bool) or not isinstance(fraction, (int, float)) or not 0 < fraction < 1:
+        raise ValueError(f'target.{kind}: got {fraction!r}; expected the fraction that is left, between 0 and 1')
+    return kind, float(fraction)
+
+
+def _verify(model: nn.Module, units: Units, cuts: list[Cut], inputs: Tensor) -> None:
+    """See that removing channels does to the scores what silencing them does, so that nothing was mistraced."""
+    problem = _difference(model, cuts, inputs)
+    if problem is None:
+        return
+    for unit in units.units:
+        own = merge_cuts(units.cuts_for(unit, [int(unit.importance.argmin())])) if unit.size > 1 else []
+        alone = _difference(model, own, inputs)
+        if alone is not None:
+            raise ValueError(
+                f'the channels of {unit.name!r} cannot be pruned: {alone}. torch-pruning does not understand how they '
+                f'are used; leave them whole with keep=[{unit.name!r}]'
+            )
+    raise ValueError(f'this {type(model).__name__} cannot be pruned: {problem}')
+
+
+def _difference(model: nn.Module, cuts: list[Cut], inputs: Tensor) -> str | None:
+    silent = copy.deepcopy(model)
+    silence(silent, cuts)
+    with in_eval(silent):
+        expected = scores(silent, inputs)
+    pruned = copy.deepcopy(model)
+    try:
+        remove_channels(pruned, cuts)
+        with in_eval(pruned):
+            got = scores(pruned, inputs)
+    except (RuntimeError, ValueError, IndexError, AssertionError) as error:
+        return f'without them the model does not run ({type(error).__name__}: {(str(error).splitlines() or [""])[0]})'
+    if got.shape != expected.shape:
+        return f'without them the scores have shape {tuple(got.shape)} instead of {tuple(expected.shape)}'
+    if not torch.isfinite(expected).all():
+        return None  # weights that overflow cannot be compared
+    error = (got - expected).abs().max().item()
+    scale = max(expected.abs().max().item(), 1e-6)
+    return f'the scores change by {error / scale:.1e} of the largest one' if error > TOLERANCE * scale else None

@@ -1,0 +1,49 @@
+"""A pruned recognizer from a config."""
+
+import copy
+from collections.abc import Mapping
+
+from torch import nn
+
+from mmkd_video.pruning.history import PruningHistory
+from mmkd_video.pruning.surgery import replay
+from mmkd_video.registry import MODELS, build_model
+
+
+@MODELS.register_module(name='PrunedRecognizer')
+def build_pruned_recognizer(
+    recognizer: Mapping, history: str | Mapping | PruningHistory, data_preprocessor: Mapping | None = None
+) -> nn.Module:
+    """Build a plain recognizer whose layers are as narrow as a pruned one's.
+
+    What is returned is the recognizer itself, not a wrapper: same class, modules and keys. torch-pruning is not needed.
+    Weights are loaded afterwards, as those of any other model (``load_from``, ``tools/test.py``).
+
+    Args:
+        recognizer: Config of the unpruned recognizer. Pretrained weights of its backbone do not fit and are not loaded.
+        history: Path of a pruned checkpoint or of a JSON file, the JSON text, or its dict.
+        data_preprocessor: Only what a config gives beside the model; it becomes the recognizer's if that has none.
+
+    Raises:
+        FileNotFoundError: The history's path does not exist.
+        ValueError: The history belongs to another recognizer, or there is none in the file.
+    """
+    found = PruningHistory.load(history)
+    config = copy.deepcopy(dict(recognizer))
+    if data_preprocessor is not None:
+        config.setdefault('data_preprocessor', data_preprocessor)
+    without_pretrained(config)
+    model = build_model(config)
+    replay(model, found)
+    return model
+
+
+def without_pretrained(config: dict) -> None:
+    """Take the pretrained weights, in place, out of a recognizer's config."""
+    for part in [config, *(value for value in config.values() if isinstance(value, dict))]:
+        if 'pretrained' in part:
+            part['pretrained'] = None
+        if 'pretrained2d' in part:
+            part['pretrained2d'] = False
+        if isinstance(part.get('init_cfg'), dict) and part['init_cfg'].get('type') == 'Pretrained':
+            part['init_cfg'] = None

@@ -1,0 +1,228 @@
+"""What can be pruned: sets of channels that must leave together, found by torch-pruning's dependency graph."""
+
+import copy
+import warnings
+from dataclasses import dataclass, field
+from fnmatch import fnmatch
+from types import ModuleType
+
+import torch
+from torch import Tensor, nn
+
+from mmkd_video.pruning.cut import Cut
+from mmkd_video.pruning.layers import obstacle
+from mmkd_video.pruning.shift import stand_still
+
+_GIVING = (nn.modules.conv._ConvNd, nn.Linear)
+CRITERIA = ('magnitude', 'bn_scale', 'taylor', 'random')
+
+
+@dataclass
+class Unit:
+    """Channels that stand in many layers at once: a residual stream, the inside of a block.
+
+    Attributes:
+        name: The layer that gives the channels.
+        size: Number of channels.
+        importance: ``(size,)``, mean 1; the least important go first.
+    """
+
+    name: str
+    size: int
+    importance: Tensor
+
+
+@dataclass
+class Units:
+    """All units of a model.
+
+    Attributes:
+        units: What can be pruned.
+        left: What cannot: name of the layer that gives the channels, and why.
+    """
+
+    units: list[Unit]
+    left: dict[str, str]
+    _graph: object = field(repr=False)
+    _layers: dict = field(repr=False)
+
+    def cuts_for(self, unit: Unit, removed: list[int]) -> list[Cut]:
+        """Return everything that must leave the model with some channels of a unit."""
+        root = self._layers[unit.name]
+        remove_out = self._graph.get_pruner_of_module(root).prune_out_channels
+        return _cuts_of(self._graph, self._graph.get_pruning_group(root, remove_out, removed))
+
+
+def find_units(model: nn.Module, inputs: Tensor, criterion: str, keep: tuple[str, ...] = (), seed: int = 0) -> Units:
+    """Trace a model and score its channels.
+
+    Args:
+        model: A recognizer, or any module; it is copied, not touched.
+        inputs: One batch as its ``forward`` takes it.
+        criterion: ``'magnitude'``: L2 norm over all layers of a unit (Li et al., https://arxiv.org/abs/1608.08710);
+            ``'bn_scale'``: network slimming (Liu et al., https://arxiv.org/abs/1708.06519); ``'taylor'``: weight times
+            gradient, read from the parameters' ``.grad`` (Molchanov et al., https://arxiv.org/abs/1906.10771);
+            ``'random'``.
+        keep: Names or patterns (``'backbone.layer4*'``) of layers that lose no output channel.
+        seed: Of ``'random'``.
+
+    Raises:
+        ImportError: torch-pruning is not installed.
+        ValueError: The criterion is unknown or cannot score this model, ``keep`` names nothing, or nothing can go.
+    """
+    if criterion not in CRITERIA:
+        raise ValueError(f'criterion: got {criterion!r}; expected one of {", ".join(CRITERIA)}')
+    tp = import_torch_pruning()
+    _check_keep(model, keep)
+    traced = _copy_for_tracing(model)
+    graph = tp.DependencyGraph()
+    called: list[nn.Module] = []
+    watched = [module for module in traced.modules() if isinstance(module, _GIVING)]
+    handles = [module.register_forward_hook(lambda module, *_: called.append(module)) for module in watched]
+    with warnings.catch_warnings(), torch.enable_grad():
+        warnings.simplefilter('ignore')  # about parameters outside layers: their units are left whole below
+        graph.build_dependency(traced, inputs, forward_fn=scores)
+    for handle in handles:
+        handle.remove()
+    found = _Scored(graph, tp, criterion, keep, seed, classifier=called[-1])
+    for group in graph.get_all_groups(root_module_types=list(_GIVING)):
+        found.add(group)
+    if not found.units:
+        reasons = '\n'.join(f'  {name}: {reason}' for name, reason in list(found.left.items())[:10])
+        raise ValueError(f'no channel of this {type(model).__name__} can be pruned by {criterion!r}:\n{reasons}')
+    return Units(found.units, found.left, graph, dict(traced.named_modules()))
+
+
+def scores(model: nn.Module, inputs: Tensor) -> Tensor:
+    """Return the class scores of a recognizer, ``(N, K)``, or whatever another module returns.
+
+    Args:
+        model: The model.
+        inputs: ``(N, T, C, H, W)`` or ``(N, M, C, T, H, W)`` for a recognizer.
+    """
+    if hasattr(model, 'extract_feat'):
+        return model(inputs, mode='tensor', stage='head')
+    return model(inputs)
+
+
+def import_torch_pruning() -> ModuleType:
+    """Import torch-pruning.
+
+    Raises:
+        ImportError: It is not installed; the message says how to get it.
+    """
+    try:
+        import torch_pruning
+    except ImportError as error:
+        raise ImportError(
+            "pruning needs torch-pruning (loading what was pruned does not): pip install 'mmkd_video[prune]'"
+        ) from error
+    return torch_pruning
+
+
+class _Scored:
+    """Sorts the groups of a dependency graph into units and what is left whole."""
+
+    def __init__(
+        self, graph: object, tp: ModuleType, criterion: str, keep: tuple[str, ...], seed: int, classifier: nn.Module
+    ) -> None:
+        self.units: list[Unit] = []
+        self.left: dict[str, str] = {}
+        self._graph, self._tp, self._keep, self._classifier = graph, tp, keep, classifier
+        self._names = graph._module2name
+        self._attention = _attention_layers(graph.model)
+        self._generator = torch.Generator().manual_seed(seed)
+        self._criterion = criterion
+        kinds = dict(
+            magnitude=tp.importance.GroupMagnitudeImportance,
+            bn_scale=tp.importance.BNScaleImportance,
+            taylor=tp.importance.GroupTaylorImportance,
+        )
+        self._score = kinds[criterion]() if criterion in kinds else None
+
+    def add(self, group: object) -> None:
+        root, indices = group[0][0].target.module, group[0][1]
+        name = self._names[root]
+        reason = self._reason(group) or self._unscored(group)
+        if reason is not None:
+            self.left[name] = reason
+            return
+        random = torch.rand(len(indices), generator=self._generator)
+        importance = random if self._score is None else self._score(group)
+        if importance is None:
+            self.left[name] = 'no batch norm scales it' if self._criterion == 'bn_scale' else 'it has no weights'
+        else:
+            self.units.append(Unit(name, len(indices), importance.float().cpu()))
+
+    def _reason(self, group: object) -> str | None:
+        """Return why a group cannot be pruned."""
+        for dependency, _ in group:
+            layer, gives = dependency.target.module, self._graph.is_out_channel_pruning_fn(dependency.handler)
+            if isinstance(layer, nn.Parameter):
+                return f'its channels stand in the parameter {self._graph._param_to_name[layer]!r} as well'
+            if dependency.target.type == self._tp.ops.OPTYPE.OUTPUT or (gives and layer is self._classifier):
+                return 'it gives the class scores'
+            name = self._names.get(layer)
+            if name is None or not list(layer.parameters(recurse=False)):
+                continue
+            if layer in self._attention:
+                return f'its channels meet in the attention {self._attention[layer]!r}'
+            if gives and any(name == each or name.startswith(each + '.') or fnmatch(name, each) for each in self._keep):
+                return 'keep names it'
+            problem = obstacle(layer)
+            if problem is not None:
+                return f'{name!r} is {problem}'
+        return None
+
+    def _unscored(self, group: object) -> str | None:
+        if self._criterion != 'taylor':
+            return None
+        for dependency, _ in group:
+            for parameter in getattr(dependency.target.module, 'parameters', list)():
+                if parameter.grad is None:
+                    raise ValueError(
+                        f"criterion 'taylor' reads gradients, but {self._names.get(dependency.target.module)!r} has "
+                        'none: run backward passes first, and freeze no layer that is to be pruned'
+                    )
+        return None
+
+
+def _cuts_of(graph: object, group: object) -> list[Cut]:
+    cuts = []
+    for dependency, indices in group:
+        layer = dependency.target.module
+        name = graph._module2name.get(layer)
+        if name is None or isinstance(layer, nn.Parameter) or obstacle(layer) is not None or not indices:
+            continue
+        gives = graph.is_out_channel_pruning_fn(dependency.handler)
+        size = graph.get_out_channels(layer) if gives else graph.get_in_channels(layer)
+        cuts.append(Cut(name, 'out' if gives else 'in', tuple(sorted(map(int, set(indices)))), size))
+    return cuts
+
+
+def _copy_for_tracing(model: nn.Module) -> nn.Module:
+    """Return a copy whose whole forward pass can be followed through autograd."""
+    traced = copy.deepcopy(model)
+    for ours, theirs in zip(model.parameters(), traced.parameters(), strict=True):
+        theirs.requires_grad_(True)
+        theirs.grad = None if ours.grad is None else ours.grad.detach().clone()
+    traced.eval()
+    stand_still(traced)
+    return traced
+
+
+def _attention_layers(model: nn.Module) -> dict[nn.Module, str]:
+    """Return every module inside an attention, with the attention's name."""
+    found = {}
+    for name, module in model.named_modules():
+        inner = [child for child in module.modules() if child is not module and hasattr(child, 'num_heads')]
+        if hasattr(module, 'num_heads') and not inner:
+            found.update(dict.fromkeys(module.modules(), name))
+    return found
+
+
+def _check_keep(model: nn.Module, keep: tuple[str, ...]) -> None:
+    names = [name for name, _ in model.named_modules()]
+    for each in keep:
+        if not any(name == each or fnmatch(name, each) for name in names):
+            raise ValueError(f'keep: {each!r} names no layer of {type(model).__name__}; layers are {names[1:8]} ...')
