@@ -27,9 +27,11 @@ from mmkd_video.benchmark import (
     paired_ratios,
     tensor_bytes,
 )
+from mmkd_video.cli.benchmark_losses import benchmark_losses, write_costs
 from mmkd_video.cli.benchmark_memory import PLAIN, measure_apart
 from mmkd_video.cli.benchmark_pair import FEATURES, LOGITS, BenchmarkPair
 from mmkd_video.cli.generated_section import update_section
+from mmkd_video.cli.loss_costs import LossCosts
 from mmkd_video.datasets import render_motion_clips
 from mmkd_video.hooks import DistillHook
 from mmkd_video.hooks.atomic_file import write_atomically
@@ -41,21 +43,22 @@ MEMORY_TARGET = 1.1  # times the teacher's weights
 FEWEST_PAIRS = 20
 
 
-def main(arguments: Sequence[str] | None = None) -> Report:
+def main(arguments: Sequence[str] | None = None) -> Report | LossCosts:
     """Measure as the command line says, print the table, save it, and return it."""
     parser = build_parser()
     options = parser.parse_args(arguments)
     command = shlex.join(['python', 'tools/benchmark.py', *(sys.argv[1:] if arguments is None else arguments)])
     try:
         with _clips(options) as clips:
-            given = dict(config=options.config, clips=clips, batch_size=options.batch_size, features=options.features)
-            report = benchmark_step(given, options)
+            report = options.measure(options, clips)
         report.facts['command'] = f'`{command.replace(" --update-docs", "")}`'
         write_atomically((json.dumps(report.as_dict(), indent=1) + '\n').encode(), options.out)
         print(report.as_markdown() if options.markdown else report.as_text())
         print(f'\nsaved in {options.out}')
         if options.update_docs:
-            update_section(options.update_docs, 'benchmark step', report.as_markdown())
+            update_section(options.update_docs, f'benchmark {options.what}', report.as_markdown())
+            if isinstance(report, LossCosts):
+                write_costs(report)
     except (OSError, KeyError, ValueError, RuntimeError) as error:
         parser.exit(1, f'error: {error.args[0] if isinstance(error, KeyError) else error}\n')
     return report
@@ -64,13 +67,10 @@ def main(arguments: Sequence[str] | None = None) -> Report:
 def build_parser() -> argparse.ArgumentParser:
     """Return the parser."""
     parser = argparse.ArgumentParser(prog='benchmark.py', description='Measure what distillation costs.')
-    step = parser.add_subparsers(dest='what', required=True).add_parser(
-        'step', help='time, memory, checkpoint and decoding of a training step'
-    )
+    kinds = parser.add_subparsers(dest='what', required=True)
+    step = kinds.add_parser('step', help='time, memory, checkpoint and decoding of a training step')
+    step.set_defaults(measure=_measure_step)
     step.add_argument('config', nargs='?', help='a distillation config; by default I3D-R50 to TSM-MobileNetV2')
-    step.add_argument('--pairs', type=int, default=FEWEST_PAIRS, help='measured rounds; each holds every variant once')
-    step.add_argument('--warmup', type=int, default=3, help='rounds before that')
-    step.add_argument('--batch-size', type=int, help="instead of the config's")
     step.add_argument(
         '--features',
         nargs='+',
@@ -78,14 +78,28 @@ def build_parser() -> argparse.ArgumentParser:
         metavar='STUDENT_TAP:TEACHER_TAP',
         help="FitNet terms instead of the config's feature terms",
     )
-    step.add_argument('--threads', type=int, default=1, help="PyTorch's; with one, CPU time counts only work")
-    step.add_argument('--device', default='cpu', help='cpu or cuda')
-    step.add_argument('--memory-runs', type=int, default=3, help='processes per variant; 0 leaves memory out')
-    step.add_argument('--out', default='work_dirs/benchmark/step.json', help='all numbers')
-    step.add_argument('--markdown', action='store_true', help='print the table as markdown')
-    step.add_argument(
-        '--update-docs', nargs='?', const='docs/benchmarks.md', metavar='FILE', help='write the table into this page'
-    )
+    losses = kinds.add_parser('losses', help='time and memory of a training step with each loss, beside KDLoss')
+    losses.set_defaults(measure=_measure_losses)
+    losses.add_argument('configs', nargs='*', help='distillation configs of one pair; by default all of configs/losses')
+    losses.add_argument('--baseline', default='configs/losses/kd.py', help='what they are compared with')
+    for kind, warmup, memory_runs in ((step, 3, 3), (losses, 6, 1)):
+        kind.add_argument(
+            '--pairs', type=int, default=FEWEST_PAIRS, help='measured rounds; each holds every variant once'
+        )
+        kind.add_argument('--warmup', type=int, default=warmup, help='rounds before that')
+        kind.add_argument('--batch-size', type=int, help="instead of the config's")
+        kind.add_argument('--threads', type=int, default=1, help="PyTorch's; with one, CPU time counts only work")
+        kind.add_argument('--device', default='cpu', help='cpu or cuda')
+        kind.add_argument('--memory-runs', type=int, default=memory_runs, help='processes per variant; 0: no memory')
+        kind.add_argument('--out', default=f'work_dirs/benchmark/{kind.prog.split()[-1]}.json', help='all numbers')
+        kind.add_argument('--markdown', action='store_true', help='print the table as markdown')
+        kind.add_argument(
+            '--update-docs',
+            nargs='?',
+            const='docs/benchmarks.md',
+            metavar='FILE',
+            help='write the table into this page',
+        )
     return parser
 
 
@@ -198,6 +212,15 @@ def measure_decoding(pair: BenchmarkPair) -> list[Row]:
     return rows
 
 
+def _measure_step(options: argparse.Namespace, clips: str) -> Report:
+    size, features = options.batch_size, options.features
+    return benchmark_step(dict(config=options.config, clips=clips, batch_size=size, features=features), options)
+
+
+def _measure_losses(options: argparse.Namespace, clips: str) -> LossCosts:
+    return benchmark_losses(options, clips, _show)
+
+
 def _labels(pair: BenchmarkPair) -> dict[str, str]:
     count = len(pair.feature_terms)
     return {
@@ -237,11 +260,12 @@ def _training_state_bytes(model: nn.Module, wrapper: OptimWrapper) -> int:
 @contextmanager
 def _clips(options: argparse.Namespace) -> Iterator[str]:
     """Give the folder of the embedded clips, or one with a few of them, rendered for this run."""
-    if options.config is not None or Path(CLIPS, 'manifest.json').exists():
+    given = options.config if options.what == 'step' else options.configs
+    if given or Path(CLIPS, 'manifest.json').exists():
         yield CLIPS
         return
     with tempfile.TemporaryDirectory() as folder:
-        render_motion_clips(folder, num_clips=dict(train=options.batch_size or 8), workers=1)
+        render_motion_clips(folder, num_clips=dict(train=options.batch_size or 16), workers=1)
         yield folder
 
 

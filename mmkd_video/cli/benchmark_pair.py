@@ -30,7 +30,7 @@ class BenchmarkPair:
     Attributes:
         student: The student's model config.
         teacher: The Distiller's ``teacher``; checkpoints are left out, because weights change no time.
-        feature_terms: Terms that read something else than class scores.
+        feature_terms: Terms that read something else than class scores; or, where asked for, all that the config has.
         optim_wrapper: Of both trainings.
         dataset: The distillation's training data.
         batch_size: Clips in a batch.
@@ -44,14 +44,16 @@ class BenchmarkPair:
     batch_size: int
 
     @classmethod
-    def load(cls, config: str | None, clips: str, batch_size: int | None, features: Sequence[str] = ()):
+    def load(cls, config: str | None, clips: str, batch_size: int | None, features: Sequence[str] | None = ()):
         """Read a pair from a distillation config.
 
         Args:
             config: Its path; None for the default pair.
-            clips: Folder of the embedded clips, for the default pair.
+            clips: Folder of the embedded clips, for the default pair; for a config, read instead of its own data where
+                it is not empty and all terms are asked for.
             batch_size: Instead of the config's.
-            features: ``student tap:teacher tap`` of FitNet terms, instead of the config's feature terms.
+            features: ``student tap:teacher tap`` of FitNet terms, instead of the config's feature terms; None for all
+                terms of the config as they are, those that read class scores too.
 
         Raises:
             ValueError: No distillation config, no feature term, or a malformed ``features``.
@@ -60,11 +62,13 @@ class BenchmarkPair:
         if not is_distillation(whole):
             raise ValueError(f"{config}: model.type is {whole.model.get('type')!r}; expected 'Distiller'")
         model, loader = whole.model.to_dict(), whole.train_dataloader.to_dict()
+        if features is None and clips:
+            loader['dataset']['data_root'] = clips
         student = dict(model['student'])
         if model.get('data_preprocessor') is not None:
             student.setdefault('data_preprocessor', model['data_preprocessor'])
-        terms = [_fitnet(index, text) for index, text in enumerate(features)]
-        terms = terms or [term for term in model['terms'] if term.get('at') not in SCORES]
+        terms = [_fitnet(index, text) for index, text in enumerate(features or ())]
+        terms = terms or [term for term in model['terms'] if features is None or term.get('at') not in SCORES]
         if not terms:
             raise ValueError(f'{config}: no term reads a feature; name some with --features STUDENT_TAP:TEACHER_TAP')
         return cls(
