@@ -29,8 +29,9 @@ def term_table(
     for term in terms:
         schedule = term.weight.schedule
         weight = f'{term.weight.fixed:g}' if schedule is None else type(schedule).__name__.removesuffix('Schedule')
-        for pair in term.pairs:
+        for index, pair in enumerate(term.pairs):
             ours, theirs = pair.taps
+            connector = pair.connector if term.fusion is None else term.fusion
             rows.append(
                 (
                     term.name,
@@ -40,8 +41,8 @@ def term_table(
                     _shape(student[ours]),
                     theirs if len(teachers) == 1 else f'{term.teacher}: {theirs}',
                     _shape(teachers[term.teacher][theirs]),
-                    type(pair.connector).__name__ if pair.connector is not None else '-',
-                    f'{count_parameters(pair.connector):,}',
+                    type(connector).__name__ if connector is not None else '-',
+                    f'{count_parameters(connector if term.fusion is None or index == 0 else None):,}',
                 )
             )
     widths = [max(len(row[i]) for row in rows) for i in range(len(HEADER))]

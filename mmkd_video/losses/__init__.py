@@ -33,7 +33,6 @@ from mmkd_video.losses.paraphrased_ft import ParaphrasedFTLoss
 from mmkd_video.losses.per_frame_at import PerFrameATLoss
 from mmkd_video.losses.pkd import PKDLoss
 from mmkd_video.losses.pkt import PKTLoss
-from mmkd_video.losses.review import ReviewKDLoss
 from mmkd_video.losses.rkd import RKDLoss
 from mmkd_video.losses.semckd import SemCKDLoss
 from mmkd_video.losses.sp import SPLoss
@@ -82,7 +81,6 @@ __all__ = [
     'ParaphrasedFTLoss',
     'PerFrameATLoss',
     'RKDLoss',
-    'ReviewKDLoss',
     'SPLoss',
     'SRRLLoss',
     'SemCKDLoss',

@@ -14,6 +14,19 @@ from mmkd_video.taps import to_vector
 SCORE_TAPS = ('logits', 'frame_logits')
 
 
+def find_connector(config: Mapping, where: str) -> type:
+    """Return the class of a connector.
+
+    Raises:
+        KeyError: No such connector.
+    """
+    kind = config.get('type')
+    found = MODELS.get(kind) if isinstance(kind, str) else kind
+    if found is None:
+        raise KeyError(f'{where}: unknown connector type {kind!r}')
+    return found
+
+
 class Pair(nn.Module):
     """A student feature brought beside a teacher feature, in the form that a loss accepts.
 
@@ -112,9 +125,7 @@ class Pair(nn.Module):
             return None
         config = dict(config or {'type': 'ProjectionConnector'})
         known = {'in_channels': channels[0], 'out_channels': channels[1], 'layout': layout_of(student.shape)}
-        connector_class = MODELS.get(config['type']) if isinstance(config['type'], str) else config['type']
-        if connector_class is None:
-            raise KeyError(f'{self.where}: unknown connector type {config["type"]!r}')
+        connector_class = find_connector(config, self.where)
         parameters = inspect.signature(connector_class).parameters
         for key, value in known.items():
             if key in parameters:

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from mmkd_video.registry import MODELS
 from mmkd_video.schedules import LearnedScalar, Progress, Scalar
 from mmkd_video.structures import channels_of
+from mmkd_video.terms.fusion import build_fusion, dry_fuse
 from mmkd_video.terms.pair import Pair
 from mmkd_video.terms.spec import TermSpec
 
@@ -56,8 +57,12 @@ class Term(nn.Module):
         self._schedule_arguments()
         self.multi_layer = bool(getattr(spec.loss_class, 'multi_layer', False))
         self.needs = tuple(key for key in inspect.signature(self.loss.forward).parameters if key in CONTEXT)
+        self.fusion = build_fusion(spec, student, teacher)
+        connector = spec.connector if self.fusion is None else None
+        layers = dry_fuse(self.fusion, [student[tap] for tap, _ in spec.pairs])
         self.pairs = nn.ModuleList(
-            Pair(taps, self.loss, student[taps[0]], teacher[taps[1]], spec.connector, spec.name) for taps in spec.pairs
+            Pair(taps, self.loss, feature, teacher[taps[1]], connector, spec.name)
+            for taps, feature in zip(spec.pairs, layers, strict=True)
         )
         self.acting = True
 
@@ -91,7 +96,8 @@ class Term(nn.Module):
         missing = [key for key in self.needs if context.get(key) is None and self._required(key)]
         if missing:
             raise ValueError(f'term {self.name!r}: {type(self.loss).__name__} needs {missing}, which the batch lacks')
-        features = [pair(student[pair.taps[0]], teacher[pair.taps[1]]) for pair in self.pairs]
+        layers = self._fuse([student[pair.taps[0]] for pair in self.pairs])
+        features = [pair(layer, teacher[pair.taps[1]]) for pair, layer in zip(self.pairs, layers, strict=True)]
         ours, theirs = ([sides[i] for sides in features] for i in (0, 1))
         extra = {key: context[key] for key in self.needs if context.get(key) is not None}
         if not self.multi_layer:
@@ -102,6 +108,9 @@ class Term(nn.Module):
         for key in self.learned:  # a graph must not outlive the step: copies of the model could not be made
             setattr(self.loss, key, getattr(self.loss, key).detach())
         return value
+
+    def _fuse(self, layers: list[Tensor]) -> list[Tensor]:
+        return layers if self.fusion is None else self.fusion(layers)
 
     def _required(self, key: str) -> bool:
         return inspect.signature(self.loss.forward).parameters[key].default is inspect.Parameter.empty

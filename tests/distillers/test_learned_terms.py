@@ -10,7 +10,9 @@ TERMS = {
     'srrl': dict(type='SRRLLoss', at='pooled'),
     'crd': dict(type='CRDLoss', at='pooled', num_samples=8, dim=16, num_negatives=8),
     'semckd': dict(type='SemCKDLoss', at=LAYERS, dim=8),
-    'reviewkd': dict(type='ReviewKDLoss', at=LAYERS, mid_channels=8),
+    'reviewkd': dict(
+        type='HCLLoss', at=LAYERS, connector=dict(type='AttentionFusionConnector', mid_channels=8), name='reviewkd'
+    ),
     'fsp': dict(type='FSPLoss', at=LAYERS),
     'dkd': dict(type='DKDLoss', at='logits'),
 }

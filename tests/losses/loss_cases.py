@@ -161,14 +161,6 @@ CASES: dict[str, list[LossCase]] = {
         LossCase(layers, params={'student_channels': channels, 'teacher_channels': channels}, zero_if_equal=False)
         for layers, channels in ((LAYERS, [3, 4, 5]), (CLIP_LAYERS, [3, 4]))
     ],
-    'ReviewKDLoss': [
-        LossCase(
-            layers,
-            params={'student_channels': channels, 'teacher_channels': channels, 'mid_channels': 4},
-            zero_if_equal=False,
-        )
-        for layers, channels in ((LAYERS, [3, 4, 5]), (CLIP_LAYERS, [3, 4]))
-    ],
     'TemporalDifferenceLoss': [LossCase((2, 5, 3)), LossCase(CLIP)],
     'TemporalRelationLoss': [LossCase((2, 5, 3), (2, 5, 4)), LossCase(CLIP)],
     'TemporalOrderLoss': [LossCase((2, 5, 3)), LossCase(CLIP)],
