@@ -36,10 +36,12 @@ class FBKDLoss(DistillLoss):
     """FBKD: the feature where either side is active, its averages over places and channels, and its non-local
     relations.
 
-    Four Euclidean distances over the whole batch (not means), each with its weight: the adapted features, masked by
-    the mean of both sides' softmax attention over the places; the adapted averages over places; the adapted averages
-    over channels; the adapted outputs of two trained non-local blocks. Places are all of ``T * H * W``; the map of
-    averages over channels is adapted by a 3x3x3 convolution.
+    ``feature * |m (A f_s - f_t)| + channels * |B c(f_s) - c(f_t)| + places * |C p(f_s) - p(f_t)| + relations * |D
+    g(f_s) - h(f_t)|`` with trained adapters A to D: four Euclidean distances over the whole batch (not means), each
+    with its weight. They compare the features, masked by m, the root of the mean of both sides' softmax attention over
+    the places; the averages c over places; the averages p over channels; and the outputs of two trained non-local
+    blocks g and h. Places are all of ``T * H * W``; the map of averages over channels is adapted by a 3x3x3
+    convolution.
     Source: https://openreview.net/forum?id=uKhGRvM8QNH, code open-mmlab/mmrazor ``FBKDLoss`` and its connectors; there
     the non-local output passes a batch norm.
 

@@ -11,9 +11,10 @@ __all__ = ['FitNetLoss']
 
 @MODELS.register_module()
 class FitNetLoss(DistillLoss):
-    """FitNets: mean squared error over all elements of two features of one shape.
+    """FitNets: the student's feature is the teacher's.
 
-    On ``logits`` it is the plain regression of logits.
+    ``mean (s - t)**2`` over all elements of two features of one shape; on ``logits`` it is the plain regression of
+    logits.
     Source: https://arxiv.org/abs/1412.6550, code HobbitLong/RepDistiller ``distiller_zoo/FitNet.py``.
     """
 

@@ -13,7 +13,8 @@ __all__ = ['FTLoss']
 class FTLoss(DistillLoss):
     """Factor transfer: mean absolute difference of two factors, each sample scaled to length 1 as a whole.
 
-    A clip map counts its ``T * H * W`` places as positions. An all-zero sample stays zero with zero gradient.
+    ``mean abs(s / |s| - t / |t|)`` over all elements, with ``|s|`` the length of a whole sample. A clip map counts its
+    ``T * H * W`` places as positions. An all-zero sample stays zero with zero gradient.
     Source: https://arxiv.org/abs/1802.04977, code Jangho-Kim/Factor-Transfer-pytorch ``utils.py`` (no collapse of
     channels, unlike RepDistiller).
     """

@@ -15,8 +15,9 @@ __all__ = ['HCLLoss']
 class HCLLoss(DistillLoss):
     """HCL of ReviewKD: mean squared error of every level, as it is and averaged to 4, 2 and 1 places per side.
 
-    Poolings that are not smaller than the height are left out; each one counts half of the one before, and their
-    weights are normalised within a level. A clip map is averaged in time to as many steps too, where it has as many.
+    The sum over levels of ``(mse + sum over k of mse_k / 2**k) / (1 + sum over k of 1 / 2**k)``, with ``mse_k`` the
+    error after the k-th pooling. Poolings that are not smaller than the height are left out, and the next one takes
+    their weight. A clip map is averaged in time to as many steps too, where it has as many.
     Source: https://arxiv.org/abs/2104.09044, code dvlab-research/ReviewKD ``CIFAR-100/model/reviewkd.py``.
     """
 

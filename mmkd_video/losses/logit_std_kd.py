@@ -13,6 +13,9 @@ __all__ = ['LogitStdKDLoss']
 class LogitStdKDLoss(DistillLoss):
     """KD of logits with zero mean and unit deviation per sample: the student need not match the teacher's scale.
 
+    ``temperature**2 * KL(softmax(z_t / temperature) || softmax(z_s / temperature))``, averaged over the batch, with
+    ``z = (logits - mean) / (1e-7 + std)``, mean and (unbiased) deviation taken over the classes of a sample; the
+    gradient passes through both.
     Source: https://arxiv.org/abs/2403.01427, code sunshangquan/logit-standardization-KD
     ``mdistiller/distillers/KD.py``; like that code, the square of the temperature multiplies the result.
 

@@ -13,7 +13,7 @@ __all__ = ['MARSLoss']
 class MARSLoss(DistillLoss):
     """MARS: the pooled feature before the classifier imitates that of a teacher which sees optical flow.
 
-    Mean squared error of two vectors; read ``pooled`` on both sides. A student without flow learns to see motion.
+    ``mean (s - t)**2`` over two vectors; read ``pooled`` on both sides. A student without flow learns to see motion.
     Source: Crasto et al., CVPR 2019, code craston/MARS.
     """
 

@@ -13,11 +13,11 @@ __all__ = ['RKDLoss']
 class RKDLoss(DistillLoss):
     """RKD: distances and angles between the clips of a batch agree; sizes per clip may differ.
 
-    ``distance_weight`` times the Huber loss of distances in units of their mean, averaged over ``N**2``, plus
-    ``angle_weight`` times that of the cosines at all vertices, averaged over ``N**3``; both means include coinciding
-    indices. Zero for one clip (NaN in the authors' code) and for two. Angles of large batches are computed in chunks.
-    Terms average maps to one vector per clip; given one directly, each clip is flattened, its ``T * H * W`` places
-    being positions.
+    ``distance_weight * mean huber(d_s - d_t) + angle_weight * mean huber(cos_s - cos_t)`` with d the distances in units
+    of their mean, averaged over ``N**2``, and cos the cosines at all vertices, averaged over ``N**3``; both means
+    include coinciding indices. Zero for one clip (NaN in the authors' code) and for two. Angles of large batches are
+    computed in chunks. Terms average maps to one vector per clip; given one directly, each clip is flattened, its ``T *
+    H * W`` places being positions.
     Source: https://arxiv.org/abs/1904.05068, code lenscloth/RKD ``metric/loss.py``.
 
     Args:

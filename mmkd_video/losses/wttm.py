@@ -11,9 +11,11 @@ __all__ = ['WTTMLoss']
 
 @MODELS.register_module()
 class WTTMLoss(DistillLoss):
-    """WTTM: as :class:`TTMLoss`, each sample weighted by ``sum over classes of p_teacher**exponent``.
+    """WTTM: as :class:`TTMLoss`, with more weight on the samples of which the teacher is unsure.
 
-    The mean is over the samples, not normalised by the weights. Equal sides are not zero unless the exponent is 1.
+    ``mean w * KL(softmax(exponent * teacher) || softmax(student))`` with ``w = sum over classes of
+    p_teacher**exponent``, p being probabilities. The mean is over the samples, not normalised by the weights. Equal
+    sides are not zero unless the exponent is 1.
     Source: https://arxiv.org/abs/2402.11148, code zkxufo/TTM ``distiller_zoo/wttm.py``.
 
     Args:
