@@ -2,12 +2,14 @@
 
 import subprocess
 import sys
+from itertools import chain
 from pathlib import Path
 
 from setuptools import find_packages, setup
 
 ROOT = Path(__file__).parent
 LITE, FULL = 'mmcv-lite', 'mmcv'
+EXTRAS = ('onnx', 'openvino')
 
 
 def read_requirements(name: str) -> list[str]:
@@ -42,6 +44,8 @@ def runtime_requirements() -> list[str]:
     return [line.replace(LITE, FULL) if line.startswith(LITE) else line for line in requirements]
 
 
+extras = {name: read_requirements(name) for name in EXTRAS}
+dev = read_requirements('dev')
 setup(
     name='mmkd_video',
     version=read_version(),
@@ -52,5 +56,5 @@ setup(
     packages=find_packages(include=['mmkd_video', 'mmkd_video.*']),
     python_requires='>=3.10',
     install_requires=runtime_requirements(),
-    extras_require={'dev': read_requirements('dev'), 'all': read_requirements('dev')},
+    extras_require={**extras, 'dev': [*dev, *chain(*extras.values())], 'all': [*dev, *chain(*extras.values())]},
 )

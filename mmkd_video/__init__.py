@@ -15,6 +15,7 @@ if sys.argv[:2] != ['-m', 'doctor']:  # `python -m mmkd_video doctor` must run w
         datasets,
         distillers,
         evaluation,
+        export,
         hooks,
         losses,
         models,

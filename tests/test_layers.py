@@ -9,13 +9,14 @@ import pytest
 PACKAGE = 'mmkd_video'
 ROOT = Path(__file__).parents[1]
 # compat imports nothing of ours, so safe_load is a leaf that everybody may read checkpoints with.
-LEAVES = {'functional', 'registry', 'structures', 'version', 'compat'}
+LEAVES = {'functional', 'registry', 'structures', 'version', 'extras', 'compat'}
 ALLOWED = {
     'compat': set(),
     'functional': set(),
     'registry': set(),
     'structures': set(),
     'version': set(),
+    'extras': set(),
     'losses': LEAVES,
     'connectors': LEAVES,
     'taps': LEAVES,

@@ -1,0 +1,30 @@
+"""Recognizers as files: ONNX and OpenVINO, their runtimes, and the proof that they say what the model says."""
+
+from mmkd_video.export.deployable import DeployableRecognizer
+from mmkd_video.export.exported_model import ExportedModel
+from mmkd_video.export.exported_recognizer import ExportedRecognizer
+from mmkd_video.export.loading import load_exported
+from mmkd_video.export.metadata import ExportMetadata
+from mmkd_video.export.onnx_export import export_onnx, save_onnx
+from mmkd_video.export.onnxruntime_model import OnnxRuntimeModel
+from mmkd_video.export.openvino_export import export_openvino, save_openvino
+from mmkd_video.export.openvino_model import OpenVINOModel
+from mmkd_video.export.parity import PARITY_BOUNDS, ParityBound, ParityReport, check_parity
+
+__all__ = [
+    'PARITY_BOUNDS',
+    'DeployableRecognizer',
+    'ExportMetadata',
+    'ExportedModel',
+    'ExportedRecognizer',
+    'OnnxRuntimeModel',
+    'OpenVINOModel',
+    'ParityBound',
+    'ParityReport',
+    'check_parity',
+    'export_onnx',
+    'export_openvino',
+    'load_exported',
+    'save_onnx',
+    'save_openvino',
+]

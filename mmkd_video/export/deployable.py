@@ -1,0 +1,108 @@
+"""A recognizer as it is shipped: raw frames in, probabilities out."""
+
+import copy
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+LAYOUTS = {'NCHW': 5, 'NCTHW': 6}  # number of dimensions of a batch, see metadata.py
+NEEDED = ('extract_feat', 'cls_head', 'data_preprocessor')
+
+
+class DeployableRecognizer(nn.Module):
+    """A recognizer with its preprocessing and the averaging of its clips inside, in eval mode for good.
+
+    It takes frames as the pipeline's ``FormatShape`` leaves them, so whoever runs an exported file needs no mean, no
+    channel order and no softmax.
+
+    The probabilities are those of MMAction2's ``predict`` with ``average_clips='prob'``. Where the head averages scores
+    (``'score'``) or does not average (None), they are the softmax of the mean score, and the mean of the clips'
+    probabilities: the ranking that MMAction2's scores have.
+
+    Args:
+        recognizer: ``Recognizer2D``, ``Recognizer3D`` or alike; it is copied and not changed.
+
+    Raises:
+        TypeError: It is no recognizer with a classification head.
+        ValueError: Its preprocessor lays frames out in a way that is not known here.
+    """
+
+    def __init__(self, recognizer: nn.Module) -> None:
+        super().__init__()
+        missing = [name for name in NEEDED if getattr(recognizer, name, None) is None]
+        if missing:
+            raise TypeError(
+                f'export: {type(recognizer).__name__} has no {", ".join(missing)}; expected a Recognizer2D or '
+                'Recognizer3D with a cls_head (of a distillation, its student)'
+            )
+        preprocessor = recognizer.data_preprocessor
+        self.layout = getattr(preprocessor, 'format_shape', None)
+        if self.layout not in LAYOUTS:
+            raise ValueError(
+                f'export: data_preprocessor.format_shape: got {self.layout!r}, expected one of {sorted(LAYOUTS)}'
+            )
+        self.recognizer = copy.deepcopy(recognizer).requires_grad_(False).cpu()
+        if (getattr(recognizer, 'test_cfg', None) or {}).get('max_testing_views'):
+            # It only splits one sample's clips to save memory, and forbids batches.
+            kept = {key: value for key, value in recognizer.test_cfg.items() if key != 'max_testing_views'}
+            self.recognizer.test_cfg = type(recognizer.test_cfg)(kept)
+        self.average_clips = getattr(recognizer.cls_head, 'average_clips', None)
+        self.to_rgb = bool(getattr(preprocessor, 'to_rgb', False))
+        for name in ('mean', 'std'):
+            given = getattr(preprocessor, name, None)
+            self.register_buffer(f'_{name}', None if given is None else given.detach().clone().cpu(), persistent=False)
+        self.eval()
+
+    @property
+    def num_classes(self) -> int:
+        """Number of classes."""
+        return self.recognizer.cls_head.num_classes
+
+    @property
+    def architecture(self) -> str:
+        """Types of recognizer, backbone and head, such as ``Recognizer2D/MobileNetV2TSM/TSMHead``."""
+        parts = (self.recognizer, self.recognizer.backbone, self.recognizer.cls_head)
+        return '/'.join(type(part).__name__ for part in parts)
+
+    def train(self, mode: bool = True) -> 'DeployableRecognizer':
+        """Stay in eval mode, whoever asks."""
+        return super().train(False)
+
+    def forward(self, clips: Tensor) -> Tensor:
+        """Classify a batch.
+
+        Args:
+            clips: ``(N, M, C, H, W)`` with M = clips x frames for 2D, ``(N, M, C, T, H, W)`` with M = clips for 3D
+                recognizers; uint8, or float32 with values of 0 to 255.
+
+        Returns:
+            ``(N, K)`` probabilities.
+        """
+        frames = clips.to(torch.float32)
+        if self.to_rgb:
+            frames = frames.flip(2)
+        if self._mean is not None:
+            frames = (frames - self._mean) / self._std
+        features, arguments = self.recognizer.extract_feat(frames, test_mode=True)
+        scores = self.recognizer.cls_head(features, **arguments)
+        scores = scores.reshape(clips.shape[0], -1, scores.shape[-1])
+        if self.average_clips == 'score':
+            return scores.mean(dim=1).softmax(dim=1)
+        return scores.softmax(dim=2).mean(dim=1)
+
+    def predict(self, clips: np.ndarray | Sequence[np.ndarray], batch_size: int = 8) -> np.ndarray:
+        """Classify clips in eager PyTorch, as an exported file's runtime does.
+
+        Args:
+            clips: ``(N, M, ...)``, as in :meth:`forward`.
+            batch_size: Samples at once.
+
+        Returns:
+            ``(N, K)`` float32 probabilities.
+        """
+        with torch.inference_mode():
+            starts = range(0, len(clips), batch_size)
+            batches = [torch.from_numpy(np.stack(list(clips[start : start + batch_size]))) for start in starts]
+            return torch.cat([self(batch) for batch in batches]).numpy()

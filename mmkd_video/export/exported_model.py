@@ -1,0 +1,117 @@
+"""What the runtimes of exported files have in common."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from mmkd_video.export.metadata import PRECISIONS, ExportMetadata
+
+
+class ExportedModel(ABC):
+    """An exported file in its runtime: raw clips in, probabilities out.
+
+    Args:
+        path: Of the file.
+        threads: CPU threads of one inference; the runtime's choice by default.
+        precision: ``'f32'``, ``'bf16'``, or ``'int8'`` for a quantized file as it is; what the metadata say by default.
+        batch: Fixes the batch size, which lets the runtime plan ahead; any by default.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        ValueError: The file does not come from mmkd_video, or does not go with an argument.
+        MissingExtraError: The runtime is not installed.
+    """
+
+    backend: str
+    suffixes: tuple[str, ...]
+
+    def __init__(
+        self, path: str | Path, threads: int | None = None, precision: str | None = None, batch: int | None = None
+    ) -> None:
+        self.path = Path(path)
+        if self.path.suffix not in self.suffixes:
+            raise ValueError(f'{self.backend}: got {str(path)!r}, expected a file that ends in {self.suffixes}')
+        if not self.path.is_file():
+            raise FileNotFoundError(f'{self.backend}: there is no {path}; write it with tools/export.py')
+        for name, value in (('threads', threads), ('batch', batch)):
+            if value is not None and value < 1:
+                raise ValueError(f'{self.backend}: {name}: got {value}, expected at least 1')
+        if precision is not None and precision not in PRECISIONS:
+            raise ValueError(f'{self.backend}: precision: got {precision!r}, expected one of {PRECISIONS}')
+        self.threads, self.batch = threads, batch
+        self.metadata = ExportMetadata.from_strings(self._open(), self.path)
+        self.precision = precision or self.metadata.precision
+        if self.precision == 'int8' and self.metadata.precision != 'int8':
+            raise ValueError(
+                f"{self.path} is not quantized, so precision='int8' is not possible; run tools/quantize.py"
+            )
+        self._compile()
+
+    def __call__(self, clips: np.ndarray) -> np.ndarray:
+        """Classify a batch.
+
+        Args:
+            clips: ``(N, M, ...)`` as ``metadata.layout``, ``shape`` and ``dtype`` say; raw frames, 0 to 255.
+
+        Returns:
+            ``(N, K)`` float32 probabilities.
+
+        Raises:
+            ValueError: Another shape.
+            TypeError: Another type of numbers.
+        """
+        self.check(clips)
+        return self._infer(clips)
+
+    def predict(self, clips: np.ndarray | Sequence[np.ndarray], batch_size: int = 8) -> np.ndarray:
+        """Classify any number of clips.
+
+        Args:
+            clips: ``(N, M, ...)``, or a list of samples of one shape.
+            batch_size: Samples at once, unless ``batch`` fixes it.
+
+        Returns:
+            ``(N, K)`` float32 probabilities.
+        """
+        size = self.batch or batch_size
+        starts = range(0, len(clips), size)
+        return np.concatenate([self._padded(np.stack(list(clips[start : start + size]))) for start in starts])
+
+    def _padded(self, clips: np.ndarray) -> np.ndarray:
+        missing = (self.batch or len(clips)) - len(clips)
+        if not missing:
+            return self(clips)
+        return self(np.concatenate([clips, np.repeat(clips[-1:], missing, axis=0)]))[: len(clips)]
+
+    def check(self, clips: np.ndarray) -> None:
+        """Check a batch against the metadata; see :meth:`__call__`."""
+        expected, found = self.metadata.shape, clips.shape[1:]
+        if self.metadata.dynamic_clips:
+            expected, found = expected[1:], found[1:]
+        if clips.ndim != len(self.metadata.shape) + 1 or tuple(found) != tuple(expected):
+            middle = ('any', *expected) if self.metadata.dynamic_clips else expected
+            raise ValueError(
+                f'{self.path} takes clips (N, {", ".join(map(str, middle))}) in the layout {self.metadata.layout}, got '
+                f'{tuple(clips.shape)}; the pipeline it was exported with is in its metadata'
+            )
+        if self.batch is not None and len(clips) != self.batch:
+            raise ValueError(f'{self.path} was opened for batches of {self.batch}, got {len(clips)}')
+        if clips.dtype != np.dtype(self.metadata.dtype):
+            raise TypeError(
+                f'{self.path} takes {self.metadata.dtype} frames as the pipeline decodes them (normalisation is '
+                f'inside), got {clips.dtype}'
+            )
+
+    @abstractmethod
+    def _open(self) -> dict[str, str]:
+        """Read the file; return its metadata, JSON by field."""
+
+    @abstractmethod
+    def _compile(self) -> None:
+        """Make the file ready to run in ``self.precision``."""
+
+    @abstractmethod
+    def _infer(self, clips: np.ndarray) -> np.ndarray:
+        """Run one batch that was checked."""

@@ -1,0 +1,139 @@
+"""Recognizers as ONNX files."""
+
+import logging
+import sys
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from mmkd_video.export.deployable import DeployableRecognizer
+from mmkd_video.export.metadata import PREFIX, ExportMetadata
+from mmkd_video.export.placed_files import expect_new, placed_files
+from mmkd_video.extras import import_extra
+
+INPUT, OUTPUT = 'clips', 'probabilities'
+LEAST_OPSET = 20
+
+
+def export_onnx(
+    model: nn.Module,
+    path: str | Path,
+    clips: np.ndarray,
+    metadata: ExportMetadata | None = None,
+    dynamic_clips: bool = False,
+    opset: int = LEAST_OPSET,
+    force: bool = False,
+) -> Path:
+    """Write a recognizer as one ONNX file with input ``clips`` and output ``probabilities``.
+
+    Traced by ``torch.export`` (https://docs.pytorch.org/docs/stable/onnx_export.html); the batch size is dynamic.
+
+    Args:
+        model: A recognizer, or a :class:`DeployableRecognizer`.
+        path: Ends in ``.onnx``; the file appears complete or not at all.
+        clips: ``(N, M, ...)`` of the shape and type that the file is to take.
+        metadata: What the file says about itself; by default what model and clips tell.
+        dynamic_clips: Whether M is dynamic too; for TSM in multiples of its segments.
+        opset: Of ONNX, at least 20.
+        force: Whether an existing file may be replaced.
+
+    Returns:
+        The path.
+
+    Raises:
+        MissingExtraError: ONNX is not installed.
+        FileExistsError: The file exists.
+        ValueError: The name or the opset is wrong, or the clips do not fit the model.
+        RuntimeError: torch cannot export this model.
+    """
+    onnx = import_extra('onnx', 'onnx')
+    import_extra('onnxscript', 'onnx')
+    expect_new(path, ['.onnx'], force)
+    if opset < LEAST_OPSET:
+        raise ValueError(f'opset: got {opset}, expected at least {LEAST_OPSET}')
+    model = model if isinstance(model, DeployableRecognizer) else DeployableRecognizer(model)
+    metadata = metadata or ExportMetadata.describe(model, clips, dynamic_clips=dynamic_clips)
+    program = _trace(model, clips, dynamic_clips, opset)
+    return save_onnx(onnx.load_from_string(program.model_proto.SerializeToString()), path, metadata, force)
+
+
+def save_onnx(model: Any, path: str | Path, metadata: ExportMetadata, force: bool = False) -> Path:
+    """Write an ONNX model with metadata into one file.
+
+    Args:
+        model: An ``onnx.ModelProto``; its metadata is changed.
+        path: Ends in ``.onnx``.
+        metadata: What the file says about itself.
+        force: Whether an existing file may be replaced.
+
+    Raises:
+        FileExistsError: The file exists.
+    """
+    onnx = import_extra('onnx', 'onnx')
+    del model.metadata_props[:]
+    onnx.helper.set_model_props(model, {f'{PREFIX}.{name}': text for name, text in metadata.to_strings().items()})
+    with placed_files(path, ['.onnx'], force) as temporary:
+        onnx.save(model, str(temporary))
+    return Path(path)
+
+
+def _trace(model: DeployableRecognizer, clips: np.ndarray, dynamic_clips: bool, opset: int) -> Any:
+    example = torch.from_numpy(np.ascontiguousarray(np.concatenate([clips, clips])[:2]))  # a batch of 1 would be fixed
+    dimensions: dict[int, Any] = {0: torch.export.Dim('batch')}
+    if dynamic_clips:
+        segments = getattr(model.recognizer.backbone, 'num_segments', 1) if model.layout == 'NCHW' else 1
+        repeats = max(1, -(-2 * segments // example.shape[1]))
+        example = torch.cat([example] * repeats, dim=1)
+        dimensions[1] = (segments or 1) * torch.export.Dim('clip_count')
+    _forget_cached_tensors(model)
+    try:
+        with torch.no_grad(), _quiet():
+            return torch.onnx.export(
+                model,
+                (example,),
+                dynamo=True,
+                opset_version=opset,
+                input_names=[INPUT],
+                output_names=[OUTPUT],
+                dynamic_shapes=(dimensions,),
+                verbose=False,
+            )
+    except Exception as error:  # torch raises a dozen types here
+        reason = next(
+            (line for line in str(error.__cause__ or error).splitlines() if line.strip()), type(error).__name__
+        )
+        raise RuntimeError(
+            f'torch {torch.__version__} cannot export {model.architecture} to ONNX'
+            f'{" with a dynamic clip count" if dynamic_clips else ""}: {reason}'
+        ) from error
+    finally:
+        _forget_cached_tensors(model)
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    # torch warns once for each operator of a torchvision that is not needed.
+    logger = logging.getLogger('torch.onnx')
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter('ignore')
+            yield
+    finally:
+        logger.setLevel(level)
+
+
+def _forget_cached_tensors(model: nn.Module) -> None:
+    # Swin keeps its attention masks in an lru_cache: tensors made while tracing must not be met outside, nor the other
+    # way round.
+    for module in {type(each).__module__ for each in model.modules()}:
+        for item in list(vars(sys.modules[module]).values()):
+            if module.startswith('mmaction') and hasattr(item, 'cache_clear'):
+                item.cache_clear()

@@ -1,0 +1,44 @@
+"""Exported files in ONNX Runtime."""
+
+import numpy as np
+
+from mmkd_video.export.exported_model import ExportedModel
+from mmkd_video.export.metadata import PREFIX
+from mmkd_video.export.onnx_export import INPUT, OUTPUT
+from mmkd_video.extras import import_extra
+
+
+class OnnxRuntimeModel(ExportedModel):
+    """An ONNX file in ONNX Runtime, on the CPU; see :class:`ExportedModel`.
+
+    ``session`` is its ``onnxruntime.InferenceSession``.
+    """
+
+    backend = 'onnxruntime'
+    suffixes = ('.onnx',)
+
+    def _open(self) -> dict[str, str]:
+        runtime = import_extra('onnxruntime', 'onnx')
+        options = runtime.SessionOptions()
+        options.log_severity_level = 3  # errors
+        if self.threads is not None:
+            options.intra_op_num_threads = self.threads
+        if self.batch is not None:
+            options.add_free_dimension_override_by_name('batch', self.batch)
+        try:
+            self.session = runtime.InferenceSession(str(self.path), options, providers=['CPUExecutionProvider'])
+        except Exception as error:  # its types are not public
+            raise ValueError(f'ONNX Runtime cannot read {self.path}: {str(error).splitlines()[0]}') from error
+        properties = self.session.get_modelmeta().custom_metadata_map
+        start = f'{PREFIX}.'
+        return {name.removeprefix(start): text for name, text in properties.items() if name.startswith(start)}
+
+    def _compile(self) -> None:
+        if self.precision == 'bf16':
+            raise ValueError(
+                f"{self.path}: ONNX Runtime computes no bf16 on a CPU; use backend='openvino', which reads ONNX files "
+                "too, or precision='f32'"
+            )
+
+    def _infer(self, clips: np.ndarray) -> np.ndarray:
+        return self.session.run([OUTPUT], {INPUT: clips})[0]

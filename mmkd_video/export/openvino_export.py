@@ -1,0 +1,75 @@
+"""Recognizers as OpenVINO IR."""
+
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import numpy as np
+from torch import nn
+
+from mmkd_video.export.deployable import DeployableRecognizer
+from mmkd_video.export.metadata import PREFIX, ExportMetadata
+from mmkd_video.export.onnx_export import export_onnx
+from mmkd_video.export.placed_files import expect_new, placed_files
+from mmkd_video.extras import import_extra
+
+SUFFIXES = ('.xml', '.bin')
+
+
+def export_openvino(
+    model: nn.Module,
+    path: str | Path,
+    clips: np.ndarray,
+    metadata: ExportMetadata | None = None,
+    dynamic_clips: bool = False,
+    force: bool = False,
+) -> Path:
+    """Write a recognizer as OpenVINO IR, with input ``clips`` and output ``probabilities``.
+
+    It goes through ONNX, so that both files hold the same graph. Weights are stored in float32 whatever
+    ``metadata.precision`` says: ``'bf16'`` is how :class:`OpenVINOModel` then runs the file by default.
+
+    Args:
+        model: A recognizer, or a :class:`DeployableRecognizer`.
+        path: Ends in ``.xml``; the weights lie beside it in a ``.bin``.
+        clips: ``(N, M, ...)`` of the shape and type that the file is to take.
+        metadata: What the file says about itself; by default what model and clips tell.
+        dynamic_clips: Whether M is dynamic too; for TSM in multiples of its segments.
+        force: Whether existing files may be replaced.
+
+    Returns:
+        The path of the ``.xml``.
+
+    Raises:
+        MissingExtraError: OpenVINO or ONNX is not installed.
+        FileExistsError: A file exists.
+        ValueError: The name is wrong, or the clips do not fit the model.
+        RuntimeError: torch or OpenVINO cannot export this model.
+    """
+    openvino = import_extra('openvino', 'openvino')
+    expect_new(path, SUFFIXES, force)
+    model = model if isinstance(model, DeployableRecognizer) else DeployableRecognizer(model)
+    metadata = metadata or ExportMetadata.describe(model, clips, dynamic_clips=dynamic_clips)
+    with TemporaryDirectory() as folder:
+        onnx_path = export_onnx(model, Path(folder) / 'model.onnx', clips, metadata, dynamic_clips)
+        return save_openvino(openvino.Core().read_model(onnx_path), path, metadata, force)
+
+
+def save_openvino(model: Any, path: str | Path, metadata: ExportMetadata, force: bool = False) -> Path:
+    """Write an OpenVINO model with metadata.
+
+    Args:
+        model: An ``openvino.Model``; its ``rt_info`` is changed.
+        path: Ends in ``.xml``.
+        metadata: What the file says about itself.
+        force: Whether existing files may be replaced.
+
+    Raises:
+        FileExistsError: A file exists.
+    """
+    openvino = import_extra('openvino', 'openvino')
+    for name, text in metadata.to_strings().items():
+        model.set_rt_info(text, [PREFIX, name])
+    with placed_files(path, SUFFIXES, force) as temporary:
+        openvino.save_model(model, str(temporary), compress_to_fp16=False)
+    return Path(path)

@@ -1,0 +1,65 @@
+"""Exported files in OpenVINO."""
+
+from typing import Any
+
+import numpy as np
+
+from mmkd_video.export.exported_model import ExportedModel
+from mmkd_video.export.metadata import PREFIX
+from mmkd_video.extras import import_extra
+
+
+class OpenVINOModel(ExportedModel):
+    """An OpenVINO IR, or an ONNX file, in OpenVINO on the CPU; see :class:`ExportedModel`.
+
+    OpenVINO would choose bf16 by itself on processors that have it. Here ``'f32'`` means float32; for ``'int8'`` the
+    layers that are not quantized are left to OpenVINO's choice.
+
+    ``model`` is its ``openvino.Model``, ``compiled`` its ``openvino.CompiledModel``, for asynchronous requests.
+    """
+
+    backend = 'openvino'
+    suffixes = ('.xml', '.onnx')
+
+    def _open(self) -> dict[str, str]:
+        openvino = import_extra('openvino', 'openvino')
+        if self.path.suffix == '.xml' and not self.path.with_suffix('.bin').is_file():
+            raise FileNotFoundError(
+                f'openvino: {self.path} needs the weights {self.path.with_suffix(".bin")} beside it'
+            )
+        self._core = openvino.Core()
+        try:
+            self.model = self._core.read_model(self.path)
+        except RuntimeError as error:
+            raise ValueError(f'OpenVINO cannot read {self.path}: {str(error).splitlines()[-1]}') from error
+        if self.path.suffix == '.onnx':
+            return self._properties('framework', f'{PREFIX}.')
+        return self._properties(PREFIX, '')
+
+    def _properties(self, section: str, start: str) -> dict[str, str]:
+        info = self.model.get_rt_info()
+        found = _plain(info[section]) if section in info else {}
+        return {name.removeprefix(start): str(_plain(text)) for name, text in found.items() if name.startswith(start)}
+
+    def _compile(self) -> None:
+        options: dict[str, object] = {'PERFORMANCE_HINT': 'LATENCY'}
+        if self.threads is not None:
+            options['INFERENCE_NUM_THREADS'] = self.threads
+        if self.precision != 'int8':
+            options['INFERENCE_PRECISION_HINT'] = self.precision
+        if self.precision == 'bf16' and 'BF16' not in self._core.get_property('CPU', 'OPTIMIZATION_CAPABILITIES'):
+            raise ValueError(f"{self.path}: this processor has no bf16 instructions; run it with precision='f32'")
+        if self.batch is not None:
+            shape = self.model.input(0).partial_shape
+            shape[0] = self.batch
+            self.model.reshape(shape)
+        self.compiled = self._core.compile_model(self.model, 'CPU', options)
+        self._request = self.compiled.create_infer_request()
+
+    def _infer(self, clips: np.ndarray) -> np.ndarray:
+        # The output lies in the request's own memory, which the next call overwrites.
+        return self._request.infer([np.ascontiguousarray(clips)], share_inputs=True)[0].copy()
+
+
+def _plain(value: Any) -> Any:
+    return getattr(value, 'value', value)  # OpenVINO wraps what was set, but not what was read from a file

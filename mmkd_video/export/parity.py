@@ -1,0 +1,164 @@
+"""Does an exported file say what the model says?"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from torch import nn
+
+from mmkd_video.export.deployable import DeployableRecognizer
+from mmkd_video.export.exported_model import ExportedModel
+
+CONSTANT = 1e-5  # a probability that moves less than this between clips does not depend on them
+TIE = 1e-4  # two classes closer than this are one answer
+
+
+@dataclass(frozen=True)
+class ParityBound:
+    """What is still called equal.
+
+    Args:
+        difference: Largest difference of a probability, 0 to 1.
+        agreement: Least fraction of clips with the same most probable class, 0 to 1.
+    """
+
+    difference: float
+    agreement: float
+
+
+PARITY_BOUNDS = {'f32': ParityBound(1e-4, 1.0), 'bf16': ParityBound(0.1, 0.95), 'int8': ParityBound(0.35, 0.9)}
+"""By the precision that the file runs in. The f32 bound leaves room for other summation orders only."""
+
+
+@dataclass(frozen=True)
+class ParityReport:
+    """What a comparison found.
+
+    Args:
+        path: Of the exported file.
+        backend: That ran it.
+        precision: That it ran in.
+        clips: How many were compared.
+        spread: By how much probabilities of the model differ between clips: what there is to see.
+        exported_spread: The same of the file.
+        largest_difference: Between model and file, of any probability of any clip.
+        mean_difference: Of the largest difference of each clip.
+        agreement: Fraction of clips with the same most probable class.
+        worst: Name of the clip with the largest difference; among those of another class, if there are such.
+        bound: What was asked for.
+        problems: What is wrong; empty when the file passed.
+    """
+
+    path: str
+    backend: str
+    precision: str
+    clips: int
+    spread: float
+    exported_spread: float
+    largest_difference: float
+    mean_difference: float
+    agreement: float
+    worst: str
+    bound: ParityBound
+    problems: tuple[str, ...]
+
+    @property
+    def passed(self) -> bool:
+        """Whether the file may be trusted."""
+        return not self.problems
+
+    def __str__(self) -> str:
+        rows = [
+            ('file', self.path),
+            ('run by', f'{self.backend}, {self.precision}'),
+            ('clips', str(self.clips)),
+            ('probabilities differ between clips by', f'{self.spread:.2g} (file {self.exported_spread:.2g})'),
+            ('largest difference from PyTorch', f'{self.largest_difference:.2g} (bound {self.bound.difference:g})'),
+            ('mean difference from PyTorch', f'{self.mean_difference:.2g}'),
+            ('same top-1', f'{self.agreement:.1%} (bound {self.bound.agreement:.0%})'),
+            ('worst clip', self.worst),
+            ('parity', 'passed' if self.passed else 'FAILED: ' + '; '.join(self.problems)),
+        ]
+        width = max(len(name) for name, _ in rows)
+        return '\n'.join(f'{name:<{width}}  {value}' for name, value in rows)
+
+
+def check_parity(
+    model: nn.Module,
+    exported: ExportedModel,
+    clips: Sequence[np.ndarray],
+    names: Sequence[str] | None = None,
+    bound: ParityBound | None = None,
+) -> ParityReport:
+    """Compare an exported file with the model in eager PyTorch.
+
+    Equal outputs prove nothing where outputs do not depend on inputs, as in an untrained TSM; so that is looked at
+    first.
+
+    Args:
+        model: The recognizer, or a :class:`DeployableRecognizer`.
+        exported: The file in its runtime.
+        clips: Real ones, each ``(M, ...)``, at least two that differ.
+        names: Of the clips, for the report; ``clip 0`` and so on by default.
+        bound: What is called equal; by default that of the precision in which ``exported`` runs.
+
+    Raises:
+        ValueError: There are fewer than two clips, or the file scores another number of classes.
+    """
+    if len(clips) < 2:
+        raise ValueError(
+            f'parity: got {len(clips)} clips, expected at least 2, to see whether outputs depend on inputs'
+        )
+    model = model if isinstance(model, DeployableRecognizer) else DeployableRecognizer(model)
+    exported.metadata.expect_model(model.architecture, model.num_classes, exported.path)
+    expected, found = model.predict(clips), exported.predict(clips)
+    return compare(expected, found, exported, names, bound or PARITY_BOUNDS[exported.precision])
+
+
+def compare(
+    expected: np.ndarray, found: np.ndarray, exported: ExportedModel, names: Sequence[str] | None, bound: ParityBound
+) -> ParityReport:
+    """Compare probabilities that are there already.
+
+    Args:
+        expected: ``(N, K)`` of the model.
+        found: ``(N, K)`` of the file.
+        exported: The file.
+        names: Of the clips.
+        bound: What is called equal.
+    """
+    difference = np.abs(expected - found).max(axis=1)
+    rows, choice = np.arange(len(expected)), found.argmax(axis=1)
+    same = expected.max(axis=1) - expected[rows, choice] <= TIE
+    spread, exported_spread = _spread(expected), _spread(found)
+    suspects = rows if same.all() or not same.any() else rows[~same]
+    worst = int(suspects[difference[suspects].argmax()])
+    largest, agreement = float(difference.max()), float(same.mean())
+    problems = []
+    for owner, value in (('the model', spread), ('the file', exported_spread)):
+        if not value > CONSTANT:  # NaN too
+            problems.append(f'the output of {owner} does not depend on its input, so nothing is shown; train it first')
+    if not largest <= bound.difference:
+        problems.append(f'a probability differs by {largest:.2g}, more than {bound.difference:g}')
+    elif not problems and largest >= spread:
+        problems.append(f'file and model differ by {largest:.2g}, as much as clips do; train the model first')
+    if agreement < bound.agreement:
+        problems.append(f'top-1 agrees on {agreement:.1%} of the clips, less than {bound.agreement:.0%}')
+    return ParityReport(
+        path=str(exported.path),
+        backend=exported.backend,
+        precision=exported.precision,
+        clips=len(expected),
+        spread=spread,
+        exported_spread=exported_spread,
+        largest_difference=largest,
+        mean_difference=float(difference.mean()),
+        agreement=agreement,
+        worst=names[worst] if names else f'clip {worst}',
+        bound=bound,
+        problems=tuple(problems),
+    )
+
+
+def _spread(probabilities: np.ndarray) -> float:
+    return float((probabilities.max(axis=0) - probabilities.min(axis=0)).max())

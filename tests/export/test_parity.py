@@ -1,0 +1,106 @@
+import numpy as np
+import pytest
+from exportable import noise, tiny_model
+
+from mmkd_video.export import PARITY_BOUNDS, DeployableRecognizer, ExportMetadata, ParityBound, check_parity
+
+
+class FakeExport:
+    """An exported file that says what the model says, changed by a function."""
+
+    path, backend = 'fake.onnx', 'fake'
+
+    def __init__(self, model, change=lambda rows: rows, precision='f32'):
+        self.model, self.change, self.precision = model, change, precision
+        self.metadata = ExportMetadata.describe(model, np.stack(noise(1)))
+
+    def predict(self, clips):
+        return self.change(self.model.predict(clips))
+
+
+@pytest.fixture(scope='module')
+def model():
+    return DeployableRecognizer(tiny_model())
+
+
+def shifted(row, by):
+    def change(rows):
+        rows = rows.copy()
+        rows[row, 0] += by
+        return rows
+
+    return change
+
+
+def test_an_equal_file_passes(model):
+    report = check_parity(model, FakeExport(model), noise(4))
+    assert report.passed and report.clips == 4
+    assert (report.largest_difference, report.agreement) == (0.0, 1.0)
+    assert report.spread > 0.01 and 'passed' in str(report)
+
+
+def test_the_worst_clip_is_named(model):
+    report = check_parity(model, FakeExport(model, shifted(2, -0.01)), noise(4), names=list('wxyz'))
+    assert not report.passed
+    assert report.worst == 'y' and report.largest_difference == pytest.approx(0.01, abs=1e-4)
+    assert 'differs by 0.01, more than 0.0001' in report.problems[0]
+
+
+def test_a_clip_of_another_class_is_worse_than_a_larger_difference(model):
+    def change(rows):
+        rows = np.eye(5)[rows.argmax(1)]
+        rows[3] = 0.21 * np.roll(rows[3], 1) + 0.2 * rows[3]
+        return rows
+
+    report = check_parity(model, FakeExport(model, change), noise(4), bound=ParityBound(1.0, 1.0))
+    assert report.worst == 'clip 3' and report.agreement == 0.75
+    assert any('top-1 agrees on 75.0%' in problem for problem in report.problems)
+
+
+def test_each_precision_has_its_own_bound(model):
+    for precision, passed in (('f32', False), ('bf16', True), ('int8', True)):
+        report = check_parity(model, FakeExport(model, lambda rows: rows * 0.97, precision), noise(4))
+        assert (report.passed, report.bound) == (passed, PARITY_BOUNDS[precision])
+
+
+def test_a_model_that_does_not_look_is_no_proof():
+    model = tiny_model()
+    model.cls_head.fc_cls.weight.data.zero_()
+    model = DeployableRecognizer(model)
+    report = check_parity(model, FakeExport(model), noise(4))
+    assert not report.passed and 'the model does not depend on its input' in report.problems[0]
+
+
+def test_a_file_that_does_not_look_fails(model):
+    report = check_parity(model, FakeExport(model, lambda rows: rows[:1].repeat(len(rows), 0), 'int8'), noise(4))
+    assert any('the file does not depend on its input' in problem for problem in report.problems)
+
+
+def test_not_a_number_fails(model):
+    assert not check_parity(model, FakeExport(model, lambda rows: rows * np.nan), noise(4)).passed
+
+
+def test_a_difference_as_large_as_between_clips_fails(model):
+    def timid(rows):
+        return 0.2 + 1e-5 * rows
+
+    class Timid(FakeExport):
+        pass
+
+    reference = DeployableRecognizer(tiny_model())
+    reference.predict = lambda clips: timid(model.predict(clips))
+    found = Timid(model, lambda rows: timid(rows)[::-1])
+    report = check_parity(reference, found, noise(2) + noise(2, seed=9), bound=ParityBound(0.1, 0.0))
+    assert not report.passed
+
+
+def test_one_clip_is_too_few(model):
+    with pytest.raises(ValueError, match='got 1 clips, expected at least 2'):
+        check_parity(model, FakeExport(model), noise(1))
+
+
+def test_a_file_of_another_model_is_refused(model):
+    other = tiny_model()
+    other.cls_head.num_classes = 7
+    with pytest.raises(ValueError, match='do not belong together'):
+        check_parity(DeployableRecognizer(other), FakeExport(model), noise(2))
