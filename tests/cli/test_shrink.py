@@ -1,0 +1,119 @@
+"""Smaller students for a budget of operations."""
+
+import pytest
+from mmengine.config import Config
+
+from mmkd_video.cli import shrink
+from mmkd_video.cli.shrink_axes import Shrinkable
+from mmkd_video.registry import MODELS
+
+DISTILL = 'configs/distill/i3d_to_mobilenet.py'
+STUDENT = 'configs/students/mobilenet_motion.py'
+
+
+@pytest.fixture(scope='module')
+def half(tmp_path_factory):
+    """The main student at about half its operations: the proposals, and the config that was written."""
+    out = tmp_path_factory.mktemp('shrink') / 'small.py'
+    return shrink.main([DISTILL, '--gflops', '0.022', '--out', str(out)]), out
+
+
+@pytest.mark.slow
+def test_every_proposal_costs_what_it_says_and_fits(half):
+    student = Shrinkable(Config.fromfile(DISTILL))
+    for proposal in half[0]:
+        params, gflops = student.cost(proposal.shape)
+        assert (params, gflops) == (proposal.params, proposal.gflops)
+        assert 0.016 < gflops <= 0.022, proposal  # within the budget, and not far below it
+
+
+@pytest.mark.slow
+def test_each_axis_is_shrunk_alone_and_all_of_them_together(half):
+    whole = Shrinkable(Config.fromfile(DISTILL)).shape
+    changed = {
+        proposal.name: {axis for axis in ('width', 'depth', 'frames', 'size')
+                        if getattr(proposal.shape, axis) != getattr(whole, axis)}
+        for proposal in half[0]
+    }  # fmt: skip
+    assert changed['width'] == {'width'} and changed['size'] == {'size'}
+    assert len(changed['balanced']) >= 2
+    assert whole.depth is None and 'depth' not in changed  # MobileNetV2 has no argument for its depth
+
+
+@pytest.mark.slow
+def test_the_written_config_distils_the_balanced_student(half):
+    config = Config.fromfile(half[1])
+    assert config.model.type == 'Distiller'
+    assert config.model.student.backbone.num_segments == config.model.student.cls_head.num_segments == 4
+    views = config.train_dataloader.dataset.pipeline[0]
+    assert views.type == 'DistillViews'
+    for pipeline in (views.student, config.val_dataloader.dataset.pipeline, config.test_dataloader.dataset.pipeline):
+        assert pipeline[1].clip_len == 4
+        assert pipeline[1].frame_interval == 4  # the same span of time
+    MODELS.build(config.model.student)
+
+
+@pytest.mark.parametrize('depth', [34, 50])
+def test_a_resnet_loses_layers_and_its_head_follows(depth):
+    config = Config.fromfile('configs/students/resnet_motion.py')
+    config.model.backbone.depth = depth
+    config.model.cls_head.in_channels = 2048 if depth == 50 else 512
+    student = Shrinkable(config)
+    shape = student.rounded({'depth': 18.5 / depth})
+    assert shape.depth == 18
+    assert student.with_shape(shape).model.cls_head.in_channels == 512
+
+
+def test_only_the_step_that_leaves_the_size_changes():
+    student = Shrinkable(Config.fromfile(STUDENT))
+    pipeline = student.with_shape(student.shape.scaled({'size': 0.7})).train_dataloader.dataset.pipeline
+    assert pipeline[3].size == 56 and pipeline[4].scale == (32, 32)
+
+
+def test_a_final_crop_takes_the_resizing_before_it_along():
+    config = Config.fromfile(
+        'mmaction::recognition/tsm/tsm_imagenet-pretrained-mobilenetv2_8xb16-1x1x8-100e_kinetics400-rgb.py'.replace(
+            'mmaction::', _mmaction()
+        )
+    )
+    config.model.backbone.update(pretrained=None, pretrained2d=False)
+    student = Shrinkable(config)
+    pipeline = student.with_shape(student.shape.scaled({'size': 0.5})).val_dataloader.dataset.pipeline
+    sizes = {step.type: step for step in pipeline}
+    assert sizes['Resize'].scale == (-1, 128)
+    assert next(step for step in pipeline if step.type.endswith('Crop')).crop_size == 112
+
+
+def _mmaction() -> str:
+    import mmaction
+
+    return f'{mmaction.__path__[0]}/.mim/configs/'
+
+
+@pytest.mark.parametrize(
+    ('arguments', 'message'),
+    [
+        (['--gflops', '5'], 'expected less than the 0.0'),
+        (['--gflops', '1e-9'], 'which no proposal reaches; the smallest costs'),
+    ],
+)
+def test_a_budget_that_makes_no_sense_is_refused(arguments, message, capsys):
+    with pytest.raises(SystemExit) as stop:
+        shrink.main([STUDENT, *arguments])
+    assert stop.value.code == 1
+    assert message in capsys.readouterr().err
+
+
+def test_an_existing_file_is_not_overwritten(tmp_path, capsys):
+    (tmp_path / 'mine.py').write_text('a = 1\n')
+    with pytest.raises(SystemExit):
+        shrink.main([STUDENT, '--gflops', '0.02', '--out', str(tmp_path / 'mine.py')])
+    assert '--force' in capsys.readouterr().err
+    assert (tmp_path / 'mine.py').read_text() == 'a = 1\n'
+
+
+def test_an_unknown_pick_names_the_known():
+    proposals = [shrink.Proposal(name, None, 1, 0.1) for name in ('balanced', 'width')]
+    assert shrink.pick(proposals, 'width') is proposals[1]
+    with pytest.raises(KeyError, match="got 'best'; expected one of balanced, width"):
+        shrink.pick(proposals, 'best')
