@@ -1,16 +1,21 @@
-"""The code behind ``tools/test.py``: MMAction2's arguments."""
+"""The code behind ``tools/test.py``: MMAction2's arguments, for checkpoints and for exported files."""
 
 import argparse
 import os
 from collections.abc import Sequence
+from pathlib import Path
 
 from mmengine.config import Config
 
 import mmkd_video  # noqa: F401  the stack must be mended before a runner is built
 from mmkd_video.cli.cfg_options import add_cfg_options, read_config
+from mmkd_video.cli.class_names import class_names
 from mmkd_video.cli.plain_student import is_distillation, plain_student
 from mmkd_video.cli.prepare import merge_teacher_options
+from mmkd_video.cli.student import model_parts
 from mmkd_video.cli.train import add_launcher, build_runner, default_work_dir
+from mmkd_video.export.loading import BACKEND_OF, BACKENDS
+from mmkd_video.export.metadata import PRECISIONS
 
 
 def main(arguments: Sequence[str] | None = None) -> dict[str, float]:
@@ -26,18 +31,29 @@ def main(arguments: Sequence[str] | None = None) -> dict[str, float]:
         config = merge_options(read_config(options.config), options)
         if not os.path.isfile(options.checkpoint) and '://' not in options.checkpoint:
             raise FileNotFoundError(f'checkpoint {options.checkpoint!r} does not exist')
-    except (OSError, KeyError, ValueError) as error:
+        runner = build_runner(config) if is_exported(options) else None
+    except (OSError, KeyError, ValueError, ImportError) as error:
         parser.exit(1, f'error: {error}\n')
-    return build_runner(config).test()
+    if runner is None:
+        return build_runner(config).test()
+    try:
+        return runner.test()
+    except (ValueError, TypeError) as error:  # the file does not take the pipeline's clips
+        parser.exit(1, f'error: {error}\n')
 
 
 def build_parser() -> argparse.ArgumentParser:
     """Return the parser."""
     parser = argparse.ArgumentParser(
-        prog='test.py', description='Test a checkpoint with a distillation or a plain config.'
+        prog='test.py', description='Test a checkpoint, or an exported file, with a distillation or a plain config.'
     )
     parser.add_argument('config', help='a distillation config, or the plain student config')
-    parser.add_argument('checkpoint', help='of the student')
+    parser.add_argument('checkpoint', help='of the student; or a file that tools/export.py wrote, .onnx or .xml')
+    parser.add_argument('--backend', choices=['pytorch', *BACKENDS], help="what runs it; by the file's name by default")
+    parser.add_argument('--threads', type=int, help="CPU threads of an exported file; the runtime's choice by default")
+    parser.add_argument('--precision', choices=PRECISIONS, help='of an exported file; what it says by default')
+    parser.add_argument('--report', metavar='FILE.json', help='write metrics by class and the confusion matrix')
+    parser.add_argument('--force', action='store_true', help='replace an existing --report')
     parser.add_argument('--work-dir', help="for logs and metrics; work_dirs/<config's name> by default")
     parser.add_argument('--dump', metavar='FILE.pkl', help='write all predictions into a pickle file')
     parser.add_argument('--show-dir', help='write images with predictions into this folder')
@@ -64,23 +80,96 @@ def merge_options(config: Config, options: argparse.Namespace) -> Config:
     """
     if options.cfg_options:
         config.merge_from_dict(options.cfg_options)
-    if is_distillation(config) and not all(map(_is_here, _checkpoints(config))):
+    if is_exported(options):
+        config = exported_config(config, options)
+    elif is_distillation(config) and not all(map(_is_here, _checkpoints(config))):
         print("the teacher's checkpoint is not here and not needed: testing the student alone")
         config = plain_student(config)
     elif is_distillation(config):
         merge_teacher_options(config)
     config.launcher = options.launcher
     config.work_dir = default_work_dir(config, options.work_dir, options.config)
-    config.load_from = options.checkpoint
+    config.load_from = None if is_exported(options) else options.checkpoint
+    add_report(config, options)
     if options.show or options.show_dir is not None:
         _show(config, options)
     if options.dump is not None:
         if not options.dump.endswith(('.pkl', '.pickle')):
             raise ValueError(f'--dump: got {options.dump!r}; expected a name that ends in .pkl or .pickle')
-        metrics = config.test_evaluator
-        metrics = list(metrics) if isinstance(metrics, (list, tuple)) else [metrics]
-        config.test_evaluator = [*metrics, dict(type='DumpResults', out_file_path=options.dump)]
+        config.test_evaluator = [*_metrics(config), dict(type='DumpResults', out_file_path=options.dump)]
     return config
+
+
+def is_exported(options: argparse.Namespace) -> bool:
+    """Return whether a file is to be tested that a runtime runs.
+
+    Args:
+        options: Of :func:`build_parser`.
+
+    Raises:
+        ValueError: The backend cannot run such a file, or options are for exported files only.
+    """
+    exported = Path(options.checkpoint).suffix in BACKEND_OF
+    if options.backend is not None and exported == (options.backend == 'pytorch'):
+        raise ValueError(
+            f'--backend: got {options.backend} for {options.checkpoint!r}; pytorch runs checkpoints, '
+            f'{" and ".join(BACKENDS)} run exported files ({", ".join(BACKEND_OF)}), see tools/export.py'
+        )
+    return exported
+
+
+def exported_config(config: Config, options: argparse.Namespace) -> Config:
+    """Return a config that tests an exported file in the place of the student.
+
+    Args:
+        config: Of the student, or of its distillation; it is not changed.
+        options: Of :func:`build_parser`.
+
+    Raises:
+        ValueError: The launcher starts several processes.
+    """
+    if options.launcher != 'none':
+        raise ValueError(f'--launcher: got {options.launcher}; an exported file is tested in one process')
+    plain = plain_student(config)
+    architecture, classes = model_parts(plain.model)
+    plain['model'] = None  # else the student's keys would be merged in
+    plain.model = dict(
+        type='ExportedRecognizer',
+        path=options.checkpoint,
+        backend=options.backend,
+        threads=options.threads,
+        precision=options.precision,
+        num_classes=classes,
+        architecture=architecture or None,
+    )
+    plain.custom_hooks = []  # they are about a model's parameters
+    return plain
+
+
+def add_report(config: Config, options: argparse.Namespace) -> None:
+    """Let a test report precision, recall, F1 and the confusion matrix too.
+
+    Args:
+        config: It is changed.
+        options: Of :func:`build_parser`.
+
+    Raises:
+        FileExistsError: The ``--report`` exists.
+    """
+    if options.report is not None and Path(options.report).exists() and not options.force:
+        raise FileExistsError(f'--report: {options.report} exists; give another name, or --force to replace it')
+    metrics = _metrics(config)
+    if not metrics or any(each.get('type') == 'ClassificationReport' for each in metrics):
+        return
+    number = model_parts(plain_student(config).model)[1] or config.model.get('num_classes')
+    names = class_names(config, number) if number else None
+    report = dict(type='ClassificationReport', classes=names and list(names), out_file=options.report)
+    config.test_evaluator = [*metrics, report]
+
+
+def _metrics(config: Config) -> list[dict]:
+    metrics = config.get('test_evaluator') or []
+    return list(metrics) if isinstance(metrics, (list, tuple)) else [metrics]
 
 
 def _show(config: Config, options: argparse.Namespace) -> None:

@@ -1,0 +1,72 @@
+"""The names of a config's classes, where there are any."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from mmengine.config import Config
+
+FILE = 'classes.txt'
+
+
+def class_names(config: Config, num_classes: int) -> tuple[str, ...] | None:
+    """Find the class names.
+
+    In this order: ``classes`` of the config or of the test data set's ``metainfo``, a list; ``label_map`` of the
+    config, a file with a name on each line, as MMAction2 has them; a file ``classes.txt`` in the data set's folder.
+
+    Args:
+        config: With ``test_dataloader``.
+        num_classes: Of the model.
+
+    Returns:
+        The names in the order of the labels; None where there are none.
+
+    Raises:
+        FileNotFoundError: The ``label_map`` does not exist.
+        ValueError: The config gives another number of names than the model has classes.
+    """
+    given, where = _given(config)
+    if given is not None:
+        if len(given) != num_classes:
+            raise ValueError(
+                f'{where} holds {len(given)} names, but the model has {num_classes} classes; correct one of them'
+            )
+        return tuple(map(str, given))
+    for folder in _folders(config):
+        names = _read(folder / FILE) if (folder / FILE).is_file() else ()
+        if len(names) == num_classes:
+            return tuple(names)
+    return None
+
+
+def _given(config: Config) -> tuple[Sequence[str] | None, str]:
+    if config.get('classes') is not None:
+        return config.classes, 'classes'
+    dataset = _dataset(config)
+    if (dataset.get('metainfo') or {}).get('classes') is not None:
+        return dataset['metainfo']['classes'], 'test_dataloader.dataset.metainfo.classes'
+    if config.get('label_map') is not None:
+        path = Path(config.label_map)
+        if not path.is_file():
+            raise FileNotFoundError(
+                f'label_map: {str(path)!r} does not exist; expected a file with a name on each line'
+            )
+        return _read(path), f'label_map {path}'
+    return None, ''
+
+
+def _read(path: Path) -> list[str]:
+    return [line.strip() for line in path.read_text().splitlines() if line.strip()]
+
+
+def _dataset(config: Config) -> dict:
+    dataset = (config.get('test_dataloader') or {}).get('dataset') or {}
+    while 'dataset' in dataset and 'ann_file' not in dataset:  # RepeatDataset and other wrappers
+        dataset = dataset['dataset']
+    return dataset
+
+
+def _folders(config: Config) -> list[Path]:
+    dataset = _dataset(config)
+    root = Path(dataset.get('data_root') or '')
+    return [root, (root / (dataset.get('ann_file') or '')).parent]

@@ -1,0 +1,167 @@
+"""The code behind ``tools/export.py``: a trained student becomes a file that runs without PyTorch."""
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from mmengine.config import Config
+
+import mmkd_video  # noqa: F401  the stack must be mended before a model is built
+from mmkd_video.cli.cfg_options import add_cfg_options, read_config
+from mmkd_video.cli.class_names import class_names
+from mmkd_video.cli.real_clips import RealClips, real_clips
+from mmkd_video.cli.student import checkpoint_digest, load_student
+from mmkd_video.export import (
+    DeployableRecognizer,
+    ExportMetadata,
+    ParityReport,
+    check_parity,
+    export_onnx,
+    export_openvino,
+    load_exported,
+)
+from mmkd_video.export.placed_files import expect_new
+
+SUFFIXES = {'onnx': ('.onnx',), 'openvino': ('.xml', '.bin')}
+ERRORS = (OSError, KeyError, ValueError, TypeError, RuntimeError, ImportError)
+
+
+def main(arguments: Sequence[str] | None = None) -> ParityReport | None:
+    """Export as the command line says.
+
+    Returns:
+        What the parity check found; None without one.
+    """
+    parser = build_parser()
+    options = parser.parse_args(arguments)
+    try:
+        path = _target(options)
+        config = read_config(options.config, options.cfg_options)
+        report = export_student(
+            config,
+            options.checkpoint,
+            path,
+            precision=options.precision,
+            dynamic_clips=options.dynamic_clips,
+            num_clips=options.clips,
+            shape=options.shape,
+            check=not options.no_check,
+            force=options.force,
+        )
+    except ERRORS as error:
+        parser.exit(1, f'error: {error.args[0] if isinstance(error, KeyError) else error}\n')
+    if report is None:
+        print('not checked against PyTorch (--no-check)')
+        return None
+    print(report)
+    if not report.passed:
+        parser.exit(
+            1, f'error: {path} does not say what the model says, worst on {report.worst}; it is kept as it is\n'
+        )
+    return report
+
+
+def export_student(
+    config: Config,
+    checkpoint: str | Path,
+    path: Path,
+    precision: str = 'f32',
+    dynamic_clips: bool = False,
+    num_clips: int = 16,
+    shape: Sequence[int] | None = None,
+    check: bool = True,
+    force: bool = False,
+) -> ParityReport | None:
+    """Write the student of a config as a file, and compare it with PyTorch on real clips.
+
+    Args:
+        config: Of the student, of its distillation, or of a pruned model.
+        checkpoint: Of the student.
+        path: ``.onnx`` or ``.xml``.
+        precision: In which the file is meant to run: ``'f32'``, or ``'bf16'`` with OpenVINO.
+        dynamic_clips: Whether the number of clips may vary.
+        num_clips: Of the test data set, to compare on.
+        shape: Of one sample, where the data set is not here; only without ``check``.
+        check: Whether to compare.
+        force: Whether existing files may be replaced.
+
+    Returns:
+        What the comparison found; None without one.
+
+    Raises:
+        FileExistsError: A file exists.
+        FileNotFoundError: The checkpoint or the data are not there.
+        ValueError: Checkpoint, config, data or arguments do not go together.
+        MissingExtraError: A package is missing.
+        RuntimeError: The model cannot be exported.
+    """
+    kind = 'onnx' if path.suffix == '.onnx' else 'openvino'
+    expect_new(path, SUFFIXES[kind], force)
+    if precision == 'bf16' and kind == 'onnx':
+        raise ValueError('--precision bf16: ONNX Runtime computes no bf16 on a CPU; use --format openvino')
+    model = DeployableRecognizer(load_student(config, checkpoint))
+    found = _clips(config, num_clips, shape, check)
+    metadata = ExportMetadata.describe(
+        model,
+        np.stack(found.clips[:1]),
+        class_names(config, model.num_classes),
+        found.pipeline,
+        dynamic_clips=dynamic_clips,
+        precision=precision,
+        checkpoint_sha256=checkpoint_digest(checkpoint),
+    )
+    write = export_onnx if kind == 'onnx' else export_openvino
+    write(model, path, np.stack(found.clips[:1]), metadata, dynamic_clips=dynamic_clips, force=force)
+    for suffix in SUFFIXES[kind]:
+        written = path.with_suffix(suffix)
+        print(f'wrote {written} ({written.stat().st_size / 1e6:.2f} MB)')
+    return check_parity(model, load_exported(path), found.clips, found.names) if check else None
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """Return the parser."""
+    parser = argparse.ArgumentParser(
+        prog='export.py',
+        description='Write a student as ONNX or OpenVINO, with normalisation, clip averaging and softmax inside; then '
+        'compare the file with PyTorch on clips of the test data set. Exits with 1 where they differ.',
+    )
+    parser.add_argument('config', help='of the student, or of its distillation')
+    parser.add_argument('checkpoint', help='of the student')
+    parser.add_argument('--format', choices=list(SUFFIXES), help="by the suffix of --out, or 'onnx', by default")
+    parser.add_argument('--out', metavar='FILE', help='.onnx or .xml; beside the checkpoint by default')
+    parser.add_argument('--dynamic-clips', action='store_true', help='let the number of clips vary, not only the batch')
+    parser.add_argument(
+        '--precision',
+        choices=['f32', 'bf16'],
+        default='f32',
+        help='to run in; bf16 with OpenVINO only (int8: quantize.py)',
+    )
+    parser.add_argument('--clips', type=int, default=16, metavar='N', help='clips to compare on (16)')
+    parser.add_argument('--no-check', action='store_true', help='do not compare with PyTorch')
+    parser.add_argument(
+        '--shape', type=int, nargs='+', help='of one sample, M C H W or M C T H W, where the data set is not here'
+    )
+    parser.add_argument('--force', action='store_true', help='replace existing files')
+    add_cfg_options(parser)
+    return parser
+
+
+def _target(options: argparse.Namespace) -> Path:
+    given = Path(options.out) if options.out else None
+    kind = options.format or ('openvino' if given is not None and given.suffix == '.xml' else 'onnx')
+    path = given or Path(options.checkpoint).with_suffix(SUFFIXES[kind][0])
+    return expect_new(path, SUFFIXES[kind], options.force)
+
+
+def _clips(config: Config, count: int, shape: Sequence[int] | None, check: bool) -> RealClips:
+    if shape is None:
+        return real_clips(config, max(count, 2))
+    if check:
+        raise ValueError('--shape is for a machine without the data set, so nothing can be compared; add --no-check')
+    pipeline = ((config.get('test_dataloader') or {}).get('dataset') or {}).get('pipeline') or ()
+    return RealClips((np.zeros(shape, np.uint8),), ('',), (-1,), tuple(dict(step) for step in pipeline))
+
+
+if __name__ == '__main__':
+    main()

@@ -1,0 +1,98 @@
+"""The trained student of a config, for everything that happens after training."""
+
+import hashlib
+from collections.abc import Mapping
+from pathlib import Path
+
+import torch
+from mmengine.config import Config
+from mmengine.runner.checkpoint import CheckpointLoader
+from torch import nn
+
+from mmkd_video.cli.plain_student import plain_student
+from mmkd_video.registry import build_model
+
+UNIMPORTANT = ('num_batches_tracked',)
+
+
+def load_student(config: Config, checkpoint: str | Path) -> nn.Module:
+    """Build the student of a config and load its weights, completely or not at all.
+
+    Args:
+        config: Of the student, of its distillation, or of a pruned model.
+        checkpoint: Path or URL; read with ``weights_only=True``.
+
+    Returns:
+        The recognizer on the CPU, in eval mode.
+
+    Raises:
+        FileNotFoundError: There is no such checkpoint.
+        ValueError: It does not belong to the config, or asks to run code.
+    """
+    model = build_model(plain_student(config).model)
+    weights = read_weights(checkpoint)
+    own = model.state_dict()
+    missing = [key for key in own if key not in weights and not key.endswith(UNIMPORTANT)]
+    extra = [key for key in weights if key not in own and not key.startswith('data_preprocessor.')]
+    shapes = [
+        f'{key} {tuple(weights[key].shape)} instead of {tuple(own[key].shape)}'
+        for key in own
+        if key in weights and weights[key].shape != own[key].shape
+    ]
+    if missing or extra or shapes:
+        raise ValueError(
+            f'{checkpoint} does not belong to {config.filename or "the config"}: {len(missing)} keys missing '
+            f'{missing[:2]}, {len(extra)} unknown {extra[:2]}, {len(shapes)} of another shape {shapes[:2]}; check '
+            'backbone, depth and num_classes; a pruned checkpoint needs the config that was written beside it'
+        )
+    model.load_state_dict({key: value for key, value in weights.items() if key in own}, strict=False)
+    model.eval()
+    return model
+
+
+def read_weights(checkpoint: str | Path) -> dict[str, torch.Tensor]:
+    """Return the state dict of a checkpoint.
+
+    Args:
+        checkpoint: Path or URL.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        ValueError: There are no weights in it, or it asks to run code.
+    """
+    if '://' not in str(checkpoint) and not Path(checkpoint).is_file():
+        raise FileNotFoundError(f'checkpoint {str(checkpoint)!r} does not exist')
+    loaded = CheckpointLoader.load_checkpoint(str(checkpoint), map_location='cpu')
+    weights = loaded.get('state_dict', loaded) if isinstance(loaded, Mapping) else None
+    if not weights or not all(isinstance(value, torch.Tensor) for value in weights.values()):
+        raise ValueError(f'{checkpoint} holds no state_dict; expected a checkpoint of MMEngine')
+    return {key.removeprefix('module.'): value for key, value in weights.items()}
+
+
+def checkpoint_digest(checkpoint: str | Path) -> str | None:
+    """Return the SHA-256 of a checkpoint file in hexadecimal digits; None for a URL."""
+    if not Path(checkpoint).is_file():
+        return None
+    digest = hashlib.sha256()
+    with open(checkpoint, 'rb') as file:
+        while block := file.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def model_parts(model: Mapping) -> tuple[str, int | None]:
+    """Return the architecture and the number of classes that a model's config names, without building it.
+
+    Args:
+        model: ``dict(type='Recognizer2D', backbone=..., cls_head=...)``, or one that holds such a dict.
+
+    Returns:
+        Such as ``('Recognizer2D/MobileNetV2TSM/TSMHead', 8)``; ``('', None)`` where there is no such dict.
+    """
+    if 'backbone' not in model:
+        inner = (value for value in model.values() if isinstance(value, Mapping))
+        return next((found for found in map(model_parts, inner) if found[0]), ('', None))
+    head = model.get('cls_head') or {}
+    types = [part.get('type', '') for part in (model, model['backbone'], head)]
+    names = [kind if isinstance(kind, str) else kind.__name__ for kind in types]
+    return '/'.join(name.rpartition('.')[2] for name in names), head.get('num_classes')

@@ -1,0 +1,198 @@
+import hashlib
+import json
+import sys
+
+import pytest
+import torch
+from tiny_experiment import NUM_CLIPS
+
+from mmkd_video.cli import export as export_command
+from mmkd_video.cli import test as test_command
+from mmkd_video.cli.cfg_options import read_config
+from mmkd_video.cli.class_names import class_names
+from mmkd_video.cli.student import load_student, model_parts
+from mmkd_video.datasets.motion_clips import CLASSES
+from mmkd_video.export import PARITY_BOUNDS, ParityBound, load_exported
+from mmkd_video.registry import build_model
+
+for package in ('onnx', 'onnxscript', 'onnxruntime', 'openvino'):
+    pytest.importorskip(package)
+
+
+@pytest.fixture(scope='module')
+def shipped(tmp_path_factory, tiny_clips):
+    """An experiment whose student has weights, in ``student.pth``, and is exported as ``student.onnx`` and ``.xml``."""
+    from tiny_experiment import TinyExperiment
+
+    experiment = TinyExperiment(tmp_path_factory.mktemp('shipped'), tiny_clips)
+    torch.manual_seed(0)
+    model = build_model(read_config(str(experiment.student)).model)
+    torch.nn.init.normal_(model.cls_head.fc_cls.weight, std=1.0)
+    experiment.student_checkpoint = experiment.folder / 'student.pth'
+    torch.save(dict(meta={}, state_dict=model.state_dict()), experiment.student_checkpoint)
+    experiment.reports = {form: export(experiment, '--format', form, '--clips', 6) for form in ('onnx', 'openvino')}
+    return experiment
+
+
+def export(experiment, *arguments, config='distill'):
+    config = getattr(experiment, config)
+    return export_command.main([str(config), str(experiment.student_checkpoint), *map(str, arguments)])
+
+
+def failed(capsys, command, *arguments):
+    """Run a command that is to fail; return its last line."""
+    with pytest.raises(SystemExit) as stop:
+        command.main(list(map(str, arguments)))
+    assert stop.value.code == 1
+    return capsys.readouterr().err.strip().splitlines()[-1]
+
+
+def test_files_lie_beside_the_checkpoint_and_equal_pytorch(shipped):
+    for report in shipped.reports.values():
+        assert report.passed and report.clips == 6 and report.spread > 0.01, str(report)
+    names = {path.name for path in shipped.folder.iterdir() if path.stem == 'student'}
+    assert names == {'student.py', 'student.pth', 'student.onnx', 'student.xml', 'student.bin'}
+
+
+def test_metadata_say_where_it_comes_from(shipped):
+    found = load_exported(shipped.folder / 'student.xml').metadata
+    assert found.classes == tuple(CLASSES)
+    assert found.checkpoint_sha256 == hashlib.sha256(shipped.student_checkpoint.read_bytes()).hexdigest()
+    assert (found.shape, found.frames, found.interval) == ((4, 3, 32, 32), 4, None)
+    assert [step['type'] for step in found.pipeline][:2] == ['DecordInit', 'SampleFrames']
+
+
+def test_size_and_parity_are_printed(shipped, tmp_path, capsys):
+    export(shipped, '--out', tmp_path / 'a.onnx', '--clips', 2, config='student')
+    said = capsys.readouterr().out
+    assert f'wrote {tmp_path}/a.onnx (' in said and 'MB)' in said
+    assert 'same top-1' in said and 'parity' in said and 'passed' in said
+
+
+def test_failed_check_keeps_the_file_and_names_the_clip(shipped, tmp_path, capsys, monkeypatch):
+    monkeypatch.setitem(PARITY_BOUNDS, 'f32', ParityBound(-1.0, 1.0))
+    path = tmp_path / 'a.onnx'
+    message = failed(capsys, export_command, shipped.student, shipped.student_checkpoint, '--out', path)
+    assert 'does not say what the model says, worst on ' in message and '.mp4' in message
+    assert path.is_file()
+
+
+def test_every_way_of_testing_gives_the_same_numbers(shipped, tmp_path):
+    path = tmp_path / 'report.json'
+    found = {}
+    for name, more in (
+        ('student.pth', []),
+        ('student.onnx', ['--report', str(path)]),
+        ('student.onnx', ['--backend', 'openvino']),
+        ('student.xml', ['--threads', '1', '--precision', 'f32']),
+    ):
+        arguments = [str(shipped.distill), str(shipped.folder / name), '--work-dir', str(tmp_path / 'work'), *more]
+        found[(name, *more)] = test_command.main(arguments)
+    first = next(iter(found.values()))
+    assert {'acc/top1', 'acc/top5', 'acc/mean1', 'report/precision', 'report/recall', 'report/f1'} <= set(first)
+    assert first['report/top1'] == first['acc/top1']
+    assert first['report/mean_class_accuracy'] == pytest.approx(first['acc/mean1'])
+    assert all(metrics == first for metrics in found.values())
+    written = json.loads(path.read_text())
+    assert written['classes'] == list(CLASSES)
+    assert sum(map(sum, written['confusion_matrix'])) == NUM_CLIPS['test']
+
+
+def test_export_without_the_data_set(shipped, tmp_path, capsys):
+    settings = ['--cfg-options', 'test_dataloader.dataset.ann_file=missing.txt']
+    options = ['--out', tmp_path / 'a.onnx', '--shape', 4, 3, 32, 32]
+    arguments = [shipped.student, shipped.student_checkpoint, *options]
+    assert 'missing.txt' in failed(capsys, export_command, *arguments[:-5], *settings)
+    assert 'add --no-check' in failed(capsys, export_command, *arguments, *settings)
+    assert export(shipped, *options, '--no-check', *settings) is None
+    assert load_exported(tmp_path / 'a.onnx').metadata.shape == (4, 3, 32, 32)
+
+
+def test_bad_input_of_an_export_is_one_line(shipped, tmp_path, capsys):
+    other = tmp_path / 'other.pth'
+    torch.save(dict(state_dict={'backbone.x': torch.zeros(2)}), other)
+    empty = tmp_path / 'empty.txt'
+    empty.touch()
+    student, checkpoint = shipped.student, shipped.student_checkpoint
+    new = ('--out', tmp_path / 'a.onnx')
+    for arguments, message in (
+        ((student, checkpoint), 'student.onnx exists; give another name, or --force'),
+        ((student, checkpoint, '--format', 'openvino'), 'student.xml and '),
+        ((student, checkpoint, '--format', 'openvino', *new), 'expected one that ends in .xml'),
+        ((student, checkpoint, '--precision', 'bf16', *new), 'ONNX Runtime computes no bf16'),
+        ((student, tmp_path / 'none.pth', *new), "none.pth' does not exist"),
+        ((student, other, *new), 'does not belong to'),
+        ((shipped.teacher, checkpoint, *new), 'does not belong to'),
+        ((tmp_path / 'none.py', checkpoint, *new), 'none.py'),
+        ((student, checkpoint, *new, '--cfg-options', f'test_dataloader.dataset.ann_file={empty}'), 'empty'),
+        ((student, checkpoint, *new, '--cfg-options', 'classes=[a,b]'), 'holds 2 names, but the model has 8 classes'),
+    ):
+        found = failed(capsys, export_command, *arguments)
+        assert found.startswith('error: ') and message in found, found
+    assert not (tmp_path / 'a.onnx').exists()
+
+
+@pytest.mark.parametrize('missing, extra', [('onnxscript', 'onnx'), ('openvino', 'openvino')])
+def test_missing_extra_names_the_command(shipped, tmp_path, capsys, monkeypatch, missing, extra):
+    monkeypatch.setitem(sys.modules, missing, None)
+    path = tmp_path / ('a.xml' if extra == 'openvino' else 'a.onnx')
+    found = failed(capsys, export_command, shipped.student, shipped.student_checkpoint, '--out', path)
+    assert f"pip install 'mmkd_video[{extra}]'" in found
+
+
+def test_files_that_do_not_belong_to_the_config_are_refused(shipped, tmp_path, capsys):
+    work = ('--work-dir', tmp_path)
+    onnx, checkpoint = shipped.folder / 'student.onnx', shipped.student_checkpoint
+    (tmp_path / 'report.json').touch()
+    for arguments, message in (
+        ((shipped.teacher, onnx), 'was exported from Recognizer2D/ResNet/TSNHead, the config builds Recognizer3D/'),
+        ((shipped.student, onnx, '--cfg-options', 'model.cls_head.num_classes=5'), 'scores 8 classes, the config 5'),
+        ((shipped.student, onnx, '--backend', 'pytorch'), 'pytorch runs checkpoints'),
+        ((shipped.student, checkpoint, '--backend', 'openvino'), 'run exported files (.onnx, .xml)'),
+        ((shipped.student, onnx, '--precision', 'int8'), 'is not quantized'),
+        ((shipped.student, onnx, '--launcher', 'pytorch'), 'tested in one process'),
+        ((shipped.student, onnx, '--report', tmp_path / 'report.json'), 'report.json exists'),
+        ((shipped.student, shipped.folder / 'no.onnx'), 'no.onnx'),
+    ):
+        found = failed(capsys, test_command, *arguments, *work)
+        assert found.startswith('error: ') and message in found, found
+
+
+def test_clips_that_the_file_does_not_take_are_one_line(shipped, tmp_path, capsys):
+    config = tmp_path / 'small.py'
+    config.write_text(shipped.student.read_text().replace('scale=(32, 32)', 'scale=(24, 24)'))
+    found = failed(capsys, test_command, config, shipped.folder / 'student.onnx', '--work-dir', tmp_path)
+    assert 'takes clips (N, 4, 3, 32, 32)' in found and 'got (4, 4, 3, 24, 24)' in found
+
+
+def test_student_of_either_config_is_the_same(shipped):
+    models = [
+        load_student(read_config(str(path)), shipped.student_checkpoint) for path in (shipped.student, shipped.distill)
+    ]
+    states = [model.state_dict() for model in models]
+    assert all(torch.equal(states[0][key], states[1][key]) for key in states[0])
+    assert not models[0].training
+
+
+def test_names_of_classes(shipped, tmp_path):
+    config = read_config(str(shipped.student))
+    assert class_names(config, 8) == tuple(CLASSES)
+    assert class_names(config, 5) is None  # the file beside the clips is for others
+    (tmp_path / 'map.txt').write_text('walk\nrun\n')
+    config.label_map = str(tmp_path / 'map.txt')
+    assert class_names(config, 2) == ('walk', 'run')
+    config.test_dataloader.dataset.metainfo = dict(classes=['x', 'y', 'z'])
+    assert class_names(config, 3) == ('x', 'y', 'z')
+    config.classes = ['only']
+    assert class_names(config, 1) == ('only',)
+    with pytest.raises(ValueError, match='classes holds 1 names, but the model has 8'):
+        class_names(config, 8)
+
+
+def test_parts_of_a_model_that_holds_another():
+    inner = dict(
+        type='mmaction.Recognizer2D', backbone=dict(type='ResNet'), cls_head=dict(type='TSNHead', num_classes=3)
+    )
+    for model in (inner, dict(type='Wrapped', model=inner)):
+        assert model_parts(model) == ('Recognizer2D/ResNet/TSNHead', 3)
+    assert model_parts(dict(type='Other')) == ('', None)
