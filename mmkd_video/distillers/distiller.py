@@ -8,7 +8,7 @@ import torch
 from mmengine.logging import MessageHub, print_log
 from mmengine.model import BaseModel
 from mmengine.optim import OptimWrapper
-from torch import Tensor
+from torch import Tensor, nn
 
 from mmkd_video.distillers.dry_run import (
     explain_failure,
@@ -19,7 +19,8 @@ from mmkd_video.distillers.dry_run import (
     noise_for,
 )
 from mmkd_video.distillers.first_batches import FirstBatches
-from mmkd_video.distillers.optimizer import build_distill_optimizer, check_groups
+from mmkd_video.distillers.optimizer import build_distill_optimizer, check_groups, regroup
+from mmkd_video.distillers.refit import TensorCuts, transplant
 from mmkd_video.distillers.reuse import reuse_classifier
 from mmkd_video.distillers.summary import term_table
 from mmkd_video.distillers.training_state import TrainingState, install_key_mapping
@@ -206,6 +207,48 @@ class Distiller(BaseModel):
                 'trained with, or start anew from its weights with load_from'
             ) from None
 
+    @property
+    def prunable(self) -> nn.Module:
+        """What may lose channels in training: the student."""
+        return self.student
+
+    def tap_features(self, inputs: Tensor | None = None) -> dict[str, Tensor]:
+        """Run the student alone, as it is now, without a trace in its statistics.
+
+        Args:
+            inputs: One batch; noise of the dry run's size by default.
+
+        Returns:
+            Its features by tap, in canonical layout.
+        """
+        inputs = noise_for(self.student, self._student_size) if inputs is None else inputs
+        with frozen_in_eval(self.student), self._student_taps.watch(), explain_failure('student', self._student_size):
+            self.student.extract_feat(inputs, stage='head')
+        return self._student_taps.read(inputs)
+
+    def refit(self, kept: Mapping[str, Tensor]) -> TensorCuts:
+        """Fit connectors and learned losses to a student that has lost channels.
+
+        Args:
+            kept: ``(C,)`` by student tap: which of the channels before the loss are still there.
+
+        Returns:
+            Each parameter whose shape changed, with the dimensions and the indices kept there; None if drawn anew.
+        """
+        with keep_random_state():
+            student = {tap: feature.cpu() for tap, feature in self.tap_features().items()}
+            fresh = self._state_for(student).to(next(self.student.parameters()).device)
+        changed = transplant(self.training_state, fresh, kept)
+        self.training_state = fresh
+        if self._progress is not None:
+            for term in self.training_state.terms.values():
+                term.move(self._progress)
+        return changed
+
+    def regroup(self, wrapper: OptimWrapper) -> None:
+        """Let an optimizer hold what the model holds after :meth:`refit`: the gone leave it, the new join it."""
+        regroup(wrapper, self.student, self.training_state)
+
     def _apply(self, fn: Callable, recurse: bool = True) -> 'Distiller':
         super()._apply(fn, recurse)
         for teacher in self.teachers.values():
@@ -215,11 +258,8 @@ class Distiller(BaseModel):
     def _build_terms(self, specs: list[TermSpec], student_config: Mapping, asked: object) -> None:
         """Find every shape on noise, then build connectors and losses to fit."""
         self._student_taps = TapSet(self.student, [s for spec in specs for s, _ in spec.pairs], 'student')
-        size = find_size(student_config, None, asked, 'student')
-        noise = noise_for(self.student, size)
-        with frozen_in_eval(self.student), self._student_taps.watch(), explain_failure('student', size):
-            self.student.extract_feat(noise, stage='head')
-        student, teachers, norms = self._student_taps.read(noise), {}, {}
+        self._student_size = find_size(student_config, None, asked, 'student')
+        student, teachers, norms = self.tap_features(noise_for(self.student, self._student_size)), {}, {}
         for name, teacher in self.teachers.items():
             taps = [t for spec in specs if spec.teacher == name for _, t in spec.pairs]
             # the logits are always read: the teacher's own accuracy on the first batches is reported from them
@@ -228,10 +268,13 @@ class Distiller(BaseModel):
             noise = noise_for(teacher.module, size)
             with explain_failure(name, size):
                 teachers[name] = teacher.features(noise)
-            norms[name] = functools.partial(teacher.norm_before, inputs=noise)
-        self.training_state = TrainingState(
-            Term(spec, student, teachers[spec.teacher], norms[spec.teacher]) for spec in specs
-        )
+            norms[name] = functools.partial(_norm_before, teacher, noise)
+
+        def state_for(student: Mapping[str, Tensor]) -> TrainingState:
+            return TrainingState(Term(spec, student, teachers[spec.teacher], norms[spec.teacher]) for spec in specs)
+
+        self._state_for = state_for
+        self.training_state = state_for(student)
         table = term_table(list(self.training_state.terms.values()), student, teachers)
         print_log(f'Distillation terms (shapes of one dry run):\n{table}', logger='current')
 
@@ -308,6 +351,10 @@ def stack_indices(data_samples: Sequence, device: torch.device) -> Tensor | None
     """Return the index ``(N,)`` of each sample in its training set, or None where one is missing."""
     indices = [sample.metainfo.get('sample_idx') for sample in data_samples]
     return None if any(index is None for index in indices) else torch.tensor(indices, device=device)
+
+
+def _norm_before(teacher: FrozenTeacher, noise: Tensor, tap: str) -> tuple[Tensor, Tensor]:
+    return teacher.norm_before(tap, inputs=noise.to(next(teacher.module.parameters()).device))
 
 
 def _scale(value: Tensor | list[Tensor], weight: float | Tensor) -> Tensor | list[Tensor]:

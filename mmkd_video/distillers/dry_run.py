@@ -64,6 +64,8 @@ def find_size(model_config: Mapping, config: Mapping | None, asked: object, side
         if not isinstance(asked, Sequence) or len(asked) != 3:
             raise ValueError(f'input_size: got {asked!r}; expected (frames, height, width) or a dict of these by side')
         return tuple(asked)
+    while 'recognizer' in model_config:  # a PrunedRecognizer
+        model_config = model_config['recognizer']
     return _pipeline_size(config, side) or _declared_size(model_config['backbone'])
 
 

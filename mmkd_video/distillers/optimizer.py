@@ -55,3 +55,24 @@ def check_groups(wrapper: OptimWrapper, modules: Mapping[str, nn.Module]) -> Non
             f'optim_wrapper: {len(lost)} trainable parameters are in no group {lost[:3]} and {len(twice)} in more than '
             f'one {twice[:3]}; its constructor does not know these layers: choose another constructor'
         )
+
+
+def regroup(wrapper: OptimWrapper, student: nn.Module, training_state: nn.Module) -> None:
+    """Make an optimizer hold exactly the trainable parameters of a training state that was built anew.
+
+    Args:
+        wrapper: The optimizer; its last group, that of the training state where there is one, takes what is new.
+        student: Its parameters are the same as before.
+        training_state: The new one.
+    """
+    optimizer = wrapper.optimizer
+    current = {id(parameter) for module in (student, training_state) for parameter in module.parameters()}
+    held = set()
+    for group in optimizer.param_groups:
+        for parameter in group['params']:
+            if id(parameter) not in current:
+                optimizer.state.pop(parameter, None)
+        group['params'] = [parameter for parameter in group['params'] if id(parameter) in current]
+        held |= {id(parameter) for parameter in group['params']}
+    new = [p for p in training_state.parameters() if p.requires_grad and id(p) not in held]
+    optimizer.param_groups[-1]['params'] += new
