@@ -1,0 +1,103 @@
+"""A video with what the model said about it."""
+
+import os
+import threading
+from collections import deque
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from mmkd_video.serving.prediction import Prediction
+
+DEFAULT_FPS = 25.0
+MARGIN = 4  # pixels
+
+
+class AnnotatedVideo:
+    """Write the pictures of a stream with the label of the latest window that holds them.
+
+    Pictures wait in memory until their window is scored. A picture that is of no window bears the label before it. The
+    file is written beside ``path`` and takes its place when it is closed.
+
+    Args:
+        path: Ends in ``.mp4``.
+        classes: All names.
+        fps: Of the video; 25 where it is 0.
+        count: Classes to name.
+
+    Raises:
+        ValueError: The name ends otherwise.
+    """
+
+    def __init__(self, path: str | Path, classes: tuple[str, ...], fps: float = 0.0, count: int = 1) -> None:
+        self.path, self.classes, self.fps, self.count = Path(path), classes, fps or DEFAULT_FPS, count
+        if self.path.suffix != '.mp4':
+            raise ValueError(f'annotate: got {str(path)!r}, expected a name that ends in .mp4')
+        self._temporary = self.path.with_name(f'.{self.path.stem}.{os.getpid()}.part.mp4')
+        self._waiting: deque[tuple[int, np.ndarray]] = deque()
+        self._lock = threading.Lock()
+        self._writer: cv2.VideoWriter | None = None
+        self._size = (0, 0)
+        self._lines: list[str] = []
+
+    def watch(self, number: int, image: np.ndarray) -> None:
+        """Take a picture; from the reader's thread.
+
+        Args:
+            number: Of the picture.
+            image: ``(H, W, 3)`` uint8, BGR.
+        """
+        with self._lock:
+            self._waiting.append((number, image))
+
+    def label(self, prediction: Prediction) -> None:
+        """Write the pictures up to the end of a window.
+
+        Args:
+            prediction: Of that window.
+        """
+        self._lines = [f'{name} {score:.0%}' for name, score in prediction.top(self.classes, self.count)]
+        self._write(prediction.last)
+
+    def close(self) -> None:
+        """Write what is left and put the file in its place.
+
+        Raises:
+            OSError: It could not be written.
+        """
+        self._write(None)
+        if self._writer is not None:
+            self._writer.release()
+            self._writer = None
+            os.replace(self._temporary, self.path)
+
+    def _write(self, last: int | None) -> None:
+        while True:
+            with self._lock:
+                if not self._waiting or (last is not None and self._waiting[0][0] > last):
+                    return
+                _, image = self._waiting.popleft()
+            self._draw(image)
+
+    def _draw(self, image: np.ndarray) -> None:
+        if self._writer is None:
+            self._open(image)
+        if image.shape[1::-1] != self._size:
+            image = cv2.resize(image, self._size)
+        image = image.copy()
+        scale = max(self._size[1] / 480, 0.35)
+        line_height = int(28 * scale)
+        for row, text in enumerate(self._lines, start=1):
+            place = (MARGIN, row * line_height)
+            for colour, thickness in (((0, 0, 0), 3), ((255, 255, 255), 1)):  # readable on any ground
+                cv2.putText(image, text, place, cv2.FONT_HERSHEY_SIMPLEX, scale, colour, thickness, cv2.LINE_AA)
+        self._writer.write(image)
+
+    def _open(self, image: np.ndarray) -> None:
+        self._size = image.shape[1::-1]
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        code = cv2.VideoWriter_fourcc(*'mp4v')
+        self._writer = cv2.VideoWriter(str(self._temporary), code, self.fps, self._size)
+        if not self._writer.isOpened():
+            raise OSError(f'annotate: OpenCV cannot write {self.path}')

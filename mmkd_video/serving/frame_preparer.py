@@ -1,0 +1,138 @@
+"""Pictures as the test pipeline prepares them, one by one."""
+
+from collections.abc import Mapping, Sequence
+
+import cv2
+import numpy as np
+from mmengine.registry import DefaultScope
+
+from mmkd_video.export import ExportMetadata
+from mmkd_video.registry import TRANSFORMS
+
+
+class FramePreparer:
+    """The part of a model's test pipeline between decoding and ``FormatShape``, for one picture at a time.
+
+    MMAction2's own transforms do the work, so that a stream's frames are those that the model was tested on. A picture
+    that several windows share is prepared once.
+
+    Args:
+        metadata: Of the exported model.
+
+    Attributes:
+        repeats: How often a window stands in the model's input; more than 1 where the file was exported for several
+            clips at once.
+
+    Raises:
+        ValueError: The metadata hold no test pipeline, or one that cannot run frame by frame.
+    """
+
+    def __init__(self, metadata: ExportMetadata) -> None:
+        self.metadata = metadata
+        steps = _spatial_steps(metadata.pipeline)
+        with DefaultScope.overwrite_default_scope('mmaction'):
+            self._transforms = [TRANSFORMS.build(_with_tuples(step)) for step in steps]
+        self.repeats = 0  # known with the first picture, which tells the number of crops
+        self._dtype = np.dtype(metadata.dtype)
+
+    def __call__(self, image: np.ndarray) -> np.ndarray:
+        """Prepare one picture.
+
+        Args:
+            image: ``(H, W, 3)`` uint8, BGR; of any size, also of another than the one before.
+
+        Returns:
+            ``(crops, C, H', W')`` as the model takes it.
+
+        Raises:
+            ValueError: The pipeline does not make of it what the model takes; the picture is too small, usually.
+        """
+        height, width = image.shape[:2]
+        try:
+            prepared = self._run(image)
+        except (AssertionError, ValueError, cv2.error) as error:  # how transforms complain
+            reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+            raise ValueError(
+                f"a picture of {width} x {height} pixels does not go through the model's pipeline ({reason}); give a "
+                'larger one, or export a model whose pipeline resizes first'
+            ) from error
+        expected = self.metadata.shape[-2:]
+        if prepared.shape[2:] != expected:
+            raise ValueError(
+                f'a picture of {width} x {height} pixels becomes {prepared.shape[3]} x {prepared.shape[2]} in the '
+                f"model's pipeline, but the model takes {expected[1]} x {expected[0]}; give a larger one, or export a "
+                'model whose pipeline resizes'
+            )
+        if not self.repeats:
+            self.repeats = self._count_repeats(len(prepared))
+        return np.ascontiguousarray(prepared, dtype=self._dtype)
+
+    def assemble(self, frames: Sequence[np.ndarray]) -> np.ndarray:
+        """Lay the frames of a window out as the model takes them.
+
+        Args:
+            frames: Prepared, each ``(crops, C, H, W)``, in the order of time.
+
+        Returns:
+            ``(M, C, H, W)`` or ``(M, C, T, H, W)``, as ``metadata.layout`` says.
+        """
+        axis = 1 if self.metadata.layout == 'NCHW' else 2
+        clips = np.stack(frames, axis=axis)  # crops first, then time, as FormatShape has it
+        if self.repeats > 1:
+            clips = np.repeat(clips[:, None], self.repeats, axis=1)
+            clips = clips.reshape(-1, *clips.shape[2:])
+        return clips.reshape(-1, *clips.shape[2:]) if axis == 1 else clips
+
+    def _run(self, image: np.ndarray) -> np.ndarray:
+        size = image.shape[:2]
+        results = dict(
+            imgs=[np.ascontiguousarray(image[:, :, ::-1])],
+            img_shape=size,
+            original_shape=size,
+            clip_len=1,
+            num_clips=1,
+            modality='RGB',
+        )
+        for transform in self._transforms:
+            results = transform(results)
+            if results['imgs'][0].shape[:2] != tuple(results['img_shape']):  # a crop beyond the picture
+                raise ValueError(f'{transform} does not fit')
+        return np.stack(results['imgs']).transpose(0, 3, 1, 2)
+
+    def _count_repeats(self, crops: int) -> int:
+        whole = self.metadata.shape[0]
+        once = crops * (self.metadata.frames if self.metadata.layout == 'NCHW' else 1)
+        if self.metadata.dynamic_clips:
+            return 1
+        if whole % once:
+            raise ValueError(
+                f'the model takes {whole} frames or clips at once, which {crops} crop(s) of {self.metadata.frames} '
+                'frames do not divide; export it again with its test pipeline'
+            )
+        return whole // once
+
+
+def _spatial_steps(pipeline: Sequence[Mapping]) -> list[Mapping]:
+    """Return the steps between decoding and formatting."""
+    kinds = [str(step.get('type', '')).rpartition('.')[2] for step in pipeline]
+    decoders = [index for index, kind in enumerate(kinds) if kind.endswith('Decode')]
+    if not decoders or 'FormatShape' not in kinds:
+        raise ValueError(
+            'the model holds no test pipeline with a decoder and FormatShape, so it is not known how its frames are '
+            'prepared; export it with tools/export.py and its config'
+        )
+    steps = range(decoders[-1] + 1, kinds.index('FormatShape'))
+    random = [kinds[index] for index in steps if kinds[index].startswith(('Random', 'Flip', 'ColorJitter'))]
+    if random:
+        raise ValueError(
+            f"the model's pipeline draws at random ({', '.join(random)}); export it with its test pipeline"
+        )
+    return [pipeline[index] for index in steps]
+
+
+def _with_tuples(step: Mapping) -> dict:
+    """Undo what JSON does to tuples of numbers: ``Resize`` takes no list."""
+    return {
+        key: tuple(value) if isinstance(value, list) and all(isinstance(item, int | float) for item in value) else value
+        for key, value in step.items()
+    }

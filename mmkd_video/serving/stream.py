@@ -1,0 +1,145 @@
+"""Decoding and inference side by side."""
+
+import contextlib
+import queue
+import threading
+import time
+from collections.abc import Callable, Iterator
+
+import numpy as np
+
+from mmkd_video.serving.frame_preparer import FramePreparer
+from mmkd_video.serving.frame_reader import FrameReader, Watcher
+from mmkd_video.serving.inference_engine import InferenceEngine
+from mmkd_video.serving.prediction import Prediction
+from mmkd_video.serving.score_smoother import ScoreSmoother
+from mmkd_video.serving.sliding_window import SlidingWindow, Window
+from mmkd_video.serving.statistics import StreamStatistics
+from mmkd_video.serving.stream_options import StreamOptions
+from mmkd_video.serving.video_source import VideoSource
+from mmkd_video.serving.window_queue import WindowQueue
+
+LONG_ENOUGH = 1.0  # seconds that a reader gets to notice that nobody listens any more
+
+
+class Stream:
+    """The predictions of a model on a video, while it is read.
+
+    One thread reads, decodes and prepares; one lays windows out and hands them to the engine; whoever iterates collects
+    the scores in order and smooths them. It can be iterated once.
+
+    Args:
+        source: The video; opened here and closed at the end.
+        engine: The model; stays open.
+        options: How windows are taken.
+        watcher: Sees every picture, in the reader's thread.
+
+    Attributes:
+        statistics: What happened so far.
+        window: The sliding window, with its ``span`` and ``hop``.
+
+    Raises:
+        ValueError: The source is no video, or the model's frames cannot be prepared.
+        SourceLostError: The live source cannot be reached.
+    """
+
+    def __init__(
+        self,
+        source: VideoSource,
+        engine: InferenceEngine,
+        options: StreamOptions | None = None,
+        watcher: Watcher | None = None,
+    ) -> None:
+        options = options or StreamOptions()
+        metadata = engine.model.metadata
+        self.engine, self.preparer = engine, FramePreparer(metadata)
+        source.open()
+        interval = options.interval_for(metadata, source.fps)
+        repeat_last = any(step.get('out_of_bound_opt') == 'repeat_last' for step in metadata.pipeline)
+        hop = options.hop_for(metadata.frames, interval)
+        self.window = SlidingWindow(metadata.frames, interval, hop, repeat_last)
+        self.statistics = StreamStatistics()
+        self._smoother = ScoreSmoother(options.smooth)
+        self._waiting = WindowQueue(options.queue, options.policy_for(source))
+        self._reader = FrameReader(
+            source,
+            self.preparer,
+            self.window,
+            self._waiting,
+            self.statistics,
+            options.reconnects,
+            options.pause,
+            watcher,
+        )
+        self._results: queue.SimpleQueue = queue.SimpleQueue()
+        self._error: BaseException | None = None
+
+    def __iter__(self) -> Iterator[Prediction]:
+        """Yield the prediction of each window, in order.
+
+        Raises:
+            ValueError: A picture cannot be made into what the model takes; all earlier windows were yielded.
+        """
+        self.statistics.began = time.monotonic()
+        threads = [
+            threading.Thread(target=self._guarded, args=(work,), name=work.__qualname__, daemon=True)
+            for work in (self._reader.run, self._submit)
+        ]
+        for thread in threads:
+            thread.start()
+        finished = False
+        try:
+            while (item := self._results.get()) is not None:
+                yield self._collect(*item)
+            finished = True
+        finally:
+            self._close(threads, finished)
+        if self._error is not None:
+            raise self._error
+
+    def stop(self) -> None:
+        """End the stream soon: nothing more is read, windows that are complete are still scored."""
+        self.statistics.interrupted = True
+        self._reader.stop()
+
+    def _collect(self, window: Window, result: Callable[[], np.ndarray]) -> Prediction:
+        scores = self._smoother(result(), window.segment)
+        latency = time.monotonic() - window.captured
+        self.statistics.add_latency(latency)
+        self.statistics.dropped = self._waiting.dropped
+        return Prediction(
+            scores=scores,
+            first=window.first,
+            last=window.last,
+            start=window.start,
+            end=window.end,
+            latency=latency,
+            dropped=self._waiting.dropped,
+        )
+
+    def _submit(self) -> None:
+        try:
+            while (window := self._waiting.get()) is not None:
+                self._results.put((window, self.engine.submit(self.preparer.assemble(window.frames))))
+        finally:
+            self._waiting.abort()
+            self._reader.stop()
+            self._results.put(None)
+
+    def _guarded(self, work: Callable[[], None]) -> None:
+        try:
+            work()
+        except Exception as error:  # raised again by whoever iterates
+            self._error = self._error or error
+
+    def _close(self, threads: list[threading.Thread], finished: bool) -> None:
+        """Wait for the threads; give back every request of the engine where the iteration was left early."""
+        self._reader.stop()
+        self._waiting.abort()
+        while not finished and (item := self._results.get()) is not None:
+            with contextlib.suppress(Exception):  # one is being raised already, or nobody is there to hear it
+                item[1]()
+        for thread in threads:
+            thread.join(LONG_ENOUGH)
+        self.statistics.dropped = self._waiting.dropped
+        self.statistics.ended = time.monotonic()

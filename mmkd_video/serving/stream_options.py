@@ -1,0 +1,70 @@
+"""How a stream is run."""
+
+import math
+from dataclasses import dataclass
+
+from mmkd_video.export import ExportMetadata
+from mmkd_video.serving.video_source import VideoSource
+from mmkd_video.serving.window_queue import POLICIES
+
+SPREAD_OVER = 2.0  # seconds of a window, for models whose frames are spread over a whole video
+DEFAULT_FPS = 25.0
+
+
+@dataclass(frozen=True)
+class StreamOptions:
+    """How windows are taken, and what happens when there are too many.
+
+    Args:
+        hop: Pictures from one window to the next; half of a window's length by default.
+        interval: Pictures between two frames of a window; by default the model's, or for a model whose frames are
+            spread over the whole video such that a window lasts two seconds.
+        smooth: See :class:`ScoreSmoother`.
+        drop: See :class:`WindowQueue`; ``'oldest'`` for live sources and ``'none'`` for files by default.
+        queue: Windows that may wait.
+        reconnects: How often in a row a lost live source is opened again before it is given up.
+        pause: Seconds before each.
+
+    Raises:
+        ValueError: A number is out of range, or the policy is unknown.
+    """
+
+    hop: int | None = None
+    interval: int | None = None
+    smooth: float = 0.0
+    drop: str | None = None
+    queue: int = 4
+    reconnects: int = 5
+    pause: float = 1.0
+
+    def __post_init__(self) -> None:
+        for name, least in (('hop', 1), ('interval', 1), ('queue', 1), ('reconnects', 0), ('pause', 0)):
+            value = getattr(self, name)
+            if value is not None and not value >= least:
+                raise ValueError(f'{name}: got {value}, expected at least {least}')
+        if not 0 <= self.smooth < 1:
+            raise ValueError(f'smooth: got {self.smooth}, expected at least 0 and below 1')
+        if self.drop is not None and self.drop not in POLICIES:
+            raise ValueError(f'drop: got {self.drop!r}, expected one of {", ".join(POLICIES)}')
+
+    def interval_for(self, metadata: ExportMetadata, fps: float) -> int:
+        """Return the distance of frames.
+
+        Args:
+            metadata: Of the model.
+            fps: Of the source; 0 where it is not known.
+        """
+        if self.interval is not None:
+            return self.interval
+        if metadata.interval is None:
+            return max(1, math.floor(SPREAD_OVER * (fps or DEFAULT_FPS) / metadata.frames))
+        wanted = next((step['target_fps'] for step in metadata.pipeline if step.get('target_fps')), None)
+        return max(1, round(metadata.interval * fps / wanted)) if wanted and fps else metadata.interval
+
+    def hop_for(self, frames: int, interval: int) -> int:
+        """Return the distance of windows, for windows of so many frames at such a distance."""
+        return max(1, frames * interval // 2) if self.hop is None else self.hop
+
+    def policy_for(self, source: VideoSource) -> str:
+        """Return what happens to windows that are too many."""
+        return self.drop or ('oldest' if source.live else 'none')
