@@ -11,9 +11,10 @@ __all__ = ['TTMLoss']
 
 @MODELS.register_module()
 class TTMLoss(DistillLoss):
-    """TTM: only the teacher is softened: ``mean KL(softmax(exponent * teacher) || softmax(student))``.
+    """TTM: only the teacher is softened.
 
-    Equal sides are not zero unless the exponent is 1.
+    ``mean KL(softmax(exponent * teacher) || softmax(student))``; the student has no temperature, and no square of one
+    multiplies the result. Equal sides are not zero unless the exponent is 1.
     Source: https://arxiv.org/abs/2402.11148, code zkxufo/TTM ``distiller_zoo/ttm.py``; that code raises probabilities
     to the power, which underflows in float32.
 

@@ -1,0 +1,137 @@
+"""Pages of the losses: made from docstrings, one line each and measurements; a new loss without them fails here."""
+
+import os
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import yaml
+
+import mmkd_video.losses as losses
+from mmkd_video.benchmark import Interval
+from mmkd_video.cli import loss_pages, loss_sources
+from mmkd_video.cli.ablation import ALONE, Ablation
+from mmkd_video.cli.loss_costs import LossCost, LossCosts
+from mmkd_video.cli.loss_docstring import LossDocstring
+from mmkd_video.losses.base import DistillLoss
+
+ROOT = Path(__file__).resolve().parents[2]
+AGAIN = 'a page is out of date: python tools/loss_pages.py'
+
+
+@pytest.fixture(scope='module')
+def sources():
+    before = Path.cwd()
+    os.chdir(ROOT)
+    try:
+        return loss_sources.Sources.read()
+    finally:
+        os.chdir(before)
+
+
+def test_pages_are_up_to_date(sources):
+    wanted = {str(path): text for path, text in loss_pages.pages(sources).items()}
+    found = {str(path.relative_to(ROOT)): path.read_text() for path in (ROOT / loss_sources.FOLDER).glob('*.md')}
+    assert set(found) == set(wanted), AGAIN
+    for path, text in wanted.items():
+        assert found[path] == text, AGAIN
+
+
+def test_every_loss_has_a_page_in_the_table(sources):
+    table = loss_pages.pages(sources)[loss_sources.FOLDER / 'README.md']
+    for name in losses.__all__:
+        page = re.search(rf'\[{name}\]\((\w+\.md)\)', table)[1]
+        assert (ROOT / loss_sources.FOLDER / page).read_text().splitlines()[2] == f'# {name}'
+
+
+@pytest.mark.parametrize('name', losses.__all__)
+def test_page_says_all_of_a_loss(name, sources):
+    page = loss_pages.loss_page(getattr(losses, name), sources)
+    for heading in ('Formula', 'What it compares', 'When to use it', 'Parameters', 'Official default weight', 'Cost'):
+        assert f'\n## {heading}\n' in page, heading
+    assert '`' in page.split('## Formula')[1].split('##')[0], 'no formula between back quotes'
+    origin = page.split('## Source and differences')[1].split('##')[0]
+    assert 'Ours' in origin or 'ours' in origin or re.search(r'code \[', origin), origin
+    assert '``' not in page.replace('```', '') and ':class:' not in page
+    for link in re.findall(r'\]\((?!https:)([^)#]+)', page):
+        assert (ROOT / loss_sources.FOLDER / link).exists(), link
+
+
+def test_a_loss_without_a_line_and_a_line_without_a_loss_are_named(tmp_path, monkeypatch):
+    monkeypatch.chdir(ROOT)
+    lines = yaml.safe_load(loss_sources.LINES.read_text())
+    lines['GoneLoss'] = lines.pop('KDLoss')
+    (tmp_path / 'losses.yml').write_text(yaml.safe_dump(lines, sort_keys=False))
+    monkeypatch.setattr(loss_sources, 'LINES', tmp_path / 'losses.yml')
+    with pytest.raises(ValueError, match=r"missing \['KDLoss'\], no loss \['GoneLoss'\]"):
+        loss_sources.Sources.read()
+    lines['KDLoss'] = dict(lines.pop('GoneLoss'), category='other')
+    (tmp_path / 'losses.yml').write_text(yaml.safe_dump(lines, sort_keys=False))
+    with pytest.raises(ValueError, match='KDLoss has .* category of'):
+        loss_sources.Sources.read()
+
+
+class PlainLoss(DistillLoss):
+    """First.
+
+    ``a - b`` and :class:`KDLoss`.
+    Source: https://arxiv.org/abs/1503.02531, code some/code ``a.py``; differs.
+
+    Args:
+        scale: Positive; see
+            elsewhere.
+    """
+
+    def __init__(self, scale: float = 2.0) -> None:
+        super().__init__()
+
+
+def test_docstring_is_taken_apart():
+    said = LossDocstring.of(PlainLoss)
+    assert (said.summary, said.body) == ('First.', '`a - b` and [KDLoss](kd.md).')
+    code = 'code [some/code](https://github.com/some/code) `a.py`; differs.'
+    assert said.origin == f'Source: <https://arxiv.org/abs/1503.02531>, {code}'
+    assert said.parameters == [('scale', '2.0', 'Positive; see elsewhere.')]
+
+
+@pytest.mark.parametrize(
+    ('docstring', 'message'),
+    [
+        ('First.\n\nNothing more.', "begins with 'Source: ' or 'Ours'"),
+        ('First.\n\nOurs.', 'leaves out scale'),
+    ],
+)
+def test_poor_docstrings_are_refused(docstring, message):
+    poor = type('PoorLoss', (PlainLoss,), dict(__doc__=docstring))
+    with pytest.raises(ValueError, match=f'PoorLoss: its docstring.*{message}'):
+        LossDocstring.of(poor)
+
+
+def test_measurements_are_quoted(sources):
+    cost = LossCost('KDLoss at logits, MARSLoss at pooled', Interval(1.021, 1.01, 1.03, 0.95), 1.05, 1_500_000)
+    costs = LossCosts('title', {'step with KDLoss': '200.0 ms (190.0 ms to 210.0 ms)'}, dict(mars=cost))
+    scores = {ALONE: [0.5], 'kd': [0.75], 'mars': [0.625], 'space_time_at': [0.5]}
+    ablation = Ablation('python tools/ablate.py', 'kd', 8, 640, 'acc/top1', [0], scores)
+    sources = replace(sources, costs=costs, ablation=ablation)
+    page = loss_pages.loss_page(losses.MARSLoss, sources)
+    assert '1.021 (1.010 to 1.030) times the step with KDLoss alone, +1.5 MB at the peak' in page
+    assert '| mars | 62.50 | 62.50 | -12.50 |' in page and 'space_time_at' not in page
+    index = loss_pages.pages(sources)[loss_sources.FOLDER / 'README.md']
+    assert '| 50 | 1.021 x | +1.5 MB |' in index and '| space_time_at |' in index
+    assert 'Not measured.' in loss_pages.loss_page(losses.OFDLoss, sources)
+    assert 'a step takes 200.0 ms' in loss_pages.loss_page(losses.KDLoss, sources)
+
+
+def test_stale_and_foreign_pages_are_found_and_mended(sources, tmp_path, monkeypatch):
+    folder = tmp_path / loss_sources.FOLDER
+    folder.mkdir(parents=True)
+    (folder / 'gone.md').write_text('old')
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(loss_sources.Sources, 'read', lambda: sources)
+    for arguments, code in ((['--check'], 1), ([], 0), (['--check'], 0)):
+        with pytest.raises(SystemExit) as stop:
+            loss_pages.main(arguments)
+        assert stop.value.code == code
+        assert (folder / 'gone.md').exists() == (arguments == ['--check'] and code == 1)
+    assert (folder / 'kd.md').is_file()
