@@ -14,7 +14,8 @@ class CATKDLoss(DistillLoss):
     """CAT-KD: the class activation maps agree after pooling, each scaled to length 1.
 
     ``mean (u_s - u_t)**2`` with u the pooled map of a sample and class over its length. A clip map is averaged in time
-    too, to at most ``pool`` steps. Channels are classes: read the maps after the classifier was applied to every place.
+    too, to at most ``pool`` steps. Channels are classes: read the tap ``cam``, the classifier applied at
+    every place.
     Source: https://arxiv.org/abs/2305.06442, code GzyAftermath/CAT-KD ``mdistiller/distillers/CAT_KD.py`` with its
     default ``IF_NORMALIZE=True``; some of its configs leave out the scaling, which is not offered here.
 

@@ -150,4 +150,50 @@ class PooledRecorder:
             self.calls, self.value = 1, args[0]
 
 
-Recorder = OutputRecorder | PreActivationRecorder | PooledRecorder
+class ClassMapRecorder:
+    """Note the class activation maps of a head: its classifier, without bias, at every place of the map it reads.
+
+    Args:
+        head: A classification head of MMAction2 that pools a map and ends in the linear layer ``fc_cls``.
+
+    Raises:
+        ValueError: It has no such layer.
+    """
+
+    def __init__(self, head: nn.Module) -> None:
+        classifier = getattr(head, 'fc_cls', None)
+        if not isinstance(classifier, nn.Linear):
+            raise ValueError(f'{type(head).__name__} has no single linear layer fc_cls to apply at every place')
+        self.call = None
+        self.active = False
+        self.calls = 0
+        self.value: object = None
+        self._classifier = classifier
+        head.register_forward_pre_hook(self._note)
+
+    def start(self) -> None:
+        """Forget the last step and watch the next one."""
+        self.active, self.calls, self.value = True, 0, None
+
+    def stop(self) -> None:
+        """Watch no longer."""
+        self.active = False
+
+    def notice_overwriting(self) -> None:
+        """Do nothing: the maps are computed at once."""
+
+    def _note(self, head: nn.Module, args: tuple) -> None:
+        if not self.active:
+            return
+        feature, weight = args[0], self._classifier.weight
+        if not isinstance(feature, Tensor) or feature.ndim not in (4, 5) or feature.shape[1] != weight.shape[1]:
+            got = tuple(feature.shape) if isinstance(feature, Tensor) else type(feature).__name__
+            raise ValueError(
+                f"tap 'cam': {type(head).__name__} reads {got}, expected one map of {weight.shape[1]} channels; "
+                'its classifier cannot be applied at every place'
+            )
+        self.calls += 1
+        self.value = (weight @ feature.flatten(2)).unflatten(2, feature.shape[2:])
+
+
+Recorder = OutputRecorder | PreActivationRecorder | PooledRecorder | ClassMapRecorder

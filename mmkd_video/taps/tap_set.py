@@ -9,9 +9,9 @@ from torch import Tensor, nn
 from mmkd_video.structures import layout_of
 from mmkd_video.taps.layout import count_clips, keeps_channels_last, pick_item, to_canonical, to_vector
 from mmkd_video.taps.path import TapPath
-from mmkd_video.taps.recorder import OutputRecorder, PooledRecorder, PreActivationRecorder, Recorder
+from mmkd_video.taps.recorder import ClassMapRecorder, OutputRecorder, PooledRecorder, PreActivationRecorder, Recorder
 
-ALIASES = {'logits': 'cls_head', 'frame_logits': 'cls_head.fc_cls', 'pooled': 'cls_head'}
+ALIASES = {'logits': 'cls_head', 'frame_logits': 'cls_head.fc_cls', 'pooled': 'cls_head', 'cam': 'cls_head'}
 
 
 def find_module(model: nn.Module, path: TapPath, side: str) -> nn.Module:
@@ -128,6 +128,8 @@ class TapSet:
         try:
             if path.module == 'pooled':
                 return PooledRecorder(module)
+            if path.module == 'cam':
+                return ClassMapRecorder(module)
             return PreActivationRecorder(module, path.call) if path.pre else OutputRecorder(module, path.call)
         except ValueError as error:
             raise ValueError(f'{self.side} tap {path.text!r}: {error}') from None

@@ -95,7 +95,8 @@ class FrozenTeacher:
             inputs: Normalised clips, ``(N, T, C, H, W)`` for 2D and ``(N, M, C, T, H, W)`` for 3D recognizers.
 
         Returns:
-            Tap name to feature in canonical layout; ``logits`` and ``frame_logits`` hold the student's classes only.
+            Tap name to feature in canonical layout; ``logits``, ``frame_logits`` and ``cam`` hold the student's classes
+            only.
         """
         self._stay_frozen()
         with self._taps.watch():
@@ -105,6 +106,8 @@ class FrozenTeacher:
             for name, path in self._taps.paths.items():
                 if path.module in ('logits', 'frame_logits'):
                     found[name] = found[name][..., self.classes]
+                elif path.module == 'cam':
+                    found[name] = found[name][:, self.classes]
         return found
 
     def norm_before(self, tap: str, inputs: Tensor) -> tuple[Tensor, Tensor]:

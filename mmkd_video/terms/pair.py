@@ -68,6 +68,8 @@ class Pair(nn.Module):
         student, teacher = self._align(student, teacher)
         if self.scores:
             self._check_classes(student, teacher)
+        elif set(taps) == {'cam'}:
+            self._check_counts(student, teacher)  # channels are classes: no connector may mix them
         elif connector is not False and (connector is not None or same_channels):
             self.connector = self._build_connector(student, teacher, connector)
         elif same_channels and channels_of(student.shape) != channels_of(teacher.shape):
@@ -113,6 +115,9 @@ class Pair(nn.Module):
                 f'{self.where}: the loss compares class scores (N, K), but the taps give '
                 f"{tuple(student.shape)} and {tuple(teacher.shape)}; use at='logits'"
             )
+        self._check_counts(student, teacher)
+
+    def _check_counts(self, student: Tensor, teacher: Tensor) -> None:
         if student.shape[1] != teacher.shape[1]:
             raise ValueError(
                 f'{self.where}: the student has {student.shape[1]} classes and the teacher {teacher.shape[1]}; '
