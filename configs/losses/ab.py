@@ -1,8 +1,4 @@
-# AB as a first stage, followed by KD.
-_base_ = '../distill/i3d_to_mobilenet.py'
-model = dict(
-    terms=[
-        dict(type='KDLoss', at='logits', weight=0.9),
-        dict(type='ABLoss', at=('backbone.conv2.activate:pre', 'backbone.layer4.1.relu:pre'), weight=0.001, end=2),
-    ]
-)
+# AB alone in the first two epochs, then the labels and KD.
+_base_ = '../_base_/loss_pair.py'
+ab = dict(type='ABLoss', at=('backbone.conv2:pre', 'backbone.layer4:pre'), weight=0.001, end=2)
+model = dict(task_weight=dict(type='Warmup', begin=1, end=3), terms=[dict(_base_.kd, begin=2), ab])

@@ -1,3 +1,3 @@
 # CC: the errors of consecutive clips.
-_base_ = '../distill/i3d_to_mobilenet.py'
-model = dict(terms=[dict(type='KDLoss', at='logits', weight=0.9), dict(type='CCLoss', at='pooled', weight=0.02)])
+_base_ = '../_base_/loss_pair.py'
+model = dict(terms=[_base_.kd, dict(type='CCLoss', at='pooled', weight=0.02)])

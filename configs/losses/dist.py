@@ -1,3 +1,3 @@
 # DIST: correlation of predictions between classes and between clips.
-_base_ = '../distill/i3d_to_mobilenet.py'
+_base_ = '../_base_/loss_pair.py'
 model = dict(terms=[dict(type='DISTLoss', at='logits', weight=2.0)])

@@ -1,8 +1,3 @@
 # FitNets: the last map itself.
-_base_ = '../distill/i3d_to_mobilenet.py'
-model = dict(
-    terms=[
-        dict(type='KDLoss', at='logits', weight=0.9),
-        dict(type='FitNetLoss', at=('backbone.conv2', 'backbone.layer4'), weight=100.0),
-    ]
-)
+_base_ = '../_base_/loss_pair.py'
+model = dict(terms=[_base_.kd, dict(type='FitNetLoss', at=('backbone.conv2', 'backbone.layer4'), weight=100.0)])

@@ -1,13 +1,4 @@
-# FSP as a first stage, followed by KD.
-_base_ = '../distill/i3d_to_mobilenet.py'
-model = dict(
-    terms=[
-        dict(type='KDLoss', at='logits', weight=0.9),
-        dict(
-            type='FSPLoss',
-            at=[('backbone.layer6', 'backbone.layer3'), ('backbone.conv2', 'backbone.layer4')],
-            weight=50.0,
-            end=2,
-        ),
-    ]
-)
+# FSP alone in the first two epochs, then the labels and KD.
+_base_ = '../_base_/loss_pair.py'
+fsp = dict(type='FSPLoss', at=_base_.layers, weight=50.0, end=2)
+model = dict(task_weight=dict(type='Warmup', begin=1, end=3), terms=[dict(_base_.kd, begin=2), fsp])

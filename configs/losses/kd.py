@@ -1,3 +1,3 @@
 # KD: the softened class distribution.
-_base_ = '../distill/i3d_to_mobilenet.py'
+_base_ = '../_base_/loss_pair.py'
 model = dict(terms=[dict(type='KDLoss', at='logits', weight=0.9)])

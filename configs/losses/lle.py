@@ -1,5 +1,3 @@
 # LLE: reconstruction from neighbours, over a queue of clips.
-_base_ = '../distill/i3d_to_mobilenet.py'
-model = dict(
-    terms=[dict(type='KDLoss', at='logits', weight=0.9), dict(type='LLELoss', at='pooled', weight=1.0, queue_size=64)]
-)
+_base_ = '../_base_/loss_pair.py'
+model = dict(terms=[_base_.kd, dict(type='LLELoss', at='pooled', weight=1.0, queue_size=64)])

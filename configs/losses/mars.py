@@ -1,3 +1,3 @@
 # MARS: the pooled feature; its teacher sees optical flow in the paper.
-_base_ = '../distill/i3d_to_mobilenet.py'
-model = dict(terms=[dict(type='KDLoss', at='logits', weight=0.9), dict(type='MARSLoss', at='pooled', weight=50.0)])
+_base_ = '../_base_/loss_pair.py'
+model = dict(terms=[_base_.kd, dict(type='MARSLoss', at='pooled', weight=50.0)])

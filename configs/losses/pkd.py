@@ -1,8 +1,3 @@
 # PKD: the last map up to scale and shift of each channel.
-_base_ = '../distill/i3d_to_mobilenet.py'
-model = dict(
-    terms=[
-        dict(type='KDLoss', at='logits', weight=0.9),
-        dict(type='PKDLoss', at=('backbone.conv2', 'backbone.layer4'), weight=1.0),
-    ]
-)
+_base_ = '../_base_/loss_pair.py'
+model = dict(terms=[_base_.kd, dict(type='PKDLoss', at=('backbone.conv2', 'backbone.layer4'), weight=1.0)])

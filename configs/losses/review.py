@@ -1,14 +1,5 @@
 # ReviewKD: HCL over layers that are fused from deep to shallow; the weight warms up.
-_base_ = '../distill/i3d_to_mobilenet.py'
-model = dict(
-    terms=[
-        dict(type='KDLoss', at='logits', weight=0.9),
-        dict(
-            type='HCLLoss',
-            at=[('backbone.layer6', 'backbone.layer3'), ('backbone.conv2', 'backbone.layer4')],
-            weight=dict(type='Warmup', value=1.0, end=4),
-            connector=dict(type='AttentionFusionConnector', mid_channels=64),
-            name='reviewkd',
-        ),
-    ]
-)
+_base_ = '../_base_/loss_pair.py'
+warmup, fusion = dict(type='Warmup', value=1.0, end=4), dict(type='AttentionFusionConnector', mid_channels=64)
+review = dict(type='HCLLoss', at=_base_.layers, weight=warmup, connector=fusion, name='reviewkd')
+model = dict(terms=[_base_.kd, review])

@@ -1,12 +1,3 @@
 # SemCKD: every student layer from all teacher layers.
-_base_ = '../distill/i3d_to_mobilenet.py'
-model = dict(
-    terms=[
-        dict(type='KDLoss', at='logits', weight=0.9),
-        dict(
-            type='SemCKDLoss',
-            at=[('backbone.layer6', 'backbone.layer3'), ('backbone.conv2', 'backbone.layer4')],
-            weight=400.0,
-        ),
-    ]
-)
+_base_ = '../_base_/loss_pair.py'
+model = dict(terms=[_base_.kd, dict(type='SemCKDLoss', at=_base_.layers, weight=400.0)])

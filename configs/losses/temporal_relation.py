@@ -1,8 +1,4 @@
 # Similarity of the frames of a clip.
-_base_ = '../distill/i3d_to_mobilenet.py'
-model = dict(
-    terms=[
-        dict(type='KDLoss', at='logits', weight=0.9),
-        dict(type='TemporalRelationLoss', at=('backbone.conv2', 'backbone.layer4'), weight=10.0),
-    ]
-)
+_base_ = '../_base_/loss_pair.py'
+term = dict(type='TemporalRelationLoss', at=('backbone.conv2', 'backbone.layer4'), weight=10.0)
+model = dict(terms=[_base_.kd, term])

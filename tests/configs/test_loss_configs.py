@@ -13,7 +13,6 @@ from mmkd_video.registry import MODELS
 
 ROOT = Path(__file__).resolve().parents[2]
 CONFIGS = sorted((ROOT / 'configs' / 'losses').glob('*.py'))
-WITHOUT_CONFIG = {'CATKDLoss', 'OFDLoss'}  # need class activation maps, and margins of one teacher's batch norm
 DIFFERENT_EACH_CLIP = torch.Generator().manual_seed(0)
 
 
@@ -30,7 +29,7 @@ def batch() -> dict:
 def test_a_step_trains_the_student(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ROOT)
     config = Config.fromfile(path)
-    assert len(path.read_text().splitlines()) <= 30
+    assert len(path.read_text().splitlines()) <= 6
     assert 'http' not in config.pretty_text
     model_config = copy.deepcopy(config.model)
     model_config.teacher.checkpoint = None
@@ -47,4 +46,4 @@ def test_a_step_trains_the_student(path: Path, monkeypatch: pytest.MonkeyPatch) 
 
 def test_every_loss_has_a_config() -> None:
     shipped = {term.type for path in CONFIGS for term in Config.fromfile(path).model.terms}
-    assert shipped == set(losses.__all__) - WITHOUT_CONFIG
+    assert shipped == set(losses.__all__), 'ship configs/losses/<name>.py for every registered loss'
