@@ -35,7 +35,18 @@ def run(rank: int, folder: str, names: list[str]) -> None:
 
 
 def test_two_processes_equal_one_on_the_joined_batch() -> None:
-    names = ['SPLoss', 'CCLoss', 'RKDLoss', 'PKTLoss', 'DISTLoss', 'MDSLoss', 'LLELoss', 'IsomapLoss']
+    names = [
+        'SPLoss',
+        'CCLoss',
+        'RKDLoss',
+        'PKTLoss',
+        'DISTLoss',
+        'MDSLoss',
+        'LLELoss',
+        'IsomapLoss',
+        'LaplacianLoss',
+        'LTSALoss',
+    ]
     with tempfile.TemporaryDirectory() as folder:
         start_processes(run, (folder, names), nprocs=2, start_method='fork')
         results = torch.load(Path(folder) / 'results.pt')

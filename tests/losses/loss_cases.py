@@ -152,7 +152,7 @@ CASES: dict[str, list[LossCase]] = {
         LossCase(
             LOGITS,
             (4, 9),
-            {'student_channels': 6, 'teacher_channels': 9, 'num_samples': 11, 'dim': 5, 'num_negatives': 7},
+            {'student_channels': 6, 'teacher_channels': 9, 'num_samples': 17, 'dim': 5, 'num_negatives': 7},
             extra=lambda batch: {'indices': 2 * torch.arange(batch)},
             detached_weight=True,  # its constant comes from the first batch
         )
