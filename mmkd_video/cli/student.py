@@ -10,6 +10,7 @@ from mmengine.runner.checkpoint import CheckpointLoader
 from torch import nn
 
 from mmkd_video.cli.plain_student import plain_student
+from mmkd_video.pruning import CHECKPOINT_KEY
 from mmkd_video.registry import build_model
 
 UNIMPORTANT = ('num_batches_tracked',)
@@ -20,7 +21,8 @@ def load_student(config: Config, checkpoint: str | Path) -> nn.Module:
 
     Args:
         config: Of the student, of its distillation, or of a pruned model.
-        checkpoint: Path or URL; read with ``weights_only=True``.
+        checkpoint: Path or URL; read with ``weights_only=True``. A pruned one tells itself what was removed, so that
+            the config of the unpruned student will do.
 
     Returns:
         The recognizer on the CPU, in eval mode.
@@ -29,8 +31,12 @@ def load_student(config: Config, checkpoint: str | Path) -> nn.Module:
         FileNotFoundError: There is no such checkpoint.
         ValueError: It does not belong to the config, or asks to run code.
     """
-    model = build_model(plain_student(config).model)
-    weights = read_weights(checkpoint)
+    loaded = read_checkpoint(checkpoint)
+    settings = plain_student(config).model
+    if CHECKPOINT_KEY in loaded and settings.get('type') != 'PrunedRecognizer':
+        settings = dict(type='PrunedRecognizer', recognizer=settings, history=loaded[CHECKPOINT_KEY])
+    model = build_model(settings)
+    weights = {key.removeprefix('module.'): value for key, value in loaded.get('state_dict', loaded).items()}
     own = model.state_dict()
     missing = [key for key in own if key not in weights and not key.endswith(UNIMPORTANT)]
     extra = [key for key in weights if key not in own and not key.startswith('data_preprocessor.')]
@@ -43,15 +49,15 @@ def load_student(config: Config, checkpoint: str | Path) -> nn.Module:
         raise ValueError(
             f'{checkpoint} does not belong to {config.filename or "the config"}: {len(missing)} keys missing '
             f'{missing[:2]}, {len(extra)} unknown {extra[:2]}, {len(shapes)} of another shape {shapes[:2]}; check '
-            'backbone, depth and num_classes; a pruned checkpoint needs the config that was written beside it'
+            'backbone, depth and num_classes'
         )
     model.load_state_dict({key: value for key, value in weights.items() if key in own}, strict=False)
     model.eval()
     return model
 
 
-def read_weights(checkpoint: str | Path) -> dict[str, torch.Tensor]:
-    """Return the state dict of a checkpoint.
+def read_checkpoint(checkpoint: str | Path) -> Mapping:
+    """Read a checkpoint.
 
     Args:
         checkpoint: Path or URL.
@@ -66,7 +72,7 @@ def read_weights(checkpoint: str | Path) -> dict[str, torch.Tensor]:
     weights = loaded.get('state_dict', loaded) if isinstance(loaded, Mapping) else None
     if not weights or not all(isinstance(value, torch.Tensor) for value in weights.values()):
         raise ValueError(f'{checkpoint} holds no state_dict; expected a checkpoint of MMEngine')
-    return {key.removeprefix('module.'): value for key, value in weights.items()}
+    return loaded
 
 
 def checkpoint_digest(checkpoint: str | Path) -> str | None:

@@ -13,6 +13,7 @@ from mmkd_video.cli.class_names import class_names
 from mmkd_video.cli.student import load_student, model_parts
 from mmkd_video.datasets.motion_clips import CLASSES
 from mmkd_video.export import PARITY_BOUNDS, ParityBound, load_exported
+from mmkd_video.pruning import prune
 from mmkd_video.registry import build_model
 
 for package in ('onnx', 'onnxscript', 'onnxruntime', 'openvino'):
@@ -30,6 +31,7 @@ def shipped(tmp_path_factory, tiny_clips):
     torch.nn.init.normal_(model.cls_head.fc_cls.weight, std=1.0)
     experiment.student_checkpoint = experiment.folder / 'student.pth'
     torch.save(dict(meta={}, state_dict=model.state_dict()), experiment.student_checkpoint)
+    experiment.parameters = sum(parameter.numel() for parameter in model.parameters())
     experiment.reports = {form: export(experiment, '--format', form, '--clips', 6) for form in ('onnx', 'openvino')}
     return experiment
 
@@ -163,6 +165,29 @@ def test_clips_that_the_file_does_not_take_are_one_line(shipped, tmp_path, capsy
     config.write_text(shipped.student.read_text().replace('scale=(32, 32)', 'scale=(24, 24)'))
     found = failed(capsys, test_command, config, shipped.folder / 'student.onnx', '--work-dir', tmp_path)
     assert 'takes clips (N, 4, 3, 32, 32)' in found and 'got (4, 4, 3, 24, 24)' in found
+
+
+def test_pruned_checkpoint_needs_no_other_config(shipped, tmp_path):
+    pytest.importorskip('torch_pruning')
+    model = load_student(read_config(str(shipped.student)), shipped.student_checkpoint)
+    history = prune(model, torch.rand(1, 4, 3, 32, 32), dict(params=0.7))
+    checkpoint = tmp_path / 'pruned.pth'
+    torch.save(dict(meta={}, state_dict=model.state_dict(), pruning=history.to_json()), checkpoint)
+    config = tmp_path / 'pruned.py'
+    config.write_text(
+        shipped.student.read_text()
+        + f"""
+model = dict(type='PrunedRecognizer', recognizer=model, history={str(checkpoint)!r})
+"""
+    )
+    for source in (shipped.distill, config):
+        found = load_student(read_config(str(source)), checkpoint)
+        assert sum(p.numel() for p in found.parameters()) < 0.75 * shipped.parameters
+        assert all(torch.equal(value, found.state_dict()[key]) for key, value in model.state_dict().items())
+    assert export_command.main([str(config), str(checkpoint), '--format', 'openvino', '--clips', '4']).passed
+    work = ('--work-dir', str(tmp_path))
+    both = [test_command.main([str(config), str(tmp_path / name), *work]) for name in ('pruned.pth', 'pruned.xml')]
+    assert both[0] == both[1]
 
 
 def test_student_of_either_config_is_the_same(shipped):
