@@ -216,12 +216,12 @@ class Distiller(BaseModel):
         """Run the student alone, as it is now, without a trace in its statistics.
 
         Args:
-            inputs: One batch; noise of the dry run's size by default.
+            inputs: One batch; by default noise above zero, of the dry run's size.
 
         Returns:
             Its features by tap, in canonical layout.
         """
-        inputs = noise_for(self.student, self._student_size) if inputs is None else inputs
+        inputs = noise_for(self.student, self._student_size).abs() if inputs is None else inputs
         with frozen_in_eval(self.student), self._student_taps.watch(), explain_failure('student', self._student_size):
             self.student.extract_feat(inputs, stage='head')
         return self._student_taps.read(inputs)

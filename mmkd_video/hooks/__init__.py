@@ -3,7 +3,15 @@
 from mmkd_video.hooks.atomic_checkpoint_hook import AtomicCheckpointHook
 from mmkd_video.hooks.checkpoint_guard_hook import CheckpointGuardHook
 from mmkd_video.hooks.distill_hook import DistillHook
+from mmkd_video.hooks.pruning_hook import PruningHook
 from mmkd_video.hooks.reproducible_hook import ReproducibleHook
 from mmkd_video.hooks.teacher_predictions_hook import TeacherPredictionsHook
 
-__all__ = ['AtomicCheckpointHook', 'CheckpointGuardHook', 'DistillHook', 'ReproducibleHook', 'TeacherPredictionsHook']
+__all__ = [
+    'AtomicCheckpointHook',
+    'CheckpointGuardHook',
+    'DistillHook',
+    'PruningHook',
+    'ReproducibleHook',
+    'TeacherPredictionsHook',
+]

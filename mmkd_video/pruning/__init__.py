@@ -4,9 +4,11 @@ from mmkd_video.pruning.cut import Cut
 from mmkd_video.pruning.history import CHECKPOINT_KEY, PruningHistory, PruningStep, history_of
 from mmkd_video.pruning.loading import check_widths, watch_loading
 from mmkd_video.pruning.measures import count_flops, count_params, latency_ratio
+from mmkd_video.pruning.optimizer_state import carry_over
 from mmkd_video.pruning.prune import fraction_after, prune
 from mmkd_video.pruning.pruner import Pruner
 from mmkd_video.pruning.recognizer import build_pruned_recognizer
+from mmkd_video.pruning.silence import surviving_channels
 from mmkd_video.pruning.surgery import TensorCuts, apply_step, remove_channels, replay
 
 __all__ = [
@@ -18,6 +20,7 @@ __all__ = [
     'TensorCuts',
     'apply_step',
     'build_pruned_recognizer',
+    'carry_over',
     'check_widths',
     'count_flops',
     'count_params',
@@ -27,6 +30,7 @@ __all__ = [
     'prune',
     'remove_channels',
     'replay',
+    'surviving_channels',
 ]
 
 watch_loading()

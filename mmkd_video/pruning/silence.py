@@ -1,7 +1,9 @@
 """Channels that are there but say nothing: what a pruned model must equal."""
 
+from collections.abc import Callable, Mapping
+
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from mmkd_video.pruning.cut import Cut
 from mmkd_video.pruning.layers import tensors_at
@@ -40,3 +42,36 @@ def make_audible(model: nn.Module, seed: int = 0) -> None:
                 buffer.zero_()
             elif name.endswith('running_var'):
                 buffer.fill_(1)
+
+
+def surviving_channels(
+    model: nn.Module, cuts: list[Cut], read: Callable[[], Mapping[str, Tensor]]
+) -> dict[str, Tensor]:
+    """Tell which channels of a model's features will be left when cuts are made.
+
+    A module may hand on what a layer far above it gave, so the cuts alone do not tell. The model is run once, with
+    weights that let every channel be heard but the cut ones; then it gets its own weights back.
+
+    Args:
+        model: Not yet cut; as it was afterwards.
+        cuts: Counted on it.
+        read: Runs the model, in eval mode and on inputs above zero, and returns features ``(N, C, T, H, W)``,
+            ``(N, L, C)`` or ``(N, C)`` by name.
+
+    Returns:
+        By name, ``(C,)``: whether the channel stays.
+    """
+    tensors = [*model.parameters(), *model.buffers()]
+    own = [tensor.data.clone() for tensor in tensors]
+    make_audible(model)
+    silence(model, cuts)
+    try:
+        features = read()
+    finally:
+        for tensor, data in zip(tensors, own, strict=True):
+            tensor.data.copy_(data)
+    heard = {}
+    for name, feature in features.items():
+        channels_first = feature.movedim(-1, 0) if feature.ndim == 3 else feature.transpose(0, 1)
+        heard[name] = channels_first.flatten(1).ne(0).any(dim=1).cpu()
+    return heard

@@ -1,0 +1,206 @@
+"""Pruning while training."""
+
+import copy
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from mmengine.dist import broadcast_object_list, is_main_process
+from mmengine.hooks import Hook
+from mmengine.model import is_model_wrapper
+from mmengine.runner import Runner
+from mmengine.runner.base_loop import BaseLoop
+from torch import Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
+
+from mmkd_video.hooks.cut_runner import cut, inner_model, prunable
+from mmkd_video.pruning import (
+    CHECKPOINT_KEY,
+    Pruner,
+    PruningHistory,
+    PruningStep,
+    fraction_after,
+    history_of,
+)
+from mmkd_video.registry import HOOKS
+
+
+@HOOKS.register_module()
+class PruningHook(Hook):
+    """Prune a recognizer, or the student of a distillation, step by step while it trains.
+
+    Between two iterations channels leave the model. Parameters stay the same objects, so the optimizer goes on with its
+    momentum, cut alike; an EMA copy and the connectors of a distillation are cut with them; DDP is wrapped anew. Each
+    checkpoint holds the history under the top-level key ``pruning``, as JSON text, beside the plain ``state_dict``; a
+    resumed training repeats it before the weights are loaded.
+
+    Args:
+        target: ``dict(params=0.5)``, ``dict(flops=0.5)`` or ``dict(latency=0.5)``: what is left at the end of the
+            recognizer that the config builds. None prunes nothing, but keeps the history of a ``PrunedRecognizer`` in
+            the checkpoints.
+        begin: Epoch (iteration) before which the first step is done, from 0.
+        end: That of the last step; ``begin`` by default.
+        steps: Number of steps, spread evenly from ``begin`` to ``end``.
+        by_epoch: Whether ``begin`` and ``end`` are epochs.
+        batches: For ``criterion='taylor'``: over how many batches gradients are added up before a step.
+        **settings: ``criterion``, ``scope``, ``keep``, ``round_to``, ``max_ratio``, ``seed`` of
+            :class:`~mmkd_video.pruning.Pruner`.
+
+    Raises:
+        ValueError: A setting is out of range.
+    """
+
+    priority = 'HIGH'  # after the randomness of a step is set, before the training state and the EMA are loaded
+
+    def __init__(
+        self,
+        target: Mapping[str, float] | None = None,
+        begin: int = 1,
+        end: int | None = None,
+        steps: int = 1,
+        by_epoch: bool = True,
+        batches: int = 8,
+        **settings: Any,
+    ) -> None:
+        self.pruner = None if target is None else Pruner(target, **settings)
+        self.points = step_points(begin, begin if end is None else end, steps) if target is not None else []
+        self.by_epoch, self.batches = by_epoch, batches
+        self._base = 0  # steps that the recognizer had before this training
+        self._gradients: dict[str, Tensor] = {}
+        self._seen = 0
+
+    def before_run(self, runner: Runner) -> None:
+        """See that the model can be pruned here, before anything is loaded.
+
+        Raises:
+            ValueError: The last step lies behind the end of the training, or the model is wrapped by another than DDP.
+        """
+        self._base = len(history_of(prunable(runner)))
+        if is_model_wrapper(runner.model) and not isinstance(runner.model, DistributedDataParallel):
+            raise ValueError(
+                f'PruningHook: the model is wrapped by {type(runner.model).__name__}, which shards or copies its '
+                'parameters; expected MMDistributedDataParallel'
+            )
+        if not self.points or not isinstance(runner._train_loop, BaseLoop):
+            return
+        last, unit = (runner.max_epochs, 'epochs') if self.by_epoch else (runner.max_iters, 'iterations')
+        if self.points[-1] >= last:
+            raise ValueError(
+                f'PruningHook.end: got {self.points[-1]}; expected less than the {last} {unit} of this training'
+            )
+
+    def before_train_iter(self, runner: Runner, batch_idx: int, data_batch: Any = None) -> None:
+        """Prune when a step is due."""
+        if not self._is_due(runner):
+            return
+        model = inner_model(runner)
+        if self.pruner.criterion == 'taylor':
+            self._add_gradients(model, data_batch)
+            if self._seen < self.batches:
+                return
+        data = model.data_preprocessor(copy.deepcopy(data_batch), False)
+        step = self._find(runner, noise_like(data['inputs'][:1]))
+        self._gradients, self._seen = {}, 0
+        done = len(history_of(prunable(runner))) - self._base + 1
+        cut(runner, step)
+        before, after = step.before['params'], step.after['params']
+        runner.logger.info(f'pruning step {done} of {len(self.points)}: {before:,} to {after:,} parameters')
+
+    def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
+        """Add the history to a checkpoint."""
+        history = history_of(prunable(runner))
+        if len(history):
+            checkpoint[CHECKPOINT_KEY] = history.to_json()
+
+    def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
+        """Prune the model as the one in the checkpoint was, before its weights are loaded.
+
+        Raises:
+            ValueError: The checkpoint is of a model that was pruned in another way.
+        """
+        if CHECKPOINT_KEY not in checkpoint:
+            return
+        history, done = PruningHistory.from_json(checkpoint[CHECKPOINT_KEY]), history_of(prunable(runner))
+        if not history.begins_with(done):
+            raise ValueError(
+                f'the checkpoint was pruned in {len(history)} steps, which do not begin with the {len(done)} of this '
+                "model: give PrunedRecognizer the checkpoint's own history, or start from the unpruned recognizer"
+            )
+        for step in history.steps[len(done) :]:
+            cut(runner, step)
+        if not runner._resume:
+            self._base = len(history)  # a new training from pruned weights has its own target
+
+    def _is_due(self, runner: Runner) -> bool:
+        done = len(history_of(prunable(runner))) - self._base
+        now = runner.epoch if self.by_epoch else runner.iter
+        return done < len(self.points) and self.points[done] <= now
+
+    def _find(self, runner: Runner, inputs: Tensor) -> PruningStep:
+        """Let rank 0 find the step; every rank gets it, or the same error."""
+        found: list[Any] = [None, None]
+        if is_main_process():
+            try:
+                found[0] = PruningHistory([self._next_step(runner, inputs)]).to_json()
+            except (ValueError, ImportError) as error:  # one rank alone would leave the others waiting
+                found[1] = error
+        broadcast_object_list(found)
+        if found[1] is not None:
+            raise found[1]
+        return PruningHistory.from_json(found[0]).steps[0]
+
+    def _next_step(self, runner: Runner, inputs: Tensor) -> PruningStep:
+        model = prunable(runner)
+        steps, left = history_of(model).steps[self._base :], 1.0
+        for step in steps:
+            left *= step.after[self.pruner.kind] / step.before[self.pruner.kind]
+        wanted = fraction_after(self.pruner.fraction, len(steps) + 1, len(self.points))
+        own = {name: parameter.grad for name, parameter in model.named_parameters()}
+        for name, parameter in model.named_parameters():
+            parameter.grad = self._gradients.get(name, parameter.grad)
+        try:
+            return self.pruner.find(model, inputs, wanted / left)
+        finally:
+            for name, parameter in model.named_parameters():
+                parameter.grad = own[name]
+
+    def _add_gradients(self, model: nn.Module, data_batch: Any) -> None:
+        """Add up the gradients of one batch, without statistics, dropout or a trace in the parameters."""
+        student = getattr(model, 'prunable', model)
+        named = {name: parameter for name, parameter in student.named_parameters() if parameter.requires_grad}
+        modes = {module: module.training for module in model.modules()}
+        data = model.data_preprocessor(copy.deepcopy(data_batch), True)
+        model.eval()
+        try:
+            loss, _ = model.parse_losses(model(**data, mode='loss'))
+        finally:
+            for module, training in modes.items():
+                module.training = training
+        # not backward(): it would wake DDP's reducer
+        gradients = torch.autograd.grad(loss, list(named.values()), allow_unused=True)
+        for (name, parameter), gradient in zip(named.items(), gradients, strict=True):
+            gradient = torch.zeros_like(parameter) if gradient is None else gradient
+            self._gradients[name] = self._gradients.get(name, 0) + gradient
+        self._seen += 1
+
+
+def step_points(begin: int, end: int, steps: int) -> list[int]:
+    """Return when each of several steps is due, evenly from ``begin`` to ``end``.
+
+    Raises:
+        ValueError: The numbers leave no room for the steps.
+    """
+    if not all(isinstance(value, int) for value in (begin, end, steps)) or begin < 0 or steps < 1:
+        raise ValueError(f'PruningHook: got begin={begin!r}, end={end!r}, steps={steps!r}; expected whole numbers')
+    if steps > end - begin + 1 or (steps == 1 and end != begin):
+        raise ValueError(
+            f'PruningHook: {steps} steps do not fit between begin={begin} and end={end}; at most one for each epoch '
+            '(iteration), and a single step has begin=end'
+        )
+    return [begin + round((end - begin) * index / max(steps - 1, 1)) for index in range(steps)]
+
+
+def noise_like(inputs: Tensor) -> Tensor:
+    """Return noise of the shape of some inputs, the same every time."""
+    noise = torch.randn(inputs.shape, generator=torch.Generator().manual_seed(0))
+    return noise.to(inputs.device, inputs.dtype)
