@@ -1,0 +1,249 @@
+"""The command: one video, a folder, mistakes, ctrl-C."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import cv2
+import pytest
+from clips import encode
+from streams import CLASSES, FakeCamera, export_tiny
+
+from mmkd_video.cli import stream as command
+from mmkd_video.cli.stream import main
+from mmkd_video.extras import MissingExtraError
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture(scope='module')
+def model(tmp_path_factory):
+    return str(export_tiny(tmp_path_factory.mktemp('model'), suffix='.xml'))
+
+
+@pytest.fixture
+def video(tmp_path):
+    encode(tmp_path / 'a.mp4', 1, frames=40)
+    return str(tmp_path / 'a.mp4')
+
+
+def lines_of(text):
+    return [json.loads(line) for line in text.splitlines()]
+
+
+def run(*arguments):
+    return main([*map(str, arguments), '--threads', '1'])
+
+
+def fails(capsys, *arguments):
+    with pytest.raises(SystemExit) as stopped:
+        run(*arguments)
+    error = capsys.readouterr().err
+    assert stopped.value.code == 1
+    assert len(error.splitlines()) == 1
+    return error
+
+
+def test_lines_on_the_terminal(video, model, capsys):
+    assert run(video, '--model', model, '--hop', 10, '--topk', 2) == 0
+    said = capsys.readouterr()
+    lines = lines_of(said.out)
+    assert [line['frames'] for line in lines] == [[0, 14], [10, 24], [20, 34]]
+    assert lines[1]['start'] == pytest.approx(10 / 12, abs=2e-3)
+    for line in lines:
+        assert line['dropped'] == 0 and line['latency_ms'] > 0
+        assert len(line['top']) == 2 and {each['class'] for each in line['top']} < set(CLASSES)
+        assert line['top'][0]['score'] >= line['top'][1]['score']
+    assert '3 windows, 0 dropped, 40 frames, 0 corrupt' in said.err
+    assert '\r' not in said.err  # no live line where nobody watches
+
+
+def test_a_file_and_an_annotated_video(video, model, tmp_path, capsys):
+    out, annotated = tmp_path / 'new' / 'lines.jsonl', tmp_path / 'seen.mp4'
+    assert run(video, '--model', model, '--out', out, '--annotate', annotated) == 0
+    assert capsys.readouterr().out == ''
+    assert len(lines_of(out.read_text())) == 4
+    capture, count = cv2.VideoCapture(str(annotated)), 0
+    while capture.grab():
+        count += 1
+    assert count == 40 and capture.get(cv2.CAP_PROP_FPS) == 12
+    for name, path in (('--out', out), ('--annotate', annotated)):
+        assert f'{path} exists' in fails(capsys, video, '--model', model, name, path)
+    assert run(video, '--model', model, '--out', out, '--hop', 20, '--force') == 0
+    assert len(lines_of(out.read_text())) == 2
+
+
+def test_smoothing_changes_the_scores(video, model, capsys):
+    scores = []
+    for smooth in ('0', '0.9'):
+        run(video, '--model', model, '--topk', 5, '--smooth', smooth)
+        line = lines_of(capsys.readouterr().out)[-1]
+        scores.append({each['class']: each['score'] for each in line['top']})
+    assert scores[0] != scores[1]
+
+
+def test_every_line_is_in_the_file_at_once(video, model, tmp_path, monkeypatch):
+    out, sizes = tmp_path / 'lines.jsonl', []
+    write = command.JsonLines.write
+    monkeypatch.setattr(
+        command.JsonLines, 'write', lambda self, value: (write(self, value), sizes.append(len(out.read_text())))
+    )
+    run(video, '--model', model, '--out', out, '--hop', 10)
+    assert len(sizes) == 3 and sizes == sorted(set(sizes)) and sizes[0] > 0
+
+
+def test_a_live_line_on_a_terminal(video, model, capsys, monkeypatch):
+    monkeypatch.setattr(sys.stderr, 'isatty', lambda: True, raising=False)
+    run(video, '--model', model)
+    assert 'fps, latency' in capsys.readouterr().err.split('\r')[2]
+
+
+@pytest.mark.parametrize('reopens, code', [(0, 3), (1, 3)])
+def test_a_lost_camera(model, capsys, monkeypatch, reopens, code):
+    camera = FakeCamera('.' * 20 + 'L' + '.' * 20, reopens=reopens)
+    monkeypatch.setattr(command, 'OpenCVSource', lambda name, threads: camera)
+    options = ['--hop', 5, '--drop', 'none', '--pause', 0, '--reconnect', 2]
+    assert run('0', '--model', model, *options) == code
+    said = capsys.readouterr()
+    assert len(lines_of(said.out)) == 2 + 2 * reopens
+    assert 'fake was lost' in said.err and f'source lost {1 + reopens} times' in said.err
+
+
+def test_mistakes_are_told_in_one_line(video, model, tmp_path, capsys):
+    no_video = tmp_path / 'text.mp4'
+    no_video.write_text('hello')
+    assert 'there is no file' in fails(capsys, tmp_path / 'nowhere.mp4', '--model', model)
+    assert 'no video' in fails(capsys, no_video, '--model', model)
+    assert 'nope.xml' in fails(capsys, video, '--model', tmp_path / 'nope.xml')
+    assert '.onnx or .xml' in fails(capsys, video, '--model', video)
+    for name, value in (('hop', 0), ('hop', -3), ('interval', 0), ('smooth', 1), ('topk', 0), ('queue', 0)):
+        assert f'{name}: got {value}' in fails(capsys, video, '--model', model, f'--{name}', value)
+    assert 'requests: got 0' in fails(capsys, video, '--model', model, '--requests', 0)
+    assert 'ends in .mp4' in fails(capsys, video, '--model', model, '--annotate', tmp_path / 'x.avi')
+    (tmp_path / 'empty').mkdir()
+    assert 'holds no video' in fails(capsys, tmp_path / 'empty', '--model', model)
+
+
+def test_a_model_of_somebody_else(video, tmp_path, capsys):
+    from onnx import TensorProto, helper, save
+
+    ends = [helper.make_tensor_value_info(name, TensorProto.FLOAT, [1, 3]) for name in ('in', 'out')]
+    graph = helper.make_graph([helper.make_node('Relu', ['in'], ['out'])], 'foreign', ends[:1], ends[1:])
+    path = tmp_path / 'foreign.onnx'
+    save(helper.make_model(graph, opset_imports=[helper.make_opsetid('', 20)], ir_version=10), path)
+    assert 'no metadata of mmkd_video' in fails(capsys, video, '--model', path)
+    path.write_bytes(b'nonsense')
+    assert 'cannot read' in fails(capsys, video, '--model', path)
+
+
+def test_a_missing_runtime_is_named(video, model, capsys, monkeypatch):
+    def missing(*_, **__):
+        raise MissingExtraError("openvino does not import; run pip install 'mmkd_video[openvino]'")
+
+    monkeypatch.setattr(command, 'load_exported', missing)
+    assert 'pip install' in fails(capsys, video, '--model', model)
+
+
+@pytest.fixture
+def folder(tmp_path):
+    root = tmp_path / 'videos'
+    (root / 'sub').mkdir(parents=True)
+    for name in ('a.mp4', 'sub/a.mp4'):
+        encode(root / name, 0, frames=30)
+    (root / 'notes.txt').write_text('no video')
+    return root
+
+
+def test_a_folder_is_read_and_resumed(folder, model, tmp_path, capsys):
+    out = tmp_path / 'out'
+    broken = folder / 'b.mp4'
+    broken.write_text('no video')
+    arguments = [folder, '--model', model, '--out', out, '--hop', 5]
+    assert run(*arguments) == 1
+    assert 'b.mp4' in capsys.readouterr().err
+    files = sorted(str(path.relative_to(out)) for path in out.rglob('*') if path.is_file())
+    assert files == ['a.mp4.jsonl', 'settings.json', 'sub/a.mp4.jsonl']
+    assert len(lines_of((out / 'a.mp4.jsonl').read_text())) == 4
+    kept = (out / 'a.mp4.jsonl').stat().st_mtime_ns
+    broken.unlink()
+    encode(broken, 1, frames=20)
+    assert run(*arguments) == 0
+    assert (out / 'a.mp4.jsonl').stat().st_mtime_ns == kept
+    assert len(lines_of((out / 'b.mp4.jsonl').read_text())) == 2
+    assert '3 of 3 videos done, 0 failed' in capsys.readouterr().err
+
+
+def test_results_of_other_settings_are_not_mixed(folder, model, tmp_path, capsys):
+    out = tmp_path / 'out'
+    assert run(folder, '--model', model, '--out', out, '--hop', 5) == 0
+    capsys.readouterr()
+    assert 'hop 5, now 6' in fails(capsys, folder, '--model', model, '--out', out, '--hop', 6)
+    other = tmp_path / 'tiny.xml'
+    other.write_text(Path(model).read_text() + '\n')
+    other.with_suffix('.bin').write_bytes(Path(model).with_suffix('.bin').read_bytes())
+    assert 'sha256' in fails(capsys, folder, '--model', other, '--out', out, '--hop', 5)
+    assert run(folder, '--model', model, '--out', out, '--hop', 20, '--force') == 0
+    assert len(lines_of((out / 'a.mp4.jsonl').read_text())) == 1
+    (out / 'settings.json').unlink()
+    capsys.readouterr()
+    assert 'unknown settings' in fails(capsys, folder, '--model', model, '--out', out)
+
+
+def test_what_is_not_for_folders(folder, model, tmp_path, capsys):
+    assert '--annotate' in fails(capsys, folder, '--model', model, '--annotate', tmp_path / 'x.mp4')
+    assert '--drop' in fails(capsys, folder, '--model', model, '--drop', 'oldest')
+
+
+def test_a_wish_to_stop_between_two_videos(folder, model, tmp_path, capsys, monkeypatch):
+    from mmkd_video.cli import stream_folder
+
+    out, lines = tmp_path / 'out', []
+    write = stream_folder.JsonLines.write
+
+    def interrupted(self, value):
+        write(self, value)
+        lines.append(value)
+        if len(lines) == 5:  # the first of the second video
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    monkeypatch.setattr(stream_folder.JsonLines, 'write', interrupted)
+    assert run(folder, '--model', model, '--out', out, '--hop', 5) == 130
+    assert sorted(path.name for path in out.rglob('*') if path.is_file()) == ['a.mp4.jsonl', 'settings.json']
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def start(*arguments, **more):
+    line = [sys.executable, str(ROOT / 'tools' / 'stream.py'), *map(str, arguments), '--threads', '1']
+    environment = {**os.environ, 'PYTHONPATH': str(ROOT), 'OMP_NUM_THREADS': '1'}
+    pipes = dict(stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    return subprocess.Popen(line, env=environment, **{**pipes, **more})
+
+
+@pytest.mark.slow
+def test_ctrl_c_writes_what_was_finished(model, tmp_path):
+    encode(tmp_path / 'long.mp4', 1, frames=1200)  # 100 seconds
+    annotated = tmp_path / 'seen.mp4'
+    process = start(tmp_path / 'long.mp4', '--model', model, '--hop', 4, '--realtime', '--annotate', annotated)
+    first = [process.stdout.readline() for _ in range(3)]
+    process.send_signal(signal.SIGINT)
+    rest, error = process.communicate(timeout=60)
+    assert process.returncode == 130, error
+    lines = lines_of(''.join(first) + rest)
+    assert [line['frames'][0] for line in lines] == list(range(0, 4 * len(lines), 4))
+    assert f'{len(lines)} windows, 0 dropped' in error and 'Traceback' not in error
+    assert cv2.VideoCapture(str(annotated)).get(cv2.CAP_PROP_FRAME_COUNT) >= lines[-1]['frames'][1]
+
+
+@pytest.mark.slow
+def test_a_reader_of_the_lines_that_goes_away(model, tmp_path):
+    encode(tmp_path / 'long.mp4', 1, frames=600)
+    process = start(tmp_path / 'long.mp4', '--model', model, '--hop', 1)
+    process.stdout.readline()
+    process.stdout.close()
+    error = process.stderr.read()
+    process.stderr.close()
+    assert process.wait(60) == 141
+    assert 'Traceback' not in error and 'BrokenPipe' not in error
