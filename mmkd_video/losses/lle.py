@@ -2,16 +2,15 @@
 
 from torch import Tensor
 
-from mmkd_video.functional import gather_batch, locally_linear
-from mmkd_video.losses.base import DistillLoss, at_least, in_float32
-from mmkd_video.losses.queue import FeatureQueue
+from mmkd_video.functional import locally_linear
+from mmkd_video.losses.manifold import ManifoldLoss
 from mmkd_video.registry import MODELS
 
 __all__ = ['LLELoss']
 
 
 @MODELS.register_module()
-class LLELoss(DistillLoss):
+class LLELoss(ManifoldLoss):
     """LLE: the weights that rebuild a clip from its neighbours in the teacher rebuild it in the student too.
 
     ``mean |s_i - sum_j w_ij s_j|**2`` over the student's mean squared distance to its mean, so that shrinking to a
@@ -34,27 +33,6 @@ class LLELoss(DistillLoss):
         ValueError: A value is out of its range.
     """
 
-    layouts = ('vector',)
-    flattens = True
-
-    def __init__(
-        self,
-        k: int = 5,
-        gather: bool = False,
-        queue_size: int = 0,
-        student_channels: int | None = None,
-        teacher_channels: int | None = None,
-    ) -> None:
-        super().__init__()
-        self.k = at_least('k', k, 1)
-        self.gather = gather
-        self.queue = FeatureQueue(queue_size, student_channels, teacher_channels)
-
-    @in_float32
-    def forward(self, student: Tensor, teacher: Tensor) -> Tensor:
-        """Return the scalar loss of two vectors ``(N, Cs)`` and ``(N, Ct)``."""
-        student, teacher = student.flatten(1), teacher.flatten(1)
-        if self.gather:
-            student, teacher = gather_batch(student), gather_batch(teacher)
-        student, teacher = self.queue(student, teacher)
+    def compare(self, student: Tensor, teacher: Tensor) -> Tensor:
+        """Return the scalar loss of all clips at hand, ``(M, Cs)`` and ``(M, Ct)``."""
         return locally_linear(student, teacher, self.k)

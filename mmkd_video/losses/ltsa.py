@@ -2,16 +2,16 @@
 
 from torch import Tensor
 
-from mmkd_video.functional import gather_batch, local_tangent_space
-from mmkd_video.losses.base import DistillLoss, at_least, in_float32
-from mmkd_video.losses.queue import FeatureQueue
+from mmkd_video.functional import local_tangent_space
+from mmkd_video.losses.base import at_least
+from mmkd_video.losses.manifold import ManifoldLoss
 from mmkd_video.registry import MODELS
 
 __all__ = ['LTSALoss']
 
 
 @MODELS.register_module()
-class LTSALoss(DistillLoss):
+class LTSALoss(ManifoldLoss):
     """LTSA: around each clip, the student is an affine image of the teacher's tangent space.
 
     The share of the student's local variance that is no affine function of the ``dim`` leading coordinates of the
@@ -35,9 +35,6 @@ class LTSALoss(DistillLoss):
         ValueError: A value is out of its range.
     """
 
-    layouts = ('vector',)
-    flattens = True
-
     def __init__(
         self,
         k: int = 5,
@@ -47,19 +44,11 @@ class LTSALoss(DistillLoss):
         student_channels: int | None = None,
         teacher_channels: int | None = None,
     ) -> None:
-        super().__init__()
-        self.k = at_least('k', k, 1)
+        super().__init__(k, gather, queue_size, student_channels, teacher_channels)
         self.dim = at_least('dim', dim, 1)
         if dim >= k:
             raise ValueError(f'dim: got {dim}, expected a number below k={k}; every student would fit')
-        self.gather = gather
-        self.queue = FeatureQueue(queue_size, student_channels, teacher_channels)
 
-    @in_float32
-    def forward(self, student: Tensor, teacher: Tensor) -> Tensor:
-        """Return the scalar loss of two vectors ``(N, Cs)`` and ``(N, Ct)``."""
-        student, teacher = student.flatten(1), teacher.flatten(1)
-        if self.gather:
-            student, teacher = gather_batch(student), gather_batch(teacher)
-        student, teacher = self.queue(student, teacher)
+    def compare(self, student: Tensor, teacher: Tensor) -> Tensor:
+        """Return the scalar loss of all clips at hand, ``(M, Cs)`` and ``(M, Ct)``."""
         return local_tangent_space(student, teacher, self.k, self.dim)

@@ -2,16 +2,15 @@
 
 from torch import Tensor
 
-from mmkd_video.functional import gather_batch, multidimensional_scaling
-from mmkd_video.losses.base import DistillLoss, in_float32
-from mmkd_video.losses.queue import FeatureQueue
+from mmkd_video.functional import multidimensional_scaling
+from mmkd_video.losses.manifold import ManifoldLoss
 from mmkd_video.registry import MODELS
 
 __all__ = ['MDSLoss']
 
 
 @MODELS.register_module()
-class MDSLoss(DistillLoss):
+class MDSLoss(ManifoldLoss):
     """MDS: the student's pairwise distances are the teacher's, up to scale.
 
     ``mean (d_s / mean d_s - d_t / mean d_t)**2`` over the pairs of different clips.
@@ -30,9 +29,6 @@ class MDSLoss(DistillLoss):
         ValueError: A value is out of its range.
     """
 
-    layouts = ('vector',)
-    flattens = True
-
     def __init__(
         self,
         gather: bool = False,
@@ -40,15 +36,9 @@ class MDSLoss(DistillLoss):
         student_channels: int | None = None,
         teacher_channels: int | None = None,
     ) -> None:
-        super().__init__()
-        self.gather = gather
-        self.queue = FeatureQueue(queue_size, student_channels, teacher_channels)
+        k = 1  # all pairs count: there are no neighbours to choose
+        super().__init__(k, gather, queue_size, student_channels, teacher_channels)
 
-    @in_float32
-    def forward(self, student: Tensor, teacher: Tensor) -> Tensor:
-        """Return the scalar loss of two vectors ``(N, Cs)`` and ``(N, Ct)``."""
-        student, teacher = student.flatten(1), teacher.flatten(1)
-        if self.gather:
-            student, teacher = gather_batch(student), gather_batch(teacher)
-        student, teacher = self.queue(student, teacher)
+    def compare(self, student: Tensor, teacher: Tensor) -> Tensor:
+        """Return the scalar loss of all clips at hand, ``(M, Cs)`` and ``(M, Ct)``."""
         return multidimensional_scaling(student, teacher)
