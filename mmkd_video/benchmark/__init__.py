@@ -1,22 +1,28 @@
 """Measurements of callables, modules and files: time side by side, peak memory, sizes, calls."""
 
 from mmkd_video.benchmark.call_counter import CallCounter
+from mmkd_video.benchmark.deployment import Deployment, DeploymentReport
 from mmkd_video.benchmark.interleaved import Timings, measure_interleaved
 from mmkd_video.benchmark.intervals import Interval, median_interval, paired_ratios
-from mmkd_video.benchmark.memory import peak_memory
+from mmkd_video.benchmark.memory import peak_memory, restart_peak
+from mmkd_video.benchmark.picture import draw_deployments
 from mmkd_video.benchmark.report import Report, Row
 from mmkd_video.benchmark.sizes import file_bytes, tensor_bytes
 
 __all__ = [
     'CallCounter',
+    'Deployment',
+    'DeploymentReport',
     'Interval',
     'Report',
     'Row',
     'Timings',
+    'draw_deployments',
     'file_bytes',
     'measure_interleaved',
     'median_interval',
     'paired_ratios',
     'peak_memory',
+    'restart_peak',
     'tensor_bytes',
 ]

@@ -29,6 +29,7 @@ def measure_interleaved(
     seed: int = 0,
     device: str | torch.device = 'cpu',
     progress: Callable[[int, int], None] | None = None,
+    settle: int = 0,
 ) -> dict[str, Timings]:
     """Call every variant once a round, in an order drawn anew each round.
 
@@ -42,6 +43,8 @@ def measure_interleaved(
         seed: Of the orders.
         device: Where the work runs; a CUDA device is waited for at both ends of a call.
         progress: Called with (rounds done, rounds in all).
+        settle: Calls right before each measured one, so that it finds its own data in the caches: how a variant runs
+            that has a machine to itself.
 
     Returns:
         Timings by name, the i-th of each from the same round.
@@ -58,6 +61,8 @@ def measure_interleaved(
     try:
         for index in range(-warmup, rounds):
             for name in orders.sample(list(variants), len(variants)):
+                for _ in range(settle):
+                    variants[name]()
                 wall, cpu = _time_once(variants[name], torch.device(device))
                 if index >= 0:
                     timings[name].wall.append(wall)

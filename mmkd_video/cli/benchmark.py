@@ -1,4 +1,4 @@
-"""The code behind ``tools/benchmark.py``: what distillation costs beside the student's step and the teacher's pass."""
+"""The code behind ``tools/benchmark.py``: what distillation costs, and how fast its results run."""
 
 import argparse
 import json
@@ -27,6 +27,7 @@ from mmkd_video.benchmark import (
     paired_ratios,
     tensor_bytes,
 )
+from mmkd_video.cli.benchmark_deploy import add_deploy
 from mmkd_video.cli.benchmark_losses import benchmark_losses, write_costs
 from mmkd_video.cli.benchmark_memory import PLAIN, measure_apart
 from mmkd_video.cli.benchmark_pair import FEATURES, LOGITS, BenchmarkPair
@@ -66,7 +67,9 @@ def main(arguments: Sequence[str] | None = None) -> Report | LossCosts:
 
 def build_parser() -> argparse.ArgumentParser:
     """Return the parser."""
-    parser = argparse.ArgumentParser(prog='benchmark.py', description='Measure what distillation costs.')
+    parser = argparse.ArgumentParser(
+        prog='benchmark.py', description='Measure what distillation costs and what it buys.'
+    )
     kinds = parser.add_subparsers(dest='what', required=True)
     step = kinds.add_parser('step', help='time, memory, checkpoint and decoding of a training step')
     step.set_defaults(measure=_measure_step)
@@ -82,6 +85,7 @@ def build_parser() -> argparse.ArgumentParser:
     losses.set_defaults(measure=_measure_losses)
     losses.add_argument('configs', nargs='*', help='distillation configs of one pair; by default all of configs/losses')
     losses.add_argument('--baseline', default='configs/losses/kd.py', help='what they are compared with')
+    add_deploy(kinds)
     for kind, warmup, memory_runs in ((step, 3, 3), (losses, 6, 1)):
         kind.add_argument(
             '--pairs', type=int, default=FEWEST_PAIRS, help='measured rounds; each holds every variant once'
@@ -260,7 +264,7 @@ def _training_state_bytes(model: nn.Module, wrapper: OptimWrapper) -> int:
 @contextmanager
 def _clips(options: argparse.Namespace) -> Iterator[str]:
     """Give the folder of the embedded clips, or one with a few of them, rendered for this run."""
-    given = options.config if options.what == 'step' else options.configs
+    given = getattr(options, 'config', None) or getattr(options, 'configs', None) or options.what == 'deploy'
     if given or Path(CLIPS, 'manifest.json').exists():
         yield CLIPS
         return

@@ -27,6 +27,12 @@ def test_the_seed_fixes_the_orders():
     assert logs[0] == logs[1] != logs[2]
 
 
+def test_settles_before_each_measured_call_outside_the_time():
+    log = []
+    timings = measure_interleaved(recorded('ab', log), rounds=2, warmup=0, settle=2)
+    assert len(log) == 2 * 2 * 3 and all(len(each.wall) == 2 for each in timings.values())
+
+
 def test_no_garbage_is_collected_during_a_call_and_the_collector_comes_back():
     log = []
     measure_interleaved(recorded('a', log), rounds=2, warmup=0)

@@ -30,3 +30,20 @@ def test_a_fat_parent_does_not_count():
     fat[::4096] = b'x' * len(fat[::4096])
     before, _ = measure(1)
     assert before < len(fat)
+
+
+RESTARTED = """
+import torch
+from mmkd_video.benchmark.memory import peak_memory, restart_peak
+block = torch.ones(16 << 20)
+del block
+before = restart_peak()
+block = torch.ones(8 << 20)
+print(before, peak_memory())
+"""
+
+
+def test_peak_counts_from_where_it_was_restarted():
+    done = subprocess.run([sys.executable, '-c', RESTARTED], capture_output=True, text=True, check=True)
+    before, after = map(int, done.stdout.split()[-2:])
+    assert 30 << 20 < after - before < 48 << 20

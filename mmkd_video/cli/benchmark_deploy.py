@@ -1,0 +1,256 @@
+"""The code behind ``tools/benchmark.py deploy``: latency, size and accuracy of models where they will run."""
+
+import argparse
+import os
+import platform
+from collections.abc import Mapping, Sequence
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import torch
+
+import mmkd_video
+from mmkd_video.benchmark import (
+    Deployment,
+    DeploymentReport,
+    Row,
+    draw_deployments,
+    measure_interleaved,
+)
+from mmkd_video.cli.benchmark_deploy_memory import measure_deployment
+from mmkd_video.cli.deploy_candidates import COMPILE, EAGER, EXPORTED, RUNTIMES, Candidate, Classify, file_size
+from mmkd_video.cli.real_clips import RealClips, real_clips
+from mmkd_video.export import load_exported
+
+FOLDER = Path('work_dirs/benchmark/deploy')
+FLAGS = ('avx2', 'avx512f', 'avx512_vnni', 'avx_vnni', 'avx512_bf16', 'amx_int8', 'amx_bf16')
+
+
+def add_deploy(kinds: argparse._SubParsersAction) -> None:
+    """Add ``deploy`` to the parser of ``tools/benchmark.py``."""
+    parser = kinds.add_parser(
+        'deploy',
+        help='latency, throughput, memory, size and accuracy of models in their runtimes',
+        description='Measure models side by side in eager PyTorch, torch.compile, ONNX Runtime and OpenVINO. The first '
+        '--model in its first runtime is 1 x.',
+    )
+    parser.set_defaults(measure=benchmark_deploy)
+    parser.add_argument(
+        '--model', nargs=3, action='append', metavar=('NAME', 'CONFIG', 'CHECKPOINT'), required=True, dest='models'
+    )
+    parser.add_argument(
+        '--file',
+        nargs=3,
+        action='append',
+        default=[],
+        metavar=('NAME', 'OF', 'FILE'),
+        dest='files',
+        help='an exported or quantized file, and the --model whose clips it takes',
+    )
+    parser.add_argument('--runtimes', nargs='+', choices=RUNTIMES, default=list(RUNTIMES), help='all by default')
+    parser.add_argument('--threads', type=int, nargs='+', default=sorted({1, torch.get_num_threads()}))
+    parser.add_argument('--rounds', type=int, default=30, help='each measures every model in every runtime once')
+    parser.add_argument('--warmup', type=int, default=3, help='rounds before that')
+    parser.add_argument('--batch-size', type=int, default=8, help='for the throughput')
+    parser.add_argument('--clips', type=int, default=1000, help='of test, for the accuracy; 0: none')
+    parser.add_argument('--no-memory', action='store_true', help='do not measure memory')
+    parser.add_argument('--target-speedup', type=float, help='clips/s that the last line should have, times the first')
+    parser.add_argument(
+        '--target-drop', type=float, default=1.0, help='points that its accuracy may lie below --reference'
+    )
+    parser.add_argument('--reference', metavar='NAME', help='the --model whose accuracy it is compared with')
+    parser.add_argument('--picture', default=str(FOLDER / 'deploy.png'), help='accuracy against latency')
+    parser.add_argument('--out', default='work_dirs/benchmark/deploy.json', help='all numbers')
+    parser.add_argument('--markdown', action='store_true', help='print the table as markdown')
+    parser.add_argument(
+        '--update-docs', nargs='?', const='docs/benchmarks.md', metavar='FILE', help='write the table into this page'
+    )
+
+
+def benchmark_deploy(options: argparse.Namespace, clips: str | None = None) -> DeploymentReport:
+    """Measure models in their runtimes.
+
+    Args:
+        options: Of :func:`add_deploy`.
+        clips: Not used; every model brings its own data set.
+
+    Raises:
+        ValueError: A name is unknown or given twice, or nothing can run.
+        FileNotFoundError: A config, checkpoint, file or data set is not there.
+        MissingExtraError: A runtime is not installed.
+    """
+    candidates = _candidates(options)
+    files = _files(options, candidates)
+    data = {
+        name: real_clips(each.settings, max(options.clips, options.batch_size)) for name, each in candidates.items()
+    }
+    report = DeploymentReport('Models in their runtimes', [])
+    threads_before = torch.get_num_threads()
+    try:
+        for threads in options.threads:
+            torch.set_num_threads(threads)
+            report.deployments += _measure(options, threads, candidates, files, data, report.deployments)
+    finally:
+        torch.set_num_threads(threads_before)
+    report.facts = _facts(options, data)
+    report.targets = list(_targets(options, report))
+    if options.clips:
+        print(f'picture: {draw_deployments(report, options.picture)}')
+    return report
+
+
+def _measure(
+    options: argparse.Namespace,
+    threads: int,
+    candidates: Mapping[str, Candidate],
+    files: Mapping[str, tuple[str, Path]],
+    data: Mapping[str, RealClips],
+    known: Sequence[Deployment],
+) -> list[Deployment]:
+    """Measure everything with one number of threads; what does not depend on it is taken from ``known``."""
+    opened: dict[tuple[str, str], tuple[Classify, int]] = {}
+    for name, candidate in candidates.items():
+        clips = _batch(data[name], 1)
+        for runtime in options.runtimes:
+            _say(f'opening {name} in {runtime}, {threads} thread(s)')
+            opened[name, runtime] = candidate.open(runtime, threads, FOLDER, clips)
+    for name, (_, path) in files.items():
+        model = load_exported(path, threads=threads)
+        runtime = f'{model.backend} {model.precision}'.replace(' f32', '')
+        opened[name, runtime] = model, file_size(path)
+    sources = {name: name for name in candidates} | {name: of for name, (of, _) in files.items()}
+    timed = {}
+    for size in (1, options.batch_size):
+        variants = {key: partial(call, _batch(data[sources[key[0]]], size)) for key, (call, _) in opened.items()}
+        _say(f'measuring batches of {size}, {threads} thread(s)')
+        timed[size] = measure_interleaved(variants, options.rounds, options.warmup, settle=1)
+    found = []
+    for key, (call, size) in opened.items():
+        source, earlier = sources[key[0]], [each for each in known if (each.model, each.runtime) == key]
+        params, gflops = candidates[source].complexity(data[source].clips[0])
+        each = Deployment(
+            *key,
+            threads=threads,
+            latencies=timed[1][key].wall,
+            throughputs=[options.batch_size / seconds for seconds in timed[options.batch_size][key].wall],
+            file_bytes=size,
+            params=params,
+            gflops=gflops,
+        )
+        each.accuracy = earlier[0].accuracy if earlier else _accuracy(options, call, data[source], each, found)
+        each.memory = None if options.no_memory else _memory(key, threads, candidates, files, data[source])
+        found.append(each)
+    return found
+
+
+def _accuracy(
+    options: argparse.Namespace, call: Classify, data: RealClips, each: Deployment, found: Sequence[Deployment]
+) -> float | None:
+    """Return top-1 on test; the compiled model is the eager one and is not asked again."""
+    if not options.clips:
+        return None
+    if each.runtime == COMPILE:
+        eager = [other.accuracy for other in found if (other.model, other.runtime) == (each.model, EAGER)]
+        if eager:
+            return eager[0]
+    _say(f'accuracy of {each.model} in {each.runtime}')
+    size, right = options.batch_size, 0
+    for start in range(0, len(data.clips) - len(data.clips) % size, size):
+        scores = call(np.stack(data.clips[start : start + size]))
+        right += int((scores.argmax(1) == np.array(data.labels[start : start + size])).sum())
+    return right / (len(data.clips) - len(data.clips) % size)
+
+
+def _memory(
+    key: tuple[str, str],
+    threads: int,
+    candidates: Mapping[str, Candidate],
+    files: Mapping[str, tuple[str, Path]],
+    data: RealClips,
+) -> int:
+    name, runtime = key
+    shape = [1, *data.clips[0].shape]
+    job = dict(runtime=runtime, threads=threads, shape=shape, file=None, config=None, checkpoint=None)
+    if name in files:
+        job['file'] = str(files[name][1])
+    elif runtime in EXPORTED:
+        job['file'] = str(candidates[name].exported(EXPORTED[runtime][0], FOLDER, _batch(data, 1)))
+    else:
+        job |= dict(config=candidates[name].config, checkpoint=candidates[name].checkpoint)
+    return measure_deployment(job)
+
+
+def _batch(data: RealClips, size: int) -> np.ndarray:
+    return np.stack([data.clips[index % len(data.clips)] for index in range(size)])
+
+
+def _candidates(options: argparse.Namespace) -> dict[str, Candidate]:
+    names = [name for name, *_ in (*options.models, *options.files)]
+    twice = {name for name in names if names.count(name) > 1}
+    if twice:
+        raise ValueError(f'the name {sorted(twice)[0]!r} is given twice; every --model and --file needs its own')
+    for _, _, checkpoint in options.models:
+        if not Path(checkpoint).is_file():
+            raise FileNotFoundError(f'checkpoint {checkpoint!r} does not exist')
+    return {name: Candidate(name, config, checkpoint) for name, config, checkpoint in options.models}
+
+
+def _files(options: argparse.Namespace, candidates: Mapping[str, Candidate]) -> dict[str, tuple[str, Path]]:
+    for name, of, path in options.files:
+        if of not in candidates:
+            raise ValueError(f'--file {name}: got {of!r} as its model; expected one of {", ".join(candidates)}')
+        if not Path(path).is_file():
+            raise FileNotFoundError(f'--file {name}: {path} does not exist')
+    if options.reference is not None and options.reference not in candidates:
+        raise ValueError(f'--reference: got {options.reference!r}; expected one of {", ".join(candidates)}')
+    return {name: (of, Path(path)) for name, of, path in options.files}
+
+
+def _targets(options: argparse.Namespace, report: DeploymentReport) -> Sequence[Row]:
+    last = report.deployments[-1]
+    first = report.baseline(last.threads)
+    if options.target_speedup is not None:
+        name = f'clips/s of {first.model} ({first.runtime}) in those of {last.model} ({last.runtime})'
+        yield Row(name, 1 / report.speedup(last), 'ratio', None, 1 / options.target_speedup)
+    if options.reference is not None and last.accuracy is not None:
+        reference = next(each for each in report.deployments if each.model == options.reference)
+        drop = (reference.accuracy - last.accuracy) * 100
+        yield Row(f'points of {last.model} below {options.reference}', drop, 'count', None, options.target_drop)
+
+
+def _facts(options: argparse.Namespace, data: Mapping[str, RealClips]) -> dict[str, str]:
+    versions = [f'mmkd_video {mmkd_video.__version__}', f'torch {torch.__version__}']
+    for package in ('onnxruntime', 'openvino'):
+        if any(runtime.startswith(package) for runtime in options.runtimes) or options.files:
+            versions.append(f'{package} {_version(package)}')
+    clips = next(iter(data.values()))
+    return {
+        'measured': f'{options.rounds} interleaved rounds in random order after {options.warmup} to warm up, each call '
+        f'after one of its own; clips/s: the better of one by one and in batches of {options.batch_size}',
+        'processor': f'{platform.machine()}, {os.cpu_count()} logical cores, {_instructions()}',
+        'accuracy': f'top-1 on {len(clips.clips)} clips of test' if options.clips else 'not measured',
+        'versions': ', '.join(versions),
+    }
+
+
+def _version(package: str) -> str:
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return 'not installed'
+
+
+def _instructions() -> str:
+    """Return the instruction sets that decide how fast int8 and bf16 are."""
+    info = Path('/proc/cpuinfo')
+    if not info.exists():
+        return 'instruction sets not known'
+    flags = next((line.split(':')[1].split() for line in info.read_text().splitlines() if line.startswith('flags')), [])
+    return ' '.join(flag for flag in FLAGS if flag in flags) or 'none of ' + ' '.join(FLAGS)
+
+
+def _say(what: str) -> None:
+    print(what, flush=True)

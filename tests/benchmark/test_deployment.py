@@ -1,0 +1,63 @@
+"""One line for each model in each runtime, and the picture of them."""
+
+import json
+from xml.etree import ElementTree
+
+import pytest
+
+from mmkd_video.benchmark import Deployment, DeploymentReport, Row, draw_deployments
+
+
+def line(model='teacher', runtime='eager', threads=2, seconds=0.1, accuracy=0.9):
+    return Deployment(model, runtime, threads, [seconds] * 9 + [3 * seconds], [8.0], 2_000_000, 1000, 0.5, accuracy)
+
+
+@pytest.fixture
+def report():
+    lines = [line(), line('student', 'openvino int8', seconds=0.004, accuracy=0.89), line(threads=1, seconds=0.2)]
+    return DeploymentReport('Models', lines, {'processor': 'some'}, [Row('drop', 1.0, 'count', None, 0.5)])
+
+
+def test_latency_is_the_median_and_p90_what_nine_in_ten_keep_to():
+    one = Deployment('a', 'eager', 1, [float(i) for i in range(1, 11)], [2.0], 1)
+    assert one.latency == 5.5
+    assert one.p90 == 10.0 and Deployment('a', 'eager', 1, [1.0] * 19 + [9.0], [2.0], 1).p90 == 1.0
+
+
+def test_throughput_is_the_better_of_batches_and_one_by_one():
+    assert line(seconds=0.1).clips_per_second == pytest.approx(10)
+    assert line(seconds=1.0).clips_per_second == 8.0
+
+
+def test_speedup_is_over_the_first_line_with_as_many_threads(report):
+    first, student, single = report.deployments
+    assert report.speedup(student) == pytest.approx(25)
+    assert report.speedup(first) == report.speedup(single) == 1
+
+
+def test_tables_show_every_line_and_what_was_not_met(report):
+    report.deployments.append(Deployment('file', 'openvino', 2, [0.1], [10.0], 5))
+    text, markdown = report.as_text(), report.as_markdown()
+    assert 'student  openvino int8' in text and '4.00 ms' in text and '12.00 ms' in text and '25.0' in text
+    assert '| file | openvino | 2 | 100.00 ms | 100.00 ms | 10.0 | 1.0 | - | 0.00 MB | - | - | - |' in markdown
+    assert 'drop 1 <= 0.50 NOT met' in text
+
+
+def test_reads_back_what_it_saved(report):
+    saved = json.loads(json.dumps(report.as_dict()))
+    assert saved['targets'][0]['met'] is False
+    again = DeploymentReport.from_dict(saved)
+    assert again.deployments == report.deployments and again.facts == report.facts
+
+
+def test_picture_names_models_runtimes_and_axes(report, tmp_path):
+    path = draw_deployments(report, tmp_path / 'new' / 'deploy.svg')
+    comments = ElementTree.parse(path, ElementTree.XMLParser(target=ElementTree.TreeBuilder(insert_comments=True)))
+    drawn = ' '.join(node.text or '' for node in comments.iter())  # matplotlib keeps texts as comments beside glyphs
+    for text in ('teacher', 'student', 'eager', 'openvino int8', 'latency', 'top-1'):
+        assert text in drawn, text
+
+
+def test_nothing_to_draw_is_an_error(report, tmp_path):
+    with pytest.raises(ValueError, match='with 4 threads has an accuracy'):
+        draw_deployments(report, tmp_path / 'a.png', threads=4)

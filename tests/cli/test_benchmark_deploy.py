@@ -1,0 +1,79 @@
+"""Models in their runtimes, measured from the command line."""
+
+import json
+
+import pytest
+import torch
+from mmengine.config import Config
+
+from mmkd_video.cli import benchmark
+from mmkd_video.cli.complexity import measure_complexity
+from mmkd_video.datasets import render_motion_clips
+from mmkd_video.registry import build_model
+
+STUDENT = 'configs/students/mobilenet_motion.py'
+RUNTIMES = ['--runtimes', 'eager', 'onnxruntime', 'openvino']
+CHEAP = ['--threads', '1', '--rounds', '2', '--warmup', '0', '--batch-size', '2', '--clips', '6']
+
+
+@pytest.fixture(scope='module')
+def student(tmp_path_factory):
+    """An untrained narrow student of a few rendered clips: a folder with its config and checkpoint."""
+    folder = tmp_path_factory.mktemp('deploy')
+    render_motion_clips(folder / 'clips', num_clips=dict(train=8, val=8, test=8), workers=1)
+    config = Config.fromfile(STUDENT)
+    config.model.backbone.widen_factor = 0.25
+    for loader in ('train_dataloader', 'val_dataloader', 'test_dataloader'):
+        config[loader].dataset.data_root = str(folder / 'clips')
+    config.dump(folder / 'student.py')
+    torch.save(dict(state_dict=build_model(config.model).state_dict()), folder / 'student.pth')
+    return folder
+
+
+def run(folder, monkeypatch, *arguments):
+    monkeypatch.setattr('mmkd_video.cli.benchmark_deploy.FOLDER', folder / 'exported')
+    picture, out = str(folder / 'deploy.png'), str(folder / 'deploy.json')
+    return benchmark.main(['deploy', *arguments, *CHEAP, '--picture', picture, '--out', out])
+
+
+@pytest.mark.slow
+def test_every_model_in_every_runtime_is_measured_and_says_the_same(student, monkeypatch, capsys):
+    model = ['--model', 'small', str(student / 'student.py'), str(student / 'student.pth')]
+    report = run(student, monkeypatch, *model, *RUNTIMES, '--target-speedup', '0.0001', '--reference', 'small')
+    assert [each.runtime for each in report.deployments] == ['eager', 'onnxruntime', 'openvino']
+    assert len({each.accuracy for each in report.deployments}) == 1
+    assert all(len(each.latencies) == 2 and each.memory > 1e6 for each in report.deployments)
+    config = Config.fromfile(student / 'student.py')
+    expected = measure_complexity(build_model(config.model).eval(), torch.zeros(8, 3, 48, 48))
+    assert {(each.params, each.gflops) for each in report.deployments} == {expected}
+    assert [row.met for row in report.targets] == [True, True]
+    saved = json.loads((student / 'deploy.json').read_text())
+    assert len(saved['deployments']) == 3 and saved['facts']['command'].startswith('`python tools/benchmark.py deploy')
+    assert (student / 'deploy.png').read_bytes().startswith(b'\x89PNG')
+    file = ['--file', 'file', 'small', str(student / 'exported' / 'small.xml')]
+    report = run(student, monkeypatch, *model, '--runtimes', 'eager', *file, '--no-memory')
+    assert [(each.model, each.runtime) for each in report.deployments] == [('small', 'eager'), ('file', 'openvino')]
+    assert report.deployments[1].file_bytes < 2 * report.deployments[0].file_bytes
+
+
+@pytest.mark.parametrize(
+    ('arguments', 'message'),
+    [
+        (['--file', 'int8', 'big', 'x.xml'], "--file int8: got 'big' as its model; expected one of small"),
+        (['--file', 'int8', 'small', 'x.xml'], '--file int8: x.xml does not exist'),
+        (['--file', 'small', 'small', 'x.xml'], "the name 'small' is given twice"),
+        (['--reference', 'big'], "--reference: got 'big'; expected one of small"),
+    ],
+)
+def test_wrong_names_are_refused_before_anything_runs(student, monkeypatch, capsys, arguments, message):
+    model = ['--model', 'small', str(student / 'student.py'), str(student / 'student.pth')]
+    with pytest.raises(SystemExit) as stop:
+        run(student, monkeypatch, *model, *arguments)
+    assert stop.value.code == 1
+    assert message in capsys.readouterr().err
+
+
+def test_a_missing_checkpoint_is_named(student, monkeypatch, capsys):
+    with pytest.raises(SystemExit):
+        run(student, monkeypatch, '--model', 'small', str(student / 'student.py'), 'nowhere.pth')
+    assert "checkpoint 'nowhere.pth' does not exist" in capsys.readouterr().err
