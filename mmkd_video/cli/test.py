@@ -12,7 +12,8 @@ from mmkd_video.cli.cfg_options import add_cfg_options, read_config
 from mmkd_video.cli.class_names import class_names
 from mmkd_video.cli.plain_student import is_distillation, plain_student
 from mmkd_video.cli.prepare import merge_teacher_options
-from mmkd_video.cli.student import model_parts
+from mmkd_video.cli.pruned_config import rebuild_pruned
+from mmkd_video.cli.student import model_parts, read_checkpoint
 from mmkd_video.cli.train import add_launcher, build_runner, default_work_dir
 from mmkd_video.export.loading import BACKEND_OF, BACKENDS
 from mmkd_video.export.metadata import PRECISIONS
@@ -90,6 +91,8 @@ def merge_options(config: Config, options: argparse.Namespace) -> Config:
     config.launcher = options.launcher
     config.work_dir = default_work_dir(config, options.work_dir, options.config)
     config.load_from = None if is_exported(options) else options.checkpoint
+    if not is_exported(options) and os.path.isfile(options.checkpoint):
+        rebuild_pruned(config, read_checkpoint(options.checkpoint))
     add_report(config, options)
     if options.show or options.show_dir is not None:
         _show(config, options)

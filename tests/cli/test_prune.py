@@ -1,0 +1,132 @@
+"""tools/prune.py on a tiny experiment; what it writes is tested by our tools and by MMAction2's own."""
+
+import re
+from pathlib import Path
+
+import mmaction
+import pytest
+import torch
+from mmengine.config import Config
+from tiny_experiment import ROOT, TinyExperiment
+
+from mmkd_video.cli.prune import main
+from mmkd_video.cli.student import load_student
+from mmkd_video.pruning import CHECKPOINT_KEY, PruningHistory, count_params
+from mmkd_video.registry import build_model
+
+STOCK_TEST = Path(mmaction.__file__).parent / '.mim' / 'tools' / 'test.py'
+
+
+@pytest.fixture
+def experiment(tmp_path, tiny_clips):
+    made = TinyExperiment(tmp_path, tiny_clips)
+    torch.manual_seed(0)
+    model = build_model(Config.fromfile(made.student).model)
+    torch.nn.init.normal_(model.cls_head.fc_cls.weight)
+    torch.save(dict(meta={}, state_dict=model.state_dict()), tmp_path / 'student.pth')
+    return made
+
+
+def run(experiment, *more, config=None, out='pruned.pth', target='--target-params=0.5'):
+    student = experiment.folder / 'student.pth'
+    return main([str(config or experiment.student), str(student), target, '--out', str(experiment.folder / out), *more])
+
+
+def test_checkpoint_and_config_build_the_pruned_student(experiment, capsys):
+    history = run(experiment)
+    checkpoint = torch.load(experiment.folder / 'pruned.pth', weights_only=True)
+    assert set(checkpoint) == {'meta', 'state_dict', CHECKPOINT_KEY}
+    assert checkpoint[CHECKPOINT_KEY] == history.to_json()
+    config = Config.fromfile(experiment.folder / 'pruned.py')
+    assert config.model.type == 'PrunedRecognizer' and config.load_from == str(experiment.folder / 'pruned.pth')
+    assert config.test_dataloader == Config.fromfile(experiment.student).test_dataloader
+    pruned = load_student(config, config.load_from)
+    whole = load_student(Config.fromfile(experiment.student), experiment.folder / 'student.pth')
+    assert type(pruned) is type(whole) and set(pruned.state_dict()) == set(whole.state_dict())
+    assert 0.45 < count_params(pruned) / count_params(whole) <= 0.5
+    before, after = re.findall(r'(?:before|after) +([\d,]+) +(0\.\d+)', capsys.readouterr().out)
+    assert before[0] == f'{count_params(whole):,}' and after[0] == f'{count_params(pruned):,}'
+    assert float(after[1]) < float(before[1])
+
+
+def test_distillation_gives_its_student_and_options_are_kept(experiment):
+    options = ['--cfg-options', 'test_dataloader.batch_size=3']
+    run(experiment, '--criterion', 'taylor', '--clips', '2', *options, config=experiment.distill)
+    config = Config.fromfile(experiment.folder / 'pruned.py')
+    assert config.test_dataloader.batch_size == 3 and config.model.recognizer.type == 'Recognizer2D'
+    assert 'DistillViews' not in config.pretty_text and 'teacher' not in config.model
+    load_student(config, config.load_from)
+
+
+def test_existing_files_stay_without_force(experiment, capsys):
+    (experiment.folder / 'pruned.py').write_text('mine')
+    with pytest.raises(SystemExit):
+        run(experiment)
+    assert 'pruned.py exists; give another name, or --force' in capsys.readouterr().err
+    assert (experiment.folder / 'pruned.py').read_text() == 'mine'
+    assert not (experiment.folder / 'pruned.pth').exists()
+    run(experiment, '--force')
+
+
+@pytest.mark.parametrize(
+    ('arguments', 'message'),
+    [
+        (dict(target='--target-params=0.00001'), 'target params=1e-05 cannot be reached'),
+        (dict(target='--target-params=2'), 'target.params: got 2.0'),
+        (dict(more=['--keep', 'backbone.layer7']), "keep: 'backbone.layer7' names no layer"),
+        (dict(out='pruned.ckpt'), 'expected one that ends in .pth'),
+        (dict(config='teacher'), 'does not belong to'),
+    ],
+)
+def test_mistakes_are_one_line(experiment, capsys, arguments, message):
+    if 'config' in arguments:
+        arguments = dict(config=experiment.teacher)
+    with pytest.raises(SystemExit) as stopped:
+        run(experiment, *arguments.pop('more', []), **arguments)
+    error = capsys.readouterr().err
+    assert stopped.value.code == 1 and message in error and error.count('\n') == 1
+    assert not list(experiment.folder.glob('pruned.*'))
+
+
+def test_pruned_student_is_a_student_to_distil(experiment):
+    run(experiment)
+    path, base, mmkd = experiment.folder / 'again.py', str(experiment.student), str(ROOT / 'configs/_base_/mmkd.py')
+    teacher = Config.fromfile(experiment.teacher).model.to_dict()
+    path.write_text(
+        f"""_base_ = [{base!r}, {mmkd!r}]
+pruned = '{{{{ fileDirname }}}}/pruned.pth'
+model = dict(
+    _delete_=True,
+    type='Distiller',
+    student=dict(type='PrunedRecognizer', recognizer=_base_.model, history=pruned),
+    teacher=dict(config={teacher!r}, checkpoint=None),
+    terms=[dict(type='KDLoss', at='logits')],
+)
+load_from = pruned
+"""
+    )
+    config = Config.fromfile(path)
+    model = build_model(config.model)
+    saved = torch.load(config.load_from, weights_only=True)
+    assert {k: v.shape for k, v in model.state_dict().items()} == {k: v.shape for k, v in saved['state_dict'].items()}
+    assert len(PruningHistory.load(config.load_from)) == 1
+    assert any(hook.type == 'PruningHook' for hook in config.custom_hooks)  # keeps the history in its checkpoints
+
+
+@pytest.mark.slow
+def test_tested_by_our_tool_and_by_the_stock_one(experiment):
+    run(experiment)
+    pruned, plain = experiment.folder / 'pruned.py', experiment.student
+    checkpoint = experiment.folder / 'pruned.pth'
+    found = [accuracy(experiment.run(*each, checkpoint)) for each in (('test.py', plain), (STOCK_TEST, pruned))]
+    assert found[0] == found[1]
+    plain.write_text(
+        plain.read_text() + "\ncustom_imports = dict(imports=['mmkd_video'], allow_failed_imports=False)\n"
+    )
+    refused = experiment.run(STOCK_TEST, plain, checkpoint, check=False)
+    assert refused.returncode != 0 and "type='PrunedRecognizer'" in refused.stderr
+
+
+def accuracy(done):
+    (value,) = re.findall(r'acc/top1: ([\d.]+)', done.stdout + done.stderr)[-1:]
+    return value
