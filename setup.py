@@ -9,7 +9,7 @@ from setuptools import find_packages, setup
 
 ROOT = Path(__file__).parent
 LITE, FULL = 'mmcv-lite', 'mmcv'
-EXTRAS = ('onnx', 'openvino')
+EXTRAS = ('onnx', 'openvino', 'prune')
 
 
 def read_requirements(name: str) -> list[str]:

@@ -88,7 +88,7 @@ def prune_student(
         FileExistsError: A file exists.
         FileNotFoundError: The checkpoint, or the clips for ``'taylor'``, are not there.
         ValueError: The target cannot be reached, or checkpoint and config do not go together.
-        ImportError: torch-pruning is not installed.
+        MissingExtraError: torch-pruning is not installed.
     """
     expect_new(out, ('.pth', '.py'), force)
     plain = plain_student(config)

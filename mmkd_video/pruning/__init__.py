@@ -3,6 +3,7 @@
 from mmkd_video.pruning.cut import Cut
 from mmkd_video.pruning.history import CHECKPOINT_KEY, PruningHistory, PruningStep, history_of
 from mmkd_video.pruning.loading import check_widths, watch_loading
+from mmkd_video.pruning.masks import bake_masks, mask_weights
 from mmkd_video.pruning.measures import count_flops, count_params, latency_ratio
 from mmkd_video.pruning.optimizer_state import carry_over
 from mmkd_video.pruning.prune import fraction_after, prune
@@ -19,6 +20,7 @@ __all__ = [
     'PruningStep',
     'TensorCuts',
     'apply_step',
+    'bake_masks',
     'build_pruned_recognizer',
     'carry_over',
     'check_widths',
@@ -27,6 +29,7 @@ __all__ = [
     'fraction_after',
     'history_of',
     'latency_ratio',
+    'mask_weights',
     'prune',
     'remove_channels',
     'replay',

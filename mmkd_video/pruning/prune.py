@@ -37,7 +37,7 @@ def prune(
         The whole history of the model; with it, :func:`replay` prunes another copy alike.
 
     Raises:
-        ImportError: torch-pruning is not installed.
+        MissingExtraError: torch-pruning is not installed.
         ValueError: A setting is out of range, the target cannot be reached, or nothing can be pruned.
     """
     if not (isinstance(steps, int) and steps >= 1):

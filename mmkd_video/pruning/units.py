@@ -9,6 +9,7 @@ from types import ModuleType
 import torch
 from torch import Tensor, nn
 
+from mmkd_video.extras import import_extra
 from mmkd_video.pruning.cut import Cut
 from mmkd_video.pruning.layers import obstacle
 from mmkd_video.pruning.shift import stand_still
@@ -67,12 +68,12 @@ def find_units(model: nn.Module, inputs: Tensor, criterion: str, keep: tuple[str
         seed: Of ``'random'``.
 
     Raises:
-        ImportError: torch-pruning is not installed.
+        MissingExtraError: torch-pruning is not installed; the message says how to get it.
         ValueError: The criterion is unknown or cannot score this model, ``keep`` names nothing, or nothing can go.
     """
     if criterion not in CRITERIA:
         raise ValueError(f'criterion: got {criterion!r}; expected one of {", ".join(CRITERIA)}')
-    tp = import_torch_pruning()
+    tp = import_extra('torch_pruning', 'prune')
     _check_keep(model, keep)
     traced = _copy_for_tracing(model)
     graph = tp.DependencyGraph()
@@ -103,21 +104,6 @@ def scores(model: nn.Module, inputs: Tensor) -> Tensor:
     if hasattr(model, 'extract_feat'):
         return model(inputs, mode='tensor', stage='head')
     return model(inputs)
-
-
-def import_torch_pruning() -> ModuleType:
-    """Import torch-pruning.
-
-    Raises:
-        ImportError: It is not installed; the message says how to get it.
-    """
-    try:
-        import torch_pruning
-    except ImportError as error:
-        raise ImportError(
-            "pruning needs torch-pruning (loading what was pruned does not): pip install 'mmkd_video[prune]'"
-        ) from error
-    return torch_pruning
 
 
 class _Scored:
