@@ -14,6 +14,7 @@ from mmkd_video.compat import (
     cpu_sync_batch_norm,
     empty_annotations,
     gloo_exit,
+    import_noise,
     missing_drn,
     optim_wrapper,
 )
@@ -21,6 +22,7 @@ from mmkd_video.compat import (
 __all__ = ['BREAKS', 'apply']
 
 BREAKS = (
+    import_noise,
     missing_drn,
     checkpoints,
     cpu_launch,
