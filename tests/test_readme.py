@@ -21,6 +21,7 @@ REDUCED = {  # how a command begins, and what is added to it here
     'python -m mmkd_video doctor': '',
     'python tools/train.py': SHORT,
     'python tools/test.py': '',
+    'python tools/prune.py': '',
     'python tools/export.py': ' --no-check',  # after one iteration the outputs do not depend on the clips yet
     'tools/dist_train.sh': SHORT,
     'tools/dist_test.sh': '',

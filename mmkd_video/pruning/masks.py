@@ -27,8 +27,8 @@ def mask_weights(
     Args:
         model: Changed in place; optimizers go on holding the same parameters.
         pattern: ``'unstructured'``: the smallest weights of all layers together (Han et al.,
-            https://arxiv.org/abs/1506.02626). ``'2:4'`` or any ``'n:m'``: of each m weights that follow each other along
-            a filter's inputs, the n largest stay (Mishra et al., https://arxiv.org/abs/2104.08378).
+            https://arxiv.org/abs/1506.02626). ``'2:4'`` or any ``'n:m'``: of each m weights that follow each other
+            along a filter's inputs, the n largest stay (Mishra et al., https://arxiv.org/abs/2104.08378).
         ratio: Fraction of zeros for ``'unstructured'``; ``'n:m'`` has its own.
         keep: Names or patterns of layers that stay whole.
 
