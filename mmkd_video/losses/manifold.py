@@ -54,4 +54,4 @@ class ManifoldLoss(DistillLoss):
         student, teacher = student.flatten(1), teacher.flatten(1)
         if self.gather:
             student, teacher = gather_batch(student), gather_batch(teacher)
-        return self.compare(*self.queue(student, teacher))
+        return self.compare(*self.queue(student, teacher, gathered=self.gather))

@@ -13,7 +13,7 @@ class FeatureQueue(nn.Module):
     """Join a batch with the features of earlier ones, so that small video batches still show a manifold.
 
     Earlier features are constants for the gradient. The queue is kept in buffers, which survive resume; it fills and
-    moves in training only, with the clips of all processes, so that these agree.
+    moves in training only, with the clips of all processes, so that these agree. A batch with infinities is left out.
 
     Args:
         size: How many clips to keep per side; 0 keeps none.
@@ -38,12 +38,13 @@ class FeatureQueue(nn.Module):
         self.register_buffer('teacher', torch.zeros(size, teacher_channels))
         self.register_buffer('filled', torch.zeros((), dtype=torch.long))
 
-    def forward(self, student: Tensor, teacher: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(self, student: Tensor, teacher: Tensor, gathered: bool = False) -> tuple[Tensor, Tensor]:
         """Return both sides ``(N + filled, C)``, the batch first, then the latest of earlier clips.
 
         Args:
             student: ``(N, student_channels)``.
             teacher: ``(N, teacher_channels)``.
+            gathered: Both are already the clips of all processes.
         """
         if self.size == 0:
             return student, teacher
@@ -53,12 +54,13 @@ class FeatureQueue(nn.Module):
             for batch, kept in ((student, self.student.clone()), (teacher, self.teacher.clone()))
         ]
         if self.training:
-            self._push(student, teacher)
+            sides = student.detach(), teacher
+            self._push(*(sides if gathered else map(gather_batch, sides)))
         return joined[0], joined[1]
 
     @torch.no_grad()
     def _push(self, student: Tensor, teacher: Tensor) -> None:
-        for kept, batch in ((self.student, student), (self.teacher, teacher)):
-            new = gather_batch(batch.detach()).to(kept.dtype)
-            kept.copy_(torch.cat([new, kept])[: self.size])
-        self.filled.copy_((self.filled + len(new)).clamp_max(self.size))
+        fine = student.isfinite().all() & teacher.isfinite().all()  # gradient scaling skips a step that overflowed
+        for kept, new in ((self.student, student), (self.teacher, teacher)):
+            kept.copy_(torch.where(fine, torch.cat([new.to(kept.dtype), kept])[: self.size], kept))
+        self.filled.copy_(torch.where(fine, self.filled + len(student), self.filled).clamp_max(self.size))

@@ -32,7 +32,7 @@ def trials() -> Iterator[tuple[str, LossCase]]:
             yield name, LossCase(case.student, case.teacher, params).resized(BATCH)
         if 'queue_size' in known:
             channels = {'student_channels': case.student[1], 'teacher_channels': (case.teacher or case.student)[1]}
-            params = {**params, 'queue_size': 6, **channels}
+            params = {**params, 'queue_size': 12, **channels}
             yield name, LossCase(case.student, case.teacher, params).resized(BATCH)
 
 
@@ -60,14 +60,15 @@ class Student(nn.Module):
         return self.loss(features[0], teacher[0], **keywords)
 
 
-def prepare(name: str, case: LossCase) -> tuple[Student, tuple]:
+def prepare(name: str, case: LossCase, rank: int | None = None) -> tuple[Student, tuple]:
     """Return a model in training whose banks and queues have seen a batch, and the joined batch."""
     model = Student(case, case.build(name).double()).train()
     student, teacher, keywords = case.inputs(seed=1, dtype=torch.float64)
     sides = [[side] if isinstance(side, torch.Tensor) else side for side in (student, teacher)]
     student, teacher = ([feature.detach() for feature in side] for side in sides)
+    earlier = [feature.flip(0) for feature in student], [feature.flip(0) for feature in teacher], keywords
     with torch.no_grad():
-        model([feature.flip(0) for feature in student], [feature.flip(0) for feature in teacher], keywords)
+        model(*(part_of(earlier, rank) if case.params.get('gather') and rank is not None else earlier))
     return model, (student, teacher, keywords)
 
 
@@ -87,7 +88,7 @@ def run(rank: int, folder: str) -> None:
     dist.init_process_group('gloo', init_method=f'file://{folder}/store', rank=rank, world_size=RANKS)
     results = {}
     for key, (name, case) in TRIALS.items():
-        model, batch = prepare(name, case)
+        model, batch = prepare(name, case, rank)
         wrapped = DistributedDataParallel(model)
         wrapped(*part_of(batch, rank)).backward()
         buffers = {place: tensor.clone() for place, tensor in model.named_buffers()}
@@ -105,8 +106,11 @@ def ranks(tmp_path_factory: pytest.TempPathFactory) -> list[dict]:
     return [torch.load(Path(folder) / f'{rank}.pt') for rank in range(RANKS)]
 
 
-def expected(name: str, case: LossCase) -> dict:
-    """Return the gradients of one process: on the joined batch if the loss sees it, else the mean of both halves."""
+def expected(name: str, case: LossCase) -> tuple[dict, dict]:
+    """Return gradients and buffers of one process: on the joined batch if the loss sees it, else the mean of halves.
+
+    There are no buffers to compare for the latter.
+    """
     model, batch = prepare(name, case)
     parts = [batch] if case.params.get('gather') else [part_of(batch, rank) for rank in range(RANKS)]
     found = []
@@ -114,18 +118,20 @@ def expected(name: str, case: LossCase) -> dict:
         each = copy.deepcopy(model)
         each(*part).backward()
         found.append(gradients(each))
-    return {key: sum(each[key] for each in found) / len(found) for key in found[0]}
+    buffers = dict(each.named_buffers()) if case.params.get('gather') else {}
+    return {key: sum(each[key] for each in found) / len(found) for key in found[0]}, buffers
 
 
 @pytest.mark.parametrize('key', TRIALS)
 def test_averaged_gradients_are_those_of_one_process(key: str, ranks: list[dict]) -> None:
-    alone = expected(*TRIALS[key])
+    alone, buffers = expected(*TRIALS[key])
     assert any(alone[name].abs().sum() > 0 for name in alone if name.startswith('factors'))
     for rank in range(RANKS):
         found = ranks[rank][key]['gradients']
         assert found.keys() == alone.keys()
         for name, gradient in alone.items():
             assert torch.allclose(found[name], gradient, rtol=1e-6, atol=1e-9), name
+        assert all(torch.allclose(tensor, ranks[rank][key]['buffers'][name]) for name, tensor in buffers.items())
 
 
 @pytest.mark.parametrize('key', TRIALS)

@@ -19,6 +19,13 @@ def test_queue_rests_outside_training() -> None:
     assert queue.filled == 0
 
 
+def test_a_batch_that_overflowed_is_left_out() -> None:
+    queue = FeatureQueue(3, 1, 1)
+    queue(torch.ones(2, 1), torch.ones(2, 1))
+    queue(torch.full((2, 1), float('inf')), torch.ones(2, 1))
+    assert queue.filled == 2 and queue.student.isfinite().all()
+
+
 def test_earlier_clips_make_a_manifold_of_a_batch_of_one() -> None:
     loss = MDSLoss(queue_size=4, student_channels=2, teacher_channels=3)
     values = [loss(torch.randn(1, 2, requires_grad=True), torch.randn(1, 3)) for _ in range(4)]
