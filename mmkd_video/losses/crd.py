@@ -80,11 +80,16 @@ class CRDLoss(DistillLoss):
             indices: ``(N,)`` index of each clip in the training set, below ``num_samples``.
 
         Raises:
-            ValueError: ``indices`` has another shape.
+            ValueError: ``indices`` has another shape, or names a clip beyond ``num_samples`` (seen on a CPU only).
         """
         if tuple(indices.shape) != (len(student),) or indices.is_floating_point():
             raise ValueError(
                 f'indices: got shape {tuple(indices.shape)} of {indices.dtype}, expected int64 ({len(student)},)'
+            )
+        if indices.device.type == 'cpu' and not 0 <= int(indices.min()) <= int(indices.max()) < self.num_samples:
+            raise ValueError(
+                f'indices: got {int(indices.min())} to {int(indices.max())}, expected 0 to {self.num_samples - 1}; '
+                'num_samples is the size of the training set'
             )
         embeddings = unit(self.embed_student(student), 1), unit(self.embed_teacher(teacher), 1)
         drawn = torch.cat([indices.unsqueeze(1), other_indices(indices, self.num_negatives, self.num_samples)], dim=1)
@@ -110,12 +115,17 @@ class CRDLoss(DistillLoss):
         known = self.log_partitions.to(found.dtype)
         found = torch.where(known.isnan(), found, known)
         if self.training:
-            self.log_partitions.copy_(found)
+            self.log_partitions.copy_(torch.where(found.isfinite(), found, known))
         return found
 
     @torch.no_grad()
     def _update(self, embeddings: tuple[Tensor, Tensor], indices: Tensor) -> None:
+        """Move the banks; of a clip that comes twice the last one counts, and none that is not finite."""
         indices = gather_batch(indices)
+        rows = torch.arange(len(indices), device=indices.device)
+        last = torch.where(indices == indices.unsqueeze(1), rows, -1).amax(1)
         for bank, embedding in zip((self.student_bank, self.teacher_bank), embeddings, strict=True):
-            new = gather_batch(embedding.detach()).to(bank.dtype)
-            bank[indices] = unit(bank[indices] * self.momentum + new * (1 - self.momentum), 1)
+            old, new = bank[indices], gather_batch(embedding.detach()).to(bank.dtype)
+            moved = unit(old * self.momentum + new * (1 - self.momentum), 1)
+            moved = torch.where(new.isfinite().all(1, keepdim=True), moved, old)
+            bank[indices] = moved[last]  # equal rows for equal indices: the order of writing is not defined

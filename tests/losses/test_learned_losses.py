@@ -71,6 +71,27 @@ def test_crd_bank_follows_the_clips_of_training() -> None:
     assert torch.equal(loss.teacher_bank, rested)
 
 
+def test_a_clip_that_comes_twice_counts_once_in_the_bank() -> None:
+    loss, indices = crd(), torch.tensor([2, 7, 2])
+    before = loss.student_bank.clone()
+    student, teacher = torch.randn(3, 3), torch.randn(3, 4)
+    loss(student, teacher, indices=indices)
+    new = F.normalize(loss.embed_student(student), dim=1)
+    expected = F.normalize(before[indices] / 2 + new / 2, dim=1)
+    assert torch.allclose(loss.student_bank[[7, 2]], expected[1:], atol=1e-6)
+
+
+def test_an_overflow_under_gradient_scaling_spoils_neither_bank_nor_constants() -> None:
+    loss = crd()
+    student, teacher = torch.randn(2, 3).half(), torch.randn(2, 4).half()
+    before = loss.student_bank.clone()
+    overflowed = torch.tensor([[1.0, 2.0, float('inf')], [1.0, 2.0, 3.0]]).half()
+    assert loss(overflowed, teacher, indices=torch.tensor([2, 7])).isnan()
+    assert torch.equal(loss.student_bank[2], before[2]) and not torch.equal(loss.student_bank[7], before[7])
+    assert loss(student, teacher, indices=torch.tensor([2, 7])).isfinite()
+    assert loss.log_partitions.isfinite().all()
+
+
 def test_crd_goes_on_exactly_after_resume() -> None:
     loss, resumed = crd(), crd(momentum=0.5)
     batches = [(torch.randn(2, 3), torch.randn(2, 4), torch.tensor([i, i + 3])) for i in range(3)]
@@ -100,6 +121,8 @@ def test_crd_never_draws_the_clip_itself() -> None:
 def test_crd_refuses_other_indices() -> None:
     with pytest.raises(ValueError, match=r'indices: got shape \(1,\) .*, expected int64 \(2,\)'):
         crd()(torch.randn(2, 3), torch.randn(2, 4), indices=torch.tensor([0]))
+    with pytest.raises(ValueError, match='indices: got 0 to 9, expected 0 to 8; num_samples is the size of the train'):
+        crd()(torch.randn(2, 3), torch.randn(2, 4), indices=torch.tensor([9, 0]))
     with pytest.raises(ValueError, match='no indices'):
         crd()(torch.randn(2, 3), torch.randn(2, 4))
 
