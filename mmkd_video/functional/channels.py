@@ -2,12 +2,15 @@
 
 import torch
 from torch import Tensor
+from torch.utils.checkpoint import checkpoint
 
 from mmkd_video.functional.divergence import kl_divergence, log_probabilities
 from mmkd_video.functional.layout import channels_and_positions
 from mmkd_video.functional.normalize import unit
 
 __all__ = ['channel_correlation', 'channel_wise', 'neuron_selectivity']
+
+CHUNK_ELEMENTS = 2**24
 
 
 def channel_wise(student: Tensor, teacher: Tensor, temperature: float | Tensor) -> Tensor:
@@ -26,7 +29,19 @@ def channel_wise(student: Tensor, teacher: Tensor, temperature: float | Tensor) 
     return divergence.mean() * temperature**2
 
 
-def neuron_selectivity(student: Tensor, teacher: Tensor) -> Tensor:
+def _discrepancies(student: Tensor, teacher: Tensor) -> Tensor:
+    """Return the sum over samples of ``mean k(t, t) + mean k(s, s) - 2 * mean k(s, t)``; channels have length 1."""
+    if student.shape[2] <= max(student.shape[1], teacher.shape[1]):
+        gram_s, gram_t = (feature.transpose(1, 2) @ feature / feature.shape[1] for feature in (student, teacher))
+        return (gram_s - gram_t).square().sum()
+
+    def kernel(first: Tensor, second: Tensor) -> Tensor:
+        return (first @ second.transpose(1, 2)).square().mean((1, 2)).sum()
+
+    return kernel(teacher, teacher) + kernel(student, student) - 2 * kernel(student, teacher)
+
+
+def neuron_selectivity(student: Tensor, teacher: Tensor, chunk_elements: int = CHUNK_ELEMENTS) -> Tensor:
     """Neuron selectivity transfer (https://arxiv.org/abs/1707.01219): maximum mean discrepancy of the channels.
 
     The polynomial kernel is ``<f_c, f_d>**2`` of channels of unit length over their positions. Its sums over channels
@@ -35,20 +50,20 @@ def neuron_selectivity(student: Tensor, teacher: Tensor) -> Tensor:
     Args:
         student: Tokens ``(N, L, Cs)`` or map ``(N, Cs, [T,] H, W)``.
         teacher: The same positions, any number of channels.
+        chunk_elements: Bound on the numbers in the Gram matrices held at a time; samples beyond it are computed in
+            chunks, which are computed once more in the backward pass. The value does not depend on it.
 
     Returns:
         A scalar: ``mean k(t, t) + mean k(s, s) - 2 * mean k(s, t)``.
     """
     student, teacher = (unit(channels_and_positions(feature), 2) for feature in (student, teacher))
-    num_samples, num_positions = student.shape[0], student.shape[2]
-    if num_positions <= max(student.shape[1], teacher.shape[1]):
-        gram_s, gram_t = (feature.transpose(1, 2) @ feature / feature.shape[1] for feature in (student, teacher))
-        return (gram_s - gram_t).square().sum() / num_samples
-
-    def kernel(first: Tensor, second: Tensor) -> Tensor:
-        return (first @ second.transpose(1, 2)).square().mean()
-
-    return kernel(teacher, teacher) + kernel(student, student) - 2 * kernel(student, teacher)
+    num_samples = len(student)
+    side = min(student.shape[2], max(student.shape[1], teacher.shape[1]))
+    size = max(1, chunk_elements // (3 * side**2))
+    if size >= num_samples:
+        return _discrepancies(student, teacher) / num_samples
+    parts = zip(student.split(size), teacher.split(size), strict=True)
+    return sum(checkpoint(_discrepancies, *part, use_reentrant=False) for part in parts) / num_samples
 
 
 def channel_correlation(student: Tensor, teacher: Tensor) -> Tensor:
