@@ -90,7 +90,9 @@ def build_parser() -> argparse.ArgumentParser:
     running.add_argument('--pause', type=float, default=1.0, help='seconds before each')
     running.add_argument('--backend', choices=('openvino', 'onnxruntime'), help="by the model's name by default")
     running.add_argument('--threads', type=int, help="of the model; the runtime's choice by default")
-    running.add_argument('--decoder-threads', type=int, help="of the decoder; FFmpeg's choice by default")
+    running.add_argument(
+        '--decoder-threads', type=int, default=1, help='of the decoder; with each, a picture comes later'
+    )
     running.add_argument('--precision', choices=('f32', 'bf16', 'int8'), help='what the model says by default')
     return parser
 

@@ -32,7 +32,7 @@ class OpenCVSource(VideoSource):
         self.threads = threads
         self.remote = '://' in self.name
         self.camera = self.name.isdecimal() or self.name.startswith('/dev/')
-        self.live = self.remote or self.camera
+        self.live = self.remote or self.camera  # until it is opened: a file may lie behind an address
         if not self.live and not Path(self.name).is_file():
             raise FileNotFoundError(f'there is no file {self.name}; expected a video, a folder, a camera or an address')
         self._capture: cv2.VideoCapture | None = None
@@ -49,6 +49,8 @@ class OpenCVSource(VideoSource):
             raise ValueError(f'{self.name} is no video that OpenCV can read')
         self._capture = capture
         self._began = self._began or time.monotonic()
+        if self.name.startswith(('http://', 'https://')):
+            self.live = self._property(cv2.CAP_PROP_FRAME_COUNT) == 0
 
     def _open_capture(self) -> cv2.VideoCapture:
         if self.camera:

@@ -19,7 +19,7 @@ class PacedSource(VideoSource):
     """
 
     def __init__(self, source: VideoSource) -> None:
-        self.source, self.name, self.live = source, source.name, source.live
+        self.source, self.name = source, source.name
         self._began: float | None = None
         self._grabbed = 0
 
@@ -51,6 +51,11 @@ class PacedSource(VideoSource):
     def close(self) -> None:
         """See :meth:`VideoSource.close`."""
         self.source.close()
+
+    @property
+    def live(self) -> bool:
+        """See :attr:`VideoSource.live`."""
+        return self.source.live
 
     @property
     def fps(self) -> float:

@@ -1,5 +1,10 @@
 """Real files, whole and damaged."""
 
+import functools
+import http.server
+import socket
+import threading
+
 import cv2
 import numpy as np
 import pytest
@@ -17,12 +22,19 @@ from mmkd_video.serving import (
 )
 
 
-def read(source, watcher=None):
+def read(source, watcher=None, reconnects=0):
     """Read a source with a reader that resizes every picture; return what it counted."""
     statistics, queue = StreamStatistics(), WindowQueue(1000, 'none')
     source.open()
     reader = FrameReader(
-        source, lambda image: cv2.resize(image, (8, 8)), SlidingWindow(1, 1, 1), queue, statistics, 0, 0, watcher
+        source,
+        lambda image: cv2.resize(image, (8, 8)),
+        SlidingWindow(1, 1, 1),
+        queue,
+        statistics,
+        reconnects,
+        0,
+        watcher,
     )
     reader.run()
     return statistics
@@ -103,6 +115,51 @@ def test_live_sources_that_are_not_there(name):
     assert source.live
     with pytest.raises(SourceLostError, match='cannot be reached'):
         source.open()
+
+
+def jpegs(count):
+    return b''.join(cv2.imencode('.jpg', picture(number))[1].tobytes() for number in range(count))
+
+
+def test_a_network_stream_that_breaks_off_is_opened_again():
+    """A raw connection; FFmpeg reads ``rtsp://`` through the same calls."""
+    server = socket.create_server(('127.0.0.1', 0))
+    counts = [12, 7]
+
+    def serve():
+        for count in counts:
+            connection, _ = server.accept()
+            connection.sendall(jpegs(count))
+            connection.close()
+        server.close()
+
+    threading.Thread(target=serve, daemon=True).start()
+    seen = []
+    source = OpenCVSource(f'tcp://127.0.0.1:{server.getsockname()[1]}')
+    statistics = read(source, lambda number, image: seen.append(number), reconnects=1)
+    assert source.live
+    assert statistics.losses == 2 and statistics.lost
+    assert sum(counts) - 2 <= statistics.frames == len(seen)  # the last of a connection may be taken for half
+
+
+def test_a_file_behind_an_address_has_an_end(tmp_path):
+    writer = cv2.VideoWriter(str(tmp_path / 'a.avi'), cv2.VideoWriter_fourcc(*'MJPG'), 10, (64, 64))
+    for number in range(20):
+        writer.write(picture(number))
+    writer.release()
+    handler = functools.partial(QuietHandler, directory=str(tmp_path))
+    with http.server.ThreadingHTTPServer(('127.0.0.1', 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        source = OpenCVSource(f'http://127.0.0.1:{server.server_port}/a.avi')
+        statistics = read(source)
+        server.shutdown()
+    assert not source.live
+    assert (statistics.frames, statistics.losses) == (20, 0)
+
+
+class QuietHandler(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, *_):
+        pass
 
 
 def test_a_paced_file_waits_until_pictures_are_due(tmp_path, monkeypatch):
