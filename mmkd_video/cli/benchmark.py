@@ -31,6 +31,7 @@ from mmkd_video.cli.benchmark_deploy import add_deploy
 from mmkd_video.cli.benchmark_losses import benchmark_losses, write_costs
 from mmkd_video.cli.benchmark_memory import PLAIN, measure_apart
 from mmkd_video.cli.benchmark_pair import FEATURES, LOGITS, BenchmarkPair
+from mmkd_video.cli.benchmark_stream import add_stream
 from mmkd_video.cli.generated_section import update_section
 from mmkd_video.cli.loss_costs import LossCosts
 from mmkd_video.datasets import render_motion_clips
@@ -60,7 +61,7 @@ def main(arguments: Sequence[str] | None = None) -> Report | LossCosts:
             update_section(options.update_docs, f'benchmark {options.what}', report.as_markdown())
             if isinstance(report, LossCosts):
                 write_costs(report)
-    except (OSError, KeyError, ValueError, RuntimeError) as error:
+    except (OSError, KeyError, ValueError, RuntimeError, ImportError) as error:
         parser.exit(1, f'error: {error.args[0] if isinstance(error, KeyError) else error}\n')
     return report
 
@@ -86,6 +87,7 @@ def build_parser() -> argparse.ArgumentParser:
     losses.add_argument('configs', nargs='*', help='distillation configs of one pair; by default all of configs/losses')
     losses.add_argument('--baseline', default='configs/losses/kd.py', help='what they are compared with')
     add_deploy(kinds)
+    add_stream(kinds)
     for kind, warmup, memory_runs in ((step, 3, 3), (losses, 6, 1)):
         kind.add_argument(
             '--pairs', type=int, default=FEWEST_PAIRS, help='measured rounds; each holds every variant once'
@@ -264,7 +266,9 @@ def _training_state_bytes(model: nn.Module, wrapper: OptimWrapper) -> int:
 @contextmanager
 def _clips(options: argparse.Namespace) -> Iterator[str]:
     """Give the folder of the embedded clips, or one with a few of them, rendered for this run."""
-    given = getattr(options, 'config', None) or getattr(options, 'configs', None) or options.what == 'deploy'
+    given = (
+        getattr(options, 'config', None) or getattr(options, 'configs', None) or options.what in ('deploy', 'stream')
+    )
     if given or Path(CLIPS, 'manifest.json').exists():
         yield CLIPS
         return

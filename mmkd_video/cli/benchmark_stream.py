@@ -1,0 +1,202 @@
+"""The code behind ``tools/benchmark.py stream``: does a stream run as fast as the slower of its two stages alone?"""
+
+import argparse
+import os
+import sys
+import tempfile
+from collections import deque
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from functools import partial
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+import mmkd_video
+from mmkd_video.benchmark import Report, Row, measure_interleaved, median_interval, paired_ratios
+from mmkd_video.export import load_exported
+from mmkd_video.serving import (
+    FramePreparer,
+    FrameReader,
+    InferenceEngine,
+    OpenCVSource,
+    SlidingWindow,
+    Stream,
+    StreamOptions,
+    StreamStatistics,
+    WindowQueue,
+    build_engine,
+)
+
+DECODE, INFER, STREAM = 'decoding and preparing alone', 'inference alone', 'stream'
+TARGET = 1 / 0.9  # of the slower stage's time
+SIZE, FPS = (320, 240), 25
+HOPS = (2, 8, 32)
+CLIPS = 8  # different inputs of the inference alone
+
+
+def add_stream(kinds: argparse._SubParsersAction) -> None:
+    """Add ``stream`` to the parser of ``tools/benchmark.py``."""
+    parser = kinds.add_parser(
+        'stream',
+        help='throughput of tools/stream.py beside its two stages alone',
+        description='Measure a stream, its decoder alone and its model alone, interleaved.',
+    )
+    parser.set_defaults(measure=benchmark_stream)
+    parser.add_argument('--model', required=True, help='of tools/export.py or tools/quantize.py: .xml or .onnx')
+    parser.add_argument('--video', help=f'by default one of {SIZE[0]} x {SIZE[1]} pixels is made')
+    parser.add_argument('--frames', type=int, default=600, help='of the video that is made')
+    parser.add_argument('--hop', type=int, nargs='+', default=HOPS, help='pictures from window to window')
+    parser.add_argument('--rounds', type=int, default=20, help='each measures everything once')
+    parser.add_argument('--warmup', type=int, default=2, help='rounds before that')
+    parser.add_argument('--requests', type=int, default=2, help='windows in the model at once')
+    parser.add_argument('--threads', type=int, default=1, help='of the model')
+    parser.add_argument('--decoder-threads', type=int, default=1, help='of the decoder')
+    parser.add_argument('--backend', choices=('openvino', 'onnxruntime'), help="by the model's name by default")
+    parser.add_argument('--precision', choices=('f32', 'bf16', 'int8'), help='what the model says by default')
+    parser.add_argument('--out', default='work_dirs/benchmark/stream.json', help='all numbers')
+    parser.add_argument('--markdown', action='store_true', help='print the table as markdown')
+    parser.add_argument(
+        '--update-docs', nargs='?', const='docs/benchmarks.md', metavar='FILE', help='write the table into this page'
+    )
+
+
+def benchmark_stream(options: argparse.Namespace, clips: str | None = None) -> Report:
+    """Measure a stream and its stages.
+
+    Args:
+        options: Of :func:`add_stream`.
+        clips: Not used; a stream needs a longer video.
+
+    Raises:
+        ValueError: A number is out of range, or a file is not what it should be.
+        FileNotFoundError: A file is not there.
+        MissingExtraError: A runtime is not installed.
+    """
+    model = load_exported(options.model, options.backend, options.threads, options.precision, batch=1)
+    with closing(build_engine(model, options.requests)) as engine, _video(options) as video:
+        report = Report(f'{Path(options.model).name} on a video')
+        for hop in options.hop:
+            stages = Stages(engine, partial(OpenCVSource, video, options.decoder_threads), hop)
+            variants = {DECODE: stages.decode, INFER: stages.infer, STREAM: stages.stream}
+            timings = measure_interleaved(variants, options.rounds, options.warmup, progress=partial(_show, hop))
+            seconds = {name: each.wall for name, each in timings.items()}
+            report.rows += stream_rows(seconds, stages.windows, hop)
+            report.raw[f'hop {hop}'] = dict(windows=stages.windows, seconds=seconds)
+        report.facts = _facts(options, engine, stages)
+    return report
+
+
+def stream_rows(seconds: dict[str, list[float]], windows: int, hop: int) -> list[Row]:
+    """Return the throughput of everything, and the time of the stream in that of the slower stage, round by round.
+
+    Args:
+        seconds: Of each round, by variant.
+        windows: In the video.
+        hop: Pictures from window to window.
+    """
+    rows = []
+    for name, values in seconds.items():
+        interval = median_interval([windows / value for value in values])
+        rows.append(Row(f'hop {hop}: windows per second, {name}', interval.median, 'count', interval))
+    slower = [max(pair) for pair in zip(seconds[DECODE], seconds[INFER], strict=True)]
+    interval = median_interval(paired_ratios(seconds[STREAM], slower))
+    rows.append(Row(f'hop {hop}: time of the stream / slower stage alone', interval.median, 'ratio', interval, TARGET))
+    return rows
+
+
+class Stages:
+    """The stages of a stream, each to be run alone, and the stream.
+
+    Args:
+        engine: The model.
+        source: Makes a source of the video.
+        hop: Pictures from window to window.
+
+    Attributes:
+        windows: In the video.
+        pictures: In the video.
+    """
+
+    def __init__(self, engine: InferenceEngine, source: Callable[[], OpenCVSource], hop: int) -> None:
+        self.engine, self.source = engine, source
+        self.options = StreamOptions(hop=hop)
+        first = Stream(source(), engine, self.options)
+        self.windows = len(list(first))
+        self.pictures = first.statistics.frames
+        self.offsets = first.window.offsets
+        shape, dtype = engine.model.metadata.shape, engine.model.metadata.dtype
+        random = np.random.default_rng(0)
+        self._clips = [random.integers(0, 256, shape, dtype=np.uint8).astype(dtype) for _ in range(CLIPS)]
+
+    def decode(self) -> None:
+        """Read the video and prepare its frames; the windows are thrown away."""
+        source = self.source()
+        source.open()
+        interval = self.offsets[1] - self.offsets[0] if len(self.offsets) > 1 else 1
+        window = SlidingWindow(len(self.offsets), interval, self.options.hop)
+        preparer = FramePreparer(self.engine.model.metadata)
+        FrameReader(source, preparer, window, WindowQueue(1, 'newest'), StreamStatistics()).run()
+
+    def infer(self) -> None:
+        """Run the model as often as there are windows, with all its requests, on clips that are there."""
+        results: deque[Callable[[], np.ndarray]] = deque()
+        for number in range(self.windows):
+            if len(results) == self.engine.requests:
+                results.popleft()()
+            results.append(self.engine.submit(self._clips[number % len(self._clips)]))
+        while results:
+            results.popleft()()
+
+    def stream(self) -> None:
+        """Do both at once."""
+        for _ in Stream(self.source(), self.engine, self.options):
+            pass
+
+
+def make_video(path: str | Path, frames: int) -> None:
+    """Write a video of a bright disc that wanders over a textured ground.
+
+    Args:
+        path: Ends in ``.mp4``.
+        frames: Number of pictures.
+    """
+    width, height = SIZE
+    ground = np.random.default_rng(0).integers(0, 80, (height // 8, width // 8, 3), dtype=np.uint8)
+    ground = cv2.resize(ground, SIZE, interpolation=cv2.INTER_CUBIC)
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*'mp4v'), FPS, SIZE)
+    for number in range(frames):
+        angle = number / 15
+        centre = (int(width * (0.5 + 0.3 * np.cos(angle))), int(height * (0.5 + 0.3 * np.sin(1.7 * angle))))
+        writer.write(cv2.circle(np.roll(ground, number, axis=1), centre, 30, (200, 220, 240), -1))
+    writer.release()
+
+
+@contextmanager
+def _video(options: argparse.Namespace) -> Iterator[str]:
+    if options.video:
+        yield options.video
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        path = str(Path(folder, 'made.mp4'))
+        make_video(path, options.frames)
+        yield path
+
+
+def _facts(options: argparse.Namespace, engine: InferenceEngine, stages: Stages) -> dict[str, str]:
+    metadata = engine.model.metadata
+    size = f'made, {SIZE[0]} x {SIZE[1]} pixels' if options.video is None else Path(options.video).name
+    return {
+        'measured': f'{options.rounds} interleaved rounds in random order after {options.warmup} to warm up',
+        'model': f'{metadata.architecture}, {engine.model.backend} {engine.model.precision}, input {metadata.shape}, '
+        f'{metadata.frames} frames at intervals of {metadata.interval}, {options.requests} requests',
+        'video': f'{size}, {stages.pictures} pictures',
+        'threads': f'model {options.threads}, decoder {options.decoder_threads}; {os.cpu_count()} CPUs',
+        'versions': f'mmkd_video {mmkd_video.__version__}, OpenCV {cv2.__version__}',
+    }
+
+
+def _show(hop: int, done: int, total: int) -> None:
+    if sys.stderr.isatty():
+        print(f'\rhop {hop}: round {done}/{total}', end='\n' if done == total else '', file=sys.stderr)

@@ -1,0 +1,72 @@
+"""A stream beside its stages, measured once on a short video."""
+
+import json
+
+import cv2
+import pytest
+from streams import export_tiny
+
+from mmkd_video.cli.benchmark import main
+from mmkd_video.cli.benchmark_stream import DECODE, INFER, STREAM, Stages, make_video, stream_rows
+from mmkd_video.export import load_exported
+from mmkd_video.serving import OpenCVSource, build_engine
+
+
+@pytest.fixture(scope='module')
+def model(tmp_path_factory):
+    return str(export_tiny(tmp_path_factory.mktemp('benchmark')))
+
+
+def test_every_row_is_there(model, tmp_path, capsys):
+    out, page = tmp_path / 'out.json', tmp_path / 'page.md'
+    page.write_text('<!-- begin benchmark stream -->\n<!-- end benchmark stream -->\n')
+    short = ['--frames', '40', '--rounds', '2', '--warmup', '0', '--hop', '2', '16']
+    report = main(['stream', '--model', model, *short, '--out', str(out), '--update-docs', str(page)])
+    assert [row.name for row in report.rows] == [
+        f'hop {hop}: {name}'
+        for hop in (2, 16)
+        for name in (*(f'windows per second, {each}' for each in (DECODE, INFER, STREAM)),
+                     'time of the stream / slower stage alone')
+    ]  # fmt: skip
+    saved = json.loads(out.read_text())
+    assert [saved['raw'][f'hop {hop}']['windows'] for hop in (2, 16)] == [13, 2]
+    assert {name: len(values) for name, values in saved['raw']['hop 2']['seconds'].items()} == {
+        DECODE: 2, INFER: 2, STREAM: 2,
+    }  # fmt: skip
+    assert '40 pictures' in page.read_text() and 'saved in' in capsys.readouterr().out
+
+
+def test_the_stream_is_compared_with_the_slower_stage_of_each_round():
+    seconds = {DECODE: [1.0, 2.0, 1.0], INFER: [2.0, 1.0, 4.0], STREAM: [2.0, 2.2, 8.0]}
+    *speeds, ratio = stream_rows(seconds, windows=10, hop=4)
+    assert [row.value for row in speeds] == [10, 5, pytest.approx(10 / 2.2)]
+    assert ratio.value == pytest.approx(1.1) and ratio.met
+    assert (ratio.interval.low, ratio.interval.high) == (1, 2)
+    seconds[STREAM] = [4.0, 4.0, 8.0]
+    assert stream_rows(seconds, 10, 4)[-1].met is False
+
+
+def test_the_stages_do_all_of_the_work(model, tmp_path, monkeypatch):
+    make_video(tmp_path / 'a.mp4', 30)
+    capture = cv2.VideoCapture(str(tmp_path / 'a.mp4'))
+    assert capture.get(cv2.CAP_PROP_FRAME_COUNT) == 30
+    engine = build_engine(load_exported(model, threads=1, batch=1))
+    submitted, grabbed = [], []
+    submit, grab = engine.submit, OpenCVSource.grab
+    monkeypatch.setattr(engine, 'submit', lambda clip: submitted.append(1) or submit(clip))
+    monkeypatch.setattr(OpenCVSource, 'grab', lambda self: grabbed.append(1) or grab(self))
+    stages = Stages(engine, lambda: OpenCVSource(tmp_path / 'a.mp4'), hop=5)
+    assert (stages.windows, stages.pictures) == (4, 30)
+    done = {}
+    for name in ('decode', 'infer', 'stream'):
+        submitted.clear()
+        grabbed.clear()
+        getattr(stages, name)()
+        done[name] = (len(submitted), len(grabbed) >= 30)
+    assert done == {'decode': (0, True), 'infer': (4, False), 'stream': (4, True)}
+
+
+def test_a_missing_model_is_told(tmp_path, capsys):
+    with pytest.raises(SystemExit):
+        main(['stream', '--model', str(tmp_path / 'nope.onnx'), '--out', str(tmp_path / 'out.json')])
+    assert 'nope.onnx' in capsys.readouterr().err
