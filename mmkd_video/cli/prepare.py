@@ -32,6 +32,7 @@ LAUNCHER_VARIABLES = (
     'GROUP_RANK',
 )
 POLL_SECONDS = 1.0
+PUBLISHED = ('meta', 'state_dict', 'pruning', 'quantization')
 
 
 @dataclass(frozen=True)
@@ -207,6 +208,8 @@ def merge_teacher_options(config: Config) -> None:
 def publish(work_dir: Path, target: Path) -> None:
     """Give the last checkpoint of a finished training its lasting name, without optimizer and logs.
 
+    What a pruned or quantized model is rebuilt from goes along.
+
     Args:
         work_dir: Of the training.
         target: The name; it appears complete or not at all.
@@ -218,7 +221,7 @@ def publish(work_dir: Path, target: Path) -> None:
     loaded = torch.load(last, map_location='cpu', weights_only=True)
     part = target.with_name(f'.{target.name}.{os.getpid()}.part')
     target.parent.mkdir(parents=True, exist_ok=True)
-    torch.save({key: loaded[key] for key in ('meta', 'state_dict')}, part)
+    torch.save({key: loaded[key] for key in PUBLISHED if key in loaded}, part)
     try:
         write_atomically(part.read_bytes(), target)
     finally:

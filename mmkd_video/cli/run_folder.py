@@ -47,11 +47,19 @@ class RunFolder:
                 self._run(lock)
         return json.loads((self.path / RESULT).read_text())
 
-    def _claim(self) -> None:
-        """Note the config and the teacher's weights, or see that they are the same as before."""
-        text = self._config.pretty_text
+    def is_finished(self) -> bool:
+        """Return whether the folder holds the result of this very run."""
+        known = self.path / 'run.json'
+        return (self.path / RESULT).is_file() and known.is_file() and known.read_text() == self._note()
+
+    def _note(self) -> str:
         digests = [_digest(path) for path in self._weights()]
-        note = json.dumps(dict(config=hashlib.sha256(text.encode()).hexdigest(), weights=digests))
+        text = self._config.pretty_text
+        return json.dumps(dict(config=hashlib.sha256(text.encode()).hexdigest(), weights=digests))
+
+    def _claim(self) -> None:
+        """Note the config and the weights it begins from, or see that they are the same as before."""
+        text, note = self._config.pretty_text, self._note()
         known = self.path / 'run.json'
         if known.is_file():
             if known.read_text() != note:
@@ -68,6 +76,7 @@ class RunFolder:
             return [self._checkpoint]
         teacher = self._config.model.get('teacher') or {}
         named = [each.get('checkpoint') for each in ([teacher] if 'config' in teacher else teacher.values())]
+        named.append(self._config.get('load_from'))
         return [Path(checkpoint) for checkpoint in named if checkpoint and '://' not in checkpoint]
 
     def _run(self, lock: int) -> None:

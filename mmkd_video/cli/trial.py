@@ -12,6 +12,8 @@ import mmkd_video  # noqa: F401  the stack must be mended before a runner is bui
 from mmkd_video.cli.complexity import measure_complexity
 from mmkd_video.cli.plain_student import plain_student
 from mmkd_video.cli.prepare import find_last
+from mmkd_video.cli.pruned_config import rebuild_pruned
+from mmkd_video.cli.student import read_checkpoint
 from mmkd_video.cli.train import build_runner
 from mmkd_video.cli.training_clock import META_KEY
 from mmkd_video.hooks.atomic_file import write_atomically
@@ -37,8 +39,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def train(config: Config) -> None:
-    """Train to the end, from the newest checkpoint in the work dir if there is one."""
-    config.resume, config.load_from = True, None
+    """Train to the end, from the newest checkpoint in the work dir if there is one, else from ``load_from``."""
+    if Path(config.work_dir, 'last_checkpoint').is_file():
+        config.load_from = None
+    config.resume = config.get('load_from') is None
     build_runner(config, timed=True).train()
 
 
@@ -54,6 +58,7 @@ def score(config: Config, checkpoint: Path, work_dir: Path) -> dict:
         ``metrics`` as MMAction2 names them, ``params``, ``gflops`` (or None), ``seconds`` of training (or None), and
         the ``checkpoint``'s path.
     """
+    rebuild_pruned(config, read_checkpoint(checkpoint))
     config.work_dir, config.load_from, config.resume = str(work_dir), str(checkpoint), False
     config.experiment_name = f'test_{work_dir.parent.parent.name}_{work_dir.parent.name}'
     runner = build_runner(config)

@@ -95,7 +95,7 @@ def test_run_of_another_teacher_is_refused(tmp_path):
 def test_failed_run_shows_the_end_of_its_log(tmp_path):
     broken = tmp_path / 'broken.pth'
     broken.write_bytes(b'no checkpoint')
-    with pytest.raises(RuntimeError, match='(?s)exit code 1.*console.log.*KeyError'):
+    with pytest.raises(RuntimeError, match='(?s)exit code 1.*console.log.*checkpoint'):
         RunFolder(tmp_path / 'run', Config(dict(model=dict())), broken).result()
 
 

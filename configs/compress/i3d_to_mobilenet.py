@@ -1,0 +1,18 @@
+# The whole way of the main example: distil, prune while distilling, export, quantize, check and measure.
+_base_ = '../distill/i3d_to_mobilenet.py'
+compress = dict(
+    alone=True,  # train the student alone too, for the table
+    prune=dict(
+        hook=dict(target=dict(flops=0.5), criterion='taylor', begin=0, end=4, steps=5),
+        config=dict(  # what differs from the training above
+            train_cfg=dict(max_epochs=12),
+            optim_wrapper=dict(optimizer=dict(lr=0.02)),
+            param_scheduler=[
+                dict(type='CosineAnnealingLR', by_epoch=True, begin=4, end=12, T_max=8, convert_to_iter_based=True)
+            ],
+        ),
+    ),
+    export=dict(clips=64),
+    quantize=dict(calibration=256),
+    benchmark=dict(target_speedup=25.0, target_drop=1.0),
+)

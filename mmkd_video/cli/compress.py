@@ -1,0 +1,234 @@
+"""The code behind ``tools/compress.py``: from a teacher to a small file, checked and measured."""
+
+import argparse
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from mmengine.config import Config
+
+import mmkd_video  # noqa: F401  the stack must be mended before a config with custom imports is read
+from mmkd_video.cli import benchmark, export, quantize
+from mmkd_video.cli.cfg_options import add_cfg_options, read_config
+from mmkd_video.cli.compare import ALONE, DISTILLED
+from mmkd_video.cli.compress_stage import Stage, as_arguments
+from mmkd_video.cli.plain_student import is_distillation, plain_student
+from mmkd_video.cli.prepare import prepare, publish
+from mmkd_video.cli.pruned_config import write_pruned_config
+from mmkd_video.cli.run_folder import RunFolder
+from mmkd_video.hooks.atomic_file import write_atomically
+
+PRUNED, INT8 = 'student pruned', 'student int8'
+KEYS = ('seed', 'alone', 'prune', 'export', 'quantize', 'benchmark')
+
+
+@dataclass
+class Compression:
+    """What there is after each stage.
+
+    Args:
+        config: The distillation.
+        settings: Its ``compress``.
+        work_dir: Where everything lies.
+        force: Do stages again that were done with other settings.
+        models: Name, config and checkpoint of every model so far, the teacher first.
+    """
+
+    config: Config
+    settings: Mapping
+    work_dir: Path
+    force: bool = False
+    models: list[tuple[str, str, str]] = field(default_factory=list)
+
+    @property
+    def final(self) -> tuple[str, str, str]:
+        """The model that is shipped."""
+        return self.models[-1]
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Do the stages that are not done yet; print the table and where everything is."""
+    parser = build_parser()
+    options = parser.parse_args(arguments)
+    try:
+        config = read_config(options.config, options.cfg_options)
+        settings = read_settings(config)
+        work_dir = Path(options.work_dir or Path('work_dirs', 'compress', Path(options.config).stem))
+        prepare(config, allowed=not options.no_prepare)
+        compress(Compression(config, settings, work_dir, options.force), options.checkpoint)
+    except (OSError, KeyError, ValueError, RuntimeError, ImportError) as error:
+        parser.exit(1, f'error: {error.args[0] if isinstance(error, KeyError) else error}\n')
+    except KeyboardInterrupt:
+        parser.exit(130, '\ninterrupted; the same command goes on from here\n')
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """Return the parser."""
+    parser = argparse.ArgumentParser(
+        prog='compress.py',
+        description='Distil a student, prune it while distilling, export and quantize it, compare the files with '
+        'PyTorch and measure all of them. Finished stages are kept, an interrupted one goes on.',
+    )
+    parser.add_argument('config', help="a distillation config with a block 'compress'")
+    parser.add_argument('--work-dir', help="work_dirs/compress/<config's name> by default")
+    parser.add_argument('--checkpoint', help='a distilled student to begin from, instead of distilling one')
+    parser.add_argument('--force', action='store_true', help='do stages again that were done with other settings')
+    parser.add_argument('--no-prepare', action='store_true', help='neither render clips nor train the teacher first')
+    add_cfg_options(parser)
+    return parser
+
+
+def read_settings(config: Config) -> dict:
+    """Take the block ``compress`` out of a config.
+
+    Args:
+        config: Changed: without the block it is the distillation itself.
+
+    Raises:
+        KeyError: There is no such block, or it holds an unknown key.
+        ValueError: The config is no distillation of one teacher.
+    """
+    settings = config.get('compress')
+    if settings is None:
+        raise KeyError(f"{config.filename} has no block 'compress'; see configs/compress/i3d_to_mobilenet.py")
+    unknown = sorted(set(settings) - set(KEYS))
+    if unknown:
+        raise KeyError(f'compress: got {", ".join(unknown)}; expected {", ".join(KEYS)}')
+    if not is_distillation(config) or 'config' not in (config.model.get('teacher') or {}):
+        raise ValueError(f"{config.filename}: compress needs model.type 'Distiller' with one teacher of its own config")
+    config.pop('compress')
+    return settings.to_dict() if hasattr(settings, 'to_dict') else dict(settings)
+
+
+def compress(work: Compression, checkpoint: str | None = None) -> None:
+    """Do the stages that are not done yet.
+
+    Args:
+        work: Nothing is in it yet but the teacher.
+        checkpoint: Of a distilled student, if there is one.
+
+    Raises:
+        FileExistsError: A stage was done with other settings, and not ``work.force``.
+        RuntimeError: A stage failed.
+    """
+    teacher = work.config.model.teacher
+    work.models.append(('teacher', _as_file(teacher.config, work.work_dir / 'teacher.py'), str(teacher.checkpoint)))
+    if work.settings.get('alone'):
+        _say(ALONE)
+        _train(work, ALONE, student_run(work, plain_student(work.config), ALONE))
+    _say('distil')
+    if checkpoint is not None:
+        work.models.append((DISTILLED, str(work.config.filename), checkpoint))
+    else:
+        _train(work, DISTILLED, student_run(work, work.config, DISTILLED))
+    if work.settings.get('prune'):
+        _say('prune')
+        _train(work, PRUNED, RunFolder(work.work_dir / 'prune', pruning_config(work)))
+    for stage in stages(work):
+        _say(stage.name)
+        print(stage.command)
+        if not stage.run(work.work_dir, work.force):
+            print('done before')
+    print((work.work_dir / 'table.txt').read_text())
+    print(f'everything is in {work.work_dir}; the picture is {work.work_dir / "deploy.png"}')
+
+
+def student_run(work: Compression, config: Config, name: str) -> RunFolder:
+    """Return the training of a student; the one that ``tools/compare.py`` made of the same config is used again.
+
+    Args:
+        work: The compression.
+        config: Of the student alone, or of the distillation.
+        name: Of the student.
+    """
+    seed, folder = work.settings.get('seed', 0), name.replace(' ', '_')
+    run = Config(config.to_dict(), filename=config.filename)
+    run.prepare = None
+    run.randomness = dict(dict(run.get('randomness') or {}), seed=seed)
+    compared = RunFolder(Path('work_dirs', 'compare', Path(config.filename).stem, folder, f'seed{seed}'), run)
+    return compared if compared.is_finished() else RunFolder(work.work_dir / folder, run)
+
+
+def pruning_config(work: Compression) -> Config:
+    """Return the config that trains the distilled student on while it is pruned."""
+    settings = dict(work.settings['prune'])
+    unknown = sorted(set(settings) - {'hook', 'config'})
+    if unknown:
+        raise KeyError(f'compress.prune: got {", ".join(unknown)}; expected hook, config')
+    run = Config(work.config.to_dict(), filename=work.config.filename)
+    run.merge_from_dict(settings.get('config') or {})
+    run.prepare, run.load_from = None, work.final[2]
+    run.randomness = dict(dict(run.get('randomness') or {}), seed=work.settings.get('seed', 0))
+    others = [hook for hook in run.get('custom_hooks') or [] if hook.get('type') != 'PruningHook']
+    run.custom_hooks = [*others, dict(type='PruningHook', **settings.get('hook') or {})]
+    return run
+
+
+def stages(work: Compression) -> list[Stage]:
+    """Return the stages after training, in their order."""
+    folder, (name, config, checkpoint) = work.work_dir, work.final
+    source, found = Path(checkpoint), []
+    options = as_arguments(work.settings.get('export') or {})
+    for kind, suffixes in (('onnx', ['.onnx']), ('openvino', ['.xml', '.bin'])):
+        target = folder / f'student{suffixes[0]}'
+        arguments = [config, checkpoint, '--format', kind, '--out', str(target), *options]
+        outputs = [target.with_suffix(suffix) for suffix in suffixes]
+        found.append(Stage(f'export_{kind}', 'tools/export.py', export.main, arguments, [source], outputs))
+    files = []
+    if work.settings.get('quantize') is not None:
+        target, floating = folder / 'student_int8.xml', folder / 'student.xml'
+        arguments = [config, str(floating), '--out', str(target), *as_arguments(work.settings['quantize'])]
+        outputs = [target, target.with_suffix('.bin')]
+        found.append(Stage('quantize', 'tools/quantize.py', quantize.main, arguments, [floating], outputs))
+        files = ['--file', INT8, name, str(target)]
+    models = [word for model in work.models for word in ('--model', *model)]
+    outputs = [folder / each for each in ('deploy.json', 'deploy.png', 'table.txt')]
+    arguments = ['deploy', *models, *files, '--reference', DISTILLED]
+    arguments += ['--out', str(outputs[0]), '--picture', str(outputs[1]), *as_arguments(work.settings['benchmark'])]
+    inputs = [Path(model[2]) for model in work.models] + [Path(each) for each in files[3:]]
+    found.append(
+        Stage('benchmark', 'tools/benchmark.py', _benchmark(outputs[2]), arguments, inputs, outputs, anew=False)
+    )
+    return found
+
+
+def _benchmark(table: Path):
+    def measure(arguments: list[str]) -> None:
+        report = benchmark.main(arguments)
+        write_atomically((report.as_text() + '\n').encode(), table)
+
+    return measure
+
+
+def _train(work: Compression, name: str, run: RunFolder) -> None:
+    """Train what is not trained yet; publish the last checkpoint under its lasting name, with a config beside it."""
+    print(run.path)
+    result = run.result()
+    target = work.work_dir / f'{name.replace(" ", "_")}.pth'
+    if not target.is_file() or target.stat().st_mtime < Path(result['checkpoint']).stat().st_mtime:
+        publish(run.path, target)
+    config = str(work.config.filename)
+    if name == PRUNED:
+        config = str(write_pruned_config(work.config, target, rewritten=True))
+    work.models.append((name, config, str(target)))
+    print(', '.join(f'{key} {value:.4f}' for key, value in result['metrics'].items()))
+
+
+def _as_file(config: str | Mapping, path: Path) -> str:
+    """Return the path of a config; one that was merged with ``prepare.teacher_options`` is written first."""
+    if isinstance(config, str):
+        return config
+    text = Config(dict(config)).pretty_text.encode()
+    if not path.is_file() or path.read_bytes() != text:
+        write_atomically(text, path)
+    return str(path)
+
+
+def _say(stage: str) -> None:
+    width = min(shutil.get_terminal_size().columns, 100)
+    print(f'\n--- {stage} '.ljust(width, '-'), flush=True)
+
+
+if __name__ == '__main__':
+    main()

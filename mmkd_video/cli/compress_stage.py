@@ -1,0 +1,101 @@
+"""One stage of a compression: a tool's command, its inputs and outputs, and a note of what was done."""
+
+import hashlib
+import json
+import shlex
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from mmkd_video.hooks.atomic_file import write_atomically
+
+BEGUN, DONE = 'begun', 'done'
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A command that makes files from files.
+
+    Args:
+        name: Of the stage.
+        tool: Path of the tool, for the message.
+        main: Its main function, called with the arguments.
+        arguments: Of the command.
+        inputs: Files it reads.
+        outputs: Files it writes.
+        anew: Whether the tool wants ``--force`` where its outputs exist.
+    """
+
+    name: str
+    tool: str
+    main: Callable[[list[str]], object]
+    arguments: Sequence[str]
+    inputs: Sequence[Path]
+    outputs: Sequence[Path]
+    anew: bool = True
+
+    @property
+    def command(self) -> str:
+        """What does the same by hand."""
+        return shlex.join(['python', self.tool, *self.arguments])
+
+    def run(self, folder: Path, force: bool = False) -> bool:
+        """Do what is not done yet.
+
+        Args:
+            folder: Of the notes.
+            force: Do it again where it was done with other arguments or from other files.
+
+        Returns:
+            False where it was done before.
+
+        Raises:
+            FileExistsError: It was done with other arguments or from other files, and not ``force``.
+            RuntimeError: The tool failed; it has said why.
+        """
+        path = folder / f'{self.name}.json'
+        note = dict(command=self.command, inputs={str(each): digest(each) for each in self.inputs})
+        known = json.loads(path.read_text()) if path.is_file() else None
+        same = known is not None and {key: known[key] for key in note} == note
+        if same and known['state'] == DONE and all(each.is_file() for each in self.outputs):
+            return False
+        if known is not None and known['state'] == DONE and not same and not force:
+            raise FileExistsError(
+                f'{folder} holds the stage {self.name!r} of other settings or files ({known["command"]}); choose '
+                'another --work-dir, or --force to do it again'
+            )
+        write_atomically(json.dumps(dict(note, state=BEGUN), indent=1).encode(), path)
+        again = ['--force'] if self.anew and known is not None else []  # what lies there was made here
+        try:
+            self.main([*self.arguments, *again])
+        except SystemExit as stop:
+            if stop.code not in (0, None):
+                raise RuntimeError(f'the stage {self.name!r} failed; by hand: {self.command}') from None
+        missing = [str(each) for each in self.outputs if not each.is_file()]
+        if missing:
+            raise RuntimeError(f'the stage {self.name!r} did not write {", ".join(missing)}; by hand: {self.command}')
+        write_atomically(json.dumps(dict(note, state=DONE), indent=1).encode(), path)
+        return True
+
+
+def as_arguments(options: Mapping[str, object]) -> list[str]:
+    """Write settings as options of a command line: ``max_drop=0.01`` becomes ``--max-drop 0.01``.
+
+    Args:
+        options: Lists give several values, True a flag; False and None leave the option out.
+    """
+    found: list[str] = []
+    for key, value in options.items():
+        if value is None or value is False:
+            continue
+        found.append('--' + key.replace('_', '-'))
+        if isinstance(value, (list, tuple)):
+            found += map(str, value)
+        elif value is not True:
+            found.append(str(value))
+    return found
+
+
+def digest(path: Path) -> str:
+    """Return the SHA-256 of a file, in hexadecimal digits."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()

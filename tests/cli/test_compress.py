@@ -1,0 +1,152 @@
+"""The whole way in one command."""
+
+import json
+from pathlib import Path
+
+import pytest
+from mmengine.config import Config
+
+from mmkd_video.cli import compress
+from mmkd_video.cli.compress_stage import Stage, as_arguments
+
+ROOT = Path(__file__).resolve().parents[2]
+BLOCK = """
+_base_ = 'distill.py'
+compress = dict(
+    prune=dict(
+        hook=dict(target=dict(params=0.7), criterion='magnitude', begin=0),
+        config=dict(train_cfg=dict(max_epochs=1)),
+    ),
+    export=dict(clips=4),
+    quantize=dict(calibration=4),
+    benchmark=dict(runtimes=['eager', 'openvino'], rounds=1, warmup=0, batch_size=2, threads=[1], clips=4,
+                   no_memory=True),
+)
+"""
+
+
+class Tool:
+    """Copies its first argument to its second, as tools do: no existing file without ``--force``."""
+
+    def __init__(self):
+        self.calls = []
+
+    def __call__(self, arguments):
+        self.calls.append(arguments)
+        target = Path(arguments[1])
+        if target.exists() and '--force' not in arguments:
+            raise SystemExit(1)
+        target.write_text(Path(arguments[0]).read_text())
+
+
+@pytest.fixture
+def stage(tmp_path):
+    """Return what makes a stage ``a.txt`` -> ``b.txt``, and its tool."""
+    (tmp_path / 'a.txt').write_text('1')
+    tool = Tool()
+
+    def make(*more):
+        source, target = tmp_path / 'a.txt', tmp_path / 'b.txt'
+        return Stage('copy', 'tools/copy.py', tool, [str(source), str(target), *more], [source], [target])
+
+    return make, tool
+
+
+def test_a_finished_stage_is_not_done_again(stage, tmp_path):
+    make, tool = stage
+    assert make().run(tmp_path) is True
+    assert make().run(tmp_path) is False
+    assert len(tool.calls) == 1
+    (tmp_path / 'b.txt').unlink()  # unless what it made is gone
+    assert make().run(tmp_path) is True
+
+
+@pytest.mark.parametrize('changed', ['input', 'arguments'])
+def test_a_stage_of_other_settings_or_files_is_kept_unless_forced(stage, tmp_path, changed):
+    make, tool = stage
+    make().run(tmp_path)
+    (tmp_path / 'a.txt').write_text('2' if changed == 'input' else '1')
+    later = make(*(['--fast'] if changed == 'arguments' else []))
+    with pytest.raises(FileExistsError, match="holds the stage 'copy' of other settings or files .*--force"):
+        later.run(tmp_path)
+    assert (tmp_path / 'b.txt').read_text() == '1'
+    assert later.run(tmp_path, force=True) is True
+    assert (tmp_path / 'b.txt').read_text() == (tmp_path / 'a.txt').read_text()
+
+
+def test_an_interrupted_stage_replaces_what_it_left(stage, tmp_path):
+    make, tool = stage
+    make().run(tmp_path)
+    note = json.loads((tmp_path / 'copy.json').read_text())
+    (tmp_path / 'copy.json').write_text(json.dumps(dict(note, state='begun')))
+    assert make().run(tmp_path) is True
+    assert '--force' in tool.calls[-1]
+
+
+def test_files_of_others_stop_a_stage(stage, tmp_path):
+    make, _ = stage
+    (tmp_path / 'b.txt').write_text('mine')
+    with pytest.raises(RuntimeError, match="stage 'copy' failed; by hand: python tools/copy.py"):
+        make().run(tmp_path)
+    assert (tmp_path / 'b.txt').read_text() == 'mine'
+
+
+def test_a_tool_that_writes_nothing_is_noticed(tmp_path):
+    stage = Stage('idle', 'tools/idle.py', lambda _: None, [], [], [tmp_path / 'x.txt'])
+    with pytest.raises(RuntimeError, match='did not write .*x.txt'):
+        stage.run(tmp_path)
+
+
+def test_settings_become_options():
+    options = dict(max_drop=0.01, threads=[1, 2], no_memory=True, force=False, preset=None)
+    assert as_arguments(options) == ['--max-drop', '0.01', '--threads', '1', '2', '--no-memory']
+
+
+@pytest.mark.parametrize(
+    ('text', 'message'),
+    [
+        ("model = dict(type='Distiller')", "has no block 'compress'"),
+        ("compress = dict(pruning=1)\nmodel = dict(type='Distiller')", 'compress: got pruning; expected seed, alone'),
+        ("compress = dict()\nmodel = dict(type='Recognizer2D')", "needs model.type 'Distiller'"),
+    ],
+)
+def test_wrong_configs_are_named(tmp_path, capsys, text, message):
+    (tmp_path / 'c.py').write_text(text)
+    with pytest.raises(SystemExit) as stop:
+        compress.main([str(tmp_path / 'c.py')])
+    assert stop.value.code == 1
+    assert message in capsys.readouterr().err
+
+
+def test_the_shipped_block_leaves_the_distillation_as_it_is(monkeypatch):
+    monkeypatch.chdir(ROOT)  # else what tools/compare.py trained would be trained again
+    config = Config.fromfile('configs/compress/i3d_to_mobilenet.py')
+    compress.read_settings(config)
+    assert config.pretty_text == Config.fromfile('configs/distill/i3d_to_mobilenet.py').pretty_text
+
+
+@pytest.mark.slow
+def test_ends_with_a_table_and_is_not_done_twice(tiny, tmp_path):
+    (tiny.folder / 'whole.py').write_text(BLOCK)
+    said = tiny.run('compress.py', 'whole.py', '--work-dir', 'out').stdout
+    out = tiny.folder / 'out'
+    report = json.loads((out / 'deploy.json').read_text())
+    lines = {(each['model'], each['runtime']): each for each in report['deployments']}
+    assert set(lines) == {
+        *(
+            (name, runtime)
+            for name in ('teacher', 'student distilled', 'student pruned')
+            for runtime in ('eager', 'openvino')
+        ),
+        ('student int8', 'openvino int8'),
+    }
+    assert lines['student pruned', 'eager']['params'] <= 0.7 * lines['student distilled', 'eager']['params']
+    assert (out / 'table.txt').read_text() in said
+    made = {path: path.stat().st_mtime_ns for path in out.rglob('*') if path.is_file()}
+    assert {'student.onnx', 'student.xml', 'student_int8.xml', 'student_pruned.pth', 'deploy.png'} <= {
+        p.name for p in made
+    }
+    again = tiny.run('compress.py', 'whole.py', '--work-dir', 'out').stdout
+    assert again.count('done before') == 4 and (out / 'table.txt').read_text() in again
+    unchanged = {path: time for path, time in made.items() if path.stat().st_mtime_ns == time}
+    assert {path.name for path in made} - {path.name for path in unchanged} <= {'student_pruned.py', '.training'}
