@@ -8,7 +8,7 @@ from mmengine.config import Config
 
 from mmkd_video.cli.plain_student import is_distillation, plain_student
 from mmkd_video.hooks.atomic_file import write_atomically
-from mmkd_video.pruning import CHECKPOINT_KEY
+from mmkd_video.pruning import CHECKPOINT_KEY, unpruned_config
 
 _INHERITED = """# A pruned student; {name} holds what was removed, and the weights. Move the two together.
 _base_ = {base!r}
@@ -16,7 +16,7 @@ custom_imports = dict(imports=['mmkd_video'], allow_failed_imports=False)
 model = dict(
     _delete_=True,
     type='PrunedRecognizer',
-    recognizer=_base_.model,
+    recognizer=_base_.model{inner},
     history='{{{{ fileDirname }}}}/{name}',
 )
 load_from = '{{{{ fileDirname }}}}/{name}'
@@ -38,7 +38,9 @@ def write_pruned_config(config: Config, checkpoint: Path, rewritten: bool = Fals
     if rewritten or is_distillation(config) or not config.filename:
         plain = plain_student(config)
         plain.pop('prepare', None)
-        pruned = dict(type='PrunedRecognizer', recognizer=plain.model, history=checkpoint.resolve().as_posix())
+        pruned = dict(
+            type='PrunedRecognizer', recognizer=unpruned_config(plain.model), history=checkpoint.resolve().as_posix()
+        )
         plain['model'] = None
         plain.model = pruned
         plain.load_from = pruned['history']
@@ -46,7 +48,8 @@ def write_pruned_config(config: Config, checkpoint: Path, rewritten: bool = Fals
         text = f'# A pruned student; the checkpoint holds what was removed, and the weights.\n{plain.pretty_text}'
     else:
         base = os.path.relpath(config.filename, checkpoint.parent)
-        text = _INHERITED.format(base=Path(base).as_posix(), name=checkpoint.name)
+        inner = '.recognizer' if config.model.type == 'PrunedRecognizer' else ''
+        text = _INHERITED.format(base=Path(base).as_posix(), name=checkpoint.name, inner=inner)
     write_atomically(text.encode(), path)
     return path
 
@@ -62,6 +65,6 @@ def rebuild_pruned(config: Config, checkpoint: Mapping) -> None:
         return
     owner, key = (config.model, 'student') if is_distillation(config) else (config, 'model')
     plain = owner[key]
-    plain = plain.to_dict() if hasattr(plain, 'to_dict') else dict(plain)
+    plain = unpruned_config(plain.to_dict() if hasattr(plain, 'to_dict') else plain)
     owner[key] = None  # else the unpruned model's keys would be merged in
     owner[key] = dict(type='PrunedRecognizer', recognizer=plain, history=checkpoint[CHECKPOINT_KEY])

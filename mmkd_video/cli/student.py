@@ -10,7 +10,7 @@ from mmengine.runner.checkpoint import CheckpointLoader
 from torch import nn
 
 from mmkd_video.cli.plain_student import plain_student
-from mmkd_video.pruning import CHECKPOINT_KEY
+from mmkd_video.pruning import CHECKPOINT_KEY, unpruned_config
 from mmkd_video.registry import build_model
 
 UNIMPORTANT = ('num_batches_tracked',)
@@ -33,8 +33,9 @@ def load_student(config: Config, checkpoint: str | Path) -> nn.Module:
     """
     loaded = read_checkpoint(checkpoint)
     settings = plain_student(config).model
-    if CHECKPOINT_KEY in loaded and settings.get('type') != 'PrunedRecognizer':
-        settings = dict(type='PrunedRecognizer', recognizer=settings, history=loaded[CHECKPOINT_KEY])
+    if CHECKPOINT_KEY in loaded:
+        plain = unpruned_config(settings)
+        settings = dict(type='PrunedRecognizer', recognizer=plain, history=loaded[CHECKPOINT_KEY])
     model = build_model(settings)
     weights = {key.removeprefix('module.'): value for key, value in loaded.get('state_dict', loaded).items()}
     own = model.state_dict()

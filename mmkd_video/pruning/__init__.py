@@ -8,7 +8,7 @@ from mmkd_video.pruning.measures import count_flops, count_params, latency_ratio
 from mmkd_video.pruning.optimizer_state import carry_over
 from mmkd_video.pruning.prune import fraction_after, prune
 from mmkd_video.pruning.pruner import Pruner
-from mmkd_video.pruning.recognizer import build_pruned_recognizer
+from mmkd_video.pruning.recognizer import build_pruned_recognizer, unpruned_config
 from mmkd_video.pruning.silence import surviving_channels
 from mmkd_video.pruning.surgery import TensorCuts, apply_step, remove_channels, replay
 
@@ -34,6 +34,7 @@ __all__ = [
     'remove_channels',
     'replay',
     'surviving_channels',
+    'unpruned_config',
 ]
 
 watch_loading()

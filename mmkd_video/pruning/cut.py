@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-SIDES = ('out', 'in')
+SIDES = ('out', 'in', 'heads')
 
 
 @dataclass(frozen=True)
@@ -12,7 +12,8 @@ class Cut:
 
     Attributes:
         layer: Dotted name of the layer inside the model.
-        side: ``'out'`` or ``'in'``; a normalization or a depthwise convolution has one side, ``'out'``.
+        side: ``'out'`` or ``'in'``; a normalization or a depthwise convolution has one side, ``'out'``, and an
+            attention has ``'heads'``.
         removed: Sorted indices of the removed channels, counted before the removal.
         size: Channels on that side before the removal.
     """
@@ -69,6 +70,6 @@ def cuts_from_data(data: Iterable[dict]) -> list[Cut]:
     if wrong:
         raise ValueError(
             f'a pruning history removes channels {wrong[0].removed[:5]} on side {wrong[0].side!r} of '
-            f'{wrong[0].layer!r}, which has {wrong[0].size}; expected some of them, on side out or in'
+            f'{wrong[0].layer!r}, which has {wrong[0].size}; expected some of them, on side out, in or heads'
         )
     return cuts

@@ -2,6 +2,7 @@
 
 import copy
 import math
+import warnings
 from collections.abc import Mapping, Sequence
 
 import torch
@@ -72,10 +73,12 @@ class Pruner:
             ValueError: The target cannot be reached, or a layer cannot be pruned; the message says which.
         """
         fraction = self.fraction if fraction is None else fraction
-        units = find_units(model, inputs, self.criterion, self.keep, self.seed)
-        before = self._measure(model, [], inputs)
-        cuts, found = self._search(model, units, inputs, fraction * before, before)
-        _verify(model, units, cuts, inputs)
+        with warnings.catch_warnings():
+            warnings.filterwarnings('ignore', module='torch_pruning')  # what it does not understand is noticed below
+            units = find_units(model, inputs, self.criterion, self.keep, self.seed)
+            before = self._measure(model, [], inputs)
+            cuts, found = self._search(model, units, inputs, fraction * before, before)
+            _verify(model, units, cuts, inputs)
         settings = dict(target={self.kind: self.fraction}, criterion=self.criterion, scope=self.scope)
         sizes = dict(params=count_params(model)), dict(params=params_after(model, cuts))
         if self.kind != 'params':

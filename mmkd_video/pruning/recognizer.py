@@ -29,13 +29,29 @@ def build_pruned_recognizer(
         ValueError: The history belongs to another recognizer, or there is none in the file.
     """
     found = PruningHistory.load(history)
-    config = copy.deepcopy(dict(recognizer))
+    config = unpruned_config(recognizer)
     if data_preprocessor is not None:
         config.setdefault('data_preprocessor', data_preprocessor)
     without_pretrained(config)
     model = build_model(config)
     replay(model, found)
     return model
+
+
+def unpruned_config(model: Mapping) -> dict:
+    """Return a copy of the recognizer's config inside that of a pruned one, however often it was pruned.
+
+    A history always starts from the recognizer that has lost nothing.
+
+    Args:
+        model: ``dict(type='PrunedRecognizer', recognizer=..., history=...)``, or a recognizer's own.
+    """
+    while 'recognizer' in model and 'history' in model:
+        inner = dict(model['recognizer'])
+        if model.get('data_preprocessor') is not None:
+            inner.setdefault('data_preprocessor', model['data_preprocessor'])
+        model = inner
+    return copy.deepcopy(dict(model))
 
 
 def without_pretrained(config: dict) -> None:

@@ -1,7 +1,6 @@
 """What can be pruned: sets of channels that must leave together, found by torch-pruning's dependency graph."""
 
 import copy
-import warnings
 from dataclasses import dataclass, field
 from fnmatch import fnmatch
 from types import ModuleType
@@ -11,6 +10,7 @@ from torch import Tensor, nn
 
 from mmkd_video.extras import import_extra
 from mmkd_video.pruning.cut import Cut
+from mmkd_video.pruning.heads import attentions, has_heads, head_cuts, head_importance
 from mmkd_video.pruning.layers import obstacle
 from mmkd_video.pruning.shift import stand_still
 
@@ -50,6 +50,8 @@ class Units:
     def cuts_for(self, unit: Unit, removed: list[int]) -> list[Cut]:
         """Return everything that must leave the model with some channels of a unit."""
         root = self._layers[unit.name]
+        if has_heads(root):
+            return head_cuts(unit.name, root, removed)
         remove_out = self._graph.get_pruner_of_module(root).prune_out_channels
         return _cuts_of(self._graph, self._graph.get_pruning_group(root, remove_out, removed))
 
@@ -80,14 +82,15 @@ def find_units(model: nn.Module, inputs: Tensor, criterion: str, keep: tuple[str
     called: list[nn.Module] = []
     watched = [module for module in traced.modules() if isinstance(module, _GIVING)]
     handles = [module.register_forward_hook(lambda module, *_: called.append(module)) for module in watched]
-    with warnings.catch_warnings(), torch.enable_grad():
-        warnings.simplefilter('ignore')  # about parameters outside layers: their units are left whole below
+    with torch.enable_grad():
         graph.build_dependency(traced, inputs, forward_fn=scores)
     for handle in handles:
         handle.remove()
     found = _Scored(graph, tp, criterion, keep, seed, classifier=called[-1])
     for group in graph.get_all_groups(root_module_types=list(_GIVING)):
         found.add(group)
+    for name, attention in attentions(traced).items():
+        found.add_heads(name, attention)
     if not found.units:
         reasons = '\n'.join(f'  {name}: {reason}' for name, reason in list(found.left.items())[:10])
         raise ValueError(f'no channel of this {type(model).__name__} can be pruned by {criterion!r}:\n{reasons}')
@@ -116,7 +119,7 @@ class _Scored:
         self.left: dict[str, str] = {}
         self._graph, self._tp, self._keep, self._classifier = graph, tp, keep, classifier
         self._names = graph._module2name
-        self._attention = _attention_layers(graph.model)
+        self._attention = {m: name for name, layer in attentions(graph.model).items() for m in layer.modules()}
         self._generator = torch.Generator().manual_seed(seed)
         self._criterion = criterion
         kinds = dict(
@@ -140,6 +143,19 @@ class _Scored:
         else:
             self.units.append(Unit(name, len(indices), importance.float().cpu()))
 
+    def add_heads(self, name: str, attention: nn.Module) -> None:
+        if not has_heads(attention):
+            self.left[name] = f'a {type(attention).__name__} cannot lose single heads'
+            return
+        importance = head_importance(attention, self._criterion, self._generator)
+        if self._kept(name) or importance is None:
+            self.left[name] = 'keep names it' if importance is not None else 'no batch norm scales it'
+        elif attention.num_heads > 1:
+            self.units.append(Unit(name, attention.num_heads, importance))
+
+    def _kept(self, name: str) -> bool:
+        return any(name == each or name.startswith(each + '.') or fnmatch(name, each) for each in self._keep)
+
     def _reason(self, group: object) -> str | None:
         """Return why a group cannot be pruned."""
         for dependency, _ in group:
@@ -153,7 +169,7 @@ class _Scored:
                 continue
             if layer in self._attention:
                 return f'its channels meet in the attention {self._attention[layer]!r}'
-            if gives and any(name == each or name.startswith(each + '.') or fnmatch(name, each) for each in self._keep):
+            if gives and self._kept(name):
                 return 'keep names it'
             problem = obstacle(layer)
             if problem is not None:
@@ -195,16 +211,6 @@ def _copy_for_tracing(model: nn.Module) -> nn.Module:
     traced.eval()
     stand_still(traced)
     return traced
-
-
-def _attention_layers(model: nn.Module) -> dict[nn.Module, str]:
-    """Return every module inside an attention, with the attention's name."""
-    found = {}
-    for name, module in model.named_modules():
-        inner = [child for child in module.modules() if child is not module and hasattr(child, 'num_heads')]
-        if hasattr(module, 'num_heads') and not inner:
-            found.update(dict.fromkeys(module.modules(), name))
-    return found
 
 
 def _check_keep(model: nn.Module, keep: tuple[str, ...]) -> None:

@@ -221,6 +221,28 @@ def test_grouped_convolution_is_left_whole_and_named():
         prune(model, torch.randn(1, 3, 2, 2), dict(params=0.5))
 
 
+def test_heads_of_an_attention_leave_whole():
+    model, inputs = pruned_zoo.build('mvit')
+    attention = model.backbone.blocks[0].attn
+    with torch.no_grad():
+        attention.qkv.weight.view(3, 2, 8, -1)[:, 1] *= 1e-3
+        attention.proj.weight.view(16, 2, 8)[:, 1] *= 1e-3
+    pruned = copy.deepcopy(model)
+    history = prune(pruned, inputs, dict(params=0.7), scope='global')
+    (cut,) = [cut for cut in history.steps[0].cuts if cut.layer == 'backbone.blocks.0.attn']
+    assert (cut.side, cut.removed, cut.size) == ('heads', (1,), 2)
+    narrow = pruned.backbone.blocks[0].attn
+    assert narrow.num_heads == 1 and narrow.qkv.out_features == 24 and narrow.proj.in_features == narrow.out_dims == 8
+    expected = pruned_zoo.scores(silenced(model, history), inputs)
+    torch.testing.assert_close(pruned_zoo.scores(pruned, inputs), expected, rtol=1e-3, atol=1e-4)
+    whole = copy.deepcopy(model)
+    prune(whole, inputs, dict(params=0.8), keep=['backbone.blocks.*.attn'])
+    assert all(
+        block.attn.num_heads == ours.attn.num_heads
+        for block, ours in zip(whole.backbone.blocks, model.backbone.blocks, strict=True)
+    )
+
+
 class Rolled(nn.Module):
     """Uses its channels by number, which no trace can follow."""
 

@@ -58,6 +58,27 @@ def test_distillation_gives_its_student_and_options_are_kept(experiment):
     load_student(config, config.load_from)
 
 
+def test_pruned_student_is_pruned_further(experiment):
+    run(experiment)
+    first = experiment.folder / 'pruned.py'
+    history = main(
+        [
+            str(first),
+            str(first.with_suffix('.pth')),
+            '--target-params=0.5',
+            '--out',
+            str(experiment.folder / 'more.pth'),
+        ]
+    )
+    for path in (first, first.with_suffix('.pth')):
+        path.rename(path.with_name('moved' + path.suffix))
+    text = (experiment.folder / 'more.py').read_text()
+    (experiment.folder / 'more.py').write_text(text.replace('pruned.py', 'moved.py'))
+    config = Config.fromfile(experiment.folder / 'more.py')
+    model = load_student(config, config.load_from)
+    assert len(history) == 2 and count_params(model) == history.steps[1].after['params']
+
+
 def test_existing_files_stay_without_force(experiment, capsys):
     (experiment.folder / 'pruned.py').write_text('mine')
     with pytest.raises(SystemExit):
