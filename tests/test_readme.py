@@ -23,6 +23,7 @@ REDUCED = {  # how a command begins, and what is added to it here
     'python tools/test.py': '',
     'python tools/prune.py': '',
     'python tools/export.py': ' --no-check',  # after one iteration the outputs do not depend on the clips yet
+    'python tools/stream.py': '',
     'tools/dist_train.sh': SHORT,
     'tools/dist_test.sh': '',
     'python tools/compare.py': SHORT + ' model.teacher.checkpoint=work_dirs/compared.pth',
