@@ -9,7 +9,7 @@ from setuptools import find_packages, setup
 
 ROOT = Path(__file__).parent
 LITE, FULL = 'mmcv-lite', 'mmcv'
-EXTRAS = ('onnx', 'openvino', 'prune')
+EXTRAS = ('onnx', 'openvino', 'prune', 'quant')
 
 
 def read_requirements(name: str) -> list[str]:

@@ -1,0 +1,140 @@
+"""Which layers lose accuracy in int8, and how many of them must stay in float."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from mmkd_video.extras import import_extra
+from mmkd_video.quantization.ptq import fold_constants, quantizable_layers, quantize_openvino
+
+RANKING_CLIPS = 16
+
+
+@dataclass(frozen=True)
+class QuantizationResult:
+    """A quantized model and what it cost.
+
+    Args:
+        model: The ``openvino.Model``.
+        float_layers: Names of the layers left in float, most sensitive first.
+        before: Score of the float model.
+        after: Score of the quantized model.
+        fully: Score with all layers quantized.
+    """
+
+    model: Any
+    float_layers: tuple[str, ...]
+    before: float
+    after: float
+    fully: float
+
+
+def quantize_within(
+    model: Any,
+    calibration: Sequence[np.ndarray],
+    validation: Sequence[np.ndarray],
+    score: Callable[[np.ndarray], float],
+    max_drop: float = 0.01,
+    preset: str = 'mixed',
+) -> QuantizationResult:
+    """Quantize an OpenVINO model; leave the most sensitive layers in float until the score drops by little enough.
+
+    Layers are ranked by how much nearer the probabilities come to those of the float model when that layer alone is in
+    float. How many of them stay in float is found by bisection, each try quantized and scored anew.
+
+    Args:
+        model: An ``openvino.Model`` in float; it is not changed.
+        calibration: Clips, see :func:`quantize_openvino`.
+        validation: Clips to score on, each ``(M, ...)``.
+        score: Takes ``(N, K)`` probabilities of ``validation``; larger is better.
+        max_drop: By how much the score may fall.
+        preset: See :func:`quantize_openvino`.
+
+    Raises:
+        MissingExtraError: NNCF or OpenVINO is not installed.
+        ValueError: There are no clips, or the score falls by more with nearly every layer in float.
+        RuntimeError: NNCF cannot quantize this model.
+    """
+    if not len(validation):
+        raise ValueError('validation: got no clips, expected at least one; the data set is empty')
+    if max_drop < 0:
+        raise ValueError(f'max_drop: got {max_drop}, expected 0 or more')
+    model = fold_constants(model)
+    expected = run(model, validation)
+    before = score(expected)
+
+    def attempt(float_layers: Sequence[str]) -> tuple[Any, float]:
+        quantized = quantize_openvino(model, calibration, preset, float_layers)
+        return quantized, score(run(quantized, validation))
+
+    quantized, fully = attempt(())
+    best, after, float_layers = quantized, fully, ()
+    if before - fully > max_drop:
+        ranked = rank_layers(model, quantized, validation[:RANKING_CLIPS], expected[:RANKING_CLIPS])
+        few, many = 0, len(ranked)  # `few` is too few; `many` is every layer, which leaves nothing to quantize
+        while many - few > 1:
+            middle = (few + many) // 2
+            candidate, reached = attempt(ranked[:middle])
+            if before - reached > max_drop:
+                few = middle
+            else:
+                many, best, after, float_layers = middle, candidate, reached, tuple(ranked[:middle])
+        if not float_layers:
+            raise ValueError(
+                f'max_drop={max_drop:g} cannot be reached: the score falls from {before:.4f} to {fully:.4f}, and stays '
+                'low with all but one layer in float; allow a larger drop, calibrate on more clips, or train with '
+                'QATHook'
+            )
+    return QuantizationResult(best, float_layers, before, after, fully)
+
+
+def rank_layers(model: Any, quantized: Any, clips: Sequence[np.ndarray], expected: np.ndarray) -> list[str]:
+    """Order the layers of a model by how much is won when one of them is not quantized.
+
+    Args:
+        model: In float, after ``fold_constants``.
+        quantized: The same in int8.
+        clips: ``N`` of them.
+        expected: ``(N, K)`` probabilities of ``model``.
+
+    Returns:
+        Names, most sensitive first.
+    """
+    errors = {
+        name: float(np.square(run(_with_float_layer(quantized, model, name), clips) - expected).mean())
+        for name in quantizable_layers(model)
+    }
+    return sorted(errors, key=errors.get)
+
+
+def run(model: Any, clips: Sequence[np.ndarray]) -> np.ndarray:
+    """Classify clips one by one on the CPU; what is not quantized is computed in float32.
+
+    Args:
+        model: An ``openvino.Model``.
+        clips: ``N``, each ``(M, ...)``.
+
+    Returns:
+        ``(N, K)`` probabilities.
+    """
+    core = import_extra('openvino', 'quant').Core()
+    compiled = core.compile_model(model, 'CPU', {'INFERENCE_PRECISION_HINT': 'f32'})
+    return np.concatenate([compiled([clip[None]])[0] for clip in clips])
+
+
+def _with_float_layer(quantized: Any, model: Any, name: str) -> Any:
+    operators = import_extra('openvino.opset13', 'quant')
+    changed = quantized.clone()
+    layer = _named(changed, name)
+    source = layer.input_value(0).get_node()
+    if source.get_type_name() == 'FakeQuantize':
+        layer.input(0).replace_source_output(source.input_value(0))
+    weights = np.array(_named(model, name).input_value(1).get_node().data)
+    layer.input(1).replace_source_output(operators.constant(weights).output(0))
+    return changed
+
+
+def _named(model: Any, name: str) -> Any:
+    return next(node for node in model.get_ops() if node.get_friendly_name() == name)
