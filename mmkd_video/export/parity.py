@@ -26,8 +26,13 @@ class ParityBound:
     agreement: float
 
 
-PARITY_BOUNDS = {'f32': ParityBound(1e-4, 1.0), 'bf16': ParityBound(0.1, 0.95), 'int8': ParityBound(0.35, 0.9)}
-"""By the precision that the file runs in. The f32 bound leaves room for other summation orders only."""
+PARITY_BOUNDS = {'f32': ParityBound(1e-4, 1.0), 'bf16': ParityBound(0.1, 0.93), 'int8': ParityBound(0.35, 0.9)}
+"""By the precision that the file runs in.
+
+The f32 bound leaves room for another order of summation only. The others are several times what a trained MobileNet and
+a trained I3D showed on hundreds of clips (bf16 0.024, int8 0.17, top-1 the same on 99.7 % and more), and let one of 16
+clips between two classes fall to the other side. They catch a broken file; accuracy is what ``tools/test.py`` is for.
+"""
 
 
 @dataclass(frozen=True)
@@ -47,6 +52,7 @@ class ParityReport:
         worst: Name of the clip with the largest difference; among those of another class, if there are such.
         bound: What was asked for.
         problems: What is wrong; empty when the file passed.
+        reference: What the file was compared with.
     """
 
     path: str
@@ -61,6 +67,7 @@ class ParityReport:
     worst: str
     bound: ParityBound
     problems: tuple[str, ...]
+    reference: str = 'PyTorch'
 
     @property
     def passed(self) -> bool:
@@ -73,8 +80,11 @@ class ParityReport:
             ('run by', f'{self.backend}, {self.precision}'),
             ('clips', str(self.clips)),
             ('probabilities differ between clips by', f'{self.spread:.2g} (file {self.exported_spread:.2g})'),
-            ('largest difference from PyTorch', f'{self.largest_difference:.2g} (bound {self.bound.difference:g})'),
-            ('mean difference from PyTorch', f'{self.mean_difference:.2g}'),
+            (
+                f'largest difference from {self.reference}',
+                f'{self.largest_difference:.2g} (bound {self.bound.difference:g})',
+            ),
+            (f'mean difference from {self.reference}', f'{self.mean_difference:.2g}'),
             ('same top-1', f'{self.agreement:.1%} (bound {self.bound.agreement:.0%})'),
             ('worst clip', self.worst),
             ('parity', 'passed' if self.passed else 'FAILED: ' + '; '.join(self.problems)),
@@ -116,7 +126,12 @@ def check_parity(
 
 
 def compare(
-    expected: np.ndarray, found: np.ndarray, exported: ExportedModel, names: Sequence[str] | None, bound: ParityBound
+    expected: np.ndarray,
+    found: np.ndarray,
+    exported: ExportedModel,
+    names: Sequence[str] | None,
+    bound: ParityBound,
+    reference: str = 'PyTorch',
 ) -> ParityReport:
     """Compare probabilities that are there already.
 
@@ -126,6 +141,7 @@ def compare(
         exported: The file.
         names: Of the clips.
         bound: What is called equal.
+        reference: What made ``expected``.
     """
     difference = np.abs(expected - found).max(axis=1)
     rows, choice = np.arange(len(expected)), found.argmax(axis=1)
@@ -157,6 +173,7 @@ def compare(
         worst=names[worst] if names else f'clip {worst}',
         bound=bound,
         problems=tuple(problems),
+        reference=reference,
     )
 
 

@@ -1,0 +1,131 @@
+import dataclasses
+import hashlib
+import sys
+
+import pytest
+import torch
+
+pytest.importorskip('nncf')
+pytest.importorskip('openvino')
+from tiny_experiment import NUM_CLIPS
+
+from mmkd_video.cli import quantize as command
+from mmkd_video.cli import test as test_command
+from mmkd_video.cli.cfg_options import read_config
+from mmkd_video.cli.clip_source import unaugmented_clips
+from mmkd_video.cli.export import export_student
+from mmkd_video.export import PARITY_BOUNDS, ParityBound, load_exported
+from mmkd_video.registry import build_model
+
+pytestmark = pytest.mark.slow
+FEW = ('--calibration', '4', '--validation', '4', '--clips', '6', '--max-drop', '1')
+
+
+@pytest.fixture(scope='module')
+def shipped(tmp_path_factory, tiny_clips):
+    """An experiment whose student has weights, in ``student.pth``; ``result`` is what quantizing it gave."""
+    from tiny_experiment import TinyExperiment
+
+    experiment = TinyExperiment(tmp_path_factory.mktemp('shipped'), tiny_clips)
+    torch.manual_seed(0)
+    model = build_model(read_config(str(experiment.student)).model)
+    torch.nn.init.normal_(model.cls_head.fc_cls.weight, std=1.0)
+    experiment.student_checkpoint = experiment.folder / 'student.pth'
+    torch.save(dict(meta={}, state_dict=model.state_dict()), experiment.student_checkpoint)
+    export_student(
+        read_config(str(experiment.student)), experiment.student_checkpoint, experiment.folder / 'a.xml', check=False
+    )
+    experiment.result = command.main([str(experiment.distill), str(experiment.student_checkpoint), *FEW])
+    return experiment
+
+
+def failed(capsys, *arguments):
+    with pytest.raises(SystemExit) as stop:
+        command.main(list(map(str, arguments)))
+    assert stop.value.code == 1
+    return capsys.readouterr().err.strip().splitlines()[-1]
+
+
+def test_a_checkpoint_becomes_an_int8_file_beside_it(shipped):
+    result = shipped.result
+    assert result.path == shipped.folder / 'student_int8.xml'
+    assert result.report.passed and result.report.precision == 'int8' and result.report.spread > 0.01, str(result)
+    assert result.convolutions.quantized == result.convolutions.total == 5
+    assert result.megabytes[1] < 0.5 * result.megabytes[0]
+
+
+def test_metadata_are_those_of_the_float_file(shipped):
+    before = load_exported(shipped.folder / 'a.xml').metadata
+    after = load_exported(shipped.result.path).metadata
+    assert after == dataclasses.replace(before, precision='int8')
+    assert after.checkpoint_sha256 == hashlib.sha256(shipped.student_checkpoint.read_bytes()).hexdigest()
+
+
+def test_an_exported_file_is_quantized_too(shipped, tmp_path, capsys):
+    result = command.main([str(shipped.student), f'{shipped.folder}/a.xml', '--out', f'{tmp_path}/b.xml', *FEW])
+    assert result.report.passed and result.report.reference == 'a.xml'
+    assert result.convolutions == shipped.result.convolutions
+    said = capsys.readouterr().out
+    assert f'wrote {tmp_path}/b.xml (' in said and '5 of 5 convolutions run in int8' in said
+    assert 'largest difference from a.xml' in said and 'same top-1' in said
+
+
+def test_an_int8_file_is_tested_as_any_other(shipped, tmp_path):
+    metrics = test_command.main([str(shipped.distill), str(shipped.result.path), '--work-dir', str(tmp_path)])
+    assert 0 <= metrics['acc/top1'] <= 1
+
+
+def test_calibration_sees_training_clips_through_the_pipeline_of_the_test(shipped):
+    config = read_config(str(shipped.distill))
+    config.train_dataloader.dataset = dict(type='RepeatDataset', times=2, dataset=config.train_dataloader.dataset)
+    found = unaugmented_clips(config, 100, 'train_dataloader')
+    assert len(found) == NUM_CLIPS['train'] and found.dataset.test_mode
+    assert [type(step).__name__ for step in found.dataset.pipeline.transforms][1] == 'SampleFrames'
+    assert found.dataset.pipeline.transforms[1].test_mode
+    assert (found[0] == found[0]).all() and found[0].shape == (4, 3, 32, 32)
+    assert [clip.shape for clip in found[1:3]] == [(4, 3, 32, 32)] * 2 and len(found.labels) == 8
+
+
+def test_labels_that_are_missing_are_known_as_missing(shipped):
+    found = unaugmented_clips(read_config(str(shipped.student)), 4, 'val_dataloader')
+    assert found.labels.tolist() == [found.dataset.get_data_info(i)['label'] for i in range(4)]
+    found.dataset.get_data_info = lambda index: dict(label=[1, 2])
+    assert found.labels is None
+
+
+def test_failed_check_keeps_the_file_and_names_the_clip(shipped, tmp_path, capsys, monkeypatch):
+    monkeypatch.setitem(PARITY_BOUNDS, 'int8', ParityBound(-1.0, 1.0))
+    path = tmp_path / 'a.xml'
+    message = failed(capsys, shipped.student, shipped.folder / 'a.xml', '--out', path, *FEW)
+    assert 'does not say what the model says, worst on ' in message and '.mp4' in message
+    assert path.is_file() and path.with_suffix('.bin').is_file()
+
+
+def test_bad_input_is_one_line(shipped, tmp_path, capsys):
+    empty = tmp_path / 'empty.txt'
+    empty.touch()
+    student, checkpoint, new = shipped.student, shipped.student_checkpoint, ('--out', tmp_path / 'new.xml')
+    file = shipped.folder / 'a.xml'
+    options = '--cfg-options'
+    for arguments, message in (
+        ((student, checkpoint), 'student_int8.bin exists; give another name, or --force'),
+        ((student, checkpoint, '--out', tmp_path / 'a.onnx'), 'int8 is written for OpenVINO only'),
+        ((student, tmp_path / 'none.pth', *new), "none.pth' does not exist"),
+        ((student, tmp_path / 'none.xml', *new), 'there is no'),
+        ((student, shipped.result.path, *new), 'is quantized already'),
+        ((shipped.teacher, file, *new), 'they do not belong together'),
+        ((student, file, *new, options, 'model.cls_head.num_classes=5'), 'scores 8 classes'),
+        ((student, file, *new, '--calibration', '0'), 'calibration set would be empty'),
+        ((student, file, *new, '--max-drop', '-1'), 'max_drop: got -1.0'),
+        ((student, file, *new, options, f'train_dataloader.dataset.ann_file={empty}'), 'empty'),
+        ((student, file, *new, options, 'train_dataloader.dataset=None'), 'has no train_dataloader.dataset'),
+    ):
+        found = failed(capsys, *arguments)
+        assert found.startswith('error: ') and message in found, found
+    assert not (tmp_path / 'new.xml').exists()
+
+
+def test_missing_extra_names_the_command(shipped, tmp_path, capsys, monkeypatch):
+    monkeypatch.setitem(sys.modules, 'nncf', None)
+    found = failed(capsys, shipped.student, shipped.student_checkpoint, '--out', tmp_path / 'a.xml')
+    assert "pip install 'mmkd_video[quant]'" in found
