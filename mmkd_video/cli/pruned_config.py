@@ -38,6 +38,10 @@ def write_pruned_config(config: Config, checkpoint: Path, rewritten: bool = Fals
     if rewritten or is_distillation(config) or not config.filename:
         plain = plain_student(config)
         plain.pop('prepare', None)
+        plain.custom_hooks = [  # what was pruned is kept, and no more goes
+            dict(type='PruningHook') if hook.get('type') == 'PruningHook' else hook
+            for hook in plain.get('custom_hooks') or []
+        ]
         pruned = dict(
             type='PrunedRecognizer', recognizer=unpruned_config(plain.model), history=checkpoint.resolve().as_posix()
         )

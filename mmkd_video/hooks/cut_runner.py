@@ -42,9 +42,12 @@ def cut(runner: Runner, step: PruningStep) -> None:
         if hasattr(model, 'regroup'):
             model.regroup(runner.optim_wrapper)
     if is_model_wrapper(runner.model):
+        compiled = 'train_step' in vars(runner.model)
         runner.model = model
         gc.collect()  # the old reducer holds gradient accumulators of the old shapes
         runner.model = runner.wrap_model(copy.deepcopy(runner.cfg.get('model_wrapper_cfg')), model)
+        if compiled:
+            runner._maybe_compile('train_step')
 
 
 def _cut_model(model: nn.Module, step: PruningStep) -> TensorCuts:

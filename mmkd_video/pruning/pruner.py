@@ -124,17 +124,11 @@ class Pruner:
     def _cuts_at(self, units: Units, ratio: float) -> list[Cut]:
         """Return what leaves the model when a fraction of all scored channels goes."""
         cuts: list[Cut] = []
-        threshold = None
+        wanted = [math.floor(ratio * unit.size) for unit in units.units]
         if self.scope == 'global':
-            everything = torch.cat([unit.importance for unit in units.units]).sort().values
-            count = math.floor(ratio * len(everything))
-            threshold = everything[count - 1] if count else everything[0] - 1
-        for unit in units.units:
-            if threshold is not None:
-                wanted = int((unit.importance <= threshold).sum())
-            else:
-                wanted = math.floor(ratio * unit.size)
-            removed = unit.importance.argsort(stable=True)[: self._allowed(wanted, unit.size)]
+            wanted = _least_important(units, ratio)
+        for unit, count in zip(units.units, wanted, strict=True):
+            removed = unit.importance.argsort(stable=True)[: self._allowed(count, unit.size)]
             if len(removed):
                 cuts += units.cuts_for(unit, sorted(removed.tolist()))
         return merge_cuts(cuts)
@@ -156,6 +150,17 @@ def check_target(target: Mapping[str, float]) -> tuple[str, float]:
     if isinstance(fraction, bool) or not isinstance(fraction, (int, float)) or not 0 < fraction < 1:
         raise ValueError(f'target.{kind}: got {fraction!r}; expected the fraction that is left, between 0 and 1')
     return kind, float(fraction)
+
+
+def _least_important(units: Units, ratio: float) -> list[int]:
+    """Return how many channels of each unit are among the least important of all; equal ones go in turn."""
+    importance = torch.cat([unit.importance for unit in units.units])
+    places = [unit.importance.argsort(stable=True).argsort() / unit.size for unit in units.units]
+    order = torch.cat(places).argsort(stable=True)
+    order = order[importance[order].argsort(stable=True)]
+    gone = torch.zeros(len(order), dtype=torch.bool)
+    gone[order[: math.floor(ratio * len(order))]] = True
+    return [int(part.sum()) for part in gone.split([unit.size for unit in units.units])]
 
 
 def _verify(model: nn.Module, units: Units, cuts: list[Cut], inputs: Tensor) -> None:

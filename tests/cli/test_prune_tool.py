@@ -51,10 +51,13 @@ def test_checkpoint_and_config_build_the_pruned_student(experiment, capsys):
 
 def test_distillation_gives_its_student_and_options_are_kept(experiment):
     options = ['--cfg-options', 'test_dataloader.batch_size=3']
+    hook = "\ncustom_hooks = [dict(type='PruningHook', target=dict(params=0.9))]\n"
+    experiment.distill.write_text(experiment.distill.read_text() + hook)
     run(experiment, '--criterion', 'taylor', '--clips', '2', *options, config=experiment.distill)
     config = Config.fromfile(experiment.folder / 'pruned.py')
     assert config.test_dataloader.batch_size == 3 and config.model.recognizer.type == 'Recognizer2D'
     assert 'DistillViews' not in config.pretty_text and 'teacher' not in config.model
+    assert [hook for hook in config.custom_hooks if hook.type == 'PruningHook'] == [dict(type='PruningHook')]
     load_student(config, config.load_from)
 
 

@@ -107,6 +107,17 @@ def test_layers_lose_the_same_fraction_or_compete():
     assert len(fractions['layer']) == 1 < len(fractions['global'])
 
 
+def test_equal_scores_take_equally_from_all_layers():
+    model, inputs = pruned_zoo.build('i3d')
+    for module in model.modules():
+        if isinstance(module, nn.BatchNorm3d):
+            nn.init.ones_(module.weight)
+    history = prune(model, inputs, dict(params=0.5), criterion='bn_scale')
+    fractions = [len(cut.removed) / cut.size for cut in history.steps[0].cuts if cut.side == 'out']
+    assert history.steps[0].after['params'] > 0.45 * history.steps[0].before['params']
+    assert max(fractions) - min(fractions) < 0.2
+
+
 def test_steps_lead_to_the_same_target_and_are_counted():
     model, inputs = pruned_zoo.build('i3d')
     first, done = count_params(model), []
