@@ -161,7 +161,10 @@ def test_batch_of_one_is_finite(name: str, case: LossCase) -> None:
 @every_case
 def test_large_inputs_stay_finite(name: str, case: LossCase) -> None:
     student, teacher, keywords = case.inputs(scale=60.0)
-    value = case.build(name)(student, teacher, **keywords)
+    loss = case.build(name)
+    if hasattr(loss, 'temperature'):
+        loss.temperature = 0.1
+    value = loss(student, teacher, **keywords)
     assert value.isfinite()
     value.backward()
     assert all(feature.grad.isfinite().all() for feature in as_list(student))
@@ -284,6 +287,13 @@ def test_not_a_tensor_is_refused(name: str, case: LossCase) -> None:
     wrapped = student[0] if isinstance(student, list) else [student]
     with pytest.raises(TypeError, match=f'{name}: got (Tensor|list) as student, expected'):
         case.build(name)(wrapped, teacher, **keywords)
+
+
+@cases_where(lambda loss, case: loss.multi_layer)
+def test_differing_numbers_of_layers_are_refused(name: str, case: LossCase) -> None:
+    student, teacher, keywords = case.inputs()
+    with pytest.raises(ValueError, match=rf'{name}: got {len(student)} student and {len(teacher) + 1} teacher layers'):
+        case.build(name)(student, [*teacher, teacher[-1]], **keywords)
 
 
 @cases_where(lambda loss, case: loss.same_channels or loss.same_classes)
