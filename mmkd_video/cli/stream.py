@@ -149,16 +149,23 @@ def _stream_one(options: argparse.Namespace, source: VideoSource, engine: Infere
         interrupts.stop = stream.stop
         try:
             for prediction in stream:
-                status.clear()
+                if not options.out:
+                    status.clear()  # both may be the same terminal
                 lines.write(prediction.as_dict(classes, options.topk))
                 name, score = prediction.top(classes, 1)[0]
-                status.show(f'{name} {score:.0%} | {stream.statistics}')
+                status.show(f'{name} {score:.0%} | {stream.statistics.short()}')
                 if video is not None:
                     video.label(prediction)
         finally:
             if video is not None:
                 video.close()
     print(stream.statistics, file=sys.stderr)
+    if stream.preparer.repeats > 1:
+        print(
+            f'{options.model} takes {stream.preparer.repeats} clips at once and got the same one each time; exported '
+            'for one clip, or with --dynamic-clips, it would be as many times as fast',
+            file=sys.stderr,
+        )
     if interrupts.happened:
         return Interrupts.EXIT
     if stream.statistics.lost:

@@ -4,6 +4,7 @@ import argparse
 import hashlib
 import json
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 from rich.console import Console
@@ -66,7 +67,9 @@ class FolderOfVideos:
             for path in waiting:
                 bar.update(task, description=path.name)
                 try:
-                    finished = self._read(path, interrupts)
+                    finished = self._read(
+                        path, interrupts, lambda part, done=done: bar.update(task, completed=done + part)
+                    )
                 except (OSError, ValueError) as error:
                     failed.append(path)
                     print(f'error: {path}: {error}', file=sys.stderr)
@@ -74,7 +77,7 @@ class FolderOfVideos:
                 if not finished:
                     break
                 done += 1
-                bar.advance(task)
+                bar.update(task, completed=done)
         print(f'{done} of {len(self.videos)} videos done, {len(failed)} failed; in {self.out}', file=sys.stderr)
         if interrupts.happened:
             return Interrupts.EXIT
@@ -120,10 +123,12 @@ class FolderOfVideos:
             raise ValueError(f'{self.out} holds results of unknown settings; give another --out, or --force')
         write_atomically((json.dumps(settings, indent=1) + '\n').encode(), path)
 
-    def _read(self, path: Path, interrupts: Interrupts) -> bool:
+    def _read(self, path: Path, interrupts: Interrupts, show: Callable[[float], None]) -> bool:
         """Write the lines of one video; whether it was read to its end."""
         classes = self.engine.model.metadata.classes
-        stream = Stream(OpenCVSource(path, self.options.decoder_threads), self.engine, self.how)
+        source = OpenCVSource(path, self.options.decoder_threads)
+        stream = Stream(source, self.engine, self.how)
+        pictures = source.frame_count
         interrupts.stop = stream.stop
         if interrupts.happened:
             stream.stop()
@@ -131,6 +136,8 @@ class FolderOfVideos:
             with JsonLines(self.result(path), whole=True) as lines:
                 for prediction in stream:
                     lines.write(prediction.as_dict(classes, self.options.topk))
+                    if pictures:
+                        show(min(prediction.last / pictures, 1))
                 if stream.statistics.interrupted:
                     raise InterruptedError
         except InterruptedError:

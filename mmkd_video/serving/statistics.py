@@ -59,6 +59,11 @@ class StreamStatistics:
         """Pictures per second, since the beginning."""
         return self.frames / self.seconds
 
+    def short(self) -> str:
+        """Return what a person watches: speed, latency, losses."""
+        latency = f'{self.latency(0.5) * 1e3:.0f} ms (p90 {self.latency(0.9) * 1e3:.0f})'
+        return f'{self.fps:.0f} fps | {latency} | {self.dropped} dropped | {self.corrupt} corrupt'
+
     def __str__(self) -> str:
         counts = f'{self.windows} windows, {self.dropped} dropped, {self.frames} frames, {self.corrupt} corrupt'
         if self.losses:

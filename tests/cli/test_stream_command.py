@@ -98,15 +98,21 @@ def test_every_line_is_in_the_file_at_once(video, model, tmp_path, monkeypatch):
 def test_a_live_line_on_a_terminal(video, model, capsys, monkeypatch):
     monkeypatch.setattr(sys.stderr, 'isatty', lambda: True, raising=False)
     run(video, '--model', model)
-    assert 'fps, latency' in capsys.readouterr().err.split('\r')[2]
+    assert ' ms (p90 ' in capsys.readouterr().err.split('\r')[2]
 
 
-@pytest.mark.parametrize('reopens, code', [(0, 3), (1, 3)])
-def test_a_lost_camera(model, capsys, monkeypatch, reopens, code):
+def test_a_model_for_several_clips_is_told_to_be_slow(video, model, capsys, monkeypatch):
+    monkeypatch.setattr(command.Stream, '__iter__', lambda self: iter(setattr(self.preparer, 'repeats', 10) or ()))
+    assert run(video, '--model', model) == 0
+    assert 'takes 10 clips at once' in capsys.readouterr().err
+
+
+@pytest.mark.parametrize('reopens', [0, 1])
+def test_a_lost_camera(model, capsys, monkeypatch, reopens):
     camera = FakeCamera('.' * 20 + 'L' + '.' * 20, reopens=reopens)
     monkeypatch.setattr(command, 'OpenCVSource', lambda name, threads: camera)
     options = ['--hop', 5, '--drop', 'none', '--pause', 0, '--reconnect', 2]
-    assert run('0', '--model', model, *options) == code
+    assert run('0', '--model', model, *options) == 3
     said = capsys.readouterr()
     assert len(lines_of(said.out)) == 2 + 2 * reopens
     assert 'fake was lost' in said.err and f'source lost {1 + reopens} times' in said.err
