@@ -19,6 +19,15 @@ NEEDED = {
     'numpy': ('1.24', None, 'numpy>=1.24', ''),
     'tensorboard': ('2.12', None, 'tensorboard>=2.12', ''),
 }
+# distribution: (lowest, first that is too new or None, extra, what for); missing is fine.
+OPTIONAL = {
+    'torch-pruning': ('1.6.1', '1.6.2', 'prune', 'pruning'),
+    'onnx': ('1.23', '2', 'onnx', 'export'),
+    'onnxscript': ('0.7.2', '0.8', 'onnx', 'export'),
+    'onnxruntime': ('1.31', '2', 'onnx', 'running ONNX files'),
+    'openvino': ('2026.4', '2027', 'openvino', 'export, running OpenVINO files'),
+    'nncf': ('3.4', '3.5', 'quant', 'quantization'),
+}
 MMCV = ('2.0.0', '2.2', 'mmcv-lite>=2.0.0,<2.2')
 
 
@@ -112,7 +121,18 @@ def _torchvision() -> Finding:
     return Finding('torchvision', version or 'found', needed, 'ok')
 
 
+def _optional(name: str) -> Finding:
+    lowest, too_new, extra, purpose = OPTIONAL[name]
+    version, needed = installed(name), f'optional, >={lowest},<{too_new}: {purpose}'
+    if version is None:
+        return Finding(name, 'absent', needed, 'ok')
+    if within(version, lowest, too_new):
+        return Finding(name, version, needed, 'ok')
+    return Finding(name, version, needed, 'act', f"pip install 'mmkd_video[{extra}]'  (in a clone: -e '.[{extra}]')")
+
+
 def version_findings() -> list[Finding]:
     """Return a finding for Python and every distribution that mmkd_video stands on."""
     distributions = [_distribution(name) for name in NEEDED]
-    return [_python(), *distributions, _mmcv(), _pkg_resources(), _opencv(), _torchvision()]
+    optional = [_optional(name) for name in OPTIONAL]
+    return [_python(), *distributions, _mmcv(), _pkg_resources(), _opencv(), _torchvision(), *optional]

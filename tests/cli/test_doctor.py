@@ -44,6 +44,19 @@ def test_the_command_reports_and_leaves_with_zero():
     assert torch.__version__ in done.stdout
 
 
+def test_an_optional_package_may_be_absent_but_not_of_another_version(pretend):
+    found = pretend(nncf=None, openvino='2025.1.0')
+    assert found['nncf'].state == 'ok' and found['nncf'].found == 'absent'
+    assert found['openvino'].state == 'act' and 'mmkd_video[openvino]' in found['openvino'].remedy
+
+
+def test_optional_ranges_are_those_of_the_extras():
+    for name, (lowest, too_new, extra, _) in versions.OPTIONAL.items():
+        lines = (ROOT / 'requirements' / f'{extra}.txt').read_text().splitlines()
+        (line,) = [text.split('#')[0].strip() for text in lines if re.split('[=<>]', text)[0] == name]
+        assert line in (f'{name}>={lowest},<{too_new}', f'{name}=={lowest}')
+
+
 def test_an_unknown_command_names_the_known_ones():
     done = subprocess.run(
         [sys.executable, '-m', 'mmkd_video', 'docter'], cwd=ROOT, capture_output=True, text=True, timeout=300
