@@ -88,7 +88,7 @@ class Term(nn.Module):
             Scalar. Outside ``[begin, end)`` it is zero times every parameter, so that DDP finds none unused.
 
         Raises:
-            ValueError: The loss needs something that the batch does not bring.
+            ValueError: The loss needs something that the batch does not bring, or refuses what it is given.
         """
         if not self.acting:
             parts = [parameter.sum() for parameter in self.parameters()]
@@ -104,7 +104,11 @@ class Term(nn.Module):
             ours, theirs = ours[0], theirs[0]
         for key, scalar in self.learned.items():
             setattr(self.loss, key, scalar())
-        value = self.loss(ours, theirs, **extra)
+        try:
+            value = self.loss(ours, theirs, **extra)
+        except ValueError as error:
+            taps = [pair.taps for pair in self.pairs]
+            raise ValueError(f'term {self.name!r} at {taps if self.multi_layer else taps[0]}: {error}') from error
         for key in self.learned:  # a graph must not outlive the step: copies of the model could not be made
             setattr(self.loss, key, getattr(self.loss, key).detach())
         return value

@@ -126,3 +126,10 @@ def test_a_users_own_loss_needs_nothing_but_a_forward():
     built = term(dict(type=Gap, at='x'), ours, theirs)
     assert built(ours, theirs, {}).item() > 0
     assert MODELS.get('Gap') is None
+
+
+def test_what_a_loss_refuses_names_the_term_and_its_taps():
+    ours, theirs = dict(x=torch.randn(2, 3)), dict(y=torch.full((2, 3), float('nan')))
+    built = term(dict(type='FitNetLoss', at=('x', 'y'), name='last'), ours, theirs)
+    with pytest.raises(ValueError, match=r"term 'last' at \('x', 'y'\): FitNetLoss: got teacher .* NaN or infinity"):
+        built(ours, theirs, {})
