@@ -33,13 +33,13 @@ def distiller():
     )
 
 
-def config_for(videos, work_dir, hook=HOOK, model=None, epochs=3, ema=True, **extra):
+def config_for(videos, work_dir, hook=HOOK, model=None, epochs=3, ema=EMA, **extra):
     """Return the config of a training that prunes its student."""
     config = clips.runner_config(videos, work_dir, model or distiller(), epochs=epochs, **extra)
     shared = Config.fromfile(killable_run.BASE)
     hooks = [each for each in shared.custom_hooks if each['type'] != 'TeacherPredictionsHook']
     config.update(
-        custom_hooks=[*hooks, *([EMA] if ema else []), dict(hook), dict(type='TellIterations')],
+        custom_hooks=[*hooks, *([dict(ema)] if ema else []), dict(hook), dict(type='TellIterations')],
         randomness=shared.randomness,
     )
     return Config(config)
