@@ -23,8 +23,12 @@ def tiny_config(average_clips='prob', **preprocess):
     )  # fmt: skip
 
 
-def lively(model, seed=0):
-    """Make a random recognizer's outputs depend on its inputs: batch statistics of noise, a head that is not timid."""
+def lively(model, clips=None, seed=0):
+    """Make a random recognizer's outputs depend on its inputs.
+
+    Layers get weights that keep the scale, batch norms the statistics of ``clips`` where there are some, and the head
+    weights that are not timid.
+    """
     torch.manual_seed(seed)
     for module in model.modules():
         if isinstance(module, torch.nn.Linear):
@@ -34,6 +38,12 @@ def lively(model, seed=0):
         elif isinstance(module, torch.nn.modules.batchnorm._BatchNorm):
             torch.nn.init.ones_(module.weight)
             module.running_var.fill_(2.0)
+            module.momentum = 1.0
+    if clips is not None:
+        model.train()
+        with torch.no_grad():
+            batch = model.data_preprocessor(dict(inputs=[torch.from_numpy(clip) for clip in clips], data_samples=None))
+            model(batch['inputs'], mode='tensor')
     model.eval()
     return model
 
