@@ -141,10 +141,10 @@ def _ratio(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
 
 
 def _table(names: Sequence[str], per_class: dict[str, np.ndarray], matrix: np.ndarray) -> str:
-    width = max(map(len, names), default=1)
-    head = f'{"":<{width}}  precision  recall      f1  support  predicted as {", ".join(names)}'
-    digits = max(3, len(str(matrix.max())))
-    lines = [head]
+    names = [f'{index} {name}' if name != str(index) else name for index, name in enumerate(names)]
+    width, digits = max(map(len, names)), max(3, len(str(matrix.max())))
+    numbers = ' '.join(f'{index:>{digits}}' for index in range(len(names)))
+    lines = [f'{"class":<{width}}  precision  recall      f1  support  predicted as', f'{"":<{width + 38}}{numbers}']
     for index, name in enumerate(names):
         precision, recall, f1, support = (per_class[key][index] for key in ('precision', 'recall', 'f1', 'support'))
         counts = ' '.join(f'{value:>{digits}}' for value in matrix[index])

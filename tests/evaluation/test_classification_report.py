@@ -7,7 +7,7 @@ from mmaction.registry import METRICS
 from mmaction.structures import ActionDataSample
 from sklearn import metrics as sklearn_metrics
 
-from mmkd_video.evaluation import ClassificationReport
+from mmkd_video.evaluation import ClassificationReport, classification_report
 
 
 def fill(report, scores, labels):
@@ -56,6 +56,20 @@ def test_file_holds_the_confusion_matrix_and_every_class(tmp_path):
     assert written['classes'] == list('abcd')
     assert written['metrics'] == {name.removeprefix('report/'): value for name, value in found.items()}
     assert [item.name for item in path.parent.iterdir()] == ['report.json']
+
+
+def test_log_shows_every_class(monkeypatch):
+    said = []
+    monkeypatch.setattr(classification_report, 'print_log', lambda text, **_: said.append(text))
+    fill(
+        ClassificationReport(classes=['left', 'up']), np.array([[0.9, 0.1], [0.2, 0.8], [0.7, 0.3]]), [0, 1, 1]
+    ).evaluate(3)
+    assert said[0].strip().splitlines() == [
+        'class   precision  recall      f1  support  predicted as',
+        '                                              0   1',
+        '0 left     0.5000  1.0000  0.6667        1    1   0',
+        '1 up       1.0000  0.5000  0.6667        2    1   1',
+    ]
 
 
 def test_clips_that_are_not_averaged_are_averaged():
