@@ -8,6 +8,7 @@ from mmkd_video import compat
 from mmkd_video.cli.finding import Finding
 
 TITLES = {
+    'import_noise': 'warnings of mmcv and mmengine at import',
     'missing_drn': 'import mmaction.models: localizers.drn',
     'checkpoints': 'MMEngine checkpoints under weights_only',
     'cpu_launch': 'torchrun/slurm/mpi without a GPU',
