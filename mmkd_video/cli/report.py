@@ -22,22 +22,24 @@ def main(arguments: Sequence[str] | None = None) -> None:
     )
     parser.add_argument('comparisons', nargs='*', type=Path, help='folders that tools/compare.py wrote')
     parser.add_argument('--data', default='motion clips', help='name of the data set of these comparisons')
+    parser.add_argument('--note', default='', help='what a reader of these tables must know')
     options = parser.parse_args(arguments)
     found = yaml.safe_load(METAFILE.read_text())
     for folder in options.comparisons:
-        record(found, json.loads((folder / 'compare.json').read_text()), options.data)
+        record(found, json.loads((folder / 'compare.json').read_text()), options.data, options.note)
     write_atomically(yaml.safe_dump(found, sort_keys=False, width=120).encode(), METAFILE)
     update_section(RESULTS, 'results', results_text(found))
     update_section(README, 'results', main_text(found))
 
 
-def record(metafile: dict, comparison: dict, data: str) -> None:
+def record(metafile: dict, comparison: dict, data: str, note: str = '') -> None:
     """Put a comparison into the metafile, in the place of an older one of the same config.
 
     Args:
         metafile: Its content; changed.
         comparison: What ``compare.json`` holds.
         data: Name of the data set.
+        note: What a reader of the table must know.
     """
     name = Path(comparison['config']).stem
     rows = comparison['rows']
@@ -53,6 +55,7 @@ def record(metafile: dict, comparison: dict, data: str) -> None:
                 'Metrics': {row['name']: round(row['mean'], 4) for row in rows},
             }
         ],
+        **({'Note': note} if note else {}),
         'Comparison': {**comparison, 'config': f'configs/distill/{name}.py'},
     }
     models = [model for model in metafile.get('Models') or [] if model['Name'] != name]
@@ -63,10 +66,14 @@ def results_text(metafile: dict) -> str:
     """Return all tables, for docs/results.md."""
     parts = [
         f'## {model["Name"]}: {model["Metadata"]["Training Data"]}\n\n'
-        f'{Comparison.from_dict(model["Comparison"]).as_markdown()}'
+        f'{Comparison.from_dict(model["Comparison"]).as_markdown()}{_note(model)}'
         for model in metafile.get('Models') or []
     ]
     return '\n\n'.join(parts) or 'Nothing is recorded yet.'
+
+
+def _note(model: dict) -> str:
+    return f'\n\n{model["Note"]}' if model.get('Note') else ''
 
 
 def main_text(metafile: dict) -> str:

@@ -21,12 +21,12 @@ def measured(config, score):
 def test_newer_comparison_takes_the_place_of_the_older():
     metafile = dict(Models=[])
     report.record(metafile, measured('configs/distill/b.py', 0.5), 'clips')
-    report.record(metafile, measured('configs/distill/a.py', 0.5), 'clips')
+    report.record(metafile, measured('configs/distill/a.py', 0.5), 'clips', 'Read with care.')
     report.record(metafile, measured('configs/distill/b.py', 0.75), 'clips')
     assert [model['Name'] for model in metafile['Models']] == ['a', 'b']
     assert metafile['Models'][1]['Results'][0]['Metrics'] == {'student alone': 0.75, 'student distilled': 0.75}
     text = report.results_text(metafile)
-    assert text.index('## a: clips') < text.index('## b: clips') and '75.00' in text
+    assert text.index('## a: clips') < text.index('Read with care.') < text.index('## b: clips') and '75.00' in text
     assert report.main_text(metafile) == 'Not recorded yet.'
 
 
