@@ -14,6 +14,7 @@ from torch import nn
 from mmkd_video.cli.benchmark_config import default_config
 from mmkd_video.cli.cfg_options import read_config
 from mmkd_video.cli.plain_student import is_distillation, without_views
+from mmkd_video.datasets.seeded import SAMPLE_INDEX
 from mmkd_video.distillers import Distiller
 from mmkd_video.registry import build_model
 from mmkd_video.views.random_state import seed_everything
@@ -92,7 +93,11 @@ class BenchmarkPair:
         with DefaultScope.overwrite_default_scope('mmaction'):
             dataset = DATASETS.build(self.dataset if views else without_views(self.dataset))
         seed_everything(0)
-        return pseudo_collate([dataset[index % len(dataset)] for index in range(self.batch_size)])
+        chosen = [index % len(dataset) for index in range(self.batch_size)]
+        samples = [dataset[index] for index in chosen]
+        for index, sample in zip(chosen, samples, strict=True):
+            sample['data_samples'].set_metainfo({SAMPLE_INDEX: index})  # as in a training, for losses with a memory
+        return pseudo_collate(samples)
 
     def plain(self, device: str = 'cpu') -> nn.Module:
         """Build the student alone, in training mode."""

@@ -10,6 +10,7 @@ from zoo import config_of
 
 from mmkd_video.cli import benchmark_losses
 from mmkd_video.cli.benchmark import main
+from mmkd_video.cli.benchmark_pair import BenchmarkPair
 
 KD = dict(type='KDLoss', at='logits')
 FITNET = dict(type='FitNetLoss', at=('backbone.conv2', 'backbone.layer4'))
@@ -46,6 +47,11 @@ def test_every_config_is_measured_beside_the_baseline(configs, tmp_path, monkeyp
     assert yaml.safe_load((tmp_path / 'costs.yml').read_text())['costs']['fitnet']['target'] == 1.05
     saved = json.loads((tmp_path / 'out.json').read_text())
     assert {name: len(each['cpu']) for name, each in saved['raw']['seconds'].items()} == {'kd': 2, 'fitnet': 2}
+
+
+def test_losses_with_a_memory_know_which_clips_they_see(configs):
+    batch = BenchmarkPair.load(configs['kd'], '', 3, None).batch()
+    assert [sample.metainfo['sample_idx'] for sample in batch['data_samples']] == [0, 1, 0]
 
 
 def test_another_pair_is_refused(configs, tmp_path, capsys):
