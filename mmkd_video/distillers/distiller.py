@@ -151,8 +151,9 @@ class Distiller(BaseModel):
         return losses
 
     def init_weights(self) -> None:
-        """Initialise the student as it would be alone."""
+        """Initialise the student as it would be alone; a classifier that it keeps stays the teacher's."""
         self.student.init_weights()
+        reuse_classifier(self.student, self.teachers)
 
     def build_optim_wrapper(self, config: Mapping) -> OptimWrapper:
         """Build the optimizer that MMEngine's runner asks for.

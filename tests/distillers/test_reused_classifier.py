@@ -61,6 +61,14 @@ def test_only_the_feature_trains_the_student(name: str) -> None:
     assert not model.training_state_dict()
 
 
+def test_initial_weights_of_the_student_do_not_replace_the_classifier(monkeypatch) -> None:
+    model = build(student_config())
+    head = model.student.cls_head
+    monkeypatch.setattr(head, 'init_weights', lambda: torch.nn.init.zeros_(head.fc_cls.weight))
+    model.init_weights()
+    assert torch.equal(head.fc_cls.weight, model.teachers['teacher'].module.cls_head.fc_cls.weight)
+
+
 def test_the_loss_is_the_mean_squared_error_of_the_projected_map() -> None:
     model = build(student_config('i3d'))
     seen = {}
