@@ -1,6 +1,5 @@
 """Which channels to remove for a target."""
 
-import copy
 import math
 import warnings
 from collections.abc import Mapping, Sequence
@@ -8,6 +7,7 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor, nn
 
+from mmkd_video.pruning.bare_copy import bare_copy
 from mmkd_video.pruning.cut import Cut, merge_cuts
 from mmkd_video.pruning.history import PruningStep
 from mmkd_video.pruning.measures import count_flops, count_params, in_eval, latency_ratio, params_after
@@ -115,7 +115,7 @@ class Pruner:
     def _measure(self, model: nn.Module, cuts: list[Cut], inputs: Tensor) -> float:
         if self.kind == 'params':
             return float(params_after(model, cuts))
-        pruned = copy.deepcopy(model)
+        pruned = bare_copy(model)
         remove_channels(pruned, cuts)
         if self.kind == 'flops':
             return count_flops(pruned, inputs)
@@ -180,11 +180,11 @@ def _verify(model: nn.Module, units: Units, cuts: list[Cut], inputs: Tensor) -> 
 
 
 def _difference(model: nn.Module, cuts: list[Cut], inputs: Tensor) -> str | None:
-    silent = copy.deepcopy(model)
+    silent = bare_copy(model)
     silence(silent, cuts)
     with in_eval(silent):
         expected = scores(silent, inputs)
-    pruned = copy.deepcopy(model)
+    pruned = bare_copy(model)
     try:
         remove_channels(pruned, cuts)
         with in_eval(pruned):

@@ -1,6 +1,5 @@
 """What can be pruned: sets of channels that must leave together, found by torch-pruning's dependency graph."""
 
-import copy
 from dataclasses import dataclass, field
 from fnmatch import fnmatch
 from types import ModuleType
@@ -9,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from mmkd_video.extras import import_extra
+from mmkd_video.pruning.bare_copy import bare_copy
 from mmkd_video.pruning.cut import Cut
 from mmkd_video.pruning.heads import attentions, has_heads, head_cuts, head_importance
 from mmkd_video.pruning.layers import obstacle
@@ -204,7 +204,7 @@ def _cuts_of(graph: object, group: object) -> list[Cut]:
 
 def _copy_for_tracing(model: nn.Module) -> nn.Module:
     """Return a copy whose whole forward pass can be followed through autograd."""
-    traced = copy.deepcopy(model)
+    traced = bare_copy(model)
     for ours, theirs in zip(model.parameters(), traced.parameters(), strict=True):
         theirs.requires_grad_(True)
         theirs.grad = None if ours.grad is None else ours.grad.detach().clone()

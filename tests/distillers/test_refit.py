@@ -8,22 +8,18 @@ import torch
 from distillations import KD
 from mmengine.optim import OptimWrapper
 
-from mmkd_video.pruning import prune
+from mmkd_video.pruning import Pruner, apply_step, prune, surviving_channels
 
 MAP = dict(type='FitNetLoss', at=('backbone.layer4', 'backbone.layer4'), weight=1.0, name='map')
 VID = dict(type='VIDLoss', at=('backbone.layer3', 'backbone.layer3'))
 
 
-def cut_student(model, **settings):
-    """Prune the student and return which channels of each tap are left, found on weights that hide nothing."""
-    from mmkd_video.pruning.silence import make_audible, silence
-
-    before = copy.deepcopy(model)
-    history = prune(model.prunable, model_inputs(model), dict(params=0.6), **settings)
-    make_audible(before.student)
-    silence(before.student, history.steps[0].cuts)
-    features = before.tap_features(model_inputs(model).abs())
-    return {tap: f.transpose(0, 1).flatten(1).any(1) for tap, f in features.items() if tap != 'logits'}
+def cut_student(model):
+    """Prune the student and return which channels of each tap are left."""
+    step = Pruner(dict(params=0.6)).find(model.prunable, model_inputs(model))
+    kept = surviving_channels(model.prunable, step.cuts, model.tap_features)
+    apply_step(model.prunable, step)
+    return kept
 
 
 def model_inputs(model):
@@ -41,6 +37,7 @@ def test_connectors_are_cut_to_the_surviving_channels():
     kept = cut_student(model)
     changed = model.refit(kept)
     mask = kept['backbone.layer4']
+    assert kept['logits'].all()
     ours = model.training_state.terms['map'].pairs[0].connector.project
     theirs = before.training_state.terms['map'].pairs[0].connector.project
     assert 0 < mask.sum() < len(mask) and ours.in_features == ours.weight.shape[1] == int(mask.sum())
@@ -103,3 +100,12 @@ def test_generators_and_statistics_are_left_alone():
     model.refit(kept)
     assert torch.equal(torch.rand(3), expected)
     assert all(torch.equal(value, state[key]) for key, value in model.state_dict().items())
+
+
+def test_student_is_pruned_between_steps_whatever_its_taps_remember():
+    before_activation = dict(type='FitNetLoss', at=('backbone.layer4.0:pre', 'backbone.layer4:pre'))
+    model = distillations.build(terms=(KD, before_activation))
+    distillations.step(model, distillations.batch(model))
+    kept = cut_student(model)
+    model.refit(kept)
+    distillations.step(model, distillations.batch(model))
