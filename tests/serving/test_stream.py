@@ -128,6 +128,14 @@ def test_a_lost_camera_is_opened_again_and_no_window_reaches_over_the_gap(engine
     assert not run.statistics.corrupt
 
 
+def test_smoothing_begins_anew_behind_a_gap(engine):
+    script, options = '.' * SPAN + 'L' + '.' * SPAN, dict(drop='none', reconnects=1)
+    plain = [each.scores for each in stream(FakeCamera(script, reopens=1), engine, **options)]
+    smooth = [each.scores for each in stream(FakeCamera(script, reopens=1), engine, smooth=0.9, **options)]
+    assert len(plain) == 2
+    np.testing.assert_allclose(smooth, plain, atol=1e-6)
+
+
 def test_a_camera_that_stays_away_ends_the_stream_with_all_windows(engine):
     camera = FakeCamera('.' * 20 + 'L' + '.' * 20)
     run = stream(camera, engine, hop=5, drop='none', reconnects=3)
