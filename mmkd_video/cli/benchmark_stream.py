@@ -91,8 +91,8 @@ def benchmark_stream(options: argparse.Namespace, clips: str | None = None) -> R
 def stream_rows(timings: dict[str, Timings], windows: int, hop: int) -> list[Row]:
     """Return the throughput of everything, and the stream in terms of its stages, round by round.
 
-    Its time is told in that of the slower stage, its CPU time in that of both: the first says how fast it is, the second,
-    also on a busy machine, that nothing is done twice.
+    Its time is told in that of the slower stage, its CPU time in that of both: the first says how fast it is, the
+    second, also on a busy machine, that nothing is done twice.
 
     Args:
         timings: By variant.
