@@ -57,8 +57,7 @@ class OpenVINOModel(ExportedModel):
         self._request = self.compiled.create_infer_request()
 
     def _infer(self, clips: np.ndarray) -> np.ndarray:
-        # The output lies in the request's own memory, which the next call overwrites.
-        return self._request.infer([np.ascontiguousarray(clips)], share_inputs=True)[0].copy()
+        return self._request.infer([np.ascontiguousarray(clips)], share_inputs=True)[0]  # outputs are copied
 
 
 def _plain(value: Any) -> Any:

@@ -81,14 +81,18 @@ def test_failed_check_keeps_the_file_and_names_the_clip(shipped, tmp_path, capsy
 
 def test_every_way_of_testing_gives_the_same_numbers(shipped, tmp_path):
     path = tmp_path / 'report.json'
+    with_hook = tmp_path / 'with_hook.py'  # an average of parameters; a file has none
+    with_hook.write_text(shipped.student.read_text() + "custom_hooks = [dict(type='EMAHook')]\n")
     found = {}
     for name, more in (
         ('student.pth', []),
         ('student.onnx', ['--report', str(path)]),
         ('student.onnx', ['--backend', 'openvino']),
         ('student.xml', ['--threads', '1', '--precision', 'f32']),
+        ('student.xml', []),
     ):
-        arguments = [str(shipped.distill), str(shipped.folder / name), '--work-dir', str(tmp_path / 'work'), *more]
+        config = shipped.distill if name == 'student.pth' or more else with_hook
+        arguments = [str(config), str(shipped.folder / name), '--work-dir', str(tmp_path / 'work'), *more]
         found[(name, *more)] = test_command.main(arguments)
     first = next(iter(found.values()))
     assert {'acc/top1', 'acc/top5', 'acc/mean1', 'report/precision', 'report/recall', 'report/f1'} <= set(first)
