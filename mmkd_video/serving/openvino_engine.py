@@ -32,7 +32,11 @@ class OpenVINOEngine(InferenceEngine):
         batch = np.ascontiguousarray(clip[None])
         self.model.check(batch)
         request = self._idle.get()
-        request.start_async([batch], share_inputs=True)
+        try:
+            request.start_async([batch], share_inputs=True)
+        except BaseException:
+            self._idle.put(request)
+            raise
 
         def collect(batch: np.ndarray = batch) -> np.ndarray:  # holds the input, which the request reads in place
             try:

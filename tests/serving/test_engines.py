@@ -1,0 +1,66 @@
+"""Both runtimes, several clips at once."""
+
+import threading
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from streams import export_tiny
+
+from mmkd_video.export import load_exported
+from mmkd_video.serving import OnnxRuntimeEngine, OpenVINOEngine, build_engine
+
+
+@pytest.fixture(scope='module')
+def path(tmp_path_factory):
+    return export_tiny(tmp_path_factory.mktemp('engines'))
+
+
+@pytest.fixture(params=['openvino', 'onnxruntime'])
+def model(request, path):
+    return load_exported(path, request.param, threads=1, batch=1)
+
+
+def clips(count):
+    return list(np.random.default_rng(0).integers(0, 256, (count, 1, 3, 8, 32, 32), dtype=np.uint8))
+
+
+@pytest.mark.parametrize('requests', [1, 3])
+def test_results_are_the_models_in_whatever_order_they_are_asked_for(model, requests):
+    engine = build_engine(model, requests)
+    assert type(engine) is {'openvino': OpenVINOEngine, 'onnxruntime': OnnxRuntimeEngine}[model.backend]
+    given = clips(9)
+    for start in range(0, 9, requests):
+        part = given[start : start + requests]
+        results = [engine.submit(clip) for clip in part]
+        found = [result() for result in reversed(results)][::-1]
+        np.testing.assert_allclose(found, [model(clip[None])[0] for clip in part], atol=1e-6)
+    engine.close()
+
+
+def test_submitting_waits_while_all_requests_are_under_way(model):
+    engine, given = build_engine(model, 2), clips(3)
+    results, third = [engine.submit(clip) for clip in given[:2]], []
+    thread = threading.Thread(target=lambda: third.append(engine.submit(given[2])), daemon=True)
+    thread.start()
+    first = [result() for result in results]
+    thread.join(10)
+    found = [*first, third[0]()]
+    np.testing.assert_allclose(found, [model(clip[None])[0] for clip in given], atol=1e-6)
+    engine.close()
+
+
+def test_a_clip_that_does_not_fit_is_refused_and_costs_no_request(model):
+    engine, good = build_engine(model, 1), clips(1)[0]
+    for _ in range(2):
+        with pytest.raises(ValueError, match='takes clips'):
+            engine.submit(good[:, :, :4])()
+    np.testing.assert_allclose(engine.submit(good)(), model(good[None])[0], atol=1e-6)
+    engine.close()
+
+
+def test_bad_arguments(model):
+    with pytest.raises(ValueError, match='requests: got 0'):
+        build_engine(model, 0)
+    with pytest.raises(ValueError, match="backend: got 'torch'"):
+        build_engine(SimpleNamespace(backend='torch'))
