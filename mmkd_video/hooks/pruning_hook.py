@@ -32,7 +32,8 @@ class PruningHook(Hook):
     Between two iterations channels leave the model. Parameters stay the same objects, so the optimizer goes on with its
     momentum, cut alike; an EMA copy and the connectors of a distillation are cut with them; DDP is wrapped anew. Each
     checkpoint holds the history under the top-level key ``pruning``, as JSON text, beside the plain ``state_dict``; a
-    resumed training repeats it before the weights are loaded.
+    resumed training repeats it before the weights are loaded. A step that no checkpoint holds is found again,
+    the same to the bit unless its target is a measured latency. With several ranks, rank 0 decides for all.
 
     Args:
         target: ``dict(params=0.5)``, ``dict(flops=0.5)`` or ``dict(latency=0.5)``: what is left at the end of the
