@@ -17,12 +17,31 @@ README = (ROOT / 'README.md').read_text()
 CI = (ROOT / '.ci' / 'run').read_text()
 
 SHORT = ' --cfg-options train_cfg.max_epochs=1 prepare.teacher_options.train_cfg.max_epochs=1'
+SMALL = ' '.join(
+    f'compress.{setting}'
+    for setting in (
+        'alone=False',
+        'prune.hook.end=0',
+        'prune.hook.steps=1',
+        'prune.hook.criterion=magnitude',
+        'prune.config.train_cfg.max_epochs=1',
+        'export.no_check=True',  # after one iteration the outputs do not depend on the clips yet
+        'quantize=None',  # which would check that too
+        'benchmark.runtimes=[eager,openvino]',
+        'benchmark.threads=[1]',
+        'benchmark.rounds=1',
+        'benchmark.warmup=0',
+        'benchmark.clips=8',
+        'benchmark.no_memory=True',
+    )
+)
 REDUCED = {  # how a command begins, and what is added to it here
     'python -m mmkd_video doctor': '',
     'python tools/train.py': SHORT,
     'python tools/test.py': '',
     'python tools/prune.py': '',
     'python tools/export.py': ' --no-check',  # after one iteration the outputs do not depend on the clips yet
+    'python tools/compress.py': f'{SHORT} {SMALL}',
     'python tools/stream.py': '',
     'tools/dist_train.sh': SHORT,
     'tools/dist_test.sh': '',

@@ -120,6 +120,22 @@ class DeploymentReport:
         facts = [f'- {key}: {value}' for key, value in self.facts.items()]
         return '\n'.join([f'{self.title}.', '', *facts, '', *lines, *self._verdicts()])
 
+    def highlights(self) -> str:
+        """Return a short table for people in a hurry: each model in its first and in its fastest runtime."""
+        threads = max(each.threads for each in self.deployments)
+        lines = [each for each in self.deployments if each.threads == threads]
+        chosen = []
+        for model in dict.fromkeys(each.model for each in lines):
+            own = [each for each in lines if each.model == model]
+            chosen += dict.fromkeys(map(id, (own[0], max(own, key=lambda each: each.clips_per_second))))
+        table = [HEADER, *(each.cells(self.baseline(threads)) for each in lines if id(each) in chosen)]
+        kept = [
+            HEADER.index(name) for name in ('model', 'runtime', 'latency', 'clips/s', 'x', 'size', 'params', 'top-1')
+        ]
+        rows = ['| ' + ' | '.join(cells[i] for i in kept) + ' |' for cells in table]
+        rows.insert(1, '|---|---|' + '---:|' * (len(kept) - 2))
+        return '\n'.join(rows)
+
     def as_dict(self) -> dict:
         """Return everything, ready for JSON."""
         return dict(
@@ -131,9 +147,10 @@ class DeploymentReport:
 
     @classmethod
     def from_dict(cls, saved: dict) -> 'DeploymentReport':
-        """Read back what :meth:`as_dict` gave; the verdicts on targets are left out."""
+        """Read back what :meth:`as_dict` gave."""
         lines = [{key: value for key, value in each.items() if key != 'speedup'} for each in saved['deployments']]
-        return cls(saved['title'], [Deployment(**each) for each in lines], dict(saved['facts']))
+        targets = [Row(**{key: value for key, value in row.items() if key != 'met'}) for row in saved['targets']]
+        return cls(saved['title'], [Deployment(**each) for each in lines], dict(saved['facts']), targets)
 
     def _table(self) -> Sequence[tuple[str, ...]]:
         return [HEADER, *(each.cells(self.baseline(each.threads)) for each in self.deployments)]

@@ -7,11 +7,13 @@ from pathlib import Path
 
 import yaml
 
+from mmkd_video.benchmark import DeploymentReport
 from mmkd_video.cli.comparison import Comparison
 from mmkd_video.cli.generated_section import update_section
 from mmkd_video.hooks.atomic_file import write_atomically
 
 METAFILE, RESULTS, README = Path('configs/distill/metafile.yml'), Path('docs/results.md'), Path('README.md')
+BENCHMARKS, DEPLOYED = Path('docs/benchmarks.md'), Path('docs/deploy.json')
 MAIN = 'i3d_to_mobilenet'
 
 
@@ -22,6 +24,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     )
     parser.add_argument('comparisons', nargs='*', type=Path, help='folders that tools/compare.py wrote')
     parser.add_argument('--data', default='motion clips', help='name of the data set of these comparisons')
+    parser.add_argument('--deploy', type=Path, metavar='FOLDER', help='what tools/compress.py made of the main example')
     parser.add_argument('--note', default='', help='what a reader of these tables must know')
     options = parser.parse_args(arguments)
     found = yaml.safe_load(METAFILE.read_text())
@@ -30,6 +33,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
     write_atomically(yaml.safe_dump(found, sort_keys=False, width=120).encode(), METAFILE)
     update_section(RESULTS, 'results', results_text(found))
     update_section(README, 'results', main_text(found))
+    if options.deploy is not None:
+        for name in (DEPLOYED, DEPLOYED.with_suffix('.png')):
+            write_atomically((options.deploy / name.name).read_bytes(), name)
+    if DEPLOYED.is_file():
+        report = DeploymentReport.from_dict(json.loads(DEPLOYED.read_text()))
+        update_section(README, 'deploy', report.highlights())
+        update_section(BENCHMARKS, 'benchmark deploy', deploy_text(report))
 
 
 def record(metafile: dict, comparison: dict, data: str, note: str = '') -> None:
@@ -70,6 +80,11 @@ def results_text(metafile: dict) -> str:
         for model in metafile.get('Models') or []
     ]
     return '\n\n'.join(parts) or 'Nothing is recorded yet.'
+
+
+def deploy_text(report: DeploymentReport) -> str:
+    """Return the whole table of a deployment, with its picture, for docs/benchmarks.md."""
+    return f'{report.as_markdown()}\n\n![Accuracy against latency]({DEPLOYED.with_suffix(".png").name})'
 
 
 def _note(model: dict) -> str:

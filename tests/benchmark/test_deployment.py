@@ -43,11 +43,21 @@ def test_tables_show_every_line_and_what_was_not_met(report):
     assert 'drop 1 <= 0.50 NOT met' in text
 
 
+def test_highlights_are_the_first_and_the_fastest_runtime_of_each_model(report):
+    report.deployments += [line(runtime='compile', seconds=0.07), line(runtime='openvino', seconds=0.05)]
+    rows = [row.split(' | ')[:4] for row in report.highlights().splitlines()[2:]]
+    assert rows == [
+        ['| teacher', 'eager', '100.00 ms', '10.0'],
+        ['| student', 'openvino int8', '4.00 ms', '250.0'],
+        ['| teacher', 'openvino', '50.00 ms', '20.0'],
+    ]
+
+
 def test_reads_back_what_it_saved(report):
     saved = json.loads(json.dumps(report.as_dict()))
     assert saved['targets'][0]['met'] is False
     again = DeploymentReport.from_dict(saved)
-    assert again.deployments == report.deployments and again.facts == report.facts
+    assert again == report
 
 
 def test_picture_names_models_runtimes_and_axes(report, tmp_path):

@@ -3,8 +3,10 @@
 import json
 from pathlib import Path
 
+import pytest
 import yaml
 
+from mmkd_video.benchmark import DeploymentReport
 from mmkd_video.cli import report
 from mmkd_video.cli.comparison import Comparison, Row
 
@@ -34,6 +36,16 @@ def test_documents_say_what_the_metafile_says():
     metafile = yaml.safe_load((ROOT / report.METAFILE).read_text())
     assert report.results_text(metafile) in (ROOT / report.RESULTS).read_text()
     assert report.main_text(metafile) in (ROOT / report.README).read_text()
+
+
+def test_documents_show_the_recorded_deployment():
+    saved = ROOT / report.DEPLOYED
+    if not saved.is_file():
+        pytest.skip('no deployment is recorded yet')
+    deployment = DeploymentReport.from_dict(json.loads(saved.read_text()))
+    assert deployment.highlights() in (ROOT / report.README).read_text()
+    assert report.deploy_text(deployment) in (ROOT / report.BENCHMARKS).read_text()
+    assert saved.with_suffix('.png').read_bytes().startswith(b'\x89PNG')
 
 
 def test_recording_writes_all_three_files(tmp_path, monkeypatch):
