@@ -6,8 +6,8 @@ import numpy as np
 
 from mmkd_video.extras import import_extra
 
-NEVER_NEGATIVE = ('Relu', 'Sigmoid')
 LEVELS = 256
+TINY = 1e-3  # NNCF's range for a channel that was constant
 
 
 def without_zero_points(model: Any) -> int:
@@ -15,8 +15,8 @@ def without_zero_points(model: Any) -> int:
 
     NNCF gives each channel of such an input a range of its own. With a zero point in any of them OpenVINO computes the
     layer in float, or cannot compile it where it prefers bfloat16. Two things cause zero points. A channel that was 0
-    in every calibration clip gets a tiny range on both sides of 0 although it comes from a ReLU; its range then begins
-    at 0. Where no activation comes before the layer, ranges are not symmetric; they are widened.
+    in every calibration clip gets a tiny range on both sides of 0 although the others, after a ReLU, begin at 0; it
+    then begins at 0 too. Where no activation comes before the layer, ranges are not symmetric; they are widened.
 
     Args:
         model: A quantized ``openvino.Model``.
@@ -30,7 +30,10 @@ def without_zero_points(model: Any) -> int:
         if quantizer is None or quantizer.get_type_name() != 'FakeQuantize':
             continue
         low, high = (_constant(quantizer, port) for port in (1, 2))
-        if _never_negative(quantizer.input_value(0).get_node()):
+        negative = low < 0
+        if not negative.any():
+            continue
+        if not negative.all() and (low[negative] >= -TINY).all():
             wanted = np.zeros_like(low), high
         else:
             half = LEVELS / 2
@@ -44,13 +47,6 @@ def without_zero_points(model: Any) -> int:
 
 def _constant(node: Any, port: int) -> np.ndarray:
     return np.array(node.input_value(port).get_node().data)
-
-
-def _never_negative(node: Any) -> bool:
-    kind = node.get_type_name()
-    if kind == 'Clamp':
-        return node.get_attributes()['min'] >= 0
-    return kind in NEVER_NEGATIVE
 
 
 def _set_range(quantizer: Any, low: np.ndarray, high: np.ndarray) -> None:
