@@ -4,6 +4,7 @@ from mmkd_video.hooks.atomic_checkpoint_hook import AtomicCheckpointHook
 from mmkd_video.hooks.checkpoint_guard_hook import CheckpointGuardHook
 from mmkd_video.hooks.distill_hook import DistillHook
 from mmkd_video.hooks.pruning_hook import PruningHook
+from mmkd_video.hooks.qat_hook import QATHook
 from mmkd_video.hooks.reproducible_hook import ReproducibleHook
 from mmkd_video.hooks.teacher_predictions_hook import TeacherPredictionsHook
 
@@ -12,6 +13,7 @@ __all__ = [
     'CheckpointGuardHook',
     'DistillHook',
     'PruningHook',
+    'QATHook',
     'ReproducibleHook',
     'TeacherPredictionsHook',
 ]
