@@ -86,7 +86,7 @@ class FramePreparer:
     def _run(self, image: np.ndarray) -> np.ndarray:
         size = image.shape[:2]
         results = dict(
-            imgs=[np.ascontiguousarray(image[:, :, ::-1])],
+            imgs=[cv2.cvtColor(image, cv2.COLOR_BGR2RGB)],
             img_shape=size,
             original_shape=size,
             clip_len=1,
