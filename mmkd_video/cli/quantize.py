@@ -15,7 +15,7 @@ from mmkd_video.cli.class_names import class_names
 from mmkd_video.cli.clip_source import ClipSource, unaugmented_clips
 from mmkd_video.cli.plain_student import plain_student
 from mmkd_video.cli.real_clips import RealClips, real_clips
-from mmkd_video.cli.student import checkpoint_digest, load_student, model_parts
+from mmkd_video.cli.student import checkpoint_digest, load_student, model_parts, read_checkpoint
 from mmkd_video.export import (
     PARITY_BOUNDS,
     DeployableRecognizer,
@@ -27,8 +27,18 @@ from mmkd_video.export import (
 )
 from mmkd_video.export.parity import compare
 from mmkd_video.export.placed_files import expect_new
-from mmkd_video.quantization import ConvolutionCount, QuantizationResult, count_convolutions, quantize_within
+from mmkd_video.quantization import (
+    CHECKPOINT_KEY,
+    ConvolutionCount,
+    QuantizationResult,
+    choose_operators,
+    convert_quantized,
+    count_convolutions,
+    load_quantizers,
+    quantize_within,
+)
 from mmkd_video.quantization.nncf_library import PRESETS, import_nncf
+from mmkd_video.quantization.sensitivity import run
 
 SUFFIXES = ('.xml', '.bin')
 ERRORS = (OSError, KeyError, ValueError, TypeError, RuntimeError, ImportError)
@@ -43,7 +53,7 @@ class QuantizedStudent:
         report: What the parity check found.
         convolutions: How many of them run in int8.
         float_layers: Names of the layers left in float so that the accuracy holds.
-        before: Top-1 of the float model on the validation clips, 0 to 1.
+        before: Top-1 of the model it was made from, on the validation clips, 0 to 1.
         after: Top-1 of the file.
         megabytes: Size of the float files and of the int8 files.
     """
@@ -60,7 +70,7 @@ class QuantizedStudent:
         rows = [
             f'wrote {self.path} ({self.megabytes[1]:.2f} MB; in float {self.megabytes[0]:.2f} MB)',
             str(self.convolutions),
-            f'top-1 on validation clips {self.before:.2%} in float, {self.after:.2%} in int8',
+            f'top-1 on validation clips {self.before:.2%} before, {self.after:.2%} in int8',
         ]
         if self.float_layers:
             rows.append(f'left in float for it: {", ".join(self.float_layers)}')
@@ -109,6 +119,9 @@ def quantize_student(
     It is calibrated on training clips through the test pipeline, without augmentation; how much accuracy is lost is
     measured on validation clips through the same pipeline. Test clips only serve the comparison at the end.
 
+    A checkpoint that ``QATHook`` trained has its ranges already: nothing is calibrated, no layer goes back to float,
+    and the file is compared with the quantized model in PyTorch.
+
     Args:
         config: Of the student, of its distillation, or of a pruned model.
         source: Its checkpoint, or the float ``.xml`` that ``tools/export.py`` wrote.
@@ -128,21 +141,18 @@ def quantize_student(
         MissingExtraError: A package is missing.
         RuntimeError: The model cannot be exported or quantized.
     """
-    source, path = Path(source), _target(path, force)
+    path = _target(path, force)
     import_nncf()
     clips = unaugmented_clips(config, calibration, 'train_dataloader')
+    validating = unaugmented_clips(config, validation, 'val_dataloader')
     with TemporaryDirectory() as folder:
-        if source.suffix == '.xml':
-            exported, model = _exported(config, source), None
+        if Path(source).suffix == '.xml':
+            start = _exported(config, Path(source))
         else:
-            model = DeployableRecognizer(load_student(config, source))
-            exported = _export(config, source, model, clips, Path(folder) / 'float.xml')
-        exported.check(np.stack(clips[:1]))
-        validating = unaugmented_clips(config, validation, 'val_dataloader')
-        score = _top1(validating, exported)
-        result = quantize_within(exported.model, clips, validating, score, max_drop, preset)
-        save_openvino(result.model, path, dataclasses.replace(exported.metadata, precision='int8'), force)
-        return _describe(result, exported, model, path, real_clips(config, max(num_clips, 2)))
+            start = _loaded(config, source, clips, Path(folder) / 'float.xml')
+        result = _quantize(start, clips, validating, max_drop, preset)
+        save_openvino(result.model, path, dataclasses.replace(start.metadata, precision='int8'), force)
+        return _describe(result, start, path, real_clips(config, max(num_clips, 2)))
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -175,19 +185,34 @@ def _target(path: str | Path, force: bool) -> Path:
     return expect_new(path, SUFFIXES, force)
 
 
-def _exported(config: Config, source: Path) -> OpenVINOModel:
-    exported = OpenVINOModel(source)
-    if exported.metadata.precision == 'int8':
+@dataclasses.dataclass(frozen=True)
+class _Start:
+    """What is to be quantized: ``reference`` tells the probabilities that the file is to give."""
+
+    reference: DeployableRecognizer | OpenVINOModel
+    name: str
+    metadata: ExportMetadata
+    megabytes: float
+    exported: OpenVINOModel | None  # None where the quantizers were trained
+
+
+def _exported(config: Config, source: Path) -> _Start:
+    metadata = OpenVINOModel(source).metadata
+    if metadata.precision == 'int8':
         raise ValueError(f'{source} is quantized already; give the float file it was made from')
     architecture, classes = model_parts(plain_student(config).model)
     if classes is not None:
-        exported.metadata.expect_model(architecture or exported.metadata.architecture, classes, source)
-    return OpenVINOModel(source, precision='f32')
+        metadata.expect_model(architecture or metadata.architecture, classes, source)
+    exported = OpenVINOModel(source, precision='f32')
+    return _Start(exported, source.name, metadata, _megabytes(source), exported)
 
 
-def _export(
-    config: Config, checkpoint: Path, model: DeployableRecognizer, clips: ClipSource, path: Path
-) -> OpenVINOModel:
+def _loaded(config: Config, checkpoint: str | Path, clips: ClipSource, path: Path) -> _Start:
+    recognizer, trained = load_student(config, checkpoint), read_checkpoint(checkpoint).get(CHECKPOINT_KEY)
+    if trained is not None:
+        choose_operators('torch')
+        load_quantizers(recognizer, trained)
+    model = DeployableRecognizer(recognizer)
     metadata = ExportMetadata.describe(
         model,
         np.stack(clips[:1]),
@@ -195,34 +220,43 @@ def _export(
         plain_student(config).test_dataloader.dataset.pipeline,
         checkpoint_sha256=checkpoint_digest(checkpoint),
     )
-    return OpenVINOModel(export_openvino(model, path, np.stack(clips[:1]), metadata))
+    if trained is not None:
+        size = sum(tensor.nbytes for tensor in recognizer.state_dict().values()) / 1e6
+        return _Start(model, 'PyTorch', metadata, size, None)
+    exported = OpenVINOModel(export_openvino(model, path, np.stack(clips[:1]), metadata))
+    return _Start(model, 'PyTorch', metadata, _megabytes(path), exported)
 
 
-def _top1(clips: ClipSource, exported: OpenVINOModel) -> Callable[[np.ndarray], float]:
-    labels = clips.labels
-    if labels is None:
-        labels = exported.predict(clips).argmax(axis=1)
+def _quantize(
+    start: _Start, clips: ClipSource, validating: ClipSource, max_drop: float, preset: str
+) -> QuantizationResult:
+    labels = validating.labels
+    if start.exported is not None:
+        start.exported.check(np.stack(clips[:1]))
+        labels = start.exported.predict(validating).argmax(axis=1) if labels is None else labels
+        score = _top1(labels)
+        return quantize_within(start.exported.model, clips, validating, score, max_drop, preset)
+    expected, model = start.reference.predict(validating), convert_quantized(start.reference, np.stack(clips[:1]))
+    score = _top1(expected.argmax(axis=1) if labels is None else labels)
+    after = score(run(model, validating))
+    return QuantizationResult(model, (), score(expected), after, after)
+
+
+def _top1(labels: np.ndarray) -> Callable[[np.ndarray], float]:
     return lambda found: float((found.argmax(axis=1) == labels).mean())
 
 
-def _describe(
-    result: QuantizationResult,
-    exported: OpenVINOModel,
-    model: DeployableRecognizer | None,
-    path: Path,
-    found: RealClips,
-) -> QuantizedStudent:
+def _describe(result: QuantizationResult, start: _Start, path: Path, found: RealClips) -> QuantizedStudent:
     written = OpenVINOModel(path)
-    reference = exported.path.name if model is None else 'PyTorch'
-    expected, answers = (exported if model is None else model).predict(found.clips), written.predict(found.clips)
+    expected, answers = start.reference.predict(found.clips), written.predict(found.clips)
     return QuantizedStudent(
         path=path,
-        report=compare(expected, answers, written, found.names, PARITY_BOUNDS[written.precision], reference),
+        report=compare(expected, answers, written, found.names, PARITY_BOUNDS[written.precision], start.name),
         convolutions=count_convolutions(written.compiled),
         float_layers=result.float_layers,
         before=result.before,
         after=result.after,
-        megabytes=(_megabytes(exported.path), _megabytes(path)),
+        megabytes=(start.megabytes, _megabytes(path)),
     )
 
 

@@ -4,6 +4,7 @@ import sys
 
 import pytest
 import torch
+from mmaction.structures import ActionDataSample
 
 pytest.importorskip('nncf')
 pytest.importorskip('openvino')
@@ -14,7 +15,15 @@ from mmkd_video.cli import test as test_command
 from mmkd_video.cli.cfg_options import read_config
 from mmkd_video.cli.clip_source import unaugmented_clips
 from mmkd_video.cli.export import export_student
+from mmkd_video.cli.student import load_student
 from mmkd_video.export import PARITY_BOUNDS, ParityBound, load_exported
+from mmkd_video.quantization import (
+    CHECKPOINT_KEY,
+    choose_operators,
+    insert_quantizers,
+    quantizer_parameters,
+    quantizer_state,
+)
 from mmkd_video.registry import build_model
 
 pytestmark = pytest.mark.slow
@@ -91,6 +100,27 @@ def test_labels_that_are_missing_are_known_as_missing(shipped):
     assert found.labels.tolist() == [found.dataset.get_data_info(i)['label'] for i in range(4)]
     found.dataset.get_data_info = lambda index: dict(label=[1, 2])
     assert found.labels is None
+
+
+def test_a_checkpoint_trained_in_int8_keeps_its_ranges(shipped, tmp_path):
+    config = read_config(str(shipped.student))
+    model = load_student(config, shipped.student_checkpoint)
+    choose_operators('torch')
+    clips = [torch.from_numpy(clip)[None] for clip in unaugmented_clips(config, 2, 'val_dataloader')]
+    clips = [
+        model.data_preprocessor(dict(inputs=[clip[0]], data_samples=[ActionDataSample()]))['inputs'] for clip in clips
+    ]
+    insert_quantizers(model, clips)
+    with torch.no_grad():
+        for parameter in quantizer_parameters(model):
+            parameter.mul_(1.5)  # ranges that no calibration would find
+    checkpoint = tmp_path / 'trained.pth'
+    torch.save({'state_dict': model.state_dict(), CHECKPOINT_KEY: quantizer_state(model)}, checkpoint)
+    result = command.main([str(shipped.student), str(checkpoint), *FEW])
+    assert result.path == tmp_path / 'trained_int8.xml' and result.report.passed, str(result)
+    assert result.report.agreement == 1.0 and result.report.largest_difference < 0.05
+    assert result.convolutions.quantized == result.convolutions.total == 5
+    assert result.megabytes[1] < 0.5 * result.megabytes[0]
 
 
 def test_failed_check_keeps_the_file_and_names_the_clip(shipped, tmp_path, capsys, monkeypatch):
