@@ -58,6 +58,8 @@ def measure_interleaved(
     timings = {name: Timings() for name in variants}
     collecting = gc.isenabled()
     gc.disable()
+    gc.collect()
+    gc.freeze()  # what is there already is not looked through before every call
     try:
         for index in range(-warmup, rounds):
             for name in orders.sample(list(variants), len(variants)):
@@ -70,6 +72,7 @@ def measure_interleaved(
             if progress is not None and index >= 0:
                 progress(index + 1, rounds)
     finally:
+        gc.unfreeze()
         if collecting:
             gc.enable()
     return timings
