@@ -1,6 +1,7 @@
 """Whole streams: the scores are the model's, in order, whatever happens to the source."""
 
 import threading
+import time
 
 import numpy as np
 import pytest
@@ -158,6 +159,36 @@ class SlowEngine:
     def submit(self, clip):
         self.gate.wait(10)
         return self.engine.submit(clip)
+
+
+class WaitingEngine:
+    """An engine whose first result is there only when something else has happened."""
+
+    def __init__(self, engine, happened):
+        self.engine, self.model, self.happened, self.submitted = engine, engine.model, happened, 0
+
+    def submit(self, clip):
+        self.submitted += 1
+        result = self.engine.submit(clip)
+        return lambda: result() if self.happened() else pytest.fail('nothing went on meanwhile')
+
+
+def wait_for(condition):
+    deadline = time.monotonic() + 20
+    while not condition() and time.monotonic() < deadline:
+        time.sleep(0.001)
+    return condition()
+
+
+def test_pictures_are_read_while_the_model_works(engine):
+    camera = FakeCamera('.' * 40, live=False)
+    waiting = WaitingEngine(engine, lambda: wait_for(lambda: camera.place >= 40))
+    assert len(list(stream(camera, waiting, hop=10))) == 3
+
+
+def test_the_next_window_is_submitted_while_the_model_works(engine):
+    waiting = WaitingEngine(engine, lambda: wait_for(lambda: waiting.submitted >= 2))
+    assert len(list(stream(FakeCamera('.' * 25, live=False), waiting, hop=10))) == 2
 
 
 @pytest.mark.parametrize('policy, kept', [('oldest', [24, 25]), ('newest', [0, 1])])
