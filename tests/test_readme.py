@@ -41,6 +41,7 @@ REDUCED = {  # how a command begins, and what is added to it here
     'python tools/test.py': '',
     'python tools/prune.py': '',
     'python tools/export.py': ' --no-check',  # after one iteration the outputs do not depend on the clips yet
+    'python tools/quantize.py': ' --no-check --max-drop 1',
     'python tools/compress.py': f'{SHORT} {SMALL}',
     'python tools/stream.py': '',
     'tools/dist_train.sh': SHORT,

@@ -50,7 +50,7 @@ class QuantizedStudent:
 
     Args:
         path: Of the ``.xml``.
-        report: What the parity check found.
+        report: What the parity check found; None without one.
         convolutions: How many of them run in int8.
         float_layers: Names of the layers left in float so that the accuracy holds.
         before: Top-1 of the model it was made from, on the validation clips, 0 to 1.
@@ -59,7 +59,7 @@ class QuantizedStudent:
     """
 
     path: Path
-    report: ParityReport
+    report: ParityReport | None
     convolutions: ConvolutionCount
     float_layers: tuple[str, ...]
     before: float
@@ -74,7 +74,8 @@ class QuantizedStudent:
         ]
         if self.float_layers:
             rows.append(f'left in float for it: {", ".join(self.float_layers)}')
-        return '\n'.join([*rows, str(self.report)])
+        check = 'not compared with the float model (--no-check)' if self.report is None else str(self.report)
+        return '\n'.join([*rows, check])
 
 
 def main(arguments: Sequence[str] | None = None) -> QuantizedStudent:
@@ -92,12 +93,13 @@ def main(arguments: Sequence[str] | None = None) -> QuantizedStudent:
             max_drop=options.max_drop,
             preset=options.preset,
             num_clips=options.clips,
+            check=not options.no_check,
             force=options.force,
         )
     except ERRORS as error:
         parser.exit(1, f'error: {error.args[0] if isinstance(error, KeyError) else error}\n')
     print(found)
-    if not found.report.passed:
+    if found.report is not None and not found.report.passed:
         worst = found.report.worst
         parser.exit(1, f'error: {found.path} does not say what the model says, worst on {worst}; it is kept as it is\n')
     return found
@@ -112,6 +114,7 @@ def quantize_student(
     max_drop: float = 0.01,
     preset: str = 'mixed',
     num_clips: int = 16,
+    check: bool = True,
     force: bool = False,
 ) -> QuantizedStudent:
     """Write the student of a config in int8, and compare it with what it was in float.
@@ -132,6 +135,7 @@ def quantize_student(
             Where clips have no single label, the float model's answers are taken for the truth.
         preset: ``'mixed'`` or ``'performance'``.
         num_clips: Of the test data set, to compare on.
+        check: Whether to compare.
         force: Whether existing files may be replaced.
 
     Raises:
@@ -152,7 +156,7 @@ def quantize_student(
             start = _loaded(config, source, clips, Path(folder) / 'float.xml')
         result = _quantize(start, clips, validating, max_drop, preset)
         save_openvino(result.model, path, dataclasses.replace(start.metadata, precision='int8'), force)
-        return _describe(result, start, path, real_clips(config, max(num_clips, 2)))
+        return _describe(result, start, path, real_clips(config, max(num_clips, 2)) if check else None)
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -171,6 +175,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument('--max-drop', type=float, default=0.01, metavar='X', help='top-1 that may be lost (0.01)')
     parser.add_argument('--preset', choices=PRESETS, default='mixed', help='mixed: asymmetric activations; the default')
     parser.add_argument('--clips', type=int, default=16, metavar='N', help='test clips to compare on (16)')
+    parser.add_argument('--no-check', action='store_true', help='do not compare with the float model')
     parser.add_argument('--force', action='store_true', help='replace existing files')
     add_cfg_options(parser)
     return parser
@@ -246,12 +251,14 @@ def _top1(labels: np.ndarray) -> Callable[[np.ndarray], float]:
     return lambda found: float((found.argmax(axis=1) == labels).mean())
 
 
-def _describe(result: QuantizationResult, start: _Start, path: Path, found: RealClips) -> QuantizedStudent:
-    written = OpenVINOModel(path)
-    expected, answers = start.reference.predict(found.clips), written.predict(found.clips)
+def _describe(result: QuantizationResult, start: _Start, path: Path, found: RealClips | None) -> QuantizedStudent:
+    written, report = OpenVINOModel(path), None
+    if found is not None:
+        expected, answers = start.reference.predict(found.clips), written.predict(found.clips)
+        report = compare(expected, answers, written, found.names, PARITY_BOUNDS[written.precision], start.name)
     return QuantizedStudent(
         path=path,
-        report=compare(expected, answers, written, found.names, PARITY_BOUNDS[written.precision], start.name),
+        report=report,
         convolutions=count_convolutions(written.compiled),
         float_layers=result.float_layers,
         before=result.before,

@@ -79,6 +79,13 @@ def test_an_exported_file_is_quantized_too(shipped, tmp_path, capsys):
     assert 'largest difference from a.xml' in said and 'same top-1' in said
 
 
+def test_a_file_can_be_written_unchecked(shipped, tmp_path, capsys):
+    path = tmp_path / 'b.xml'
+    found = command.main([str(shipped.student), f'{shipped.folder}/a.xml', '--out', str(path), *FEW, '--no-check'])
+    assert found.report is None and path.is_file()
+    assert 'not compared with the float model (--no-check)' in capsys.readouterr().out
+
+
 def test_an_int8_file_is_tested_as_any_other(shipped, tmp_path):
     metrics = test_command.main([str(shipped.distill), str(shipped.result.path), '--work-dir', str(tmp_path)])
     assert 0 <= metrics['acc/top1'] <= 1
