@@ -54,9 +54,11 @@ class Ablation:
 
     def budget(self) -> str:
         """Return what was trained, in a sentence."""
+        several = f'mean and sample standard deviation over {len(self.seeds)} seeds'
+        spread = several if len(self.seeds) > 1 else 'one seed, which says nothing of the spread'
         return (
-            f'{self.epochs} epochs of {self.clips} clips for each run, the last checkpoint scored once on test, mean '
-            f'and sample standard deviation over {len(self.seeds)} seeds; nothing was tuned, no result is left out.'
+            f'{self.epochs} epochs of {self.clips} clips for each run, the last checkpoint scored once on test, '
+            f'{spread}; weights as shipped, nothing tuned, no result left out.'
         )
 
     def as_dict(self) -> dict:

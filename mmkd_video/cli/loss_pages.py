@@ -64,7 +64,7 @@ def loss_page(loss_class: type, sources: Sources) -> str:
     parts += ['## Cost', _costs(configs, sources.costs)]
     parts += ['## Source and differences', said.origin.replace('Source: ', f'*{line["paper"]}*: ', 1)]
     parts += ['## Config', _configs(configs)]
-    parts += _ablation(configs, sources.ablation)
+    parts += _ablation(line['category'], configs, sources.ablation)
     return '\n\n'.join(part for part in parts if part) + '\n'
 
 
@@ -118,9 +118,13 @@ def _configs(configs: dict[str, str]) -> str:
     return '\n\n'.join(parts) or 'None for the embedded pair.'
 
 
-def _ablation(configs: dict[str, str], ablation: Ablation | None) -> list[str]:
+def _ablation(category: str, configs: dict[str, str], ablation: Ablation | None) -> list[str]:
     names = [] if ablation is None else [name for name in configs if name in ablation.names]
-    return ['## Ablation', ablation.table(names), ablation.budget(), f'`{ablation.command}`'] if names else []
+    if names:
+        return ['## Ablation', ablation.table(names), ablation.budget(), f'`{ablation.command}`']
+    command = ' '.join(f'configs/losses/{name}.py' for name in configs)
+    missing = f'Not recorded yet; `python tools/ablate.py {command} --record` measures it.'
+    return ['## Ablation', missing] if category == 'video' else []
 
 
 if __name__ == '__main__':

@@ -32,6 +32,9 @@ def test_gains_are_seed_by_seed_and_losses_are_shown():
 
 def test_budget_is_stated():
     assert measured().budget().startswith('5 epochs of 640 clips')
+    assert 'over 2 seeds' in measured().budget()
+    alone = Ablation('', 'kd', 5, 640, 'acc/top1', [0], {ALONE: [0.5], 'kd': [0.5]})
+    assert 'one seed' in alone.budget() and '±' not in alone.table([])
 
 
 def test_a_shorter_training_ends_with_its_learning_rate():

@@ -119,6 +119,10 @@ def test_measurements_are_quoted(sources):
     assert '| mars | 62.50 | 62.50 | -12.50 |' in page and 'space_time_at' not in page
     index = loss_pages.pages(sources)[loss_sources.FOLDER / 'README.md']
     assert '| 50 | 1.021 x | +1.5 MB |' in index and '| space_time_at |' in index
+    assert '`python tools/ablate.py configs/losses/temporal_order.py --record`' in loss_pages.loss_page(
+        losses.TemporalOrderLoss, sources
+    )
+    assert 'Ablation' not in loss_pages.loss_page(losses.ATLoss, sources)
     assert 'Not measured.' in loss_pages.loss_page(losses.OFDLoss, sources)
     assert 'a step takes 200.0 ms' in loss_pages.loss_page(losses.KDLoss, sources)
 
