@@ -7,7 +7,7 @@ from statistics import median
 from mmkd_video.benchmark.report import Row
 
 HEADER = (
-    'model', 'runtime', 'threads', 'latency', 'p90', 'clips/s', 'x', 'memory', 'size', 'params', 'GFLOPs', 'top-1'
+    'model', 'runtime', 'threads', 'latency', 'p90', 'x', 'clips/s', 'memory', 'size', 'params', 'GFLOPs', 'top-1'
 )  # fmt: skip
 
 
@@ -52,14 +52,14 @@ class Deployment:
 
     @property
     def clips_per_second(self) -> float:
-        """Median of the throughputs; of one clip after the other where that is more."""
-        return max(median(self.throughputs), 1 / self.latency)
+        """Median of the throughputs in batches."""
+        return median(self.throughputs)
 
     def cells(self, baseline: 'Deployment') -> tuple[str, ...]:
         """Return the line of the table.
 
         Args:
-            baseline: Whose clips a second are 1 x.
+            baseline: Whose latency is 1 x.
         """
         return (
             self.model,
@@ -67,8 +67,8 @@ class Deployment:
             str(self.threads),
             f'{self.latency * 1e3:.2f} ms',
             f'{self.p90 * 1e3:.2f} ms',
-            f'{self.clips_per_second:.1f}',
-            f'{self.clips_per_second / baseline.clips_per_second:.1f}',
+            f'{baseline.latency / self.latency:.1f}',
+            f'{self.clips_per_second:.0f}',
             '-' if self.memory is None else f'{self.memory / 1e6:.0f} MB',
             f'{self.file_bytes / 1e6:.2f} MB',
             '-' if self.params is None else f'{self.params / 1e6:.2f} M',
@@ -98,8 +98,13 @@ class DeploymentReport:
         return next(each for each in self.deployments if each.threads == threads)
 
     def speedup(self, deployment: Deployment) -> float:
-        """Return the clips a second of a line, in those of the baseline with as many threads."""
-        return deployment.clips_per_second / self.baseline(deployment.threads).clips_per_second
+        """Return how many single clips a line classifies while the baseline with as many threads does one."""
+        return self.baseline(deployment.threads).latency / deployment.latency
+
+    def best(self, model: str, runtime: str) -> Deployment:
+        """Return the line of a model in a runtime with the number of threads that suits it best."""
+        lines = [each for each in self.deployments if (each.model, each.runtime) == (model, runtime)]
+        return min(lines, key=lambda each: each.latency)
 
     def as_text(self) -> str:
         """Return the table for a terminal."""
@@ -127,10 +132,10 @@ class DeploymentReport:
         chosen = []
         for model in dict.fromkeys(each.model for each in lines):
             own = [each for each in lines if each.model == model]
-            chosen += dict.fromkeys(map(id, (own[0], max(own, key=lambda each: each.clips_per_second))))
+            chosen += dict.fromkeys(map(id, (own[0], min(own, key=lambda each: each.latency))))
         table = [HEADER, *(each.cells(self.baseline(threads)) for each in lines if id(each) in chosen)]
         kept = [
-            HEADER.index(name) for name in ('model', 'runtime', 'latency', 'clips/s', 'x', 'size', 'params', 'top-1')
+            HEADER.index(name) for name in ('model', 'runtime', 'latency', 'x', 'clips/s', 'size', 'params', 'top-1')
         ]
         rows = ['| ' + ' | '.join(cells[i] for i in kept) + ' |' for cells in table]
         rows.insert(1, '|---|---|' + '---:|' * (len(kept) - 2))

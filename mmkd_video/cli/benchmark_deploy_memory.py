@@ -48,7 +48,7 @@ def main(text: str) -> None:
     precision = EXPORTED[job['runtime']][1] if job['runtime'] in EXPORTED else None
     if job['file']:
         start = _loaded(Path(job['file']).suffix)
-        model = load_exported(job['file'], threads=job['threads'], precision=precision)
+        model = load_exported(job['file'], threads=job['threads'], precision=precision, batch=len(clips))
     else:
         start = restart_peak()
         candidate = Candidate('', job['config'], job['checkpoint'])

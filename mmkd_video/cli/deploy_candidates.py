@@ -66,7 +66,7 @@ class Candidate:
             runtime: One of ``RUNTIMES``.
             threads: Of the CPU.
             folder: Where exported files are.
-            clips: ``(N, M, ...)``, of the shape that is to be run.
+            clips: ``(N, M, ...)``, of the very shape that is to be run: with a fixed batch, runtimes plan ahead.
 
         Returns:
             What classifies a batch, and the bytes of its file.
@@ -74,7 +74,7 @@ class Candidate:
         if runtime in EXPORTED:
             suffix, precision = EXPORTED[runtime]
             path = self.exported(suffix, folder, clips)
-            return load_exported(path, threads=threads, precision=precision), file_size(path)
+            return load_exported(path, threads=threads, precision=precision, batch=len(clips)), file_size(path)
         model = DeployableRecognizer(self.recognizer)
         if runtime == COMPILE:
             return in_torch(torch.compile(model, dynamic=False)), self.weight_bytes
