@@ -11,7 +11,7 @@ import mmkd_video  # noqa: F401  the stack must be mended before a model is buil
 from mmkd_video.cli.cfg_options import add_cfg_options, read_config
 from mmkd_video.cli.class_names import class_names
 from mmkd_video.cli.real_clips import RealClips, real_clips
-from mmkd_video.cli.student import checkpoint_digest, load_student
+from mmkd_video.cli.student import checkpoint_digest, load_student, read_checkpoint
 from mmkd_video.export import (
     DeployableRecognizer,
     ExportMetadata,
@@ -22,6 +22,7 @@ from mmkd_video.export import (
     load_exported,
 )
 from mmkd_video.export.placed_files import expect_new
+from mmkd_video.quantization import CHECKPOINT_KEY
 
 SUFFIXES = {'onnx': ('.onnx',), 'openvino': ('.xml', '.bin')}
 ERRORS = (OSError, KeyError, ValueError, TypeError, RuntimeError, ImportError)
@@ -101,6 +102,8 @@ def export_student(
     if precision == 'bf16' and kind == 'onnx':
         raise ValueError('--precision bf16: ONNX Runtime computes no bf16 on a CPU; use --format openvino')
     model = DeployableRecognizer(load_student(config, checkpoint))
+    if CHECKPOINT_KEY in read_checkpoint(checkpoint):
+        print('note: this student was trained in int8; tools/quantize.py writes it so, this file computes in float')
     found = _clips(config, num_clips, shape, check)
     metadata = ExportMetadata.describe(
         model,

@@ -109,7 +109,7 @@ def test_labels_that_are_missing_are_known_as_missing(shipped):
     assert found.labels is None
 
 
-def test_a_checkpoint_trained_in_int8_keeps_its_ranges(shipped, tmp_path):
+def test_a_checkpoint_trained_in_int8_keeps_its_ranges(shipped, tmp_path, capsys):
     config = read_config(str(shipped.student))
     model = load_student(config, shipped.student_checkpoint)
     choose_operators('torch')
@@ -128,6 +128,8 @@ def test_a_checkpoint_trained_in_int8_keeps_its_ranges(shipped, tmp_path):
     assert result.report.agreement == 1.0 and result.report.largest_difference < 0.05
     assert result.convolutions.quantized == result.convolutions.total == 5
     assert result.megabytes[1] < 0.5 * result.megabytes[0]
+    export_student(config, checkpoint, tmp_path / 'a.onnx', check=False)
+    assert 'trained in int8; tools/quantize.py writes it so' in capsys.readouterr().out
 
 
 def test_failed_check_keeps_the_file_and_names_the_clip(shipped, tmp_path, capsys, monkeypatch):

@@ -6,6 +6,7 @@ import torch
 from mmengine.runner.checkpoint import load_state_dict
 from zoo import batch_for, config_of
 
+from mmkd_video.pruning import history_of, prune
 from mmkd_video.quantization import (
     choose_operators,
     convert_quantized,
@@ -130,6 +131,18 @@ def test_missing_compilers_are_named(monkeypatch):
     assert choose_operators('auto') == 'torch'
     with pytest.raises(ValueError, match="operators: got 'numpy'"):
         choose_operators('numpy')
+
+
+def test_a_pruned_recognizer_is_quantized_and_rebuilt():
+    pytest.importorskip('torch_pruning')
+    model, data = build()
+    prune(model, data['inputs'][:1], dict(params=0.5))
+    insert_quantizers(model, [data['inputs']])
+    history = history_of(model).to_json()
+    other = build_model(dict(type='PrunedRecognizer', recognizer=config_of('i3d')[0], history=history))
+    other.load_state_dict(model.state_dict(), strict=True)
+    load_quantizers(other, quantizer_state(model))
+    assert torch.equal(scores(other, data), scores(model, data))
 
 
 @pytest.mark.slow
