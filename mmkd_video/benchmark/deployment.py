@@ -10,6 +10,8 @@ HEADER = (
     'model', 'runtime', 'threads', 'latency', 'p90', 'x', 'clips/s', 'memory', 'size', 'params', 'GFLOPs', 'top-1'
 )  # fmt: skip
 
+SHORT_HEADER = ('model', 'runtime', 'threads', 'latency', 'x', 'clips/s', 'size', 'params', 'top-1')
+
 
 @dataclass
 class Deployment:
@@ -125,18 +127,19 @@ class DeploymentReport:
         facts = [f'- {key}: {value}' for key, value in self.facts.items()]
         return '\n'.join([f'{self.title}.', '', *facts, '', *lines, *self._verdicts()])
 
+    def fastest(self) -> list[Deployment]:
+        """Return one line for each model in each runtime: that with the number of threads that suits it best."""
+        return [self.best(*pair) for pair in dict.fromkeys((each.model, each.runtime) for each in self.deployments)]
+
     def highlights(self) -> str:
         """Return a short table for people in a hurry: each model in its first and in its fastest runtime."""
-        threads = max(each.threads for each in self.deployments)
-        lines = [each for each in self.deployments if each.threads == threads]
+        lines = self.fastest()
         chosen = []
         for model in dict.fromkeys(each.model for each in lines):
             own = [each for each in lines if each.model == model]
             chosen += dict.fromkeys(map(id, (own[0], min(own, key=lambda each: each.latency))))
-        table = [HEADER, *(each.cells(self.baseline(threads)) for each in lines if id(each) in chosen)]
-        kept = [
-            HEADER.index(name) for name in ('model', 'runtime', 'latency', 'x', 'clips/s', 'size', 'params', 'top-1')
-        ]
+        table = [HEADER, *(each.cells(lines[0]) for each in lines if id(each) in chosen)]
+        kept = [HEADER.index(name) for name in SHORT_HEADER]
         rows = ['| ' + ' | '.join(cells[i] for i in kept) + ' |' for cells in table]
         rows.insert(1, '|---|---|' + '---:|' * (len(kept) - 2))
         return '\n'.join(rows)

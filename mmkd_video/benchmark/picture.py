@@ -1,22 +1,24 @@
 """Accuracy against latency, as a picture."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from mmkd_video.benchmark.deployment import Deployment, DeploymentReport
 
+OFFSETS = [9, -18, 23, -32]
 MARKERS = 'osD^vPX*'
 COLORS = ('#4477aa', '#ee6677', '#228833', '#ccbb44', '#66ccee', '#aa3377', '#bbbbbb')  # Tol's, safe for all eyes
 
 
-def draw_deployments(report: DeploymentReport, path: str | Path, threads: int | None = None) -> Path:
+def draw_deployments(report: DeploymentReport, path: str | Path) -> Path:
     """Draw each model in each runtime: latency to the right (logarithmic), accuracy upwards.
 
-    Colours tell models, shapes tell runtimes; the fastest runtime of each model carries its name.
+    Colours tell models, shapes tell runtimes; the fastest runtime of each model carries its name. Each runs with the
+    number of threads that suits it best.
 
     Args:
         report: What was measured, with accuracies.
         path: Of the picture, such as ``.png`` or ``.svg``.
-        threads: Which lines to draw; those with the most threads by default.
 
     Returns:
         The path.
@@ -28,10 +30,9 @@ def draw_deployments(report: DeploymentReport, path: str | Path, threads: int | 
     from matplotlib.figure import Figure
     from matplotlib.lines import Line2D
 
-    threads = threads or max(each.threads for each in report.deployments)
-    drawn = [each for each in report.deployments if each.threads == threads and each.accuracy is not None]
+    drawn = [each for each in report.fastest() if each.accuracy is not None]
     if not drawn:
-        raise ValueError(f'no model that ran with {threads} threads has an accuracy; nothing to draw')
+        raise ValueError('no model has an accuracy; nothing to draw')
     models, runtimes = (list(dict.fromkeys(getattr(each, key) for each in drawn)) for key in ('model', 'runtime'))
     color = {name: COLORS[index % len(COLORS)] for index, name in enumerate(models)}
     marker = {name: MARKERS[index % len(MARKERS)] for index, name in enumerate(runtimes)}
@@ -42,9 +43,10 @@ def draw_deployments(report: DeploymentReport, path: str | Path, threads: int | 
     for each in drawn:
         point = each.latency * 1e3, each.accuracy * 100
         axes.plot(*point, marker[each.runtime], color=color[each.model], markersize=9, alpha=0.85, markeredgewidth=0)
-    for name in models:
-        _label(axes, min((each for each in drawn if each.model == name), key=lambda each: each.latency), color[name])
-    axes.set_xlabel(f'latency of one clip, ms (median, {threads} thread{"s" * (threads > 1)}); left is faster')
+    fastest = [min((each for each in drawn if each.model == name), key=lambda each: each.latency) for name in models]
+    for each, offset in zip(fastest, label_offsets(fastest), strict=True):
+        _label(axes, each, color[each.model], offset)
+    axes.set_xlabel('latency of one clip, ms (median, with the best number of threads); left is faster')
     axes.set_ylabel('top-1 accuracy on test, %')
     _ticks(axes, [each.latency * 1e3 for each in drawn])
     axes.margins(x=0.12, y=0.15)
@@ -59,11 +61,25 @@ def draw_deployments(report: DeploymentReport, path: str | Path, threads: int | 
     return path
 
 
-def _label(axes: object, each: Deployment, color: str) -> None:
+def label_offsets(labelled: Sequence[Deployment]) -> list[int]:
+    """Return how far above its point each name stands, in points, so that names of close points do not overlap."""
+    accuracies = [each.accuracy for each in labelled]
+    close, placed = max(0.08 * (max(accuracies) - min(accuracies)), 0.001), []
+    for each in labelled:
+        taken = {
+            offset
+            for other, offset in zip(labelled, placed, strict=False)
+            if abs(other.accuracy - each.accuracy) <= close and 0.4 < other.latency / each.latency < 2.5
+        }
+        placed.append(next(offset for offset in OFFSETS * 2 if offset not in taken or len(taken) >= len(OFFSETS)))
+    return placed
+
+
+def _label(axes: object, each: Deployment, color: str, offset: int) -> None:
     axes.annotate(
         each.model,
         (each.latency * 1e3, each.accuracy * 100),
-        xytext=(0, 9),
+        xytext=(0, offset),
         textcoords='offset points',
         ha='center',
         color=color,

@@ -6,6 +6,7 @@ from xml.etree import ElementTree
 import pytest
 
 from mmkd_video.benchmark import Deployment, DeploymentReport, Row, draw_deployments
+from mmkd_video.benchmark.picture import label_offsets
 
 
 def line(model='teacher', runtime='eager', threads=2, seconds=0.1, accuracy=0.9):
@@ -46,11 +47,12 @@ def test_tables_show_every_line_and_what_was_not_met(report):
 
 def test_highlights_are_the_first_and_the_fastest_runtime_of_each_model(report):
     report.deployments += [line(runtime='compile', seconds=0.07), line(runtime='openvino', seconds=0.05)]
-    rows = [row.split(' | ')[:4] for row in report.highlights().splitlines()[2:]]
+    report.deployments.append(line(runtime='openvino', threads=1, seconds=0.04))
+    rows = [row.split(' | ')[:5] for row in report.highlights().splitlines()[2:]]
     assert rows == [
-        ['| teacher', 'eager', '100.00 ms', '1.0'],
-        ['| student', 'openvino int8', '4.00 ms', '25.0'],
-        ['| teacher', 'openvino', '50.00 ms', '2.0'],
+        ['| teacher', 'eager', '2', '100.00 ms', '1.0'],
+        ['| student', 'openvino int8', '2', '4.00 ms', '25.0'],
+        ['| teacher', 'openvino', '1', '40.00 ms', '2.5'],
     ]
 
 
@@ -69,6 +71,13 @@ def test_picture_names_models_runtimes_and_axes(report, tmp_path):
         assert text in drawn, text
 
 
+def test_names_of_close_points_do_not_overlap():
+    close = [line('a', seconds=0.010), line('b', seconds=0.012), line('c', seconds=0.5), line('d', accuracy=0.5)]
+    assert label_offsets(close) == [9, -18, 9, 9]
+    assert len(set(label_offsets([line(str(i)) for i in range(4)]))) == 4
+
+
 def test_nothing_to_draw_is_an_error(report, tmp_path):
-    with pytest.raises(ValueError, match='with 4 threads has an accuracy'):
-        draw_deployments(report, tmp_path / 'a.png', threads=4)
+    report.deployments = [line(accuracy=None)]
+    with pytest.raises(ValueError, match='no model has an accuracy'):
+        draw_deployments(report, tmp_path / 'a.png')
