@@ -43,7 +43,8 @@ def test_the_temperature_of_a_term_is_trained_against_the_student():
         value.backward()
         optimizer.step()
         values.append(value.item())
-    assert values == sorted(values) and values[-1] > values[0]
+    assert all(later > earlier - 1e-5 for earlier, later in zip(values, values[1:], strict=False))  # float32
+    assert values[-1] > values[0]
     assert student.grad.abs().sum() > 0
 
 
