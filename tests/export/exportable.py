@@ -35,7 +35,9 @@ def lively(model, clips=None, seed=0):
             torch.nn.init.normal_(module.weight, std=0.5)
         elif isinstance(module, (torch.nn.Conv2d, torch.nn.Conv3d)):
             torch.nn.init.kaiming_normal_(module.weight, nonlinearity='relu')
-        elif isinstance(module, torch.nn.modules.batchnorm._BatchNorm):
+        if getattr(module, 'bias', None) is not None:
+            torch.nn.init.zeros_(module.bias)  # it was drawn before the seed
+        if isinstance(module, torch.nn.modules.batchnorm._BatchNorm):
             torch.nn.init.ones_(module.weight)
             module.running_var.fill_(2.0)
             module.momentum = 1.0
