@@ -1,5 +1,30 @@
+from pathlib import Path
+
 import pytest
 from mmengine.registry import init_default_scope
+
+TESTS = Path(__file__).parent
+# They load OpenVINO, ONNX Runtime or NNCF. Once OpenVINO has asked for AMX, the signal stacks of other libraries may be
+# too small, and a signal can end the process: these tests have processes of their own.
+RUNTIMES = (
+    'cli/test_benchmark_deploy.py',
+    'cli/test_benchmark_stream.py',
+    'cli/test_export.py',
+    'cli/test_quantize.py',
+    'cli/test_stream_command.py',
+    'export/',
+    'hooks/test_qat',
+    'quantization/',
+    'serving/',
+)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items):
+    for item in items:
+        if item.path.is_relative_to(TESTS) and item.path.relative_to(TESTS).as_posix().startswith(RUNTIMES):
+            item.add_marker('runtimes')
+            item.add_marker('slow')
 
 
 @pytest.fixture(autouse=True)
