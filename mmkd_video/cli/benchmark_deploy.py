@@ -117,10 +117,11 @@ def _measure(
         variants = {key: partial(call, _batch(data[sources[key[0]]], size)) for key, (call, _) in opened.items()}
         _say(f'measuring batches of {size}, {threads} thread(s)')
         timed[size] = measure_interleaved(variants, options.rounds, options.warmup, settle=1)
+    complexities = {name: each.complexity(data[name].clips[0]) for name, each in candidates.items()}
     found = []
     for key, (call, size) in opened.items():
         source, earlier = sources[key[0]], [each for each in known if (each.model, each.runtime) == key]
-        params, gflops = candidates[source].complexity(data[source].clips[0])
+        params, gflops = complexities[source]
         each = Deployment(
             *key,
             threads=threads,

@@ -13,7 +13,7 @@ from torch import nn
 from mmkd_video.benchmark import tensor_bytes
 from mmkd_video.cli.cfg_options import read_config
 from mmkd_video.cli.complexity import measure_complexity
-from mmkd_video.cli.student import load_student
+from mmkd_video.cli.student import checkpoint_digest, load_student
 from mmkd_video.export import DeployableRecognizer, ExportMetadata, export_onnx, export_openvino, load_exported
 
 EAGER, COMPILE = 'eager', 'compile'
@@ -81,8 +81,9 @@ class Candidate:
         return in_torch(model), self.weight_bytes
 
     def exported(self, suffix: str, folder: Path, clips: np.ndarray) -> Path:
-        """Return the exported file with a suffix; it is written if it is not there."""
-        path = folder / f'{"".join(c if c.isalnum() else "_" for c in self.name)}{suffix}'
+        """Return the file with a suffix that was exported from this checkpoint; it is written if it is not there."""
+        name = ''.join(c if c.isalnum() else '_' for c in self.name)
+        path = folder / f'{name}_{checkpoint_digest(self.checkpoint)[:12]}{suffix}'
         if not path.exists():
             path.parent.mkdir(parents=True, exist_ok=True)
             model = DeployableRecognizer(self.recognizer)
