@@ -12,8 +12,7 @@ from torch import nn
 from mmkd_video.cli.plain_student import plain_student
 from mmkd_video.pruning import CHECKPOINT_KEY, unpruned_config
 from mmkd_video.registry import build_model
-
-UNIMPORTANT = ('num_batches_tracked',)
+from mmkd_video.teachers.source import load_completely
 
 
 def load_student(config: Config, checkpoint: str | Path) -> nn.Module:
@@ -37,22 +36,12 @@ def load_student(config: Config, checkpoint: str | Path) -> nn.Module:
         plain = unpruned_config(settings)
         settings = dict(type='PrunedRecognizer', recognizer=plain, history=loaded[CHECKPOINT_KEY])
     model = build_model(settings)
-    weights = {key.removeprefix('module.'): value for key, value in loaded.get('state_dict', loaded).items()}
-    own = model.state_dict()
-    missing = [key for key in own if key not in weights and not key.endswith(UNIMPORTANT)]
-    extra = [key for key in weights if key not in own and not key.startswith('data_preprocessor.')]
-    shapes = [
-        f'{key} {tuple(weights[key].shape)} instead of {tuple(own[key].shape)}'
-        for key in own
-        if key in weights and weights[key].shape != own[key].shape
-    ]
-    if missing or extra or shapes:
-        raise ValueError(
-            f'{checkpoint} does not belong to {config.filename or "the config"}: {len(missing)} keys missing '
-            f'{missing[:2]}, {len(extra)} unknown {extra[:2]}, {len(shapes)} of another shape {shapes[:2]}; check '
-            'backbone, depth and num_classes'
-        )
-    model.load_state_dict({key: value for key, value in weights.items() if key in own}, strict=False)
+    load_completely(
+        model,
+        loaded.get('state_dict', loaded),
+        f'{checkpoint} does not belong to {config.filename or "the config"}',
+        'check backbone, depth and num_classes',
+    )
     model.eval()
     return model
 

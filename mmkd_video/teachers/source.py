@@ -9,7 +9,7 @@ from collections.abc import Mapping
 import torch
 from mmengine.config import Config
 from mmengine.runner.checkpoint import CheckpointLoader
-from torch import nn
+from torch import Tensor, nn
 
 IGNORED_KEYS = ('num_batches_tracked',)
 
@@ -75,6 +75,26 @@ def load_weights(model: nn.Module, checkpoint: str) -> None:
         )
     loaded = CheckpointLoader.load_checkpoint(checkpoint, map_location='cpu')
     weights = loaded.get('state_dict', loaded) if isinstance(loaded, Mapping) else {}
+    load_completely(
+        model,
+        weights,
+        f'teacher.checkpoint: {checkpoint!r} is not of this architecture',
+        'check that config and checkpoint belong together (backbone, depth, num_classes)',
+    )
+
+
+def load_completely(model: nn.Module, weights: Mapping[str, Tensor], what: str, hint: str) -> None:
+    """Load weights into a model, completely or not at all.
+
+    Args:
+        model: Takes the weights; what a recognizer's data preprocessor had may be among them, and is left out.
+        weights: By key, as in a ``state_dict``; with or without the prefix ``module.`` of DDP.
+        what: Begins the error.
+        hint: Ends the error: what to do.
+
+    Raises:
+        ValueError: Keys are missing, unknown or of another shape.
+    """
     weights = {key.removeprefix('module.'): value for key, value in weights.items()}
     own = model.state_dict()
     missing = [key for key in own if key not in weights and not key.endswith(IGNORED_KEYS)]
@@ -86,9 +106,8 @@ def load_weights(model: nn.Module, checkpoint: str) -> None:
     ]
     if missing or extra or shapes:
         raise ValueError(
-            f'teacher.checkpoint: {checkpoint!r} is not of this architecture: {len(missing)} keys missing '
-            f'{missing[:2]}, {len(extra)} unknown {extra[:2]}, {len(shapes)} of another shape {shapes[:2]}; '
-            'check that config and checkpoint belong together (backbone, depth, num_classes)'
+            f'{what}: {len(missing)} keys missing {missing[:2]}, {len(extra)} unknown {extra[:2]}, '
+            f'{len(shapes)} of another shape {shapes[:2]}; {hint}'
         )
     model.load_state_dict({key: value for key, value in weights.items() if key in own}, strict=False)
 
