@@ -1,25 +1,17 @@
 """One pruning step on all that a runner holds of its model."""
 
-import copy
-import gc
-
 from mmengine.hooks import EMAHook
-from mmengine.model import is_model_wrapper
 from mmengine.optim import OptimWrapper
 from mmengine.runner import Runner
 from torch import nn
 
+from mmkd_video.hooks.wrapped_anew import bare_model, wrap_anew
 from mmkd_video.pruning import PruningStep, TensorCuts, apply_step, carry_over, surviving_channels
-
-
-def inner_model(runner: Runner) -> nn.Module:
-    """Return a runner's model without its wrapper."""
-    return runner.model.module if is_model_wrapper(runner.model) else runner.model
 
 
 def prunable(runner: Runner) -> nn.Module:
     """Return what of a runner's model is pruned: the student of a distillation, or the recognizer itself."""
-    model = inner_model(runner)
+    model = bare_model(runner)
     return getattr(model, 'prunable', model)
 
 
@@ -30,7 +22,7 @@ def cut(runner: Runner, step: PruningStep) -> None:
         runner: Between two iterations, or before it loads a checkpoint.
         step: Found on its model as it is now.
     """
-    model = inner_model(runner)
+    model = bare_model(runner)
     averages = [hook.ema_model for hook in runner.hooks if isinstance(hook, EMAHook) and hasattr(hook, 'ema_model')]
     changed = _cut_model(model, step)
     for average in averages:
@@ -41,13 +33,7 @@ def cut(runner: Runner, step: PruningStep) -> None:
         carry_over(runner.optim_wrapper.optimizer, changed)
         if hasattr(model, 'regroup'):
             model.regroup(runner.optim_wrapper)
-    if is_model_wrapper(runner.model):
-        compiled = 'train_step' in vars(runner.model)
-        runner.model = model
-        gc.collect()  # the old reducer holds gradient accumulators of the old shapes
-        runner.model = runner.wrap_model(copy.deepcopy(runner.cfg.get('model_wrapper_cfg')), model)
-        if compiled:
-            runner._maybe_compile('train_step')
+    wrap_anew(runner)
 
 
 def _cut_model(model: nn.Module, step: PruningStep) -> TensorCuts:

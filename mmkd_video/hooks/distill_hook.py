@@ -4,9 +4,9 @@ import torch
 from mmengine.dist import broadcast
 from mmengine.hooks import Hook
 from mmengine.logging import print_log
-from mmengine.model import is_model_wrapper
 from torch import nn
 
+from mmkd_video.hooks.wrapped_anew import bare_model
 from mmkd_video.registry import HOOKS
 
 KEY = 'training_state'
@@ -64,6 +64,6 @@ class DistillHook(Hook):
 
     @staticmethod
     def _distiller(runner) -> nn.Module | None:
-        model = runner.model.module if is_model_wrapper(runner.model) else runner.model
+        model = bare_model(runner)
         model = getattr(model, '_orig_mod', model)
         return model if isinstance(getattr(model, 'training_state', None), torch.nn.Module) else None

@@ -13,7 +13,8 @@ from mmengine.runner.base_loop import BaseLoop
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
-from mmkd_video.hooks.cut_runner import cut, inner_model, prunable
+from mmkd_video.hooks.cut_runner import cut, prunable
+from mmkd_video.hooks.wrapped_anew import bare_model
 from mmkd_video.pruning import (
     CHECKPOINT_KEY,
     Pruner,
@@ -94,7 +95,7 @@ class PruningHook(Hook):
         """Prune when a step is due."""
         if not self._is_due(runner):
             return
-        model = inner_model(runner)
+        model = bare_model(runner)
         if self.pruner.criterion == 'taylor':
             self._add_gradients(model, data_batch)
             if self._seen < self.batches:

@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 from mmengine.dist import all_gather_object, broadcast_object_list, is_main_process
 from mmengine.hooks import Hook
-from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 
 from mmkd_video.hooks.teacher_predictions import (
@@ -19,6 +18,7 @@ from mmkd_video.hooks.teacher_predictions import (
     random_state_kept,
     with_pipeline,
 )
+from mmkd_video.hooks.wrapped_anew import bare_model
 from mmkd_video.registry import HOOKS, METRICS
 
 
@@ -121,7 +121,7 @@ class TeacherPredictionsHook(Hook):
 
 
 def _teachers(runner: Runner) -> dict[str, Any]:
-    model = runner.model.module if is_model_wrapper(runner.model) else runner.model
+    model = bare_model(runner)
     return getattr(getattr(model, '_orig_mod', model), 'teachers', None) or {}
 
 

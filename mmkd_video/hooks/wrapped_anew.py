@@ -14,9 +14,15 @@ def bare_model(runner: Runner) -> nn.Module:
 
 
 def wrap_anew(runner: Runner) -> None:
-    """Wrap a runner's model again, so that DDP knows its present parameters; nothing where it is not wrapped."""
+    """Wrap a runner's model again, so that DDP knows its present parameters; nothing where it is not wrapped.
+
+    A step that was compiled is compiled again.
+    """
     if not is_model_wrapper(runner.model):
         return
+    compiled = 'train_step' in vars(runner.model)
     runner.model = bare_model(runner)
-    gc.collect()  # the old reducer holds on to parameters
+    gc.collect()  # the old reducer holds on to parameters and to gradient accumulators of their old shapes
     runner.model = runner.wrap_model(copy.deepcopy(runner.cfg.get('model_wrapper_cfg')), runner.model)
+    if compiled:
+        runner._maybe_compile('train_step')
