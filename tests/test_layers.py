@@ -9,7 +9,7 @@ import pytest
 PACKAGE = 'mmkd_video'
 ROOT = Path(__file__).parents[1]
 # compat imports nothing of ours, so safe_load is a leaf that everybody may read checkpoints with.
-LEAVES = {'functional', 'registry', 'structures', 'version', 'extras', 'compat'}
+LEAVES = {'functional', 'registry', 'structures', 'version', 'extras', 'eval_mode', 'compat'}
 ALLOWED = {
     'compat': set(),
     'functional': set(),
@@ -17,6 +17,7 @@ ALLOWED = {
     'structures': set(),
     'version': set(),
     'extras': set(),
+    'eval_mode': set(),
     'losses': LEAVES,
     'connectors': LEAVES,
     'taps': LEAVES,

@@ -14,7 +14,6 @@ from mmkd_video.distillers.dry_run import (
     explain_failure,
     explain_view,
     find_size,
-    frozen_in_eval,
     keep_random_state,
     noise_for,
 )
@@ -24,6 +23,7 @@ from mmkd_video.distillers.refit import TensorCuts, transplant
 from mmkd_video.distillers.reuse import reuse_classifier
 from mmkd_video.distillers.summary import term_table
 from mmkd_video.distillers.training_state import TrainingState, install_key_mapping
+from mmkd_video.eval_mode import in_eval
 from mmkd_video.registry import MODELS, build_model
 from mmkd_video.schedules import Progress, Scalar
 from mmkd_video.taps import TapSet
@@ -223,7 +223,7 @@ class Distiller(BaseModel):
             Its features by tap, in canonical layout.
         """
         inputs = noise_for(self.student, self._student_size).abs() if inputs is None else inputs
-        with frozen_in_eval(self.student), self._student_taps.watch(), explain_failure('student', self._student_size):
+        with in_eval(self.student), self._student_taps.watch(), explain_failure('student', self._student_size):
             self.student.extract_feat(inputs, stage='head')
         return self._student_taps.read(inputs)
 

@@ -30,19 +30,6 @@ def keep_random_state() -> Iterator[None]:
         random.setstate(states[2])
 
 
-@contextmanager
-def frozen_in_eval(model: nn.Module) -> Iterator[None]:
-    """Run a model without changing a BN statistic, its mode or a gradient."""
-    modes = {module: module.training for module in model.modules()}
-    model.eval()
-    try:
-        with torch.no_grad():
-            yield
-    finally:
-        for module, training in modes.items():
-            module.training = training
-
-
 def find_size(model_config: Mapping, config: Mapping | None, asked: object, side: str) -> tuple[int, int, int]:
     """Say on how many frames and pixels a model is tried.
 

@@ -2,14 +2,13 @@
 
 import math
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import partial
 
 import torch
 from mmengine.analysis import FlopAnalyzer
 from torch import Tensor, nn
 
+from mmkd_video.eval_mode import in_eval
 from mmkd_video.pruning.cut import Cut
 from mmkd_video.pruning.layers import tensors_at
 from mmkd_video.pruning.units import scores
@@ -82,19 +81,6 @@ def latency_ratio(model: nn.Module, reference: nn.Module, inputs: Tensor, rounds
             if index >= 0:
                 ratios.append(times[id(model)] / times[id(reference)])
     return sorted(ratios)[len(ratios) // 2]
-
-
-@contextmanager
-def in_eval(model: nn.Module) -> Iterator[None]:
-    """Run a model in eval mode without gradients; every module gets its mode back."""
-    modes = {module: module.training for module in model.modules()}
-    model.eval()
-    try:
-        with torch.no_grad():
-            yield
-    finally:
-        for module, training in modes.items():
-            module.training = training
 
 
 def _seconds(model: nn.Module, inputs: Tensor) -> float:

@@ -7,10 +7,11 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor, nn
 
+from mmkd_video.eval_mode import in_eval
 from mmkd_video.pruning.bare_copy import bare_copy
 from mmkd_video.pruning.cut import Cut, merge_cuts
 from mmkd_video.pruning.history import PruningStep
-from mmkd_video.pruning.measures import count_flops, count_params, in_eval, latency_ratio, params_after
+from mmkd_video.pruning.measures import count_flops, count_params, latency_ratio, params_after
 from mmkd_video.pruning.silence import silence
 from mmkd_video.pruning.surgery import remove_channels
 from mmkd_video.pruning.units import CRITERIA, Units, find_units, scores

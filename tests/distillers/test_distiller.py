@@ -14,6 +14,7 @@ from mmkd_video.registry import MODELS
 
 @pytest.fixture
 def messages(caplog):
+    caplog.set_level('INFO')
     logger = MMLogger.get_current_instance()
     logger.addHandler(caplog.handler)
     yield caplog
