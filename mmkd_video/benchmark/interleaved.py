@@ -43,8 +43,8 @@ def measure_interleaved(
         seed: Of the orders.
         device: Where the work runs; a CUDA device is waited for at both ends of a call.
         progress: Called with (rounds done, rounds in all).
-        settle: Calls right before each measured one, so that it finds its own data in the caches: how a variant runs
-            that has a machine to itself.
+        settle: Calls right before each measured one, so that it finds its own data and code in the caches and its
+            threads awake: how a variant runs that has a machine to itself. Some ten calls of a millisecond do it.
 
     Returns:
         Timings by name, the i-th of each from the same round.
@@ -63,6 +63,7 @@ def measure_interleaved(
     try:
         for index in range(-warmup, rounds):
             for name in orders.sample(list(variants), len(variants)):
+                gc.collect()
                 for _ in range(settle):
                     variants[name]()
                 wall, cpu = _time_once(variants[name], torch.device(device))
@@ -79,7 +80,6 @@ def measure_interleaved(
 
 
 def _time_once(call: Callable[[], object], device: torch.device) -> tuple[float, float]:
-    gc.collect()
     _wait_for(device)
     cpu, wall = time.process_time(), time.perf_counter()
     call()
