@@ -33,6 +33,13 @@ def test_settles_before_each_measured_call_outside_the_time():
     assert len(log) == 2 * 2 * 3 and all(len(each.wall) == 2 for each in timings.values())
 
 
+def test_garbage_is_collected_before_settling_not_after(monkeypatch):
+    log = []
+    monkeypatch.setattr(gc, 'collect', lambda: log.append('collect'))
+    measure_interleaved({'a': lambda: log.append('a')}, rounds=1, warmup=0, settle=2)
+    assert log == ['collect', 'collect', 'a', 'a', 'a']  # the first is that of the whole measurement
+
+
 def test_no_garbage_is_collected_during_a_call_and_the_collector_comes_back():
     log = []
     measure_interleaved(recorded('a', log), rounds=2, warmup=0)
