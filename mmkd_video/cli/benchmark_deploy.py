@@ -56,7 +56,9 @@ def add_deploy(kinds: argparse._SubParsersAction) -> None:
     parser.add_argument('--batch-size', type=int, default=8, help='for the throughput')
     parser.add_argument('--clips', type=int, default=1000, help='of test, for the accuracy; 0: none')
     parser.add_argument('--no-memory', action='store_true', help='do not measure memory')
-    parser.add_argument('--target-speedup', type=float, help='of the last line over the first, clip by clip')
+    parser.add_argument(
+        '--target-speedup', type=float, help='of the last line over the first, clip by clip, with as many threads'
+    )
     parser.add_argument(
         '--target-drop', type=float, default=1.0, help='points that its accuracy may lie below --reference'
     )
@@ -223,9 +225,11 @@ def _files(options: argparse.Namespace, candidates: Mapping[str, Candidate]) -> 
 def _targets(options: argparse.Namespace, report: DeploymentReport) -> Sequence[Row]:
     last, first = report.deployments[-1], report.deployments[0]
     if options.target_speedup is not None:
-        ratio = report.best(last.model, last.runtime).latency / report.best(first.model, first.runtime).latency
-        name = f'latency of {last.model} ({last.runtime}) / {first.model} ({first.runtime}), best threads each'
-        yield Row(name, ratio, 'ratio', None, 1 / options.target_speedup)
+        pair = f'latency of {last.model} ({last.runtime}) / {first.model} ({first.runtime})'
+        for each in report.deployments:
+            if (each.model, each.runtime) == (last.model, last.runtime):
+                ratio = 1 / report.speedup(each)
+                yield Row(f'{pair}, {each.threads} thread(s) each', ratio, 'ratio', None, 1 / options.target_speedup)
     if options.reference is not None and last.accuracy is not None:
         reference = next(each for each in report.deployments if each.model == options.reference)
         drop = (reference.accuracy - last.accuracy) * 100

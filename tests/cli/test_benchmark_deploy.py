@@ -47,6 +47,7 @@ def test_every_model_in_every_runtime_is_measured_and_says_the_same(student, mon
     expected = measure_complexity(build_model(config.model).eval(), torch.zeros(8, 3, 48, 48))
     assert {(each.params, each.gflops) for each in report.deployments} == {expected}
     assert [row.met for row in report.targets] == [True, True]
+    assert report.targets[0].name == 'latency of small (openvino) / small (eager), 1 thread(s) each'
     saved = json.loads((student / 'deploy.json').read_text())
     assert len(saved['deployments']) == 3 and saved['facts']['command'].startswith('`python tools/benchmark.py deploy')
     assert (student / 'deploy.png').read_bytes().startswith(b'\x89PNG')
