@@ -4,9 +4,11 @@ import torch
 from torch import Tensor, nn
 
 from mmkd_video.structures import layout_of
+from mmkd_video.taps.recorder import ACTIVATIONS
 
-# Modules of MMAction2 that keep their channels last: (N, T, H, W, C).
-CHANNELS_LAST = ('SwinTransformerBlock3D', 'PatchMerging', 'PatchEmbed3D')
+# Parts of MMAction2's Swin that keep their channels last, (N, T, H, W, C), themselves and in all that is inside.
+SWIN = 'mmaction.models.backbones.swin'
+CHANNELS_LAST = ('BasicLayer', 'SwinTransformerBlock3D', 'PatchMerging')
 
 
 def to_canonical(value: Tensor, clips: int, channels_last: bool = False) -> Tensor:
@@ -17,7 +19,7 @@ def to_canonical(value: Tensor, clips: int, channels_last: bool = False) -> Tens
     Args:
         value: ``(N, C, T, H, W)``, ``(N*T, C, H, W)``, ``(N*k, L, C)`` or ``(N*k, C)``.
         clips: Number of clips N in the batch.
-        channels_last: A 5-D value is ``(N, T, H, W, C)``.
+        channels_last: A 5-D value is ``(N, T, H, W, C)``, a 4-D one ``(N*T, H, W, C)``.
 
     Returns:
         ``(N, C, T, H, W)``, ``(N, L, C)`` or ``(N, C)``.
@@ -31,10 +33,12 @@ def to_canonical(value: Tensor, clips: int, channels_last: bool = False) -> Tens
             'expected 2 to 5 dimensions with a first one that is a multiple of the number of clips'
         )
     fold = value.shape[0] // clips
+    if channels_last and value.ndim > 3:
+        value = value.movedim(-1, 1)
     if value.ndim == 5:
         if fold != 1:
             raise ValueError(f'a clip map of shape {tuple(value.shape)} does not fit {clips} clips')
-        return value.movedim(-1, 1) if channels_last else value
+        return value
     if value.ndim == 4:
         return value.unflatten(0, (clips, fold)).transpose(1, 2)
     if value.ndim == 3:
@@ -66,9 +70,27 @@ def count_clips(inputs: Tensor) -> int:
     return inputs.shape[0] if inputs.ndim == 5 else inputs.shape[0] * inputs.shape[1]
 
 
-def keeps_channels_last(module: nn.Module) -> bool:
-    """Tell whether a module of MMAction2 returns ``(N, T, H, W, C)``."""
-    return type(module).__name__ in CHANNELS_LAST
+def keeps_channels_last(model: nn.Module, name: str, pre: bool = False) -> bool:
+    """Tell whether a map leaves a module with its channels last: ``(N, T, H, W, C)``.
+
+    Args:
+        model: A recognizer of MMAction2.
+        name: Dotted path of the module inside it.
+        pre: The map is not what the module returns but what its last activation is given.
+    """
+    module = model.get_submodule(name)
+    if pre:
+        inside = [key for key, child in module.named_modules() if isinstance(child, ACTIVATIONS)]
+        name = '.'.join(filter(None, (name, *inside[-1:])))
+    elif isinstance(module, nn.Linear) or (isinstance(module, nn.LayerNorm) and len(module.normalized_shape) == 1):
+        return True  # they work on the last dimension, whatever stands before it
+    parts = name.split('.')
+    around = (model.get_submodule('.'.join(parts[: end + 1])) for end in range(len(parts)))
+    return any(_is_of_swin(part) for part in around)
+
+
+def _is_of_swin(module: nn.Module) -> bool:
+    return any(each.__module__ == SWIN and each.__name__ in CHANNELS_LAST for each in type(module).__mro__)
 
 
 def pick_item(value: object, items: tuple[int, ...], name: str) -> Tensor:

@@ -14,6 +14,11 @@ from mmkd_video.taps.recorder import ClassMapRecorder, OutputRecorder, PooledRec
 ALIASES = {'logits': 'cls_head', 'frame_logits': 'cls_head.fc_cls', 'pooled': 'cls_head', 'cam': 'cls_head'}
 
 
+def target_of(path: TapPath) -> str:
+    """Return the dotted path of the module that a tap stands at."""
+    return ALIASES.get(path.module, path.module)
+
+
 def find_module(model: nn.Module, path: TapPath, side: str) -> nn.Module:
     """Return the module that a tap names.
 
@@ -26,7 +31,7 @@ def find_module(model: nn.Module, path: TapPath, side: str) -> nn.Module:
         KeyError: There is none; the message lists the nearest names.
     """
     modules = dict(model.named_modules())
-    target = ALIASES.get(path.module, path.module)
+    target = target_of(path)
     if target in modules and target:
         return modules[target]
     known = [*ALIASES, *(name for name in modules if name)]
@@ -60,7 +65,7 @@ class TapSet:
         self._channels_last: dict[str, bool] = {}
         for name, path in self.paths.items():
             module = find_module(model, path, side)
-            self._channels_last[name] = keeps_channels_last(module)
+            self._channels_last[name] = keeps_channels_last(model, target_of(path), path.pre)
             self._recorders[name] = self._stand_at(module, path)
 
     @contextmanager

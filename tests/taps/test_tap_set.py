@@ -41,6 +41,36 @@ def test_every_family_leaves_in_canonical_layout(name):
     assert {tap: tuple(feature.shape) for tap, feature in found.items()} == {'logits': (2, 5), **SHAPES[name]}
 
 
+SWIN_SHAPES = {
+    'patch_embed': (2, 96, 4, 16, 16),
+    'patch_embed.proj': (2, 96, 4, 16, 16),
+    'pos_drop': (2, 96, 4, 16, 16),
+    'layers.0': (2, 96, 4, 16, 16),
+    'layers.0.blocks.0.norm1': (2, 96, 4, 16, 16),
+    'layers.0.blocks.0.mlp': (2, 96, 4, 16, 16),
+    'layers.0.blocks.0.mlp.fc1': (2, 384, 4, 16, 16),
+    'layers.0.blocks.0.mlp.act': (2, 384, 4, 16, 16),
+    'layers.0.blocks.0.drop_path': (2, 96, 4, 16, 16),
+    'layers.0.blocks.0:pre': (2, 384, 4, 16, 16),
+    'layers.0.downsample': (2, 192, 4, 8, 8),
+    'layers.0.downsample.norm': (2, 384, 4, 8, 8),
+    'norm3': (2, 768, 4, 2, 2),
+}
+
+
+def test_channels_come_second_whichever_part_of_swin_is_tapped():
+    model, data = build('swin3d')
+    shapes = {f'backbone.{name}': shape for name, shape in SWIN_SHAPES.items()} | {'backbone:pre': (2, 3072, 4, 2, 2)}
+    names = [name if name.endswith(':pre') else f'{name}#1' for name in shapes]
+    _, found = watch(model, [*names, 'backbone'], data)
+    assert {name: tuple(found[name].shape) for name in names} == dict(zip(names, shapes.values(), strict=True))
+    assert torch.equal(found['backbone.norm3#1'], found['backbone'])
+    patches = model.backbone.patch_embed(data['inputs'].flatten(0, 1))
+    assert torch.equal(found['backbone.patch_embed#1'], patches)
+    normed = model.backbone.layers[0].blocks[0].norm1(patches.movedim(1, -1))
+    assert torch.equal(found['backbone.layers.0.blocks.0.norm1#1'], normed.movedim(-1, 1))
+
+
 def test_frames_of_a_2d_recognizer_come_back_in_order():
     model, data = build('tsn_r18')
     _, found = watch(model, ['backbone.layer3'], data)
