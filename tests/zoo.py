@@ -104,6 +104,43 @@ ZOO = {
         ),
         (16, 32, 32),
     ),
+    'slowonly': (
+        _model('Recognizer3D', _resnet_3d('ResNet3dSlowOnly', conv1_kernel=(1, 5, 5)), _i3d_head(64), 'NCTHW'),
+        (4, 32, 32),
+    ),
+    'r2plus1d': (
+        _model(
+            'Recognizer3D',
+            _resnet_3d('ResNet2Plus1d', conv_cfg=dict(type='Conv2plus1d'), norm_cfg=dict(type='BN3d', eps=1e-3),
+                       conv1_kernel=(3, 7, 7), conv1_stride_t=1, pool1_stride_t=1, inflate=(1, 1, 1, 1),
+                       temporal_strides=(1, 2, 2, 2), zero_init_residual=False),
+            _i3d_head(64),
+            'NCTHW',
+        ),
+        (8, 32, 32),
+    ),
+    'tpn': (
+        dict(
+            _model(
+                'Recognizer3D',
+                _resnet_3d('ResNet3dSlowOnly', conv1_kernel=(1, 5, 5), out_indices=(2, 3)),
+                dict(type='TPNHead', in_channels=2048, dropout_ratio=0.5),
+                'NCTHW',
+            ),
+            neck=dict(
+                type='TPN',
+                in_channels=(32, 64),
+                out_channels=32,
+                spatial_modulation_cfg=dict(in_channels=(32, 64), out_channels=64),
+                temporal_modulation_cfg=dict(downsample_scales=(2, 2)),
+                upsample_cfg=dict(scale_factor=(1, 1, 1)),
+                downsample_cfg=dict(downsample_scale=(1, 1, 1)),
+                level_fusion_cfg=dict(in_channels=(32, 32), mid_channels=(32, 32), out_channels=64),
+                aux_head_cfg=dict(out_channels=CLASSES, loss_weight=0.5),
+            ),
+        ),
+        (4, 32, 32),
+    ),
     'x3d': (
         _model(
             'Recognizer3D',
@@ -122,6 +159,28 @@ ZOO = {
                  window_size=(8, 7, 7), drop_path_rate=0.1, patch_norm=True),
             _i3d_head(768),
             'NCTHW',
+        ),
+        (8, 64, 64),
+    ),
+    'mvit': (
+        _model(
+            'Recognizer3D',
+            dict(type='MViT', spatial_size=32, temporal_size=8, drop_path_rate=0.2,
+                 arch=dict(embed_dims=16, num_layers=4, num_heads=1, downscale_indices=[1, 2])),
+            dict(type='MViTHead', in_channels=64),
+            'NCTHW',
+        ),
+        (8, 32, 32),
+    ),
+    'uniformer': (
+        _model(
+            'Recognizer3D',
+            dict(type='UniFormer', depth=[1, 1, 1, 1], img_size=64, embed_dim=[16, 16, 32, 32], head_dim=16,
+                 drop_path_rate=0.1, pretrained2d=False),
+            _i3d_head(32),
+            'NCTHW',
+            mean=[114.75] * 3,
+            std=[57.375] * 3,
         ),
         (8, 64, 64),
     ),

@@ -93,6 +93,17 @@ def _is_of_swin(module: nn.Module) -> bool:
     return any(each.__module__ == SWIN and each.__name__ in CHANNELS_LAST for each in type(module).__mro__)
 
 
+def neck_feature(value: object) -> object:
+    """Return the feature among what a neck of MMAction2 returns: ``(feature, auxiliary losses)``.
+
+    Args:
+        value: What the neck returned; a feature in a tuple or list of its own is taken out of it.
+    """
+    if isinstance(value, (tuple, list)) and value:
+        value = value[0]
+    return value[0] if isinstance(value, (tuple, list)) and len(value) == 1 else value
+
+
 def pick_item(value: object, items: tuple[int, ...], name: str) -> Tensor:
     """Follow ``[i]`` indices into a tuple output.
 

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from torch import Tensor, nn
 
 from mmkd_video.structures import layout_of
-from mmkd_video.taps.layout import count_clips, keeps_channels_last, pick_item, to_canonical, to_vector
+from mmkd_video.taps.layout import count_clips, keeps_channels_last, neck_feature, pick_item, to_canonical, to_vector
 from mmkd_video.taps.path import TapPath
 from mmkd_video.taps.recorder import ClassMapRecorder, OutputRecorder, PooledRecorder, PreActivationRecorder, Recorder
 
@@ -34,6 +34,10 @@ def find_module(model: nn.Module, path: TapPath, side: str) -> nn.Module:
     target = target_of(path)
     if target in modules and target:
         return modules[target]
+    if target == 'neck':
+        raise KeyError(
+            f'{side} tap {path.text!r}: {type(model).__name__} has no neck; tap its backbone or a stage of it'
+        )
     known = [*ALIASES, *(name for name in modules if name)]
     nearest = difflib.get_close_matches(path.module, known, n=5, cutoff=0.3)
     raise KeyError(
@@ -99,6 +103,8 @@ class TapSet:
         self._check_calls(name, path, recorder)
         recorder.notice_overwriting()
         value, recorder.value = recorder.value, None
+        if path.module == 'neck' and not path.items:
+            value = neck_feature(value)
         try:
             feature = to_canonical(pick_item(value, path.items, name), clips, self._channels_last[name])
         except ValueError as error:

@@ -35,7 +35,7 @@ def lively(model, clips=None, seed=0):
             torch.nn.init.normal_(module.weight, std=0.5)
         elif isinstance(module, (torch.nn.Conv2d, torch.nn.Conv3d)):
             torch.nn.init.kaiming_normal_(module.weight, nonlinearity='relu')
-        if getattr(module, 'bias', None) is not None:
+        if isinstance(getattr(module, 'bias', None), torch.Tensor):
             torch.nn.init.zeros_(module.bias)  # it was drawn before the seed
         if isinstance(module, torch.nn.modules.batchnorm._BatchNorm):
             torch.nn.init.ones_(module.weight)

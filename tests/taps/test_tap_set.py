@@ -15,6 +15,16 @@ SHAPES = {
     'slowfast': {'backbone[0]': (2, 128, 4, 1, 1), 'backbone[1]': (2, 16, 16, 1, 1), 'pooled': (2, 144)},
     'x3d': {'backbone.layer2': (2, 48, 8, 8, 8), 'pooled': (2, 432)},
     'swin3d': {'backbone.layers.0.blocks.0': (2, 96, 4, 16, 16), 'backbone': (2, 768, 4, 2, 2), 'pooled': (2, 768)},
+    'slowonly': {'backbone.layer2': (2, 16, 4, 4, 4), 'backbone': (2, 64, 4, 1, 1), 'pooled': (2, 64)},
+    'r2plus1d': {'backbone.layer2': (2, 16, 4, 4, 4), 'backbone': (2, 64, 1, 1, 1), 'pooled': (2, 64)},
+    'tpn': {'backbone[0]': (2, 32, 4, 2, 2), 'neck': (2, 2048, 2, 1, 1), 'pooled': (2, 2048)},
+    'mvit': {'backbone.blocks.0[0]': (2, 257, 16), 'backbone[0][0]': (2, 64, 4, 2, 2), 'pooled': (2, 64)},
+    'uniformer': {
+        'backbone.blocks1.0': (2, 16, 4, 16, 16),
+        'backbone.blocks3.0.mlp': (2, 64, 32),
+        'backbone': (2, 32, 4, 2, 2),
+        'pooled': (2, 32),
+    },
     'timesformer': {'backbone': (2, 64), 'backbone.transformer_layers': (2, 33, 64), 'pooled': (2, 64)},
 }
 
@@ -77,6 +87,45 @@ def test_frames_of_a_2d_recognizer_come_back_in_order():
     alone = model.backbone.layer3(model.backbone.layer2(model.backbone.layer1(model.backbone.maxpool(
         model.backbone.conv1(data['inputs'][1, 3:4])))))  # fmt: skip
     assert torch.allclose(found['backbone.layer3'][1, :, 3], alone[0], atol=1e-5)
+
+
+def test_an_item_of_an_item_is_named_by_two_indices():
+    model, data = build('mvit')
+    _, found = watch(model, ['backbone[0][0]', 'backbone[0][1]', 'pooled'], data)
+    patches, token = model.backbone(data['inputs'].flatten(0, 1))[0]
+    assert torch.equal(found['backbone[0][0]'], patches) and torch.equal(found['backbone[0][1]'], token)
+    assert torch.equal(found['pooled'], token)
+
+
+def test_the_neck_gives_its_feature_with_and_without_auxiliary_losses():
+    model, data = build('tpn')
+    taps, found = watch(model, ['neck', 'neck[0]', 'neck.pyramid_fusion'], data)
+    assert found['neck'].shape == (2, 2048, 2, 1, 1)
+    assert all(torch.equal(found['neck'], feature) for feature in found.values())
+    with taps.watch():
+        losses = model.loss(data['inputs'], data['data_samples'])
+    assert 'loss_aux' in losses
+    assert taps.read(data['inputs'])['neck'].shape == (2, 2048, 2, 1, 1)
+
+
+def test_a_feature_in_a_list_of_its_own_is_taken_out():
+    class Neck(nn.Module):
+        def forward(self, x):
+            return [x * 2], {}
+
+    class WithNeck(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.neck = Neck()
+
+        def forward(self, x):
+            return self.neck(x)
+
+    model, x = WithNeck(), torch.randn(2, 3)
+    taps = TapSet(model, ['neck'], 'student')
+    with taps.watch():
+        model(x)
+    assert torch.equal(taps.read(torch.zeros(2, 1, 3, 1, 1))['neck'], x * 2)
 
 
 def test_pooled_is_what_the_classifier_averages_and_carries_no_dropout():
@@ -165,6 +214,7 @@ def test_taps_leave_the_output_and_the_gradient_alone():
     ('name', 'tap', 'error', 'words'),
     [
         ('i3d', 'backbone.layre3', KeyError, 'backbone.layer3'),
+        ('i3d', 'neck', KeyError, 'Recognizer3D has no neck; tap its backbone'),
         ('i3d', 'backbone layer3', ValueError, 'is not a tap name'),
         ('i3d', 'cls_head.fc_cls:pre', ValueError, 'no activation module'),
         ('i3d', 'backbone.norm#0', ValueError, 'second call'),
