@@ -80,7 +80,7 @@ class Distiller(BaseModel):
         self.data_preprocessor = DistillDataPreprocessor(
             self.student.data_preprocessor,
             {name: teacher.data_preprocessor for name, teacher in self.teachers.items()},
-            'own' if any(teacher.view == 'own' for teacher in self.teachers.values()) else 'student',
+            {name: teacher.view for name, teacher in self.teachers.items()},
         )
         self.first_batches = {name: FirstBatches(name, t.num_classes) for name, t in self.teachers.items()}
         self._progress: Progress | None = None

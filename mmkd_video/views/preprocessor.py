@@ -20,24 +20,29 @@ class DistillDataPreprocessor(BaseDataPreprocessor):
         student: The student's ``ActionDataPreprocessor``.
         teachers: The teachers' ``ActionDataPreprocessor`` by name.
         view: What a teacher sees where the batch holds no view for it: ``'student'``, the student's clip laid out and
-            normalised for the teacher; ``'own'`` makes that an error.
+            normalised for the teacher; ``'own'`` makes that an error. One for all, or a dict by teacher.
 
     Raises:
-        ValueError: If ``view`` is unknown.
+        ValueError: If a ``view`` is unknown.
         TypeError: If a teacher's preprocessor cannot prepare a batch.
     """
 
-    def __init__(self, student: nn.Module, teachers: Mapping[str, nn.Module], view: str = 'student') -> None:
+    def __init__(
+        self, student: nn.Module, teachers: Mapping[str, nn.Module], view: str | Mapping[str, str] = 'student'
+    ) -> None:
         super().__init__()
-        if view not in ('student', 'own'):
-            raise ValueError(f"view={view!r}: expected 'student' (the student's clip) or 'own' (made by DistillViews)")
+        self.view = {name: view for name in teachers} if isinstance(view, str) else dict(view)
+        for each in [view] if isinstance(view, str) else view.values():
+            if each not in ('student', 'own'):
+                raise ValueError(
+                    f"view={each!r}: expected 'student' (the student's clip) or 'own' (made by DistillViews)"
+                )
         for name, teacher in teachers.items():
             if not hasattr(teacher, 'preprocess') or not hasattr(teacher, 'format_shape'):
                 raise TypeError(
                     f'data_preprocessor of teacher {name!r}: got {type(teacher).__name__}, expected '
                     'ActionDataPreprocessor or a subclass, with `preprocess` and `format_shape`'
                 )
-        self.view = view
         # Past nn.Module's registration: they belong to their models' trees (or, for frozen teachers, to none).
         self.__dict__['student'] = student
         self.teachers = dict(teachers)
@@ -97,8 +102,8 @@ class DistillDataPreprocessor(BaseDataPreprocessor):
                 f'DistillViews makes the view {sorted(unknown)[0]!r} but the teachers are {sorted(self.teachers)}; '
                 "give the view its teacher's name: DistillViews(name=...) or teacher={name: ...}"
             )
-        missing = [name for name in self.teachers if name not in (own or ())]
-        if missing and self.view == 'own':
+        missing = [name for name in self.teachers if name not in (own or ()) and self.view[name] == 'own']
+        if missing:
             raise ValueError(
                 f"view='own': the batch has no view for teacher {missing[0]!r}; make it with DistillViews as training "
                 'pipeline, [dict(type="DistillViews", student=..., teacher=...)], or use view="student"'

@@ -319,6 +319,20 @@ def test_a_tap_in_a_frozen_stage_is_an_error_in_the_first_batch():
         model(**batch(model), mode='loss')
 
 
+def test_each_of_two_teachers_has_the_view_that_it_asks_for():
+    config = distiller_config()
+    first = config['teacher']
+    config['teacher'] = dict(first=dict(first, view='own'), second=dict(first, view='student'))
+    config['terms'] = [dict(KD, teacher='first'), dict(KD, teacher='second', name='other')]
+    config['input_size'] = {'student': (8, 32, 32), 'first': (8, 32, 32), 'second': (8, 32, 32)}
+    model = MODELS.build(config).train()
+    own = dict(first=[zoo.clip_for(*zoo.config_of('i3d'), seed) for seed in range(2)])
+    losses = step(model, batch(model, views=own))
+    assert torch.isfinite(losses['loss_kd']) and torch.isfinite(losses['loss_other'])
+    with pytest.raises(ValueError, match="no view for teacher 'first'"):
+        batch(model)
+
+
 def test_a_missing_view_is_named():
     model = build(terms=[KD])
     data = zoo.batch_for(*zoo.config_of('tsm_mobilenet'))

@@ -99,6 +99,14 @@ def test_own_view_without_distill_views_names_it():
         DistillDataPreprocessor(make(), dict(teacher=make()), 'own')(batch(), True)
 
 
+def test_a_view_is_demanded_only_for_the_teacher_that_asked_for_it():
+    both = DistillDataPreprocessor(make(), dict(first=make(), second=make()), dict(first='own', second='student'))
+    own = dict(first=[torch.zeros(4, 3, 16, 16, dtype=torch.uint8)] * 3)
+    assert set(both(batch(views=own), True)['views']) == {'first', 'second'}
+    with pytest.raises(ValueError, match="no view for teacher 'first'"):
+        both(batch(), True)
+
+
 def test_view_without_teacher_is_an_error():
     with pytest.raises(ValueError, match=r"the view 'i3d' but the teachers are \['teacher'\]"):
         DistillDataPreprocessor(make(), dict(teacher=make()), 'student')(batch(views=dict(i3d=[])), True)
