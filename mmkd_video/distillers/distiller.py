@@ -293,9 +293,9 @@ class Distiller(BaseModel):
         return found
 
     def _check_first_step(self, student: Mapping[str, Tensor]) -> None:
-        self._first_step = False
         if not torch.is_grad_enabled():
             return
+        self._first_step = False
         for name, feature in student.items():
             if not feature.requires_grad:
                 raise ValueError(
@@ -307,13 +307,22 @@ class Distiller(BaseModel):
         """Stop a runner that drives the model without DistillHook: schedules would rest and connectors be lost."""
         if self._progress is not None or not self.training:
             return
-        now = MessageHub.get_current_instance().runtime_info.get('iter')
-        if self._hub_iter is not None and now is not None and now != self._hub_iter:
+        hub = MessageHub.get_current_instance()
+        now = hub.runtime_info.get('iter')
+        moved = self._hub_iter is not None and now is not None and now != self._hub_iter
+        if moved or _trains_without_hook(hub):
+            hub.pop_info('loop_stage')  # this error ends the loop, and nobody else would say so
             raise ValueError(
                 'DistillHook is not registered: schedules would not move and checkpoints would lose the connectors; '
                 "inherit configs/_base_/mmkd.py, or add dict(type='DistillHook') to custom_hooks"
             )
         self._hub_iter = now
+
+
+def _trains_without_hook(hub: MessageHub) -> bool:
+    """Tell whether a runner trains now whose config holds a Distiller and no DistillHook."""
+    config = str(hub.runtime_info.get('cfg', ''))
+    return hub.runtime_info.get('loop_stage') == 'train' and 'Distiller' in config and 'DistillHook' not in config
 
 
 def build_teachers(config: Mapping | None) -> dict[str, FrozenTeacher]:

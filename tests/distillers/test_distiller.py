@@ -277,6 +277,14 @@ def test_the_table_names_taps_shapes_and_connectors(messages):
         assert word in table
 
 
+def test_a_model_used_without_a_runner_needs_no_hook():
+    model = build(terms=[KD])
+    hub = MessageHub.get_instance('interrupted')  # of the training of a plain student, which never ended
+    hub.update_info_dict(dict(loop_stage='train', iter=3, cfg="model = dict(type='Recognizer2D')"))
+    for _ in range(2):
+        model(**batch(model), mode='loss')
+
+
 def test_a_runner_without_the_hook_is_stopped():
     model = build(terms=[KD])
     hub = MessageHub.get_instance('hookless')
@@ -315,6 +323,16 @@ def test_a_tap_in_a_frozen_stage_is_an_error_in_the_first_batch():
     model = build()
     for parameter in model.student.backbone.parameters():
         parameter.requires_grad_(False)
+    with pytest.raises(ValueError, match='no gradient reaches the student'):
+        model(**batch(model), mode='loss')
+
+
+def test_a_first_step_without_gradient_does_not_pass_for_the_check_of_frozen_taps():
+    model = build()
+    for parameter in model.student.backbone.parameters():
+        parameter.requires_grad_(False)
+    with torch.no_grad():
+        model(**batch(model), mode='loss')
     with pytest.raises(ValueError, match='no gradient reaches the student'):
         model(**batch(model), mode='loss')
 
