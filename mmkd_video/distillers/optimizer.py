@@ -24,7 +24,7 @@ def build_distill_optimizer(
     wrapper = build_optim_wrapper(student, config)
     parameters = [p for p in training_state.parameters() if p.requires_grad]
     if parameters:
-        group: dict = {'params': parameters, 'lr': config['optimizer']['lr'] * lr_mult}
+        group: dict = {'params': parameters, 'lr': wrapper.optimizer.defaults['lr'] * lr_mult}
         if decay is not None:
             group['weight_decay'] = decay
         wrapper.optimizer.add_param_group(group)

@@ -186,6 +186,11 @@ def test_the_students_constructor_is_applied_to_the_student_alone():
     assert (ours[-1]['lr'], ours[-1]['weight_decay']) == (0.04, 0.0)
 
 
+def test_the_optimizers_own_learning_rate_holds_where_the_config_gives_none():
+    group = build(connector_lr_mult=2.0).build_optim_wrapper(dict(optimizer=dict(type='AdamW'))).param_groups[-1]
+    assert group['lr'] == 2.0 * torch.optim.AdamW([torch.zeros(1)]).defaults['lr']
+
+
 def test_a_parameter_that_the_constructor_forgets_is_an_error():
     model = build(terms=[KD])
     model.student.register_parameter('scale', torch.nn.Parameter(torch.ones(1)))
