@@ -54,7 +54,7 @@ def read_checkpoint(checkpoint: str | Path) -> Mapping:
 
     Raises:
         FileNotFoundError: There is no such file.
-        ValueError: There are no weights in it, or it asks to run code.
+        ValueError: It cannot be read, there are no weights in it, or it asks to run code.
     """
     if '://' not in str(checkpoint) and not Path(checkpoint).is_file():
         raise FileNotFoundError(f'checkpoint {str(checkpoint)!r} does not exist')

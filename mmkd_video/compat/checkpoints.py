@@ -5,11 +5,12 @@ buffers (``HistoryBuffer``), which are numpy arrays and, through pickle, four of
 
 Mend: the protection stays on. The few harmless types are put on torch's list; ``getattr``, which pickle asks for to
 name a method, is answered by a function that gives those four methods and nothing else. MMEngine's loader names the
-file and the type when it refuses one. See https://docs.pytorch.org/docs/stable/notes/serialization.html#weights-only.
+file and the type when it refuses one, and the file when it cannot be read. See https://docs.pytorch.org/docs/stable/notes/serialization.html#weights-only.
 """
 
 import pickle
 from collections.abc import Callable
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -69,11 +70,12 @@ def _name_the_file(load_checkpoint: Callable) -> Callable:
     def load(cls: type, filename: str, *args: Any, **kwargs: Any) -> Any:
         try:
             return load_checkpoint(cls, filename, *args, **kwargs)
-        except pickle.UnpicklingError as error:
-            explained = safe_load.explain(error, filename)
-            if explained is None:
+        except OSError:
+            raise
+        except Exception as error:  # torch raises as many types as there are ways to break a file
+            if not isinstance(error, pickle.UnpicklingError) and not Path(filename).expanduser().is_file():
                 raise
-            raise explained from None
+            raise safe_load.explain_any(error, filename) from None
 
     return load
 

@@ -1,7 +1,8 @@
 """Read a checkpoint without running anything that is in it.
 
 ``torch.load(weights_only=True)`` refuses a file that asks for anything but tensors and plain data, but its message
-names neither the file nor, at first sight, the thing refused, and recommends switching the protection off.
+names neither the file nor, at first sight, the thing refused, and recommends switching the protection off. Of a file
+that is empty, cut off or no checkpoint it says as much in as many ways as there are to break one.
 """
 
 import pickle
@@ -19,6 +20,10 @@ _REFUSED = (
 
 class UnsafeCheckpointError(pickle.UnpicklingError, ValueError):
     """A checkpoint asks for something that is neither a tensor nor plain data; nothing of it was executed."""
+
+
+class UnreadableCheckpointError(pickle.UnpicklingError, ValueError):
+    """A file is empty, cut off, damaged or no checkpoint at all."""
 
 
 def refused_global(error: BaseException) -> str | None:
@@ -48,6 +53,24 @@ def explain(error: BaseException, filename: str | Path) -> UnsafeCheckpointError
     )
 
 
+def explain_any(error: Exception, filename: str | Path) -> Exception:
+    """Return the one-line form of whatever ``torch.load`` raised for a file that is there.
+
+    Args:
+        error: What was raised.
+        filename: The file that was read.
+    """
+    explained = explain(error, filename)
+    if explained is not None:
+        return explained
+    said = re.search(r'WeightsUnpickler error:\s*(.+)', str(error))
+    reason = said.group(1) if said else (str(error).strip().splitlines() or ['no message'])[0]
+    return UnreadableCheckpointError(
+        f'{filename} cannot be read ({type(error).__name__}: {reason}); it is empty, cut off, damaged or no '
+        'checkpoint; copy it again, or name another'
+    )
+
+
 def load(filename: str | Path, map_location: Any = 'cpu') -> Any:
     """Read a file written by ``torch.save``, executing nothing that it holds.
 
@@ -58,6 +81,7 @@ def load(filename: str | Path, map_location: Any = 'cpu') -> Any:
     Raises:
         FileNotFoundError: There is no such file.
         UnsafeCheckpointError: The file asks for a type or function that is not on the list of allowed ones.
+        UnreadableCheckpointError: The file is empty, cut off, damaged or no checkpoint.
     """
     import torch
 
@@ -69,8 +93,7 @@ def load(filename: str | Path, map_location: Any = 'cpu') -> Any:
         raise FileNotFoundError(f'no checkpoint at {path}; got {filename!r}, expected the path of a local file')
     try:
         return torch.load(path, map_location=map_location, weights_only=True)
-    except pickle.UnpicklingError as error:
-        explained = explain(error, path)
-        if explained is None:
-            raise
-        raise explained from None
+    except OSError:
+        raise
+    except Exception as error:  # torch raises as many types as there are ways to break a file
+        raise explain_any(error, path) from None

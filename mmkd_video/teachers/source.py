@@ -11,6 +11,8 @@ from mmengine.config import Config
 from mmengine.runner.checkpoint import CheckpointLoader
 from torch import Tensor, nn
 
+from mmkd_video.compat.safe_load import UnreadableCheckpointError
+
 IGNORED_KEYS = ('num_batches_tracked',)
 
 
@@ -66,14 +68,17 @@ def load_weights(model: nn.Module, checkpoint: str) -> None:
 
     Raises:
         FileNotFoundError: No such file.
-        ValueError: The checkpoint belongs to another architecture.
+        ValueError: The checkpoint cannot be read or belongs to another architecture.
     """
     if '://' not in checkpoint and not osp.isfile(checkpoint):
         raise FileNotFoundError(
             f'teacher.checkpoint: {checkpoint!r} does not exist; train the teacher first, name another file, '
             'or write checkpoint=None if untrained weights are meant'
         )
-    loaded = CheckpointLoader.load_checkpoint(checkpoint, map_location='cpu')
+    try:
+        loaded = CheckpointLoader.load_checkpoint(checkpoint, map_location='cpu')
+    except UnreadableCheckpointError as error:
+        raise ValueError(f'teacher.checkpoint: {error}') from None
     weights = loaded.get('state_dict', loaded) if isinstance(loaded, Mapping) else {}
     load_completely(
         model,

@@ -128,6 +128,7 @@ def test_bad_input_of_an_export_is_one_line(shipped, tmp_path, capsys):
         ((student, checkpoint, '--precision', 'bf16', *new), 'ONNX Runtime computes no bf16'),
         ((student, tmp_path / 'none.pth', *new), "none.pth' does not exist"),
         ((student, other, *new), 'does not belong to'),
+        ((student, empty, *new), 'empty.txt cannot be read ('),
         ((shipped.teacher, checkpoint, *new), 'does not belong to'),
         ((tmp_path / 'none.py', checkpoint, *new), 'none.py'),
         ((student, checkpoint, *new, '--cfg-options', f'test_dataloader.dataset.ann_file={empty}'), 'empty'),

@@ -61,6 +61,16 @@ def test_unknown_config_is_one_line(capsys):
     assert capsys.readouterr().err.startswith('error: ') and 'nowhere.py' in str(stopped.value.__context__)
 
 
+def test_unreadable_checkpoint_of_a_test_is_one_line(tmp_path, capsys):
+    Config(dict(model=dict(type='Recognizer2D'))).dump(tmp_path / 'c.py')
+    (tmp_path / 'half.pth').write_bytes(b'half')
+    with pytest.raises(SystemExit) as stopped:
+        test_command.main([str(tmp_path / 'c.py'), str(tmp_path / 'half.pth')])
+    assert stopped.value.code == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith('error: ') and 'half.pth cannot be read (' in line
+
+
 def test_without_preparation_the_two_commands_are_named(tiny, capsys):
     with pytest.raises(SystemExit) as stopped:
         train.main([str(tiny.distill), '--no-prepare', '--cfg-options', 'prepare.data=elsewhere'])

@@ -308,6 +308,17 @@ def test_a_checkpoint_of_another_architecture_is_refused(tmp_path):
         build(checkpoint=str(tmp_path / 'other.pth'))
 
 
+@pytest.mark.parametrize('damage', ['empty', 'cut off', 'text'])
+def test_a_checkpoint_that_cannot_be_read_is_told_in_one_line(tmp_path, damage):
+    path = tmp_path / 'i3d.pth'
+    torch.save(dict(state_dict=MODELS.build(zoo.config_of('i3d')[0]).state_dict()), path)
+    whole = path.read_bytes()
+    path.write_bytes({'empty': b'', 'cut off': whole[: len(whole) // 2], 'text': b'<html>not found</html>'}[damage])
+    with pytest.raises(ValueError, match=r'^teacher\.checkpoint: .*i3d\.pth cannot be read \(.+\)') as caught:
+        build(checkpoint=str(path))
+    assert '\n' not in str(caught.value) and 'weights_only' not in str(caught.value)
+
+
 def test_the_teachers_checkpoint_is_what_it_teaches_with(tmp_path):
     trained = MODELS.build(zoo.config_of('i3d')[0])
     torch.save(dict(state_dict=trained.state_dict(), meta={}), tmp_path / 'i3d.pth')
