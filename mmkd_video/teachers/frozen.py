@@ -194,7 +194,7 @@ class FrozenTeacher:
             self.data_preprocessor._device = parameter.device
 
     def _stay_frozen(self) -> None:
-        if self.module.training:
+        if any(module.training for module in self.module.modules()):  # a part may have been switched alone
             self.module.eval()
 
     def _outputs(self) -> int:

@@ -30,6 +30,20 @@ def test_a_config_may_be_a_model_a_whole_config_a_file_or_a_distillation(form, t
     assert (built.config is None) is (form == 'model')
 
 
+@pytest.mark.parametrize('switch', ['nothing', 'the model', 'the backbone'])
+def test_drop_path_is_off_whatever_is_switched_to_training(switch):
+    config, (frames, height, width) = zoo.config_of('swin3d')
+    config['backbone']['drop_path_rate'] = 0.5
+    built = FrozenTeacher(config=config, checkpoint=None)
+    built.tap(['logits', 'backbone'])
+    clip = torch.randn(2, 1, 3, frames, height, width, generator=torch.Generator().manual_seed(0))
+    first = built.features(clip)
+    if switch != 'nothing':
+        (built.module if switch == 'the model' else built.module.backbone).train()
+    second = built.features(clip)
+    assert all(torch.equal(first[tap], second[tap]) for tap in first)
+
+
 def test_the_users_config_is_not_changed():
     config = zoo.config_of('i3d')[0]
     before = copy.deepcopy(config)
