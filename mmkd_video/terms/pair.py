@@ -1,11 +1,13 @@
 """One pair of taps and what makes its two features comparable."""
 
+import difflib
 import inspect
 from collections.abc import Mapping
 
 import torch
 from torch import Tensor, nn
 
+from mmkd_video import connectors as connector_package
 from mmkd_video.connectors import match_layouts, match_positions
 from mmkd_video.registry import MODELS
 from mmkd_video.structures import LAYOUT_SHAPES, channels_of, layout_of
@@ -18,12 +20,14 @@ def find_connector(config: Mapping, where: str) -> type:
     """Return the class of a connector.
 
     Raises:
-        KeyError: No such connector.
+        KeyError: No such connector; the message names the nearest ones.
     """
     kind = config.get('type')
     found = MODELS.get(kind) if isinstance(kind, str) else kind
     if found is None:
-        raise KeyError(f'{where}: unknown connector type {kind!r}')
+        known = [name for name in connector_package.__all__ if name.endswith('Connector')]
+        nearest = difflib.get_close_matches(str(kind), known, n=3, cutoff=0.3)
+        raise KeyError(f'{where}: unknown connector type {kind!r}; nearest names: {", ".join(nearest or known)}')
     return found
 
 

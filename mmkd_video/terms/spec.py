@@ -5,6 +5,8 @@ import inspect
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from torch import nn
+
 from mmkd_video import losses as loss_package
 from mmkd_video.registry import MODELS
 from mmkd_video.schedules import is_schedule
@@ -57,8 +59,7 @@ class TermSpec:
             raise ValueError(f"{where}: {missing!r} is missing; expected dict(type='KDLoss', at='logits', ...)")
         loss_class = find_loss(config['type'], where)
         name = config.get('name') or default_name(loss_class)
-        if 'loss' in name or '/' in name:
-            raise ValueError(f"{where}.name: got {name!r}; a term's name holds neither 'loss' nor '/': logs add them")
+        check_name(name, where)
         arguments = {key: value for key, value in config.items() if key not in TERM_KEYS}
         check_arguments(loss_class, arguments, where)
         pairs = parse_taps(config['at'], bool(getattr(loss_class, 'multi_layer', False)), where)
@@ -82,6 +83,23 @@ class TermSpec:
             end=end,
             loss_config={key: value for key, value in arguments.items() if not is_schedule(value)},
             scheduled={key: value for key, value in arguments.items() if is_schedule(value)},
+        )
+
+
+def check_name(name: object, where: str) -> None:
+    """Refuse a name that logs or a ModuleDict cannot hold.
+
+    Raises:
+        ValueError: Says which names are free.
+    """
+    if not isinstance(name, str):
+        raise ValueError(f"{where}.name: got {name!r}; expected text, such as 'kd'")
+    if 'loss' in name or '/' in name:
+        raise ValueError(f"{where}.name: got {name!r}; a term's name holds neither 'loss' nor '/': logs add them")
+    if '.' in name or hasattr(nn.ModuleDict(), name):
+        raise ValueError(
+            f"{where}.name: got {name!r}; a term is a module, whose name holds no '.' and is none of torch's own "
+            "('train', 'items', ...); choose another"
         )
 
 

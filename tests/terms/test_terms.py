@@ -66,6 +66,12 @@ def test_a_connector_is_inferred_only_where_channels_differ():
         term(dict(type='FitNetLoss', at='x', connector=dict(type='ProjectionConnector', out_channels=5)), ours, theirs)
 
 
+def test_an_unknown_connector_names_the_nearest():
+    feature = dict(x=torch.randn(2, 3))
+    with pytest.raises(KeyError, match="unknown connector type 'ProjectConnector'; nearest names: ProjectionConnector"):
+        term(dict(type='FitNetLoss', at='x', connector=dict(type='ProjectConnector')), feature, feature)
+
+
 def test_the_dry_run_leaves_the_connectors_batch_norm_alone():
     ours, theirs = dict(x=torch.randn(2, 3, 4, 2, 2)), dict(x=torch.randn(2, 6, 4, 2, 2))
     config = dict(type='FitNetLoss', at='x', connector=dict(type='ProjectionConnector', norm=True))
@@ -106,6 +112,15 @@ def test_a_scheduled_argument_must_exist_on_the_loss():
     [
         (['KDLoss'], ['teacher'], TypeError, 'terms\\[0\\]: got'),
         ([dict(type='KDLoss', at='logits', end=0)], ['teacher'], ValueError, '0 <= begin < end'),
+        ([dict(type='KDLoss', at='logits', name='a.b')], ['teacher'], ValueError, "terms\\[0\\].name: got 'a.b'"),
+        ([dict(type='KDLoss', at='logits', name='items')], ['teacher'], ValueError, "terms\\[0\\].name: got 'items'"),
+        ([dict(type='KDLoss', at='logits', name='train')], ['teacher'], ValueError, "terms\\[0\\].name: got 'train'"),
+        (
+            [dict(type='KDLoss', at='logits', name=3)],
+            ['teacher'],
+            ValueError,
+            'terms\\[0\\].name: got 3; expected text',
+        ),
         ([dict(type='KDLoss', at='logits', connector='conv')], ['teacher'], ValueError, 'expected None \\(inferred\\)'),
         ([dict(type='KDLoss', at=('a', 'b', 'c'))], ['teacher'], ValueError, 'expected a tap such as'),
         ([dict(type='KDLoss', at='logits')], ['a', 'b'], ValueError, 'say which teacher'),
