@@ -14,7 +14,7 @@ from mmkd_video.terms.fusion import build_fusion, dry_fuse
 from mmkd_video.terms.pair import Pair
 from mmkd_video.terms.spec import TermSpec
 
-CONTEXT = ('labels', 'indices', 'mask', 'teacher_head')
+CONTEXT = ('labels', 'indices', 'teacher_head')
 
 
 class Term(nn.Module):

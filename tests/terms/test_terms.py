@@ -48,6 +48,7 @@ def test_a_loss_gets_exactly_the_keywords_it_names():
     features = dict(a=torch.ones(2, 3), b=torch.ones(2, 4))
     built = term(dict(type=_Sum, at=['a', 'b']), features, features)
     context = dict(labels=torch.tensor([1, 2]), indices=torch.tensor([7, 8]))
+    assert built.needs == ('labels',)
     assert built(features, features, context).item() == 2 * (6 + 8) + 3
     with pytest.raises(ValueError, match="needs \\['labels'\\]"):
         built(features, features, dict(labels=None))
