@@ -69,6 +69,8 @@ class Pair(nn.Module):
                 f'{self.where}: the student sees {student.shape[0]} clips and the teacher {teacher.shape[0]} of one '
                 'sample; give both the same num_clips'
             )
+        if getattr(loss, 'clips_only', False):
+            self._check_frames(student, teacher)
         student, teacher = self._align(student, teacher)
         if self.scores:
             self._check_classes(student, teacher)
@@ -112,6 +114,14 @@ class Pair(nn.Module):
                     'tap a module that keeps space and time, such as a backbone stage'
                 )
         return match_positions(student, teacher) if self.same_positions else (student, teacher)
+
+    def _check_frames(self, student: Tensor, teacher: Tensor) -> None:
+        if {layout_of(student.shape), layout_of(teacher.shape)} == {'map', 'tokens'}:
+            raise ValueError(
+                f'{self.where}: the loss compares frames, but the taps give {tuple(student.shape)} and '
+                f'{tuple(teacher.shape)}: beside a map (N, C, T, H, W) each place of it would count as a frame of '
+                'tokens (N, L, C); tap maps on both sides'
+            )
 
     def _check_classes(self, student: Tensor, teacher: Tensor) -> None:
         if student.ndim != 2 or teacher.ndim != 2:

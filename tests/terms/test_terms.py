@@ -54,6 +54,16 @@ def test_a_loss_gets_exactly_the_keywords_it_names():
         built(features, features, dict(labels=None))
 
 
+def test_a_frame_of_one_side_is_no_place_of_the_other():
+    clip, places = dict(x=torch.randn(2, 3, 2, 2, 2)), dict(x=torch.randn(2, 8, 3))
+    for sides in ((clip, places), (places, clip)):
+        with pytest.raises(ValueError, match=r"at \('x', 'x'\): the loss compares frames.*tap maps on both sides"):
+            term(dict(type='TemporalOrderLoss', at='x'), *sides)
+    assert term(dict(type='FitNetLoss', at='x'), clip, places).pairs[0].layouts, 'places may be compared with places'
+    frames = dict(x=torch.randn(2, 4, 3))
+    assert term(dict(type='TemporalOrderLoss', at='x'), frames, places)(frames, places, {}).item() > 0
+
+
 def test_a_connector_is_inferred_only_where_channels_differ():
     ours, theirs = dict(x=torch.randn(2, 3, 4, 2, 2)), dict(x=torch.randn(2, 6, 4, 2, 2))
     assert term(dict(type='FitNetLoss', at='x'), ours, theirs).pairs[0].connector is not None
