@@ -4,6 +4,7 @@ import json
 import os
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import torch
 import torch.distributed as dist
@@ -14,6 +15,7 @@ from mmengine.registry import init_default_scope
 from torch import nn
 
 import mmkd_video  # noqa: F401
+from mmkd_video.hooks import DistillHook
 from mmkd_video.registry import MODELS
 
 
@@ -52,6 +54,24 @@ def step(wrapped, model, student, size, clips, first):
     return {name: p.grad.clone() for name, p in model.named_parameters() if p.requires_grad}
 
 
+def states_at_start(wrapped, model):
+    """Start each rank with connectors of its own; return how far the ranks differ before and after ``before_train``."""
+    with torch.no_grad():
+        for tensor in model.training_state_dict().values():
+            tensor.copy_(torch.randn(tensor.shape, generator=torch.Generator().manual_seed(dist.get_rank())))
+    wrapper = model.build_optim_wrapper(dict(optimizer=dict(type='SGD', lr=0.1)))
+    found = [_spread(model)]
+    DistillHook().before_train(SimpleNamespace(model=wrapped, optim_wrapper=wrapper))
+    return [*found, _spread(model)]
+
+
+def _spread(model):
+    state = torch.cat([tensor.flatten() for tensor in model.training_state_dict().values()])
+    both = [torch.zeros_like(state) for _ in range(dist.get_world_size())]
+    dist.all_gather(both, state)
+    return (both[0] - both[1]).abs().max().item()
+
+
 def main(out):
     """Compare two ranks of two clips with one process of four; count what is broadcast."""
     init_default_scope('mmaction')
@@ -79,6 +99,7 @@ def main(out):
         in_reducer=sum(p.numel() for p in wrapped._module_parameters),
         expected=sum(p.numel() for p in model.parameters() if p.requires_grad),
         sent=len(sent),
+        spread=states_at_start(wrapped, model),
     )
     if dist.get_rank() == 0:
         Path(out).write_text(json.dumps(report))

@@ -46,3 +46,9 @@ def test_no_bucket_and_no_broadcast_holds_the_teacher(report):
     assert report['in_reducer'] == report['expected']
     assert report['sent'] > 0
     assert report['teacher_tensors_sent'] == 0
+
+
+def test_the_training_state_is_that_of_rank_0_at_start(report):
+    before, after = report['spread']
+    assert before > 0.1
+    assert after == 0
