@@ -99,6 +99,23 @@ def test_a_runner_that_lacks_the_hook_stops_in_its_first_iteration(videos, tmp_p
     runner.model(**data, mode='loss')  # what is done by hand afterwards needs no hook
 
 
+def test_tensorboard_gets_every_term_raw_and_weighted(videos, tmp_path):
+    accumulator = pytest.importorskip('tensorboard.backend.event_processing.event_accumulator')
+    visualizer = dict(type='ActionVisualizer', vis_backends=[dict(type='TensorboardVisBackend')])
+    settings = dict(visualizer=visualizer, log_processor=dict(window_size=1))
+    run(videos, tmp_path, 'tensorboard', epochs=1, **settings).train()
+    (events,) = tmp_path.glob('*/vis_data/events.out.tfevents.*')
+    written = accumulator.EventAccumulator(str(events))
+    written.Reload()
+    found = {}
+    for key in ('loss_cls', 'loss_kd', 'kd_raw', 'loss_fitnet', 'fitnet_raw'):
+        (tag,) = [tag for tag in written.Tags()['scalars'] if tag.split('/')[-1] == key]
+        found[key] = [event.value for event in written.Scalars(tag)]
+    assert {len(values) for values in found.values()} == {3}
+    assert found['loss_kd'][0] == pytest.approx(0.2 * found['kd_raw'][0], rel=1e-3)
+    assert found['loss_fitnet'] == pytest.approx(found['fitnet_raw'], rel=1e-3)
+
+
 def test_the_optimizer_of_a_stock_runner_holds_student_and_connectors_once(videos, tmp_path):
     runner = run(videos, tmp_path, 'groups', epochs=1)
     runner.train()
