@@ -12,14 +12,20 @@ class JsonLines:
 
     Args:
         path: Of the file; the standard output by default.
-        whole: Write under a temporary name, and give the file its own only when the block ends without an error.
+        whole: Write under :attr:`partial`, and give the file its own name only when the block ends without an error;
+            otherwise what was written stays there until the next time.
     """
 
     def __init__(self, path: str | Path | None = None, whole: bool = False) -> None:
         self.path = Path(path) if path else None
         self._written = self.path
         if whole:
-            self._written = self.path.with_name(f'.{self.path.name}.part')
+            self._written = self.partial(self.path)
+
+    @staticmethod
+    def partial(path: Path) -> Path:
+        """Return where the lines of a file are that is not whole: ``a.partial.jsonl`` for ``a.jsonl``."""
+        return path.with_name(f'{path.stem}.partial{path.suffix}')
 
     def __enter__(self) -> 'JsonLines':
         if self.path is None:
@@ -38,8 +44,8 @@ class JsonLines:
         if self._written != self.path:
             if kind is None:
                 os.replace(self._written, self.path)
-            else:
-                self._written.unlink(missing_ok=True)
+            elif not self._written.stat().st_size:
+                self._written.unlink()
 
     def write(self, value: dict) -> None:
         """Write one object.

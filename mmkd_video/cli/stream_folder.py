@@ -7,9 +7,11 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import cv2
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from mmkd_video.cli.folder_lock import locked
 from mmkd_video.cli.interrupts import Interrupts
 from mmkd_video.cli.json_lines import JsonLines
 from mmkd_video.hooks.atomic_file import write_atomically
@@ -26,6 +28,7 @@ class FolderOfVideos:
     """A folder of videos and the folder of their results.
 
     A video's results appear under ``<its path>.jsonl`` when it is finished; a video that has them is not read again.
+    Those of a video that was not read to its end are under ``<its path>.partial.jsonl`` until it is read again.
     Results of another model or of other settings are not mixed with these.
 
     Args:
@@ -52,11 +55,15 @@ class FolderOfVideos:
             raise ValueError(f'{self.folder} holds no video; expected files that end in {", ".join(sorted(SUFFIXES))}')
 
     def run(self) -> int:
-        """Read every video that has no results yet.
+        """Read every video that has no results yet, one process at a time.
 
         Returns:
             The exit code.
         """
+        with locked(self.out, 'streaming'):
+            return self._run()
+
+    def _run(self) -> int:
         self._settle()
         waiting = [path for path in self.videos if not self.result(path).exists()]
         done, failed = len(self.videos) - len(waiting), []
@@ -70,9 +77,9 @@ class FolderOfVideos:
                     finished = self._read(
                         path, interrupts, lambda part, done=done: bar.update(task, completed=done + part)
                     )
-                except (OSError, ValueError) as error:
+                except (OSError, ValueError, RuntimeError, cv2.error) as error:
                     failed.append(path)
-                    print(f'error: {path}: {error}', file=sys.stderr)
+                    print(f'error: {path}: {" ".join(str(error).split())}', file=sys.stderr)  # runtimes say it in lines
                     continue
                 if not finished:
                     break
@@ -111,6 +118,7 @@ class FolderOfVideos:
         if self.options.force:
             for result in results:
                 result.unlink(missing_ok=True)
+                JsonLines.partial(result).unlink(missing_ok=True)
         elif path.is_file():
             before = json.loads(path.read_text(encoding='utf-8'))
             changed = [name for name in settings if before.get(name) != settings[name]]

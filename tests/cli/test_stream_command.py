@@ -1,5 +1,6 @@
 """The command: one video, a folder, mistakes, ctrl-C."""
 
+import fcntl
 import json
 import os
 import signal
@@ -14,6 +15,7 @@ from streams import CLASSES, FakeCamera, export_tiny
 
 from mmkd_video.cli import stream as command
 from mmkd_video.cli.stream import main
+from mmkd_video.cli.stream_folder import FolderOfVideos
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -167,7 +169,7 @@ def test_a_folder_is_read_and_resumed(folder, model, tmp_path, capsys):
     assert run(*arguments) == 1
     assert 'b.mp4' in capsys.readouterr().err
     files = sorted(str(path.relative_to(out)) for path in out.rglob('*') if path.is_file())
-    assert files == ['a.mp4.jsonl', 'settings.json', 'sub/a.mp4.jsonl']
+    assert files == ['.streaming', 'a.mp4.jsonl', 'settings.json', 'sub/a.mp4.jsonl']
     assert len(lines_of((out / 'a.mp4.jsonl').read_text())) == 4
     kept = (out / 'a.mp4.jsonl').stat().st_mtime_ns
     broken.unlink()
@@ -213,8 +215,46 @@ def test_a_wish_to_stop_between_two_videos(folder, model, tmp_path, capsys, monk
 
     monkeypatch.setattr(stream_folder.JsonLines, 'write', interrupted)
     assert run(folder, '--model', model, '--out', out, '--hop', 5) == 130
-    assert sorted(path.name for path in out.rglob('*') if path.is_file()) == ['a.mp4.jsonl', 'settings.json']
+    assert not (out / 'sub' / 'a.mp4.jsonl').exists()
+    kept = lines_of((out / 'sub' / 'a.mp4.partial.jsonl').read_text())
+    assert kept == lines[4:] and kept[0]['frames'] == [0, 14]  # every window that was finished
     assert signal.getsignal(signal.SIGINT) is before
+    assert run(folder, '--model', model, '--out', out, '--hop', 5) == 0
+    assert len(lines_of((out / 'sub' / 'a.mp4.jsonl').read_text())) == 4
+    assert not list(out.rglob('*.partial.jsonl'))
+
+
+@pytest.mark.parametrize('error', [RuntimeError('Exception from src:\ninfer'), cv2.error('Exception from src:\ninfer')])
+def test_one_broken_video_does_not_end_the_folder(folder, model, tmp_path, capsys, monkeypatch, error):
+    read = command.Stream._collect
+
+    def broken(self, window, result):
+        if window.first == 5 and self._reader.source.name.endswith('videos/a.mp4'):
+            raise error
+        return read(self, window, result)
+
+    monkeypatch.setattr(command.Stream, '_collect', broken)
+    out = tmp_path / 'out'
+    assert run(folder, '--model', model, '--out', out, '--hop', 5) == 1
+    assert len(lines_of((out / 'sub' / 'a.mp4.jsonl').read_text())) == 4
+    assert len(lines_of((out / 'a.mp4.partial.jsonl').read_text())) == 1
+    said = capsys.readouterr().err
+    assert f'error: {folder / "a.mp4"}: Exception from src: infer\n' in said
+    assert '1 of 2 videos done, 1 failed' in said
+
+
+def test_one_process_at_a_time_writes_into_a_folder(folder, model, tmp_path, monkeypatch):
+    read, out, held = FolderOfVideos._read, tmp_path / 'out', []
+
+    def watched(self, path, *more):
+        with open(out / '.streaming') as file, pytest.raises(BlockingIOError):
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        held.append(path)
+        return read(self, path, *more)
+
+    monkeypatch.setattr(FolderOfVideos, '_read', watched)
+    assert run(folder, '--model', model, '--out', out) == 0
+    assert len(held) == 2
 
 
 def start(*arguments, **more):
