@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import cv2
@@ -16,6 +17,7 @@ from streams import CLASSES, FakeCamera, export_tiny
 from mmkd_video.cli import stream as command
 from mmkd_video.cli.stream import main
 from mmkd_video.cli.stream_folder import FolderOfVideos
+from mmkd_video.serving import WindowQueue
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -255,6 +257,28 @@ def test_one_process_at_a_time_writes_into_a_folder(folder, model, tmp_path, mon
     monkeypatch.setattr(FolderOfVideos, '_read', watched)
     assert run(folder, '--model', model, '--out', out) == 0
     assert len(held) == 2
+
+
+@pytest.mark.parametrize(('drop', 'kept'), [('oldest', [25, 39]), ('newest', [0, 14])])
+def test_a_model_that_is_too_slow_drops_windows_and_counts_them(video, model, capsys, monkeypatch, drop, kept):
+    read, close, build = threading.Event(), WindowQueue.close, command.build_engine
+
+    def slow(*arguments):
+        engine = build(*arguments)
+        submit = engine.submit
+        monkeypatch.setattr(engine, 'submit', lambda clip: read.wait(60) and submit(clip))
+        return engine
+
+    monkeypatch.setattr(WindowQueue, 'close', lambda self: (close(self), read.set()))  # the whole video was read
+    monkeypatch.setattr(command, 'build_engine', slow)
+    monkeypatch.setattr(command.OpenCVSource, 'fps', 1000.0)
+    assert run(video, '--model', model, '--hop', 5, '--queue', 1, '--realtime', '--drop', drop) == 0
+    said = capsys.readouterr()
+    lines = lines_of(said.out)
+    assert kept in [line['frames'] for line in lines]
+    assert 1 <= len(lines) <= 2  # one in the model at most, one that waits
+    assert lines[-1]['dropped'] == 6 - len(lines)
+    assert f'{len(lines)} windows, {6 - len(lines)} dropped, 40 frames' in said.err
 
 
 def start(*arguments, **more):
