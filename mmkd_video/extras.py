@@ -1,6 +1,7 @@
 """Optional packages: imported when they are needed, named with the command that installs them when they are missing."""
 
 import importlib
+import importlib.util
 from types import ModuleType
 
 INSTALL = "pip install 'mmkd_video[{extra}]' (in a clone: pip install -e '.[{extra}]')"
@@ -24,3 +25,17 @@ def import_extra(module: str, extra: str) -> ModuleType:
         return importlib.import_module(module)
     except ImportError as error:
         raise MissingExtraError(f'{module} does not import ({error}); run {INSTALL.format(extra=extra)}') from error
+
+
+def expect_extra(module: str, extra: str) -> None:
+    """See that an optional package is installed, without importing it.
+
+    Args:
+        module: As in :func:`import_extra`.
+        extra: As there.
+
+    Raises:
+        MissingExtraError: It is not installed.
+    """
+    if importlib.util.find_spec(module) is None:
+        raise MissingExtraError(f'{module} is not installed; run {INSTALL.format(extra=extra)}')

@@ -3,7 +3,7 @@
 import argparse
 import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from mmengine.config import Config
@@ -12,6 +12,7 @@ import mmkd_video  # noqa: F401  the stack must be mended before a config with c
 from mmkd_video.cli import benchmark, export, quantize
 from mmkd_video.cli.cfg_options import add_cfg_options, read_config
 from mmkd_video.cli.compare import ALONE, DISTILLED
+from mmkd_video.cli.compress_check import expect_arguments, expect_blocks, expect_extras, expect_pruning
 from mmkd_video.cli.compress_stage import Stage, as_arguments
 from mmkd_video.cli.plain_student import is_distillation, plain_student
 from mmkd_video.cli.prepare import prepare, publish
@@ -21,6 +22,11 @@ from mmkd_video.hooks.atomic_file import write_atomically
 
 PRUNED, INT8 = 'student pruned', 'student int8'
 KEYS = ('seed', 'alone', 'prune', 'export', 'quantize', 'benchmark')
+PARSERS = {
+    'tools/export.py': export.build_parser,
+    'tools/quantize.py': quantize.build_parser,
+    'tools/benchmark.py': benchmark.build_parser,
+}
 
 
 @dataclass
@@ -55,9 +61,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
         config = read_config(options.config, options.cfg_options)
         settings = read_settings(config)
         work_dir = Path(options.work_dir or Path('work_dirs', 'compress', Path(options.config).stem))
+        work = Compression(config, settings, work_dir, options.force)
+        check(work)
         prepare(config, allowed=not options.no_prepare)
-        compress(Compression(config, settings, work_dir, options.force), options.checkpoint)
-    except (OSError, KeyError, ValueError, RuntimeError, ImportError) as error:
+        compress(work, options.checkpoint)
+    except (OSError, KeyError, ValueError, TypeError, RuntimeError, ImportError) as error:
         parser.exit(1, f'error: {error.args[0] if isinstance(error, KeyError) else error}\n')
     except KeyboardInterrupt:
         parser.exit(130, '\ninterrupted; the same command goes on from here\n')
@@ -99,6 +107,27 @@ def read_settings(config: Config) -> dict:
         raise ValueError(f"{config.filename}: compress needs model.type 'Distiller' with one teacher of its own config")
     config.pop('compress')
     return settings.to_dict() if hasattr(settings, 'to_dict') else dict(settings)
+
+
+def check(work: Compression) -> None:
+    """See, before anything is trained, that the settings of every stage can be meant and that its packages are there.
+
+    Args:
+        work: Nothing is in it yet.
+
+    Raises:
+        ValueError: A setting cannot be meant.
+        TypeError: A block is no dict, or the pruning has an unknown setting.
+        MissingExtraError: A package is missing.
+    """
+    expect_blocks(work.settings)
+    planned = [('teacher', 'teacher.py', 'teacher.pth'), (DISTILLED, 'student.py', 'student.pth')]
+    plan = replace(work, models=planned)
+    if isinstance(work.settings.get('prune'), Mapping):
+        expect_pruning(pruning_config(plan).custom_hooks[-1])
+    for stage in stages(plan):
+        expect_arguments(stage.name.partition('_')[0], PARSERS[stage.tool](), stage.arguments)
+    expect_extras(work.settings)
 
 
 def compress(work: Compression, checkpoint: str | None = None) -> None:
@@ -185,7 +214,8 @@ def stages(work: Compression) -> list[Stage]:
     models = [word for model in work.models for word in ('--model', *model)]
     outputs = [folder / each for each in ('deploy.json', 'deploy.png', 'table.txt')]
     arguments = ['deploy', *models, *files, '--reference', DISTILLED]
-    arguments += ['--out', str(outputs[0]), '--picture', str(outputs[1]), *as_arguments(work.settings['benchmark'])]
+    arguments += ['--out', str(outputs[0]), '--picture', str(outputs[1])]
+    arguments += as_arguments(work.settings.get('benchmark') or {})
     inputs = [Path(model[2]) for model in work.models] + [Path(each) for each in files[3:]]
     found.append(
         Stage('benchmark', 'tools/benchmark.py', _benchmark(outputs[2]), arguments, inputs, outputs, anew=False)

@@ -1,6 +1,7 @@
 """The whole way in one command."""
 
 import json
+import sys
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from mmkd_video.cli import compress
 from mmkd_video.cli.compress_stage import Stage, as_arguments
 
 ROOT = Path(__file__).resolve().parents[2]
+SHIPPED = str(ROOT / 'configs/compress/i3d_to_mobilenet.py')
 BLOCK = """
 _base_ = 'distill.py'
 compress = dict(
@@ -123,6 +125,30 @@ def test_the_shipped_block_leaves_the_distillation_as_it_is(monkeypatch):
     config = Config.fromfile('configs/compress/i3d_to_mobilenet.py')
     compress.read_settings(config)
     assert config.pretty_text == Config.fromfile('configs/distill/i3d_to_mobilenet.py').pretty_text
+
+
+@pytest.mark.parametrize(
+    ('setting', 'message'),
+    [
+        ('export.clipps=3', 'compress.export: unrecognized arguments: --clipps 3'),
+        ('export.out=x.onnx', 'compress.export: got out, which compress.py chooses itself; leave it out'),
+        ('quantize.preset=fast', "compress.quantize: argument --preset: invalid choice: 'fast'"),
+        ('benchmark.rounds=many', "compress.benchmark: argument --rounds: invalid int value: 'many'"),
+        ('benchmark=3', 'compress.benchmark: got 3; expected a dict of settings, or None'),
+        ('prune.hook.target=None', 'compress.prune.hook: got no target'),
+        ('prune.hook.criterion=luck', "compress.prune.hook: criterion: got 'luck'"),
+        ('prune.hook.tempo=3', "compress.prune.hook: Pruner.__init__() got an unexpected keyword argument 'tempo'"),
+        ('prune.speed=3', 'compress.prune: got speed; expected hook, config'),
+        ('seed=1', "nncf is not installed; run pip install 'mmkd_video[quant]'"),
+    ],
+)
+def test_what_cannot_be_meant_is_told_before_anything_is_trained(monkeypatch, capsys, setting, message):
+    monkeypatch.setattr(compress, 'prepare', lambda *_, **__: pytest.fail('something was trained'))
+    monkeypatch.setitem(sys.modules, 'nncf', None)
+    with pytest.raises(SystemExit) as stop:
+        compress.main([SHIPPED, '--cfg-options', f'compress.{setting}'])
+    assert stop.value.code == 1
+    assert f'error: {message}' in capsys.readouterr().err
 
 
 @pytest.mark.slow

@@ -1,0 +1,88 @@
+"""What ``tools/compress.py`` looks at before it trains for hours."""
+
+import argparse
+import contextlib
+import io
+from collections.abc import Mapping, Sequence
+
+from mmkd_video.extras import expect_extra
+from mmkd_video.hooks import PruningHook
+
+BLOCKS = ('prune', 'export', 'quantize', 'benchmark')
+OWN = ('format', 'model', 'file', 'out', 'picture', 'force')  # options that compress.py gives the tools itself
+EXTRAS = {  # block, or None for all: packages and the extras that bring them
+    None: (('onnx', 'onnx'), ('onnxscript', 'onnx'), ('onnxruntime', 'onnx'), ('openvino', 'openvino')),
+    'prune': (('torch_pruning', 'prune'),),
+    'quantize': (('nncf', 'quant'),),
+}
+
+
+def expect_blocks(settings: Mapping) -> None:
+    """See that blocks hold settings, and none that are made up here.
+
+    Args:
+        settings: The block ``compress``.
+
+    Raises:
+        TypeError: A block is no dict.
+        ValueError: It holds an option that is not for the user to set.
+    """
+    for name in BLOCKS:
+        block = settings.get(name)
+        if block is not None and not isinstance(block, Mapping):
+            raise TypeError(f'compress.{name}: got {block!r}; expected a dict of settings, or None')
+        taken = sorted(set(block or ()) & set(OWN))
+        if taken and name != 'prune':
+            raise ValueError(f'compress.{name}: got {", ".join(taken)}, which compress.py chooses itself; leave it out')
+
+
+def expect_pruning(hook: Mapping) -> None:
+    """See that a pruning has a target and settings that can be meant.
+
+    Args:
+        hook: Its config.
+
+    Raises:
+        ValueError: There is no target, or a setting is out of range.
+        TypeError: A setting is unknown.
+    """
+    if hook.get('target') is None:
+        raise ValueError('compress.prune.hook: got no target; expected such as target=dict(flops=0.5), what is left')
+    try:
+        PruningHook(**{key: value for key, value in hook.items() if key != 'type'})
+    except (TypeError, ValueError) as error:
+        raise type(error)(f'compress.prune.hook: {error}') from error
+
+
+def expect_arguments(block: str, parser: argparse.ArgumentParser, arguments: Sequence[str]) -> None:
+    """See that a stage's tool understands its arguments.
+
+    Args:
+        block: Of ``compress``, where they come from.
+        parser: Of the tool.
+        arguments: Of its command line.
+
+    Raises:
+        ValueError: It does not; carries what the parser says.
+    """
+    said = io.StringIO()
+    try:
+        with contextlib.redirect_stderr(said), contextlib.redirect_stdout(said):
+            parser.parse_args(arguments)
+    except SystemExit:
+        raise ValueError(f'compress.{block}: {said.getvalue().strip().rpartition("error: ")[2]}') from None
+
+
+def expect_extras(settings: Mapping) -> None:
+    """See that the packages of all stages are installed.
+
+    Args:
+        settings: The block ``compress``.
+
+    Raises:
+        MissingExtraError: One is missing.
+    """
+    for block, packages in EXTRAS.items():
+        if block is None or settings.get(block) is not None:
+            for module, extra in packages:
+                expect_extra(module, extra)
