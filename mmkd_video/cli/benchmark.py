@@ -30,6 +30,7 @@ from mmkd_video.benchmark import (
 from mmkd_video.cli.benchmark_deploy import add_deploy
 from mmkd_video.cli.benchmark_losses import benchmark_losses, write_costs
 from mmkd_video.cli.benchmark_memory import PLAIN, measure_apart
+from mmkd_video.cli.benchmark_outputs import add_outputs, expect_new_outputs
 from mmkd_video.cli.benchmark_pair import FEATURES, LOGITS, BenchmarkPair
 from mmkd_video.cli.benchmark_stream import add_stream
 from mmkd_video.cli.generated_section import update_section
@@ -51,9 +52,10 @@ def main(arguments: Sequence[str] | None = None) -> Report | LossCosts:
     options = parser.parse_args(arguments)
     command = shlex.join(['python', 'tools/benchmark.py', *(sys.argv[1:] if arguments is None else arguments)])
     try:
+        expect_new_outputs(options)
         with _clips(options) as clips:
             report = options.measure(options, clips)
-        report.facts['command'] = f'`{command.replace(" --update-docs", "")}`'
+        report.facts['command'] = f'`{command.replace(" --update-docs", "").replace(" --force", "")}`'
         write_atomically((json.dumps(report.as_dict(), indent=1) + '\n').encode(), options.out)
         print(report.as_markdown() if options.markdown else report.as_text())
         print(f'\nsaved in {options.out}')
@@ -97,15 +99,7 @@ def build_parser() -> argparse.ArgumentParser:
         kind.add_argument('--threads', type=int, default=1, help="PyTorch's; with one, CPU time counts only work")
         kind.add_argument('--device', default='cpu', help='cpu or cuda')
         kind.add_argument('--memory-runs', type=int, default=memory_runs, help='processes per variant; 0: no memory')
-        kind.add_argument('--out', default=f'work_dirs/benchmark/{kind.prog.split()[-1]}.json', help='all numbers')
-        kind.add_argument('--markdown', action='store_true', help='print the table as markdown')
-        kind.add_argument(
-            '--update-docs',
-            nargs='?',
-            const='docs/benchmarks.md',
-            metavar='FILE',
-            help='write the table into this page',
-        )
+        add_outputs(kind, kind.prog.split()[-1])
     return parser
 
 

@@ -19,6 +19,7 @@ from mmkd_video.benchmark import (
     measure_interleaved,
 )
 from mmkd_video.cli.benchmark_deploy_memory import measure_deployment
+from mmkd_video.cli.benchmark_outputs import add_outputs
 from mmkd_video.cli.deploy_candidates import COMPILE, EAGER, EXPORTED, RUNTIMES, Candidate, Classify, file_size
 from mmkd_video.cli.real_clips import RealClips, real_clips
 from mmkd_video.export import load_exported
@@ -63,12 +64,7 @@ def add_deploy(kinds: argparse._SubParsersAction) -> None:
         '--target-drop', type=float, default=1.0, help='points that its accuracy may lie below --reference'
     )
     parser.add_argument('--reference', metavar='NAME', help='the --model whose accuracy it is compared with')
-    parser.add_argument('--picture', default=str(FOLDER / 'deploy.png'), help='accuracy against latency')
-    parser.add_argument('--out', default='work_dirs/benchmark/deploy.json', help='all numbers')
-    parser.add_argument('--markdown', action='store_true', help='print the table as markdown')
-    parser.add_argument(
-        '--update-docs', nargs='?', const='docs/benchmarks.md', metavar='FILE', help='write the table into this page'
-    )
+    add_outputs(parser, 'deploy', FOLDER / 'deploy.png')
 
 
 def benchmark_deploy(options: argparse.Namespace, clips: str | None = None) -> DeploymentReport:

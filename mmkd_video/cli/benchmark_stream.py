@@ -15,6 +15,7 @@ import numpy as np
 
 import mmkd_video
 from mmkd_video.benchmark import Report, Row, Timings, measure_interleaved, median_interval, paired_ratios
+from mmkd_video.cli.benchmark_outputs import add_outputs
 from mmkd_video.export import load_exported
 from mmkd_video.serving import (
     FramePreparer,
@@ -55,11 +56,7 @@ def add_stream(kinds: argparse._SubParsersAction) -> None:
     parser.add_argument('--decoder-threads', type=int, default=1, help='of the decoder')
     parser.add_argument('--backend', choices=('openvino', 'onnxruntime'), help="by the model's name by default")
     parser.add_argument('--precision', choices=('f32', 'bf16', 'int8'), help='what the model says by default')
-    parser.add_argument('--out', default='work_dirs/benchmark/stream.json', help='all numbers')
-    parser.add_argument('--markdown', action='store_true', help='print the table as markdown')
-    parser.add_argument(
-        '--update-docs', nargs='?', const='docs/benchmarks.md', metavar='FILE', help='write the table into this page'
-    )
+    add_outputs(parser, 'stream')
 
 
 def benchmark_stream(options: argparse.Namespace, clips: str | None = None) -> Report:

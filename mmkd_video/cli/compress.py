@@ -217,9 +217,7 @@ def stages(work: Compression) -> list[Stage]:
     arguments += ['--out', str(outputs[0]), '--picture', str(outputs[1])]
     arguments += as_arguments(work.settings.get('benchmark') or {})
     inputs = [Path(model[2]) for model in work.models] + [Path(each) for each in files[3:]]
-    found.append(
-        Stage('benchmark', 'tools/benchmark.py', _benchmark(outputs[2]), arguments, inputs, outputs, anew=False)
-    )
+    found.append(Stage('benchmark', 'tools/benchmark.py', _benchmark(outputs[2]), arguments, inputs, outputs))
     return found
 
 

@@ -23,7 +23,6 @@ class Stage:
         arguments: Of the command.
         inputs: Files it reads.
         outputs: Files it writes.
-        anew: Whether the tool wants ``--force`` where its outputs exist.
     """
 
     name: str
@@ -32,7 +31,6 @@ class Stage:
     arguments: Sequence[str]
     inputs: Sequence[Path]
     outputs: Sequence[Path]
-    anew: bool = True
 
     @property
     def command(self) -> str:
@@ -65,7 +63,7 @@ class Stage:
                 'another --work-dir, or --force to do it again'
             )
         write_atomically(json.dumps(dict(note, state=BEGUN), indent=1).encode(), path)
-        again = ['--force'] if self.anew and known is not None else []  # what lies there was made here
+        again = ['--force'] if known is not None else []  # what lies there was made here
         try:
             self.main([*self.arguments, *again])
         except SystemExit as stop:

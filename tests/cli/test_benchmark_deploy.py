@@ -33,7 +33,7 @@ def student(tmp_path_factory):
 def run(folder, monkeypatch, *arguments):
     monkeypatch.setattr('mmkd_video.cli.benchmark_deploy.FOLDER', folder / 'exported')
     picture, out = str(folder / 'deploy.png'), str(folder / 'deploy.json')
-    return benchmark.main(['deploy', *arguments, *CHEAP, '--picture', picture, '--out', out])
+    return benchmark.main(['deploy', *arguments, *CHEAP, '--picture', picture, '--out', out, '--force'])
 
 
 @pytest.mark.slow

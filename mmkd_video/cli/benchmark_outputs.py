@@ -1,0 +1,45 @@
+"""What ``tools/benchmark.py`` writes: numbers, a picture, a section of a page."""
+
+import argparse
+from pathlib import Path
+
+FOLDER = Path('work_dirs/benchmark')
+
+
+def add_outputs(parser: argparse.ArgumentParser, name: str, picture: Path | None = None) -> None:
+    """Add the options that say where results go.
+
+    Args:
+        parser: Of one kind of benchmark.
+        name: Of that kind.
+        picture: Where its picture goes by default, if it draws one.
+    """
+    usual = dict(out=str(FOLDER / f'{name}.json'), picture=None if picture is None else str(picture))
+    parser.set_defaults(usual=usual)
+    if picture is not None:
+        parser.add_argument('--picture', default=usual['picture'], help='accuracy against latency')
+    parser.add_argument('--out', default=usual['out'], help=f'all numbers; {usual["out"]} by default')
+    parser.add_argument(
+        '--force',
+        action='store_true',
+        help=f'replace existing files; without it, only what lies in {FOLDER} by default is replaced',
+    )
+    parser.add_argument('--markdown', action='store_true', help='print the table as markdown')
+    parser.add_argument(
+        '--update-docs', nargs='?', const='docs/benchmarks.md', metavar='FILE', help='write the table into this page'
+    )
+
+
+def expect_new_outputs(options: argparse.Namespace) -> None:
+    """See that no file of the user's would be replaced.
+
+    Args:
+        options: Of :func:`add_outputs`.
+
+    Raises:
+        FileExistsError: A file that is not where results are by default exists.
+    """
+    for name, usual in options.usual.items():
+        path = getattr(options, name, None)
+        if path is not None and path != usual and Path(path).exists() and not options.force:
+            raise FileExistsError(f'--{name}: {path} exists; give another name, or --force to replace it')
