@@ -148,7 +148,7 @@ def compress(work: Compression, checkpoint: str | None = None) -> None:
         _train(work, ALONE, student_run(work, plain_student(work.config), ALONE))
     _say('distil')
     if checkpoint is not None:
-        work.models.append((DISTILLED, str(work.config.filename), checkpoint))
+        work.models.append((DISTILLED, student_config(work, DISTILLED), checkpoint))
     else:
         _train(work, DISTILLED, student_run(work, work.config, DISTILLED))
     if work.settings.get('prune'):
@@ -161,6 +161,22 @@ def compress(work: Compression, checkpoint: str | None = None) -> None:
             print('done before')
     print((work.work_dir / 'table.txt').read_text())
     print(f'everything is in {work.work_dir}; the picture is {work.work_dir / "deploy.png"}')
+
+
+def student_config(work: Compression, name: str) -> str:
+    """Return the path of a config that tests and exports a student.
+
+    It is the given one, so that a command can be read; where the command line changed it, the plain student's is
+    written as a whole.
+
+    Args:
+        work: The compression.
+        name: Of the student.
+    """
+    plain = _plain(work.config)
+    if plain == _plain(Config.fromfile(work.config.filename)):
+        return str(work.config.filename)
+    return _as_file(plain, work.work_dir / f'{name.replace(" ", "_")}.py')
 
 
 def student_run(work: Compression, config: Config, name: str) -> RunFolder:
@@ -197,19 +213,20 @@ def pruning_config(work: Compression) -> Config:
 def stages(work: Compression) -> list[Stage]:
     """Return the stages after training, in their order."""
     folder, (name, config, checkpoint) = work.work_dir, work.final
-    source, found = Path(checkpoint), []
+    inputs, found = [Path(checkpoint), *_written(work, [work.final])], []
     options = as_arguments(work.settings.get('export') or {})
     for kind, suffixes in (('onnx', ['.onnx']), ('openvino', ['.xml', '.bin'])):
         target = folder / f'student{suffixes[0]}'
         arguments = [config, checkpoint, '--format', kind, '--out', str(target), *options]
         outputs = [target.with_suffix(suffix) for suffix in suffixes]
-        found.append(Stage(f'export_{kind}', 'tools/export.py', export.main, arguments, [source], outputs))
+        found.append(Stage(f'export_{kind}', 'tools/export.py', export.main, arguments, inputs, outputs))
     files = []
     if work.settings.get('quantize') is not None:
         target, floating = folder / 'student_int8.xml', folder / 'student.xml'
         arguments = [config, str(floating), '--out', str(target), *as_arguments(work.settings['quantize'])]
         outputs = [target, target.with_suffix('.bin')]
-        found.append(Stage('quantize', 'tools/quantize.py', quantize.main, arguments, [floating], outputs))
+        inputs = [floating, *_written(work, [work.final])]
+        found.append(Stage('quantize', 'tools/quantize.py', quantize.main, arguments, inputs, outputs))
         files = ['--file', INT8, name, str(target)]
     models = [word for model in work.models for word in ('--model', *model)]
     outputs = [folder / each for each in ('deploy.json', 'deploy.png', 'table.txt')]
@@ -217,6 +234,7 @@ def stages(work: Compression) -> list[Stage]:
     arguments += ['--out', str(outputs[0]), '--picture', str(outputs[1])]
     arguments += as_arguments(work.settings.get('benchmark') or {})
     inputs = [Path(model[2]) for model in work.models] + [Path(each) for each in files[3:]]
+    inputs += _written(work, work.models)
     found.append(Stage('benchmark', 'tools/benchmark.py', _benchmark(outputs[2]), arguments, inputs, outputs))
     return found
 
@@ -236,11 +254,25 @@ def _train(work: Compression, name: str, run: RunFolder) -> None:
     target = work.work_dir / f'{name.replace(" ", "_")}.pth'
     if not target.is_file() or target.stat().st_mtime < Path(result['checkpoint']).stat().st_mtime:
         publish(run.path, target)
-    config = str(work.config.filename)
     if name == PRUNED:
         config = str(write_pruned_config(work.config, target, rewritten=True))
+    else:
+        config = student_config(work, name)
     work.models.append((name, config, str(target)))
     print(', '.join(f'{key} {value:.4f}' for key, value in result['metrics'].items()))
+
+
+def _plain(config: Config) -> dict:
+    plain = plain_student(config).to_dict()
+    for key in ('prepare', 'compress'):
+        plain.pop(key, None)
+    plain.setdefault('custom_imports', dict(imports=['mmkd_video'], allow_failed_imports=False))
+    return plain
+
+
+def _written(work: Compression, models: Sequence[tuple[str, str, str]]) -> list[Path]:
+    """Return the configs that were written because the command line changed them; a pruned one follows its weights."""
+    return [Path(path) for name, path, _ in models if name in (ALONE, DISTILLED) and path != str(work.config.filename)]
 
 
 def _as_file(config: str | Mapping, path: Path) -> str:

@@ -8,6 +8,7 @@ import pytest
 from mmengine.config import Config
 
 from mmkd_video.cli import compress
+from mmkd_video.cli.cfg_options import read_config
 from mmkd_video.cli.compress_stage import Stage, as_arguments
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -149,6 +150,41 @@ def test_what_cannot_be_meant_is_told_before_anything_is_trained(monkeypatch, ca
         compress.main([SHIPPED, '--cfg-options', f'compress.{setting}'])
     assert stop.value.code == 1
     assert f'error: {message}' in capsys.readouterr().err
+
+
+def begin(monkeypatch, folder, **changed):
+    """Compress a student that is distilled already; return the stages after training, which are not run."""
+    found = {}
+
+    def run(stage, work_dir, force):
+        found[stage.name] = stage
+        (work_dir / 'table.txt').write_text('')
+        return True
+
+    monkeypatch.setattr(Stage, 'run', run)
+    config = read_config(SHIPPED, {'compress.alone': False, 'compress.prune': None, **changed})
+    settings = compress.read_settings(config)
+    compress.compress(compress.Compression(config, settings, folder), 'student.pth')
+    return found
+
+
+def test_what_the_command_line_changed_reaches_every_stage(monkeypatch, tmp_path):
+    changed = {'test_dataloader.dataset.data_root': 'mine', 'model.student.cls_head.num_classes': 5}
+    found = begin(monkeypatch, tmp_path, **changed)
+    assert set(found) == {'export_onnx', 'export_openvino', 'quantize', 'benchmark'}
+    for name, stage in found.items():
+        place = stage.arguments.index('student distilled') + 1 if name == 'benchmark' else 0
+        config = Config.fromfile(stage.arguments[place])
+        assert config.test_dataloader.dataset.data_root == 'mine'
+        assert (config.model.type, config.model.cls_head.num_classes) == ('Recognizer2D', 5)
+        assert Path(stage.arguments[place]) in stage.inputs  # other settings, another stage
+
+
+def test_a_config_that_is_not_changed_is_named_as_it_is(monkeypatch, tmp_path):
+    found = begin(monkeypatch, tmp_path, **{'compress.benchmark': None, 'model.teacher.checkpoint': 'mine.pth'})
+    for stage in found.values():
+        assert SHIPPED in stage.arguments and Path(SHIPPED) not in stage.inputs
+    assert [path.name for path in tmp_path.iterdir()] == ['table.txt']
 
 
 @pytest.mark.slow
