@@ -3,7 +3,7 @@
 import argparse
 import os
 import platform
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -95,7 +95,7 @@ def benchmark_deploy(options: argparse.Namespace, clips: str | None = None) -> D
         torch.set_num_threads(threads_before)
     report.facts = _facts(options, data)
     report.targets = list(_targets(options, report))
-    if options.clips:
+    if any(each.accuracy is not None for each in report.deployments):
         print(f'picture: {draw_deployments(report, options.picture)}')
     return report
 
@@ -158,7 +158,7 @@ def _open(
 def _accuracy(
     options: argparse.Namespace, call: Classify, data: RealClips, each: Deployment, found: Sequence[Deployment]
 ) -> float | None:
-    """Return top-1 on test; the compiled model is the eager one and is not asked again."""
+    """Return top-1 on the clips of test that have a label; the compiled model is the eager one, not asked again."""
     if not options.clips:
         return None
     if each.runtime == COMPILE:
@@ -166,11 +166,13 @@ def _accuracy(
         if eager:
             return eager[0]
     _say(f'accuracy of {each.model} in {each.runtime}')
+    labelled = [(clip, label) for clip, label in zip(data.clips, data.labels, strict=True) if label >= 0]
     size, right = options.batch_size, 0
-    for start in range(0, len(data.clips) - len(data.clips) % size, size):
-        scores = call(np.stack(data.clips[start : start + size]))
-        right += int((scores.argmax(1) == np.array(data.labels[start : start + size])).sum())
-    return right / (len(data.clips) - len(data.clips) % size)
+    for start in range(0, len(labelled), size):
+        clips, labels = zip(*labelled[start : start + size], strict=True)
+        padded = [*clips, *clips[:1] * (size - len(clips))]  # batches are fixed
+        right += int((call(np.stack(padded)).argmax(1)[: len(clips)] == np.array(labels)).sum())
+    return right / len(labelled) if labelled else None
 
 
 def _memory(
@@ -226,8 +228,8 @@ def _targets(options: argparse.Namespace, report: DeploymentReport) -> Sequence[
             if (each.model, each.runtime) == (last.model, last.runtime):
                 ratio = 1 / report.speedup(each)
                 yield Row(f'{pair}, {each.threads} thread(s) each', ratio, 'ratio', None, 1 / options.target_speedup)
-    if options.reference is not None and last.accuracy is not None:
-        reference = next(each for each in report.deployments if each.model == options.reference)
+    reference = next((each for each in report.deployments if each.model == options.reference), None)
+    if reference is not None and None not in (reference.accuracy, last.accuracy):
         drop = (reference.accuracy - last.accuracy) * 100
         yield Row(f'points of {last.model} below {options.reference}', drop, 'count', None, options.target_drop)
 
@@ -237,15 +239,34 @@ def _facts(options: argparse.Namespace, data: Mapping[str, RealClips]) -> dict[s
     for package in ('onnxruntime', 'openvino'):
         if any(runtime.startswith(package) for runtime in options.runtimes) or options.files:
             versions.append(f'{package} {_version(package)}')
-    clips = next(iter(data.values()))
     return {
         'measured': f'{options.rounds} interleaved rounds in random order after {options.warmup} to warm up; latency '
         f'and x: one clip, after {SETTLE} of the same model, as in a stream; clips/s: batches of {options.batch_size}; '
         'batches are fixed',
+        'a clip': 'what the test pipeline of a model takes of a video, so that x compares videos, not frames; frames x '
+        f'height x width: {_each(data, _clip_size)}',
         'processor': f'{platform.machine()}, {os.cpu_count()} logical cores, {_instructions()}',
-        'accuracy': f'top-1 on {len(clips.clips)} clips of test' if options.clips else 'not measured',
+        'accuracy': f'top-1 on {_each(data, _labelled)} clips of test' if options.clips else 'not measured',
         'versions': ', '.join(versions),
     }
+
+
+def _each(data: Mapping[str, RealClips], describe: Callable[[RealClips], str]) -> str:
+    """Describe the clips of every model; once where all say the same."""
+    found = {name: describe(clips) for name, clips in data.items()}
+    if len(set(found.values())) == 1:
+        return next(iter(found.values()))
+    return ', '.join(f'{name} {text}' for name, text in found.items())
+
+
+def _clip_size(data: RealClips) -> str:
+    number, _, *frames, height, width = data.clips[0].shape
+    several = f'{number} clips of ' if frames and number > 1 else ''
+    return f'{several}{frames[0] if frames else number} x {height} x {width}'
+
+
+def _labelled(data: RealClips) -> str:
+    return str(sum(label >= 0 for label in data.labels))
 
 
 def _version(package: str) -> str:

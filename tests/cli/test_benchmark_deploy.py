@@ -1,13 +1,17 @@
 """Models in their runtimes, measured from the command line."""
 
+import argparse
 import json
 
+import numpy as np
 import pytest
 import torch
 from mmengine.config import Config
 
-from mmkd_video.cli import benchmark
+from mmkd_video.benchmark import Deployment
+from mmkd_video.cli import benchmark, benchmark_deploy
 from mmkd_video.cli.complexity import measure_complexity
+from mmkd_video.cli.real_clips import RealClips
 from mmkd_video.datasets import render_motion_clips
 from mmkd_video.registry import build_model
 
@@ -79,3 +83,28 @@ def test_a_missing_checkpoint_is_named(student, monkeypatch, capsys):
     with pytest.raises(SystemExit):
         run(student, monkeypatch, '--model', 'small', str(student / 'student.py'), 'nowhere.pth')
     assert "checkpoint 'nowhere.pth' does not exist" in capsys.readouterr().err
+
+
+def test_accuracy_is_of_all_clips_with_a_label_and_of_no_others():
+    clips = tuple(np.full((1, 1, 2, 2), value, np.uint8) for value in (0, 1, 2, 1, 0, 2))
+    data = RealClips(clips, tuple('abcdef'), (0, 1, -1, 1, 2, 2), ())
+    sizes = []
+
+    def says_its_value(batch):
+        sizes.append(len(batch))
+        return np.eye(3)[batch[:, 0, 0, 0, 0]]
+
+    options = argparse.Namespace(clips=6, batch_size=4)
+    each = Deployment('a', 'eager', 1, [], [], 0)
+    assert benchmark_deploy._accuracy(options, says_its_value, data, each, []) == 4 / 5
+    assert sizes == [4, 4]
+    unlabelled = RealClips(clips, tuple('abcdef'), (-1,) * 6, ())
+    assert benchmark_deploy._accuracy(options, says_its_value, unlabelled, each, []) is None
+    assert benchmark_deploy._each(dict(a=data, b=data), benchmark_deploy._labelled) == '5'
+
+
+def test_the_clip_of_each_model_is_told():
+    shapes = dict(teacher=(1, 3, 16, 48, 40), views=(10, 3, 16, 48, 40), student=(8, 3, 32, 32))
+    data = {name: RealClips((np.zeros(shape, np.uint8),), ('',), (0,), ()) for name, shape in shapes.items()}
+    expected = 'teacher 16 x 48 x 40, views 10 clips of 16 x 48 x 40, student 8 x 32 x 32'
+    assert benchmark_deploy._each(data, benchmark_deploy._clip_size) == expected
