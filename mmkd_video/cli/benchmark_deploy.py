@@ -21,6 +21,7 @@ from mmkd_video.benchmark import (
 from mmkd_video.cli.benchmark_deploy_memory import measure_deployment
 from mmkd_video.cli.benchmark_outputs import add_outputs
 from mmkd_video.cli.deploy_candidates import COMPILE, EAGER, EXPORTED, RUNTIMES, Candidate, Classify, file_size
+from mmkd_video.cli.deploy_runtimes import choose_runtimes
 from mmkd_video.cli.real_clips import RealClips, real_clips
 from mmkd_video.export import load_exported
 
@@ -50,7 +51,7 @@ def add_deploy(kinds: argparse._SubParsersAction) -> None:
         dest='files',
         help='an exported or quantized file, and the --model whose clips it takes',
     )
-    parser.add_argument('--runtimes', nargs='+', choices=RUNTIMES, default=list(RUNTIMES), help='all by default')
+    parser.add_argument('--runtimes', nargs='+', choices=RUNTIMES, help='all that run here by default')
     parser.add_argument('--threads', type=int, nargs='+', default=sorted({1, torch.get_num_threads()}))
     parser.add_argument('--rounds', type=int, default=30, help='each measures every model in every runtime once')
     parser.add_argument('--warmup', type=int, default=3, help='rounds before that')
@@ -84,6 +85,10 @@ def benchmark_deploy(options: argparse.Namespace, clips: str | None = None) -> D
     data = {
         name: real_clips(each.settings, max(options.clips, options.batch_size)) for name, each in candidates.items()
     }
+    runtimes, left_out = choose_runtimes(options.runtimes)
+    for runtime, reason in left_out.items():
+        _say(f'{runtime} is left out: {reason}')
+    options = argparse.Namespace(**{**vars(options), 'runtimes': runtimes})
     report = DeploymentReport('Models in their runtimes', [])
     threads_before = torch.get_num_threads()
     torch._dynamo.config.recompile_limit = 1000  # the models share their code, which is compiled for each of them
@@ -93,7 +98,7 @@ def benchmark_deploy(options: argparse.Namespace, clips: str | None = None) -> D
             report.deployments += _measure(options, threads, candidates, files, data, report.deployments)
     finally:
         torch.set_num_threads(threads_before)
-    report.facts = _facts(options, data)
+    report.facts = _facts(options, data, left_out)
     report.targets = list(_targets(options, report))
     if any(each.accuracy is not None for each in report.deployments):
         print(f'picture: {draw_deployments(report, options.picture)}')
@@ -234,12 +239,12 @@ def _targets(options: argparse.Namespace, report: DeploymentReport) -> Sequence[
         yield Row(f'points of {last.model} below {options.reference}', drop, 'count', None, options.target_drop)
 
 
-def _facts(options: argparse.Namespace, data: Mapping[str, RealClips]) -> dict[str, str]:
+def _facts(options: argparse.Namespace, data: Mapping[str, RealClips], left_out: Mapping[str, str]) -> dict[str, str]:
     versions = [f'mmkd_video {mmkd_video.__version__}', f'torch {torch.__version__}']
     for package in ('onnxruntime', 'openvino'):
         if any(runtime.startswith(package) for runtime in options.runtimes) or options.files:
             versions.append(f'{package} {_version(package)}')
-    return {
+    facts = {
         'measured': f'{options.rounds} interleaved rounds in random order after {options.warmup} to warm up; latency '
         f'and x: one clip, after {SETTLE} of the same model, as in a stream; clips/s: batches of {options.batch_size}; '
         'batches are fixed',
@@ -249,6 +254,9 @@ def _facts(options: argparse.Namespace, data: Mapping[str, RealClips]) -> dict[s
         'accuracy': f'top-1 on {_each(data, _labelled)} clips of test' if options.clips else 'not measured',
         'versions': ', '.join(versions),
     }
+    if left_out:
+        facts['left out'] = '; '.join(f'{runtime}: {reason}' for runtime, reason in left_out.items())
+    return facts
 
 
 def _each(data: Mapping[str, RealClips], describe: Callable[[RealClips], str]) -> str:

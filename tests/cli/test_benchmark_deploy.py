@@ -2,6 +2,7 @@
 
 import argparse
 import json
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -9,8 +10,10 @@ import torch
 from mmengine.config import Config
 
 from mmkd_video.benchmark import Deployment
-from mmkd_video.cli import benchmark, benchmark_deploy
+from mmkd_video.cli import benchmark, benchmark_deploy, deploy_runtimes
 from mmkd_video.cli.complexity import measure_complexity
+from mmkd_video.cli.deploy_candidates import RUNTIMES as ALL
+from mmkd_video.cli.deploy_runtimes import choose_runtimes, reason_against
 from mmkd_video.cli.real_clips import RealClips
 from mmkd_video.datasets import render_motion_clips
 from mmkd_video.registry import build_model
@@ -83,6 +86,41 @@ def test_a_missing_checkpoint_is_named(student, monkeypatch, capsys):
     with pytest.raises(SystemExit):
         run(student, monkeypatch, '--model', 'small', str(student / 'student.py'), 'nowhere.pth')
     assert "checkpoint 'nowhere.pth' does not exist" in capsys.readouterr().err
+
+
+def test_runtimes_that_cannot_run_here_are_left_out_and_told(student, monkeypatch, capsys):
+    monkeypatch.setattr(deploy_runtimes, 'reason_against', lambda name: None if name == 'eager' else f'no {name} here')
+    model = ['--model', 'small', str(student / 'student.py'), str(student / 'student.pth')]
+    report = run(student, monkeypatch, *model, '--no-memory')
+    assert [each.runtime for each in report.deployments] == ['eager']
+    said = capsys.readouterr().out
+    for name in set(ALL) - {'eager'}:
+        assert f'{name}: no {name} here' in report.facts['left out']
+        assert f'{name} is left out: no {name} here' in said
+    assert report.facts['a clip'].endswith('frames x height x width: 8 x 48 x 48')
+    assert report.facts['accuracy'] == 'top-1 on 6 clips of test'
+
+
+def test_runtimes_that_were_asked_for_are_not_left_out(monkeypatch):
+    monkeypatch.setattr(deploy_runtimes, 'reason_against', lambda name: 'never')
+    assert choose_runtimes(['compile', 'openvino bf16']) == (['compile', 'openvino bf16'], {})
+    assert choose_runtimes(None) == ([], dict.fromkeys(ALL, 'never'))
+
+
+@pytest.mark.parametrize(('able', 'reason'), [('FP32 BF16', None), ('FP32', 'this processor has no bf16 instructions')])
+def test_bf16_needs_a_processor_that_has_it(monkeypatch, able, reason):
+    core = SimpleNamespace(get_property=lambda *_: able.split())
+    monkeypatch.setattr(deploy_runtimes, 'import_extra', lambda *_: SimpleNamespace(Core=lambda: core))
+    assert reason_against('openvino bf16') == reason
+    assert reason_against('openvino') is None
+
+
+def test_compiling_needs_a_compiler(monkeypatch):
+    monkeypatch.setattr(torch._inductor.config, 'force_disable_caches', True)
+    monkeypatch.setattr(torch._inductor.config.cpp, 'cxx', ('no-such-compiler',))
+    torch._dynamo.reset()
+    assert reason_against('compile').startswith('torch.compile needs a C++ compiler (')
+    torch._dynamo.reset()
 
 
 def test_accuracy_is_of_all_clips_with_a_label_and_of_no_others():
