@@ -3,6 +3,7 @@
 import os
 import threading
 from collections import deque
+from collections.abc import Callable
 from pathlib import Path
 
 import cv2
@@ -12,31 +13,43 @@ from mmkd_video.serving.prediction import Prediction
 
 DEFAULT_FPS = 25.0
 MARGIN = 4  # pixels
+WAITING_BYTES = 512 * 2**20
 
 
 class AnnotatedVideo:
     """Write the pictures of a stream with the label of the latest window that holds them.
 
-    Pictures wait in memory until their window is scored. A picture that is of no window bears the label before it. The
-    file is written beside ``path`` and takes its place when it is closed.
+    Pictures wait in memory until their window is scored. A picture that is of no window bears the label before it; so
+    does one that waited until there were too many. The file is written beside ``path`` and takes its place when it is
+    closed.
 
     Args:
         path: Ends in ``.mp4``.
         classes: All names.
         fps: Of the video; 25 where it is 0.
         count: Classes to name.
+        waiting_bytes: Of the pictures that may wait.
 
     Raises:
         ValueError: The name ends otherwise.
     """
 
-    def __init__(self, path: str | Path, classes: tuple[str, ...], fps: float = 0.0, count: int = 1) -> None:
+    def __init__(
+        self,
+        path: str | Path,
+        classes: tuple[str, ...],
+        fps: float = 0.0,
+        count: int = 1,
+        waiting_bytes: int = WAITING_BYTES,
+    ) -> None:
         self.path, self.classes, self.fps, self.count = Path(path), classes, fps or DEFAULT_FPS, count
         if self.path.suffix != '.mp4':
             raise ValueError(f'annotate: got {str(path)!r}, expected a name that ends in .mp4')
         self._temporary = self.path.with_name(f'.{self.path.stem}.{os.getpid()}.part.mp4')
         self._waiting: deque[tuple[int, np.ndarray]] = deque()
-        self._lock = threading.Lock()
+        self._waiting_bytes, self._most_bytes = 0, waiting_bytes
+        self._lock, self._drawing = threading.Lock(), threading.Lock()
+        self._closed = False
         self._writer: cv2.VideoWriter | None = None
         self._size = (0, 0)
         self._lines: list[str] = []
@@ -49,7 +62,13 @@ class AnnotatedVideo:
             image: ``(H, W, 3)`` uint8, BGR.
         """
         with self._lock:
+            if self._closed:
+                return
             self._waiting.append((number, image))
+            self._waiting_bytes += image.nbytes
+            full = self._waiting_bytes > self._most_bytes
+        if full:
+            self._write(lambda _: self._waiting_bytes > self._most_bytes)
 
     def label(self, prediction: Prediction) -> None:
         """Write the pictures up to the end of a window.
@@ -58,7 +77,7 @@ class AnnotatedVideo:
             prediction: Of that window.
         """
         self._lines = [f'{name} {score:.0%}' for name, score in prediction.top(self.classes, self.count)]
-        self._write(prediction.last)
+        self._write(lambda number: number <= prediction.last)
 
     def close(self) -> None:
         """Write what is left and put the file in its place.
@@ -66,19 +85,24 @@ class AnnotatedVideo:
         Raises:
             OSError: It could not be written.
         """
-        self._write(None)
-        if self._writer is not None:
-            self._writer.release()
-            self._writer = None
-            os.replace(self._temporary, self.path)
+        self._write(lambda _: True)
+        with self._drawing:
+            self._closed = True
+            if self._writer is not None:
+                self._writer.release()
+                self._writer = None
+                os.replace(self._temporary, self.path)
 
-    def _write(self, last: int | None) -> None:
-        while True:
-            with self._lock:
-                if not self._waiting or (last is not None and self._waiting[0][0] > last):
-                    return
-                _, image = self._waiting.popleft()
-            self._draw(image)
+    def _write(self, due: Callable[[int], bool]) -> None:
+        """Write the pictures that wait longest, while ``due`` says so of their numbers; from either thread."""
+        with self._drawing:
+            while not self._closed:
+                with self._lock:
+                    if not self._waiting or not due(self._waiting[0][0]):
+                        return
+                    _, image = self._waiting.popleft()
+                    self._waiting_bytes -= image.nbytes
+                self._draw(image)
 
     def _draw(self, image: np.ndarray) -> None:
         if self._writer is None:

@@ -47,3 +47,22 @@ def test_nothing_to_write(tmp_path):
 def test_bad_names(tmp_path):
     with pytest.raises(ValueError, match=r'\.mp4'):
         AnnotatedVideo(tmp_path / 'out.avi', CLASSES)
+
+
+def test_pictures_do_not_wait_without_end(tmp_path):
+    picture = np.full((96, 128, 3), 90, np.uint8)
+    video = AnnotatedVideo(tmp_path / 'out.mp4', CLASSES, fps=10, waiting_bytes=4 * picture.nbytes)
+    for number in range(20):
+        video.watch(number, picture + 5 * number)
+        assert len(video._waiting) <= 4
+    video.label(prediction(0, 30, 0))
+    for number in range(20, 24):
+        video.watch(number, picture + 5 * number)
+    video.close()
+    video.watch(24, picture)  # a reader that hangs is late
+    images, _ = read(tmp_path / 'out.mp4')
+    greys = [image[60:].mean() for image in images]
+    assert len(greys) == 24 and greys == sorted(greys)  # in their order
+    labelled = [np.abs(image[:40].astype(int) - 90 - 5 * number).max() > 60 for number, image in enumerate(images)]
+    assert labelled == [False] * 16 + [True] * 8
+    assert [path.name for path in tmp_path.iterdir()] == ['out.mp4']
