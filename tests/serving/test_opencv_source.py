@@ -84,13 +84,20 @@ def test_a_file_that_was_cut_is_read_as_far_as_it_goes(tmp_path):
     assert statistics.frames + statistics.corrupt == 20
 
 
-def test_a_stream_whose_pictures_change_their_size(tmp_path):
-    pictures = [picture(number, 64 if number < 10 else 96) for number in range(20)]
+@pytest.mark.parametrize(('before', 'after'), [(64, 96), (96, 64)])
+def test_opencv_gives_pictures_that_change_their_size_as_large_as_the_first(tmp_path, before, after):
+    """OpenCV scales whole pictures to the size of the first: a reader of a file sees one size and counts no change."""
+    pictures = [np.zeros((before if number < 10 else after,) * 2 + (3,), np.uint8) for number in range(20)]
+    for image in pictures:
+        image[len(image) // 2 :, len(image) // 2 :] = 255  # the lower right quarter
     content = b''.join(cv2.imencode('.jpg', image)[1].tobytes() for image in pictures)
     (tmp_path / 'a.mjpeg').write_bytes(content)
     seen = []
-    assert read(OpenCVSource(tmp_path / 'a.mjpeg'), lambda number, image: seen.append(number)).frames >= 19
-    assert seen[:19] == list(range(19))
+    statistics = read(OpenCVSource(tmp_path / 'a.mjpeg'), lambda number, image: seen.append(image))
+    assert (statistics.frames, statistics.resizes, len(seen)) == (20, 0, 20)
+    for image in seen:
+        assert image.shape == (before, before, 3)
+        assert image.mean() == pytest.approx(255 / 4, abs=3) and image[before // 2 + 4 :, before // 2 + 4 :].min() > 200
 
 
 def test_no_such_file_and_no_video(tmp_path):
