@@ -55,8 +55,8 @@ def main(arguments: Sequence[str] | None = None) -> list[Proposal]:
             chosen = pick(proposals, options.pick)
             write_atomically(student.with_shape(chosen.shape).pretty_text.encode(), Path(options.out))
             print(f'\nwrote {options.out}: {chosen.name}, {chosen.gflops:.4f} GFLOPs')
-    except (OSError, KeyError, ValueError) as error:
-        parser.exit(1, f'error: {error}\n')
+    except (OSError, KeyError, ValueError, TypeError, RuntimeError, ImportError) as error:
+        parser.exit(1, f'error: {error.args[0] if isinstance(error, KeyError) else error}\n')
     return proposals
 
 
@@ -77,7 +77,7 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 def propose(student: Shrinkable, budget: float) -> list[Proposal]:
-    """Find, for each way to shrink, the largest student within a budget.
+    """Find, for each way to shrink, the largest student within a budget; a way that the model cannot go is told.
 
     Args:
         student: What is shrunk.
@@ -89,17 +89,23 @@ def propose(student: Shrinkable, budget: float) -> list[Proposal]:
     """
     counted = _Counted(student)
     now = counted(student.shape)[1]
-    if now is None:
-        raise ValueError('the operations of this model cannot be counted')
     if not 0 < budget < now:
         raise ValueError(f'--gflops: got {budget:g}; expected less than the {now:.4g} of the given student')
     ways = {'balanced': student.axes, **{axis: (axis,) for axis in student.axes}}
     ways['width and size'] = tuple(axis for axis in ('width', 'size') if axis in student.axes)
-    found, smallest = [], now
+    found, refused, smallest = [], {}, now
     for name in track(ways, description='counting'):
-        shape, least = _largest(student, counted, ways[name], budget)
+        try:
+            shape, least = _largest(student, counted, ways[name], budget)
+        except ValueError as error:
+            refused[name] = error
+            continue
         smallest = min(smallest, least)
         found += [Proposal(name, shape, *counted(shape))] if shape else []
+    for name, error in refused.items() if found else ():
+        print(f'no proposal for {name}: {error}')
+    if refused and not found:
+        raise next(iter(refused.values()))
     if not found:
         raise ValueError(f'--gflops: got {budget:g}, which no proposal reaches; the smallest costs {smallest:.4g}')
     unique = {proposal.shape: proposal for proposal in reversed(found)}
@@ -153,7 +159,11 @@ class _Counted:
 
     def __call__(self, shape: Shape) -> tuple[int, float]:
         if shape not in self._known:
-            self._known[shape] = self._student.cost(shape)
+            params, gflops = self._student.cost(shape)
+            if gflops is None:
+                size = f'{shape.frames} frames of {shape.size} x {shape.size}'
+                raise ValueError(f'the operations of this model cannot be counted on {size}')
+            self._known[shape] = params, gflops
         return self._known[shape]
 
 

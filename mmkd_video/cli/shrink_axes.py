@@ -60,12 +60,22 @@ class Shrinkable:
 
     Args:
         config: A plain config, or a distillation; of that the student is meant. It is not changed.
+
+    Raises:
+        ValueError: Its model is no recognizer.
     """
 
     def __init__(self, config: Config) -> None:
         self.config = config
+        for part in ('backbone', 'cls_head'):
+            if part not in self._model(config):
+                raise ValueError(
+                    f'{config.filename}: its model has no {part}; expected a recognizer, or a distillation'
+                )
         backbone = self._model(config)['backbone']
         kind = MODELS.get(backbone['type']) if isinstance(backbone['type'], str) else backbone['type']
+        if kind is None:
+            raise ValueError(f'{config.filename}: got backbone.type {backbone["type"]!r}, which is not registered')
         defaults = {key: p.default for key, p in inspect.signature(kind).parameters.items()}
         known = {**defaults, **backbone}
         self._width = next((key for key in WIDTH_KEYS if _is_number(known.get(key))), None)
@@ -120,13 +130,18 @@ class Shrinkable:
         return config
 
     def cost(self, shape: Shape) -> tuple[int, float | None]:
-        """Return parameters and GFLOPs (a multiply-add is one) of a shape."""
+        """Return parameters and GFLOPs (a multiply-add is one) of a shape.
+
+        Raises:
+            ValueError: The model does not run on that shape.
+        """
         recognizer = build_model(copy.deepcopy(dict(self._model(self.with_shape(shape)))))
         return measure_complexity(recognizer, noise_for(recognizer, (shape.frames, shape.size, shape.size))[0])
 
     @staticmethod
     def _model(config: Config) -> dict:
-        return config.model.get('student', config.model)
+        model = config.get('model') or {}
+        return model.get('student', model)
 
 
 def student_pipelines(config: Config) -> Iterator[list]:
@@ -151,9 +166,15 @@ def _pipelines(value: object) -> Iterator[list]:
 
 def _backbone_channels(model: Mapping, shape: Shape) -> int:
     """Return the channels that the head gets, from one pass over noise."""
-    recognizer = build_model(copy.deepcopy(dict(model))).eval()
-    with torch.no_grad():
-        found = recognizer.extract_feat(noise_for(recognizer, (shape.frames, shape.size, shape.size)), stage='neck')[0]
+    try:
+        recognizer = build_model(copy.deepcopy(dict(model))).eval()
+        noise = noise_for(recognizer, (shape.frames, shape.size, shape.size))
+        with torch.no_grad():
+            found = recognizer.extract_feat(noise, stage='neck')[0]
+    except (RuntimeError, TypeError, AssertionError, IndexError) as error:
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        size = f'{shape.frames} frames of {shape.size} x {shape.size}'
+        raise ValueError(f'{model["backbone"]["type"]} does not run on {size}: {reason}') from error
     return found.shape[1] if isinstance(found, torch.Tensor) else model['cls_head']['in_channels']
 
 

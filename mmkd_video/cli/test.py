@@ -34,7 +34,7 @@ def main(arguments: Sequence[str] | None = None) -> dict[str, float]:
             raise FileNotFoundError(f'checkpoint {options.checkpoint!r} does not exist')
         runner = build_runner(config) if is_exported(options) else None
     except (OSError, KeyError, ValueError, ImportError) as error:
-        parser.exit(1, f'error: {error}\n')
+        parser.exit(1, f'error: {error.args[0] if isinstance(error, KeyError) else error}\n')
     if runner is None:
         return build_runner(config).test()
     try:

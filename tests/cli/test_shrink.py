@@ -2,8 +2,10 @@
 
 import pytest
 from mmengine.config import Config
+from zoo import config_of
 
 from mmkd_video.cli import shrink
+from mmkd_video.cli import test as test_tool
 from mmkd_video.cli.shrink_axes import Shrinkable
 from mmkd_video.registry import MODELS
 
@@ -117,3 +119,56 @@ def test_an_unknown_pick_names_the_known():
     assert shrink.pick(proposals, 'width') is proposals[1]
     with pytest.raises(KeyError, match="got 'best'; expected one of balanced, width"):
         shrink.pick(proposals, 'best')
+
+
+def test_a_model_whose_sizes_are_fixed_is_told_in_one_line():
+    student = Shrinkable(Config.fromfile('configs/teachers/c3d_motion.py'))
+    with pytest.raises(ValueError, match=r'^C3D does not run on 16 frames of 64 x 64: .*shapes cannot be multiplied'):
+        student.with_shape(shrink.Shape(None, None, 16, 64))
+    with pytest.raises(ValueError, match=r'^C3D does not run on 8 frames of 32 x 32: '):
+        student.with_shape(student.rounded({'frames': 0.5}))
+
+
+def test_ways_that_a_model_cannot_go_are_told_and_left_out(capsys):
+    model, _ = config_of('timesformer')
+    model['backbone'].update(img_size=64)  # in patches of 16 pixels
+    student = Shrinkable(Config(dict(model=model)))
+    now = student.cost(student.shape)[1]
+    proposals = shrink.propose(student, 0.7 * now)
+    assert 'frames' in {each.name for each in proposals}
+    assert 'no proposal for size: TimeSformer does not run on 8 frames of' in capsys.readouterr().out
+
+
+def test_operations_that_cannot_be_counted_are_told(monkeypatch, capsys):
+    monkeypatch.setattr('mmkd_video.cli.shrink_axes.measure_complexity', lambda *_: (1, None))
+    with pytest.raises(SystemExit):
+        shrink.main([STUDENT, '--gflops', '0.01'])
+    error = capsys.readouterr().err
+    assert error == 'error: the operations of this model cannot be counted on 8 frames of 48 x 48\n'
+
+
+@pytest.mark.parametrize(
+    ('model', 'message'),
+    [
+        ("dict(type='ExportedRecognizer', path='x.xml')", 'its model has no backbone; expected a recognizer'),
+        ("dict(type='R', backbone=dict(type='NoNet'), cls_head=dict())", "got backbone.type 'NoNet', which is not"),
+        ("dict(type='R', backbone=dict(type='ResNet', depth=18), cls_head=dict())", 'R is not in the '),
+    ],
+)
+def test_what_is_no_recognizer_is_told_in_one_line(tmp_path, capsys, model, message):
+    (tmp_path / 'c.py').write_text(f'model = {model}\n')
+    with pytest.raises(SystemExit) as stop:
+        shrink.main([str(tmp_path / 'c.py'), '--gflops', '1'])
+    error = capsys.readouterr().err
+    assert stop.value.code == 1 and message in error
+    assert error.startswith('error: ') and not error.startswith(('error: "', "error: '"))
+
+
+def test_a_key_is_told_without_quotes_by_the_test_too(monkeypatch, capsys):
+    def refuse(*_):
+        raise KeyError("a: got 'b'; expected c")
+
+    monkeypatch.setattr(test_tool, 'merge_options', refuse)
+    with pytest.raises(SystemExit):
+        test_tool.main([STUDENT, 'x.pth'])
+    assert capsys.readouterr().err == "error: a: got 'b'; expected c\n"
