@@ -3,7 +3,9 @@
 from pathlib import Path
 
 import pytest
+import torch
 import yaml
+from mmaction.structures import ActionDataSample
 from mmengine.config import Config
 
 from mmkd_video.registry import TRANSFORMS, build_model
@@ -34,6 +36,20 @@ def test_shipped_config_is_built(path, monkeypatch):
 @pytest.mark.parametrize('path', DISTILL, ids=lambda path: path.stem)
 def test_distillation_fits_a_page(path):
     assert len((ROOT / path).read_text().splitlines()) <= 30
+
+
+def test_a_step_trains_the_mobilenet3d(monkeypatch):
+    monkeypatch.chdir(ROOT)
+    config = Config.fromfile('configs/distill/i3d_to_mobilenet3d.py')
+    without_missing_checkpoints(config.model.teacher)
+    model = build_model(config.model).train()
+    clips = torch.randint(0, 256, (2, 1, 3, 16, 48, 48), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+    batch = dict(inputs=list(clips), data_samples=[ActionDataSample().set_gt_label(label) for label in (0, 1)])
+    losses = model(**model.data_preprocessor(batch, True), mode='loss')
+    model.parse_losses(losses)[0].backward()
+    assert losses['kd_raw'].isfinite()
+    gradients = [parameter.grad for parameter in model.student.parameters()]
+    assert all(each is not None and each.isfinite().all() for each in gradients)
 
 
 @pytest.mark.parametrize('path', DISTILL, ids=lambda path: path.stem)

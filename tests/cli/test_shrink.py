@@ -172,3 +172,12 @@ def test_a_key_is_told_without_quotes_by_the_test_too(monkeypatch, capsys):
     with pytest.raises(SystemExit):
         test_tool.main([STUDENT, 'x.pth'])
     assert capsys.readouterr().err == "error: a: got 'b'; expected c\n"
+
+
+def test_a_mobilenet3d_loses_blocks():
+    student = Shrinkable(Config.fromfile('configs/distill/i3d_to_mobilenet3d.py'))
+    assert student.axes == ('width', 'depth', 'frames', 'size')
+    whole, half = student.cost(student.shape), student.cost(student.rounded({'depth': 0.5}))
+    assert half[0] < whole[0] and half[1] < whole[1]
+    config = student.with_shape(student.rounded({'depth': 0.5, 'width': 0.5}))
+    assert (config.model.student.backbone.depth_factor, config.model.student.backbone.widen_factor) == (0.5, 0.25)

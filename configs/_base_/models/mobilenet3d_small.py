@@ -1,0 +1,11 @@
+# A MobileNetV2 over space and time at half width, from scratch: depthwise 3x3x3 kernels where the TSM shifts channels.
+model = dict(
+    type='Recognizer3D',
+    backbone=dict(type='MobileNet3d', widen_factor=0.5),
+    cls_head=dict(
+        type='I3DHead', num_classes=8, in_channels=1280, dropout_ratio=0.0, init_std=0.01, average_clips='prob'
+    ),
+    data_preprocessor=dict(
+        type='ActionDataPreprocessor', mean=[123.675, 116.28, 103.53], std=[58.395, 57.12, 57.375], format_shape='NCTHW'
+    ),
+)

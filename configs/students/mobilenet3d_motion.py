@@ -1,0 +1,7 @@
+# A student of the embedded experiment that sees all 16 frames, alone.
+_base_ = [
+    '../_base_/models/mobilenet3d_small.py',
+    '../_base_/datasets/motion_clips_3d.py',
+    '../_base_/schedules/motion.py',
+    '../_base_/runtime.py',
+]
