@@ -37,7 +37,7 @@ class Compression:
         config: The distillation.
         settings: Its ``compress``.
         work_dir: Where everything lies.
-        force: Do stages again that were done with other settings.
+        force: Do stages after training again that were done with other settings.
         models: Name, config and checkpoint of every model so far, the teacher first.
     """
 
@@ -81,7 +81,12 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument('config', help="a distillation config with a block 'compress'")
     parser.add_argument('--work-dir', help="work_dirs/compress/<config's name> by default")
     parser.add_argument('--checkpoint', help='a distilled student to begin from, instead of distilling one')
-    parser.add_argument('--force', action='store_true', help='do stages again that were done with other settings')
+    parser.add_argument(
+        '--force',
+        action='store_true',
+        help='do stages after training (export, quantize, benchmark) again that were done with other settings; a '
+        'training of other settings is never thrown away: delete its folder, or choose another --work-dir',
+    )
     parser.add_argument('--no-prepare', action='store_true', help='neither render clips nor train the teacher first')
     add_cfg_options(parser)
     return parser

@@ -1,11 +1,16 @@
 """The whole way in one command."""
 
 import json
+import os
+import signal
+import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 from mmengine.config import Config
+from tiny_experiment import TOOLS
 
 from mmkd_video.cli import compress
 from mmkd_video.cli.cfg_options import read_config
@@ -185,6 +190,39 @@ def test_a_config_that_is_not_changed_is_named_as_it_is(monkeypatch, tmp_path):
     for stage in found.values():
         assert SHIPPED in stage.arguments and Path(SHIPPED) not in stage.inputs
     assert [path.name for path in tmp_path.iterdir()] == ['table.txt']
+
+
+def kill_when(tiny, sign):
+    """Begin to compress and kill all of it, without a warning, as soon as a file is there."""
+    command = [sys.executable, str(TOOLS / 'compress.py'), 'whole.py', '--work-dir', 'out']
+    with (
+        open(tiny.folder / 'killed.log', 'a') as log,
+        subprocess.Popen(
+            command, cwd=tiny.folder, env=tiny.environment(), stdout=log, stderr=log, start_new_session=True
+        ) as process,
+    ):
+        try:
+            while not sign.is_file():
+                assert process.poll() is None, (tiny.folder / 'killed.log').read_text()[-3000:]
+                time.sleep(0.02)
+        finally:
+            os.killpg(process.pid, signal.SIGKILL)
+
+
+@pytest.mark.slow
+def test_killed_in_a_stage_it_goes_on_from_there(tiny):
+    (tiny.folder / 'whole.py').write_text(BLOCK)
+    out = tiny.folder / 'out'
+    kill_when(tiny, out / 'student_distilled' / 'epoch_1.pth')
+    first = (out / 'student_distilled' / 'epoch_1.pth').stat().st_mtime_ns
+    kill_when(tiny, out / 'quantize.json')
+    assert json.loads((out / 'quantize.json').read_text())['state'] == 'begun'
+    exported = (out / 'student.xml').stat().st_mtime_ns
+    said = tiny.run('compress.py', 'whole.py', '--work-dir', 'out').stdout
+    assert said.count('done before') == 2  # both exports
+    assert (out / 'student_distilled' / 'epoch_1.pth').stat().st_mtime_ns == first
+    assert (out / 'student.xml').stat().st_mtime_ns == exported
+    assert len(json.loads((out / 'deploy.json').read_text())['deployments']) == 7
 
 
 @pytest.mark.slow
