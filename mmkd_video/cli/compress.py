@@ -129,7 +129,7 @@ def check(work: Compression) -> None:
     planned = [('teacher', 'teacher.py', 'teacher.pth'), (DISTILLED, 'student.py', 'student.pth')]
     plan = replace(work, models=planned)
     if isinstance(work.settings.get('prune'), Mapping):
-        expect_pruning(pruning_config(plan).custom_hooks[-1])
+        expect_pruning(pruning_config(plan))
     for stage in stages(plan):
         expect_arguments(stage.name.partition('_')[0], PARSERS[stage.tool](), stage.arguments)
     expect_extras(work.settings)

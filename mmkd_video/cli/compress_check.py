@@ -5,6 +5,8 @@ import contextlib
 import io
 from collections.abc import Mapping, Sequence
 
+from mmengine.config import Config
+
 from mmkd_video.extras import expect_extra
 from mmkd_video.hooks import PruningHook
 
@@ -25,7 +27,7 @@ def expect_blocks(settings: Mapping) -> None:
 
     Raises:
         TypeError: A block is no dict.
-        ValueError: It holds an option that is not for the user to set.
+        ValueError: It holds an option that is not for the user to set, or no clips to draw accuracies of.
     """
     for name in BLOCKS:
         block = settings.get(name)
@@ -34,24 +36,30 @@ def expect_blocks(settings: Mapping) -> None:
         taken = sorted(set(block or ()) & set(OWN))
         if taken and name != 'prune':
             raise ValueError(f'compress.{name}: got {", ".join(taken)}, which compress.py chooses itself; leave it out')
+    if (settings.get('benchmark') or {}).get('clips') == 0:
+        raise ValueError('compress.benchmark.clips: got 0; expected at least 1, the picture shows accuracies')
 
 
-def expect_pruning(hook: Mapping) -> None:
+def expect_pruning(run: Config) -> None:
     """See that a pruning has a target and settings that can be meant.
 
     Args:
-        hook: Its config.
+        run: The config of the training that prunes; the last of its hooks does.
 
     Raises:
         ValueError: There is no target, or a setting is out of range.
         TypeError: A setting is unknown.
     """
+    hook = run.custom_hooks[-1]
     if hook.get('target') is None:
         raise ValueError('compress.prune.hook: got no target; expected such as target=dict(flops=0.5), what is left')
     try:
-        PruningHook(**{key: value for key, value in hook.items() if key != 'type'})
+        built = PruningHook(**{key: value for key, value in hook.items() if key != 'type'})
     except (TypeError, ValueError) as error:
         raise type(error)(f'compress.prune.hook: {error}') from error
+    last, epochs = built.points[-1], (run.get('train_cfg') or {}).get('max_epochs')
+    if built.by_epoch and epochs is not None and last >= epochs:
+        raise ValueError(f'compress.prune.hook.end: got {last}; expected less than the {epochs} epochs of its training')
 
 
 def expect_arguments(block: str, parser: argparse.ArgumentParser, arguments: Sequence[str]) -> None:

@@ -144,13 +144,15 @@ def test_the_shipped_block_leaves_the_distillation_as_it_is(monkeypatch):
         ('prune.hook.target=None', 'compress.prune.hook: got no target'),
         ('prune.hook.criterion=luck', "compress.prune.hook: criterion: got 'luck'"),
         ('prune.hook.tempo=3', "compress.prune.hook: Pruner.__init__() got an unexpected keyword argument 'tempo'"),
+        ('prune.hook.end=12', 'compress.prune.hook.end: got 12; expected less than the 12 epochs of its training'),
+        ('benchmark.clips=0', 'compress.benchmark.clips: got 0; expected at least 1'),
         ('prune.speed=3', 'compress.prune: got speed; expected hook, config'),
-        ('seed=1', "nncf is not installed; run pip install 'mmkd_video[quant]'"),
+        ('seed=1', "onnx is not installed; run pip install 'mmkd_video[onnx]'"),
     ],
 )
 def test_what_cannot_be_meant_is_told_before_anything_is_trained(monkeypatch, capsys, setting, message):
     monkeypatch.setattr(compress, 'prepare', lambda *_, **__: pytest.fail('something was trained'))
-    monkeypatch.setitem(sys.modules, 'nncf', None)
+    monkeypatch.setitem(sys.modules, 'onnx', None)
     with pytest.raises(SystemExit) as stop:
         compress.main([SHIPPED, '--cfg-options', f'compress.{setting}'])
     assert stop.value.code == 1
