@@ -3,7 +3,7 @@ _base_ = '../distill/i3d_to_mobilenet.py'
 train_cfg = dict(max_epochs=16)
 custom_hooks = [
     *_base_.custom_hooks,
-    dict(type='PruningHook', target=dict(params=0.5), begin=5, end=11, steps=4),
+    dict(type='PruningHook', target=dict(params=0.5), begin=5, end=11, steps=4, round_to=8),
 ]
 # Warm-up, then one cosine to the end, so that four epochs at a low rate follow the last step.
 param_scheduler = [
