@@ -53,7 +53,7 @@ def render_motion_clips(
     if (root / _MANIFEST).exists():
         _verify(root, settings)
         return False
-    if root.exists() and not (root / _STARTED).exists() and (not root.is_dir() or any(root.iterdir())):
+    if root.exists() and _holds_other_data(root):
         raise FileExistsError(f'{root} holds other data: name an empty or a new folder')
     root.mkdir(parents=True, exist_ok=True)
     with _claimed(root, settings):
@@ -62,6 +62,12 @@ def render_motion_clips(
             return False
         _render(root, settings, workers, progress or (lambda done, total: None))
     return True
+
+
+def _holds_other_data(root: Path) -> bool:
+    """Return whether a folder holds something else, by one look: another process may be about to begin or to end."""
+    names = {path.name for path in root.iterdir()} if root.is_dir() else {root.name}
+    return bool(names) and not names & {_STARTED, _MANIFEST}
 
 
 def _render(root: Path, settings: dict, workers: int, progress: Progress) -> None:

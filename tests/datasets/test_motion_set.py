@@ -113,6 +113,20 @@ def test_folder_with_other_data_is_refused_and_left_alone(tmp_path):
     assert list(contents(tmp_path)) == ['holiday.mp4']
 
 
+def test_process_that_begins_in_the_same_moment_is_no_other_data(rendered, tmp_path, monkeypatch):
+    root = tmp_path / 'motion'
+    root.mkdir()
+    look = Path.iterdir
+
+    def begin_and_look(folder):  # between two looks at the folder, if there were two
+        (root / 'rendering.json').touch()
+        return look(folder)
+
+    monkeypatch.setattr(Path, 'iterdir', begin_and_look)
+    assert render_motion_clips(root, num_clips=FEW)
+    assert (root / 'manifest.json').read_text() == (rendered / 'manifest.json').read_text()
+
+
 def test_full_set_stays_small():
     assert sum(motion_set.NUM_CLIPS.values()) * 22_000 < 40e6
 
