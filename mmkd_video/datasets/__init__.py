@@ -2,6 +2,15 @@
 
 from mmkd_video.datasets.keyed_batch_sampler import KeyedBatchSampler
 from mmkd_video.datasets.motion_set import render_motion_clips
+from mmkd_video.datasets.naming_pipeline import NamingPipeline, name_unreadable
 from mmkd_video.datasets.seeded import SampleKey, SeededDataset, seed_everything
 
-__all__ = ['KeyedBatchSampler', 'SampleKey', 'SeededDataset', 'render_motion_clips', 'seed_everything']
+__all__ = [
+    'KeyedBatchSampler',
+    'NamingPipeline',
+    'SampleKey',
+    'SeededDataset',
+    'name_unreadable',
+    'render_motion_clips',
+    'seed_everything',
+]

@@ -9,7 +9,7 @@ from mmengine.runner import IterBasedTrainLoop, Runner
 from mmengine.runner.base_loop import BaseLoop
 from torch.utils.data import DataLoader, IterableDataset
 
-from mmkd_video.datasets import KeyedBatchSampler, SeededDataset, seed_everything
+from mmkd_video.datasets import KeyedBatchSampler, SeededDataset, name_unreadable, seed_everything
 from mmkd_video.hooks.resuming_iterator import ResumingIterator
 from mmkd_video.registry import HOOKS
 
@@ -35,10 +35,12 @@ class ReproducibleHook(Hook):
     """Make training reproducible whatever the number of workers, and resume exact.
 
     What happens to a sample follows from (seed, epoch, sample); what happens to a batch (blending, dropout) from (seed,
-    rank, iteration). Nothing random is stored in checkpoints. Videos that cannot be read are replaced by others.
+    rank, iteration). Nothing random is stored in checkpoints. Videos that cannot be read are replaced by others in
+    training; in validation and test they are named.
 
     Args:
-        max_bad_videos: Training stops when this many different videos could not be read by one process.
+        max_bad_videos: Training stops when this many different videos could not be read by one process; each process
+            counts those of its own samples, so that several together may meet more.
     """
 
     priority = 'VERY_HIGH'
@@ -48,11 +50,15 @@ class ReproducibleHook(Hook):
         self.bad_videos: dict[str, str] = {}
 
     def before_run(self, runner: Runner) -> None:
-        """Put the seeded dataset and its keys into the training loop.
+        """Put the seeded dataset and its keys into the training loop, names into the errors of the others.
 
         Raises:
             ValueError: If the dataset is empty, or its samples have no index to follow.
         """
+        for name in ('_val_loop', '_test_loop'):
+            tested = getattr(runner, name, None)
+            if isinstance(tested, BaseLoop) and hasattr(tested.dataloader.dataset, '__dict__'):
+                name_unreadable(tested.dataloader.dataset)
         loop = runner._train_loop  # the property would build a loop that validation and testing do not need
         if not isinstance(loop, BaseLoop) or isinstance(loop.dataloader.dataset, SeededDataset):
             return

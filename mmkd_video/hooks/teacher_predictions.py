@@ -19,6 +19,7 @@ from mmengine.dist import all_gather_object, get_dist_info
 from mmengine.logging import print_log
 from torch.utils.data import DataLoader, Subset
 
+from mmkd_video.datasets import NamingPipeline
 from mmkd_video.hooks.atomic_file import write_atomically
 
 
@@ -107,7 +108,7 @@ def with_pipeline(dataset: Any, pipeline: list[dict]) -> Any:
     twin = object.__new__(type(dataset))
     twin.__dict__.update(dataset.__dict__)
     if 'pipeline' in twin.__dict__:
-        twin.pipeline = Compose(pipeline)
+        twin.pipeline = NamingPipeline(Compose(pipeline))
     elif 'datasets' in twin.__dict__:
         twin.datasets = [with_pipeline(each, pipeline) for each in twin.datasets]
     else:

@@ -10,6 +10,7 @@ from mmaction.structures import ActionDataSample
 from mmengine.model import BaseModel
 from mmengine.registry import DATASETS, MODELS
 from mmengine.runner import Runner
+from mmengine.runner.base_loop import BaseLoop
 from mmengine.runner.loops import _InfiniteDataloaderIterator
 from torch.utils.data import IterableDataset
 
@@ -213,6 +214,21 @@ def test_datasets_without_indices_are_refused():
 
     with pytest.raises(ValueError, match='Stream.*expected a dataset with indices'):
         _check(torch.utils.data.DataLoader(Stream()))
+
+
+@pytest.mark.parametrize('name', ['_val_loop', '_test_loop'])
+def test_validation_and_test_name_the_video_that_they_cannot_read(name):
+    class Loop(BaseLoop):
+        def run(self):
+            return self.dataloader.dataset.pipeline(dict(filename='a.mp4'))
+
+    def damaged(info):
+        raise OSError('damaged')
+
+    loop = Loop(None, torch.utils.data.DataLoader(SimpleNamespace(pipeline=damaged)))
+    ReproducibleHook().before_run(SimpleNamespace(_train_loop=None, **{name: loop}))
+    with pytest.raises(RuntimeError, match=r'a\.mp4 cannot be read \(OSError: damaged\)'):
+        loop.run()
 
 
 def test_validation_alone_builds_no_training_loop(tmp_path):

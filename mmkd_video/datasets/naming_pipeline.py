@@ -1,0 +1,56 @@
+"""A pipeline that says which video it could not read."""
+
+from collections.abc import Callable
+from typing import Any
+
+from mmkd_video.datasets.unreadable import is_unreadable
+
+
+class NamingPipeline:
+    """Load a sample; where its video cannot be read, name it and say what to do.
+
+    Training replaces such videos; a validation that did would give the score of other videos.
+
+    Args:
+        pipeline: What loads samples; its attributes are reached through the wrapper.
+    """
+
+    def __init__(self, pipeline: Callable[[dict], Any]) -> None:
+        self.pipeline = pipeline
+
+    def __getattr__(self, name: str) -> Any:
+        # Unpickling and copying ask before there is a pipeline.
+        if name.startswith('__') or 'pipeline' not in self.__dict__:
+            raise AttributeError(name)
+        return getattr(self.pipeline, name)
+
+    def __call__(self, info: dict) -> Any:
+        """Load the sample that ``info`` describes.
+
+        Raises:
+            RuntimeError: Its video cannot be read.
+        """
+        name = info.get('filename') or info.get('frame_dir')
+        try:
+            return self.pipeline(info)
+        except Exception as error:
+            if name is None or not is_unreadable(error):
+                raise
+            reason = f'{type(error).__name__}: {error}'.splitlines()[0]
+            raise RuntimeError(
+                f'{name} cannot be read ({reason}), and the videos of validation and test are not replaced by others: '
+                'mend it, or take its line out of the annotation file; --resume goes on from the last checkpoint'
+            ) from error
+
+
+def name_unreadable(dataset: Any) -> None:
+    """Let a dataset, or all those that it wraps, name the videos that cannot be read.
+
+    Args:
+        dataset: Its pipelines are replaced.
+    """
+    held = vars(dataset)
+    if 'pipeline' in held and not isinstance(held['pipeline'], NamingPipeline):
+        dataset.pipeline = NamingPipeline(held['pipeline'])
+    for inner in (*[held[key] for key in ('dataset', '_dataset') if key in held], *held.get('datasets', ())):
+        name_unreadable(inner)
