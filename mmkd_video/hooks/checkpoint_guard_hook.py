@@ -19,7 +19,7 @@ from mmkd_video.registry import HOOKS
 
 @HOOKS.register_module()
 class CheckpointGuardHook(Hook):
-    """Whole checkpoints, a resume that finds the newest whole one, and no two model configs in one work_dir.
+    """Whole checkpoints, a resume that finds the newest whole one, and no two configs in one work_dir.
 
     Before a training starts it
 
@@ -27,7 +27,8 @@ class CheckpointGuardHook(Hook):
     * removes the temporary files that a killed writer has left;
     * on ``resume`` without a named checkpoint, falls back from an unreadable or incomplete one to the one before. An
       epoch loop starts epochs at their first batch, so it goes on only from the end of an epoch;
-    * compares the model config with the one that ``mmkd_run.json`` in the work_dir holds.
+    * compares model, training data, optimizer, schedules and seed with those that ``mmkd_run.json`` in the work_dir
+      holds; the length of the training may change.
 
     Rank 0 looks at the files; all ranks get its decision, and raise the same error.
     """
@@ -45,7 +46,7 @@ class CheckpointGuardHook(Hook):
 
         Raises:
             FileNotFoundError: The checkpoint to resume from is missing.
-            ValueError: It cannot be resumed from, or the work_dir belongs to another model config.
+            ValueError: It cannot be resumed from, or the work_dir belongs to another config.
         """
         if self._prepared or not isinstance(runner, Runner) or not isinstance(runner._train_loop, BaseLoop):
             return
@@ -80,9 +81,8 @@ class CheckpointGuardHook(Hook):
         for folder in folders:
             for stale in remove_temporary_files(folder):
                 runner.logger.info(f'Removed {stale}, left by a writer that was killed.')
-        model = runner.cfg.get('model')
-        if isinstance(model, dict):
-            check_run_record(work_dir, model, any(next(folder.glob('*.pth'), None) for folder in folders))
+        if isinstance(runner.cfg.get('model'), dict):
+            check_run_record(work_dir, runner.cfg, any(next(folder.glob('*.pth'), None) for folder in folders))
         if not runner._resume or runner._has_loaded:
             return None
         loop = runner._train_loop

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import logging
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,17 @@ from mmkd_video.hooks.atomic_file import write_atomically
 
 FILE_NAME = 'mmkd_run.json'
 SHOWN = 5
+DECIDING = ('model', 'train_dataloader', 'optim_wrapper', 'param_scheduler', 'randomness')
+LOADING = (
+    'num_workers',
+    'persistent_workers',
+    'pin_memory',
+    'pin_memory_device',
+    'prefetch_factor',
+    'timeout',
+    'multiprocessing_context',
+    'in_order',
+)
 
 
 def flatten(value: Any, prefix: str = '') -> dict[str, Any]:
@@ -52,29 +64,67 @@ def fingerprint(leaves: dict[str, Any]) -> str:
     return hashlib.sha256(json.dumps(leaves, sort_keys=True).encode()).hexdigest()
 
 
-def check_run_record(work_dir: Path, model: dict, has_checkpoints: bool) -> None:
-    """Refuse a work_dir whose checkpoints come from another model config, else note this one's.
+def deciding_settings(config: Mapping) -> dict[str, Any]:
+    """Return what of a config decides the weights, beside how long it trains, flattened.
+
+    How samples get to the model (workers, pinned memory) and what is written where is left out.
+
+    Args:
+        config: The whole config.
+
+    Returns:
+        Leaves of the model, the training data, the optimizer, the schedules and the seed, by dotted key.
+    """
+    leaves: dict[str, Any] = {}
+    for key in DECIDING:
+        value = config.get(key)
+        if not isinstance(value, (dict, list, tuple)):  # an object: what it was built from is not known
+            continue
+        if key == 'train_dataloader':
+            value = {name: item for name, item in value.items() if name not in LOADING}
+        leaves.update(flatten(value, key))
+    # One tool spells out what is off, another leaves it out.
+    return {key: value for key, value in leaves.items() if not (key.startswith('randomness') and _is_off(value))}
+
+
+def check_run_record(work_dir: Path, config: Mapping, has_checkpoints: bool) -> None:
+    """Refuse a work_dir whose checkpoints come from another config, else note this one's.
+
+    The length of the training may change.
 
     Args:
         work_dir: The run's folder.
-        model: The resolved ``cfg.model``.
+        config: The resolved config.
         has_checkpoints: Whether the run's folders hold checkpoints; without any, another config may move in.
 
     Raises:
-        ValueError: The folder holds checkpoints of another model config.
+        ValueError: The folder holds checkpoints of another model, or of another training of it.
     """
-    leaves = flatten(model)
+    leaves = deciding_settings(config)
     record = _read(work_dir / FILE_NAME)
-    if record is not None and record['fingerprint'] == fingerprint(leaves):
+    if record == leaves:
         return
     if record is not None and has_checkpoints:
+        of_model = [{k: v for k, v in each.items() if _is_of_model(k)} for each in (record, leaves)]
+        kind = 'training' if of_model[0] == of_model[1] else 'model'
         raise ValueError(
-            f'{work_dir} holds checkpoints of another model config:\n{_difference(record["model"], leaves)}\n'
+            f'{work_dir} holds checkpoints of another {kind} config:\n{difference(record, leaves)}\n'
             'Choose another --work-dir, or use the config that the folder was made with '
-            f'(to give up its checkpoints, delete them and {FILE_NAME}).'
+            f'(to give up its checkpoints, delete them and {FILE_NAME}; to go on with them nevertheless, {FILE_NAME} '
+            'alone).'
         )
-    content = json.dumps(dict(fingerprint=fingerprint(leaves), model=leaves), indent=1, sort_keys=True)
-    write_atomically(content.encode(), work_dir / FILE_NAME)
+    model = {key.removeprefix('model.'): value for key, value in leaves.items() if _is_of_model(key)}
+    training = {key: value for key, value in leaves.items() if not _is_of_model(key)}
+    record = dict(fingerprint=fingerprint(leaves), model=model, training=training)
+    write_atomically(json.dumps(record, indent=1, sort_keys=True).encode(), work_dir / FILE_NAME)
+
+
+def _is_off(value: Any) -> bool:
+    return value is None or value is False or value == {}
+
+
+def _is_of_model(key: str) -> bool:
+    return key.split('.')[0] == 'model'
 
 
 def _read(path: Path) -> dict[str, Any] | None:
@@ -82,16 +132,22 @@ def _read(path: Path) -> dict[str, Any] | None:
         return None
     try:
         record = json.loads(path.read_text())
-        return dict(fingerprint=record['fingerprint'], model=dict(record['model']))
-    except (ValueError, KeyError, TypeError) as error:
+        return {f'model.{key}': value for key, value in record['model'].items()} | dict(record['training'])
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         print_log(f'{path} is no run record ({error!r}); it is written anew.', 'current', logging.WARNING)
         return None
 
 
-def _difference(expected: dict[str, Any], got: dict[str, Any]) -> str:
+def difference(expected: dict[str, Any], got: dict[str, Any]) -> str:
+    """Return what differs between two flattened configs, one key a line, a few keys at most.
+
+    Args:
+        expected: The one that was there first.
+        got: The one of now.
+    """
     missing = '(not set)'
     keys = [key for key in sorted({*expected, *got}) if expected.get(key, missing) != got.get(key, missing)]
-    lines = [f'  model.{k}: got {got.get(k, missing)!r}, expected {expected.get(k, missing)!r}' for k in keys[:SHOWN]]
+    lines = [f'  {k}: got {got.get(k, missing)!r}, expected {expected.get(k, missing)!r}' for k in keys[:SHOWN]]
     if len(keys) > SHOWN:
         lines.append(f'  and {len(keys) - SHOWN} more')
     return '\n'.join(lines)

@@ -206,6 +206,48 @@ def test_work_dir_of_another_config_is_refused_with_the_difference(trained):
     assert (trained / 'mmkd_run.json').read_bytes() == before
 
 
+NOISE = dict(
+    dataset=dict(type='GuardedNoise'), sampler=dict(type='DefaultSampler', shuffle=False), batch_size=2, num_workers=0
+)
+
+
+@pytest.mark.parametrize('resume', [True, False])
+@pytest.mark.parametrize(
+    ('changed', 'message'),
+    [
+        (dict(train_dataloader=dict(NOISE, batch_size=3)), 'train_dataloader.batch_size: got 3, expected 2'),
+        (dict(train_dataloader=dict(NOISE, drop_last=True)), r'drop_last: got True, expected .\(not set\).'),
+        (dict(optim_wrapper=dict(optimizer=dict(type='SGD', lr=0.5, momentum=0.9))), 'lr: got 0.5, expected 0.01'),
+        (dict(param_scheduler=[dict(type='ConstantLR', factor=0.5)]), 'param_scheduler.0.factor: got 0.5'),
+        (dict(randomness=dict(seed=7)), 'randomness.seed: got 7, expected 0'),
+    ],
+    ids=['batch', 'data', 'optimizer', 'schedule', 'seed'],
+)
+def test_work_dir_of_another_training_is_refused_with_the_difference(trained, changed, message, resume):
+    before = (trained / 'mmkd_run.json').read_bytes()
+    with pytest.raises(ValueError, match=rf'another training config:[\s\S]*{message}[\s\S]*mmkd_run.json alone'):
+        make_runner(trained, resume=resume, **changed).train()
+    assert (trained / 'mmkd_run.json').read_bytes() == before
+
+
+def test_without_its_record_a_work_dir_is_gone_on_with(trained):
+    (trained / 'mmkd_run.json').unlink()
+    runner = make_runner(trained, resume=True, randomness=dict(seed=7))
+    runner.train()
+    assert json.loads((trained / 'mmkd_run.json').read_text())['training']['randomness.seed'] == 7
+
+
+def test_what_does_not_decide_the_weights_may_change(trained):
+    changed = dict(
+        train_dataloader=dict(NOISE, num_workers=1, persistent_workers=True, pin_memory=False),
+        randomness=dict(seed=0, diff_rank_seed=False),
+        log_level='ERROR',
+    )
+    runner = make_runner(trained, epochs=4, resume=True, **changed)
+    runner.train()
+    assert runner.epoch == 4
+
+
 def test_same_config_with_lists_for_tuples_is_the_same(tmp_path):
     make_runner(tmp_path, epochs=1, model=dict(type='GuardedToy', tags=('a', 'b'))).train()
     make_runner(tmp_path, epochs=2, resume=True, model=dict(tags=['a', 'b'], type='GuardedToy')).train()
