@@ -71,7 +71,7 @@ def test_resume_takes_the_connectors_back_and_load_from_does_not(videos, tmp_pat
 
 def test_resuming_from_a_checkpoint_without_training_state_is_refused(videos, tmp_path):
     run(videos, tmp_path, 'written', epochs=1).train()
-    saved = torch.load(tmp_path / 'epoch_1.pth', weights_only=False)
+    saved = torch.load(tmp_path / 'epoch_1.pth', weights_only=True)
     del saved['training_state']
     torch.save(saved, tmp_path / 'bare.pth')
     runner = run(videos, tmp_path, 'bare', epochs=2, resume=True, load_from=str(tmp_path / 'bare.pth'))
