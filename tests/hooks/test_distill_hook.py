@@ -129,16 +129,23 @@ def test_the_optimizer_of_a_stock_runner_holds_student_and_connectors_once(video
 
 def test_distilled_and_plain_config_score_the_same(videos, tmp_path):
     run(videos, tmp_path, 'distilled', epochs=1).train()
-    scores = []
-    for name, model in {'whole': model_config(), 'alone': zoo.config_of('tsm_mobilenet')[0]}.items():
+    checkpoint, plain = str(tmp_path / 'epoch_1.pth'), zoo.config_of('tsm_mobilenet')[0]
+    tested = dict(whole=(model_config(), checkpoint), alone=(plain, checkpoint), untrained=(plain, None))
+    metrics, scores = {}, {}
+    for seed, (name, (model, load_from)) in enumerate(tested.items(), start=1):
         runner = run(
             videos,
             tmp_path / name,
             f'test-{name}',
             model=model,
-            load_from=str(tmp_path / 'epoch_1.pth'),
+            load_from=load_from,
             custom_hooks=[],
+            randomness=dict(seed=seed),  # what is not loaded differs
         )
         runner.load_or_resume()
-        scores.append(runner.val())
-    assert scores[0] == scores[1]
+        metrics[name] = runner.val()
+        samples = [sample for batch in runner.val_dataloader for sample in runner.model.val_step(batch)]
+        scores[name] = torch.stack([sample.pred_score for sample in samples])
+    assert metrics['whole'] == metrics['alone']
+    assert torch.equal(scores['whole'], scores['alone'])
+    assert not torch.allclose(scores['whole'], scores['untrained'], atol=1e-4)
