@@ -21,7 +21,7 @@ from mmkd_video.cli.render import prepare_motion_clips
 from mmkd_video.hooks.atomic_file import write_atomically
 from mmkd_video.teachers.source import resolve_config
 
-RANK_VARIABLES = ('RANK', 'SLURM_PROCID', 'OMPI_COMM_WORLD_RANK', 'PMI_RANK')
+RANK_VARIABLES = {'pytorch': 'RANK', 'slurm': 'SLURM_PROCID', 'mpi': 'OMPI_COMM_WORLD_RANK'}  # that MMEngine reads
 LAUNCHER_VARIABLES = (
     'RANK',
     'LOCAL_RANK',
@@ -153,11 +153,12 @@ def prepare(config: Config, allowed: bool = True) -> None:
     if not allowed:
         commands = '\n'.join(f'  {part.command}' for part in missing)
         raise FileNotFoundError(f'missing: {", ".join(map(str, missing))}. Run first:\n{commands}')
-    if own_rank() == 0:
+    rank = own_rank(config.get('launcher') or 'none')
+    if rank == 0:
         for part in missing:
             part.make()
     else:
-        _wait_for(missing, hours=(config.get('prepare') or {}).get('timeout', 24))
+        _wait_for(missing, rank, hours=(config.get('prepare') or {}).get('timeout', 24))
 
 
 def needed_parts(config: Config) -> list[Clips | TrainedTeacher]:
@@ -243,25 +244,29 @@ def find_last(work_dir: Path) -> Path:
     raise FileNotFoundError(f'{work_dir} holds no checkpoint that its last_checkpoint names; train there first')
 
 
-def own_rank() -> int:
-    """Return this process's rank in the launch, before any process group exists."""
-    return next((int(os.environ[name]) for name in RANK_VARIABLES if os.environ.get(name)), 0)
+def own_rank(launcher: str) -> int:
+    """Return this process's rank in the launch, before any process group exists.
+
+    Args:
+        launcher: ``none`` is always rank 0, whatever a host's environment says.
+    """
+    return int(os.environ.get(RANK_VARIABLES.get(launcher, '')) or 0)
 
 
-def _wait_for(parts: list[Clips | TrainedTeacher], hours: float) -> None:
+def _wait_for(parts: list[Clips | TrainedTeacher], rank: int, hours: float) -> None:
     start, said = time.monotonic(), -60.0
     for part in parts:
         while not part.exists():
             waited = time.monotonic() - start
             if waited > hours * 3600:
                 raise TimeoutError(
-                    f'rank {own_rank()} waited {hours} hours for rank 0 to make {part}; see what rank 0 says. On '
+                    f'rank {rank} waited {hours} hours for rank 0 to make {part}; see what rank 0 says. On '
                     'several nodes the folder must be shared. A longer training needs prepare.timeout=<hours>, or by '
                     f'hand first: {part.command}'
                 )
             if waited - said >= 60:
                 said = waited
-                _say(f'rank {own_rank()} waits for rank 0 to make {part}')
+                _say(f'rank {rank} waits for rank 0 to make {part}')
             time.sleep(POLL_SECONDS)
 
 

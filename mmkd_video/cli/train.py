@@ -28,7 +28,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except (OSError, KeyError, ValueError, RuntimeError) as error:
         parser.exit(1, f'error: {error.args[0] if isinstance(error, KeyError) else error}\n')
     build_runner(config, timed=True).train()
-    if options.publish and own_rank() == 0:
+    if options.publish and own_rank(config.launcher) == 0:
         publish(Path(config.work_dir), Path(options.publish))
 
 

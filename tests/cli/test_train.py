@@ -127,6 +127,7 @@ def test_other_ranks_wait_for_rank_0(tiny, monkeypatch):
     monkeypatch.setenv('RANK', '1')
     monkeypatch.setattr(prepare_module, 'POLL_SECONDS', 0.01)
     config = Config.fromfile(tiny.distill)
+    config.launcher = 'pytorch'
     waiting = threading.Thread(target=prepare, args=(config,))
     waiting.start()
     time.sleep(0.1)
@@ -140,7 +141,7 @@ def test_other_ranks_wait_for_rank_0(tiny, monkeypatch):
 def test_waiting_ends_with_the_command_to_run(tiny, monkeypatch):
     monkeypatch.setenv('RANK', '1')
     config = Config.fromfile(tiny.distill)
-    config.prepare.timeout = 0
+    config.launcher, config.prepare.timeout = 'pytorch', 0
     with pytest.raises(TimeoutError, match='rank 1 waited 0 hours.*python tools/train.py'):
         prepare(config)
 
