@@ -10,15 +10,17 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import torch
 from mmengine.config import Config
 from mmengine.logging import print_log
 
-from mmkd_video.cli.cfg_options import to_arguments
+from mmkd_video.cli.cfg_options import read_config, to_arguments
 from mmkd_video.cli.folder_lock import locked
 from mmkd_video.cli.render import prepare_motion_clips
 from mmkd_video.hooks.atomic_file import write_atomically
+from mmkd_video.hooks.run_record import deciding_settings, difference
 from mmkd_video.teachers.source import resolve_config
 
 RANK_VARIABLES = {'pytorch': 'RANK', 'slurm': 'SLURM_PROCID', 'mpi': 'OMPI_COMM_WORLD_RANK'}  # that MMEngine reads
@@ -32,6 +34,7 @@ LAUNCHER_VARIABLES = (
     'GROUP_RANK',
 )
 POLL_SECONDS = 1.0
+SETTINGS = 'mmkd_settings'
 PUBLISHED = ('meta', 'state_dict', 'pruning', 'quantization')
 
 
@@ -98,6 +101,27 @@ class TrainedTeacher:
         """Return whether the checkpoint is there."""
         return self.checkpoint.is_file()
 
+    def check(self) -> None:
+        """See that a checkpoint which ``tools/train.py`` published comes from these very settings.
+
+        What others have made is taken as it is.
+
+        Raises:
+            ValueError: It was trained with other settings.
+        """
+        made_with = published_settings(self.checkpoint)
+        if made_with is None:
+            return
+        config = read_config(self.config, self.options)
+        merge_teacher_options(config)
+        wanted = teacher_settings(config)
+        if made_with != wanted:
+            raise ValueError(
+                f'{self} was trained with other settings than {self.config} and prepare.teacher_options have now:\n'
+                f"{difference(made_with, wanted)}\nEither give the teacher's checkpoint another name, and it is "
+                'trained anew; or take it as it is with prepare.teacher=None.'
+            )
+
     def make(self) -> None:
         """Train it in a process of its own, resuming an interrupted training; then publish its last checkpoint.
 
@@ -144,8 +168,12 @@ def prepare(config: Config, allowed: bool = True) -> None:
         KeyError: ``prepare`` holds an unknown key or teacher.
         RuntimeError: A teacher's training failed.
         TimeoutError: Rank 0 took too long.
+        ValueError: A teacher's checkpoint was trained with other settings.
     """
     parts = needed_parts(config)
+    for part in parts:
+        if isinstance(part, TrainedTeacher):
+            part.check()
     merge_teacher_options(config)
     missing = [part for part in parts if not part.exists()]
     if not missing:
@@ -197,7 +225,7 @@ def merge_teacher_options(config: Config) -> None:
     """
     wanted = config.get('prepare') or {}
     options, teachers = wanted.get('teacher_options') or {}, config.model.get('teacher') or {}
-    if isinstance(wanted.get('teacher'), str):
+    if isinstance(wanted.get('teacher'), str) or 'config' in teachers:
         options, teachers = {'': options}, {'': teachers}
     for name, given in options.items():
         if given and isinstance(teachers[name].get('config'), str):
@@ -206,7 +234,31 @@ def merge_teacher_options(config: Config) -> None:
             teachers[name]['config'] = whole.to_dict()
 
 
-def publish(work_dir: Path, target: Path) -> None:
+def teacher_settings(config: Config) -> dict[str, Any]:
+    """Return what of a teacher's training config decides what it has learnt; its seed does not.
+
+    Args:
+        config: The whole config.
+    """
+    settings = deciding_settings({key: value for key, value in config.items() if key != 'randomness'})
+    loop = config.get('train_cfg') or {}
+    lengths = {f'train_cfg.{key}': loop[key] for key in ('max_epochs', 'max_iters') if key in loop}
+    return {**settings, **lengths}
+
+
+def published_settings(checkpoint: Path) -> dict[str, Any] | None:
+    """Return the settings that :func:`publish` wrote into a checkpoint; None where there are none.
+
+    Args:
+        checkpoint: Any file; whether it serves as a teacher is seen when the teacher is built.
+    """
+    try:
+        return torch.load(checkpoint, map_location='cpu', weights_only=True, mmap=True)['meta'][SETTINGS]
+    except Exception:  # torch raises as many types as there are ways not to be such a file
+        return None
+
+
+def publish(work_dir: Path, target: Path, settings: Mapping[str, Any] | None = None) -> None:
     """Give the last checkpoint of a finished training its lasting name, without optimizer and logs.
 
     What a pruned or quantized model is rebuilt from goes along.
@@ -214,6 +266,7 @@ def publish(work_dir: Path, target: Path) -> None:
     Args:
         work_dir: Of the training.
         target: The name; it appears complete or not at all.
+        settings: What it was trained with, kept in its ``meta``.
 
     Raises:
         FileNotFoundError: The training wrote no checkpoint.
@@ -222,7 +275,10 @@ def publish(work_dir: Path, target: Path) -> None:
     loaded = torch.load(last, map_location='cpu', weights_only=True)
     part = target.with_name(f'.{target.name}.{os.getpid()}.part')
     target.parent.mkdir(parents=True, exist_ok=True)
-    torch.save({key: loaded[key] for key in PUBLISHED if key in loaded}, part)
+    published = {key: loaded[key] for key in PUBLISHED if key in loaded}
+    if settings is not None:
+        published['meta'] = {**published.get('meta', {}), SETTINGS: dict(settings)}
+    torch.save(published, part)
     try:
         write_atomically(part.read_bytes(), target)
     finally:

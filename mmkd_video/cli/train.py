@@ -11,7 +11,7 @@ from mmengine.runner import Runner
 
 import mmkd_video  # noqa: F401  the stack must be mended before a runner is built
 from mmkd_video.cli.cfg_options import add_cfg_options, read_config
-from mmkd_video.cli.prepare import own_rank, prepare, publish
+from mmkd_video.cli.prepare import own_rank, prepare, publish, teacher_settings
 from mmkd_video.cli.training_clock import TrainingClock
 
 AMP_WRAPPERS = ('OptimWrapper', 'AmpOptimWrapper')
@@ -29,7 +29,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         parser.exit(1, f'error: {error.args[0] if isinstance(error, KeyError) else error}\n')
     build_runner(config, timed=True).train()
     if options.publish and own_rank(config.launcher) == 0:
-        publish(Path(config.work_dir), Path(options.publish))
+        publish(Path(config.work_dir), Path(options.publish), teacher_settings(config))
 
 
 def build_runner(config: Config, timed: bool = False) -> Runner:
