@@ -11,6 +11,7 @@ from mmengine.runner import Runner
 
 import mmkd_video  # noqa: F401  the stack must be mended before a runner is built
 from mmkd_video.cli.cfg_options import add_cfg_options, read_config
+from mmkd_video.cli.mistakes import TRACEBACK, told_in_one_line
 from mmkd_video.cli.prepare import own_rank, prepare, publish, teacher_settings
 from mmkd_video.cli.training_clock import TrainingClock
 
@@ -22,32 +23,44 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = build_parser()
     options = parser.parse_args(arguments)
     os.environ.setdefault('LOCAL_RANK', str(options.local_rank))
-    try:
+    with told_in_one_line(parser, building=lambda: True):
         config = merge_options(read_config(options.config), options)
         prepare(config, allowed=not options.no_prepare)
-    except (OSError, KeyError, ValueError, RuntimeError) as error:
-        parser.exit(1, f'error: {error.args[0] if isinstance(error, KeyError) else error}\n')
-    build_runner(config, timed=True).train()
+    train(config, parser)
     if options.publish and own_rank(config.launcher) == 0:
         publish(Path(config.work_dir), Path(options.publish), teacher_settings(config))
 
 
-def build_runner(config: Config, timed: bool = False) -> Runner:
+def train(config: Config, parser: argparse.ArgumentParser) -> None:
+    """Train to the end; a mistake in the config ends the command with one line.
+
+    Args:
+        config: The whole config.
+        parser: Of the command.
+    """
+    clock = TrainingClock()
+    with told_in_one_line(parser, building=lambda: not clock.started):
+        runner = build_runner(config)
+        runner.register_hook(clock)
+        runner.train()
+
+
+def build_runner(config: Config) -> Runner:
     """Build MMEngine's runner, or the one that ``runner_type`` names.
 
     Args:
         config: The whole config.
-        timed: Whether its checkpoints tell how long the training took.
     """
-    runner = RUNNERS.build(config) if 'runner_type' in config else Runner.from_cfg(config)
-    if timed:
-        runner.register_hook(TrainingClock())
-    return runner
+    return RUNNERS.build(config) if 'runner_type' in config else Runner.from_cfg(config)
 
 
 def build_parser() -> argparse.ArgumentParser:
     """Return the parser."""
-    parser = argparse.ArgumentParser(prog='train.py', description='Train a recognizer, alone or distilled.')
+    parser = argparse.ArgumentParser(
+        prog='train.py',
+        description='Train a recognizer, alone or distilled.',
+        epilog=f'A mistake in the config is told in one line; the environment variable {TRACEBACK}=1 shows where.',
+    )
     parser.add_argument('config', help='of the training')
     parser.add_argument('--work-dir', help="for checkpoints and logs; work_dirs/<config's name> by default")
     parser.add_argument(

@@ -19,6 +19,7 @@ class TrainingClock(Hook):
     def __init__(self) -> None:
         self._counted = 0.0
         self._since: float | None = None
+        self.started = False  # once everything is built
 
     @property
     def seconds(self) -> float:
@@ -27,7 +28,7 @@ class TrainingClock(Hook):
 
     def before_train(self, runner: Runner) -> None:
         """Start."""
-        self._since = time.perf_counter()
+        self.started, self._since = True, time.perf_counter()
 
     def before_val(self, runner: Runner) -> None:
         """Pause."""

@@ -15,6 +15,7 @@ from mmkd_video.cli.prepare import find_last
 from mmkd_video.cli.pruned_config import rebuild_pruned
 from mmkd_video.cli.student import read_checkpoint
 from mmkd_video.cli.train import build_runner
+from mmkd_video.cli.train import train as train_to_the_end
 from mmkd_video.cli.training_clock import META_KEY
 from mmkd_video.hooks.atomic_file import write_atomically
 
@@ -32,18 +33,23 @@ def main(arguments: Sequence[str] | None = None) -> None:
     config = Config.fromfile(run / CONFIG)
     config.work_dir, config.launcher = str(run), 'none'
     if options.checkpoint is None:
-        train(config)
+        train(config, parser)
     checkpoint = options.checkpoint or find_last(run)
     result = score(plain_student(config), checkpoint, run / 'test')
     write_atomically(json.dumps(result, indent=1).encode(), run / RESULT)
 
 
-def train(config: Config) -> None:
-    """Train to the end, from the newest checkpoint in the work dir if there is one, else from ``load_from``."""
+def train(config: Config, parser: argparse.ArgumentParser) -> None:
+    """Train to the end, from the newest checkpoint in the work dir if there is one, else from ``load_from``.
+
+    Args:
+        config: Of the run; it is changed.
+        parser: Of the command, which a mistake in the config ends.
+    """
     if Path(config.work_dir, 'last_checkpoint').is_file():
         config.load_from = None
     config.resume = config.get('load_from') is None
-    build_runner(config, timed=True).train()
+    train_to_the_end(config, parser)
 
 
 def score(config: Config, checkpoint: Path, work_dir: Path) -> dict:
