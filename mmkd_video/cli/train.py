@@ -14,6 +14,7 @@ from mmkd_video.cli.cfg_options import add_cfg_options, read_config
 from mmkd_video.cli.mistakes import TRACEBACK, told_in_one_line
 from mmkd_video.cli.prepare import own_rank, prepare, publish, teacher_settings
 from mmkd_video.cli.training_clock import TrainingClock
+from mmkd_video.hooks import CheckpointGuardHook, ReproducibleHook
 
 AMP_WRAPPERS = ('OptimWrapper', 'AmpOptimWrapper')
 
@@ -34,6 +35,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def train(config: Config, parser: argparse.ArgumentParser) -> None:
     """Train to the end; a mistake in the config ends the command with one line.
 
+    The training is safe to kill and to resume also where its config does not inherit ``configs/_base_/mmkd.py``, as
+    those of teachers do not.
+
     Args:
         config: The whole config.
         parser: Of the command.
@@ -42,6 +46,9 @@ def train(config: Config, parser: argparse.ArgumentParser) -> None:
     with told_in_one_line(parser, building=lambda: not clock.started):
         runner = build_runner(config)
         runner.register_hook(clock)
+        for hook in (ReproducibleHook, CheckpointGuardHook):
+            if not any(isinstance(each, hook) for each in runner.hooks):
+                runner.register_hook(hook())
         runner.train()
 
 

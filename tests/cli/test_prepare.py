@@ -3,9 +3,10 @@
 import pytest
 import torch
 from mmengine.config import Config
+from tiny_experiment import ROOT
 
 from mmkd_video.cli import prepare as prepare_module
-from mmkd_video.cli.prepare import own_rank, prepare, publish, teacher_settings
+from mmkd_video.cli.prepare import needed_parts, own_rank, prepare, publish, teacher_settings
 
 
 @pytest.mark.parametrize('launcher, rank', [('none', 0), ('pytorch', 1), ('slurm', 2), ('mpi', 3)])
@@ -63,3 +64,20 @@ def test_teacher_of_others_is_taken_as_it_is(tiny):
     for content in (dict(state_dict={}), dict(meta=dict(epoch=1), state_dict={}), {'backbone.weight': torch.ones(1)}):
         torch.save(content, tiny.checkpoint)
         prepare(Config.fromfile(tiny.distill), allowed=False)
+
+
+@pytest.mark.slow
+def test_teacher_training_goes_on_from_damaged_files(tiny, monkeypatch):
+    monkeypatch.setenv('PYTHONPATH', str(ROOT))
+    tiny.distill.write_text(tiny.distill.read_text().replace('max_epochs=1', 'max_epochs=2'))
+    _, teacher = needed_parts(Config.fromfile(tiny.distill))
+    teacher.make()
+    teacher.check()
+    tiny.checkpoint.unlink()
+    newest = teacher.work_dir / 'epoch_2.pth'
+    newest.write_bytes(newest.read_bytes()[:1000])
+    (teacher.work_dir / 'last_checkpoint').write_text('')  # as MMEngine leaves it when it is killed while it writes
+    teacher.make()
+    log = max(teacher.work_dir.glob('2*/*.log')).read_text()
+    assert f'Resuming from {teacher.work_dir / "epoch_1.pth"}' in log and 'AtomicCheckpointHook' in log
+    assert torch.load(tiny.checkpoint, weights_only=True)['meta']['iter'] == 4
