@@ -1,5 +1,6 @@
 """Factor transfer with its two networks."""
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -24,9 +25,12 @@ def _block(in_channels: int, out_channels: int) -> nn.Sequential:
 class ParaphrasedFTLoss(DistillLoss):
     """Factor transfer in full: a paraphraser condenses the teacher's map, a translator makes the student's factor.
 
-    :class:`FTLoss` of the two factors, plus the paraphraser's mean absolute reconstruction error of the teacher's map,
-    which alone trains it: the factor is a constant for the student's part. To train the paraphraser
-    first, as the authors do, give ``transfer=dict(type='Warmup', begin=1, end=3)``; else both are trained at once.
+    ``transfer * |x / |x| - f / |f|| + |r(f) - t|``, both means of absolute values: :class:`FTLoss` of the translator's
+    factor ``x`` and the paraphraser's ``f``, plus the error of the teacher's map ``t`` rebuilt from it, which alone
+    trains the paraphraser. ``weight`` multiplies both, so the authors' 500 belongs to ``transfer``. With a schedule
+    that starts at 0, ``transfer=dict(type='Warmup', value=500.0, begin=1, end=3)``, the paraphraser is trained alone
+    first, as the authors do; once the transfer acts, it rests: it is given no gradient, its batch norms stand still and
+    the reconstruction counts no longer. With a fixed number both are trained at once.
     Source: https://arxiv.org/abs/1802.04977, code Jangho-Kim/Factor-Transfer-pytorch ``utils.py``, with 3x3x3
     convolutions.
 
@@ -49,6 +53,7 @@ class ParaphrasedFTLoss(DistillLoss):
         at_least('teacher_channels', teacher_channels, 1)
         factor = max(round(teacher_channels * positive('rate', rate)), 1)
         self.transfer = at_least('transfer', transfer, 0)
+        self._in_stages, self._at_rest = transfer == 0, False
         self.paraphraser = nn.Sequential(
             _block(teacher_channels, teacher_channels), _block(teacher_channels, factor), _block(factor, factor)
         )
@@ -64,6 +69,23 @@ class ParaphrasedFTLoss(DistillLoss):
         """Return the scalar loss of two maps ``(N, C, [T,] H, W)``."""
         if student.ndim == 4:
             student, teacher = student.unsqueeze(2), teacher.unsqueeze(2)
-        factor = self.paraphraser(teacher)
-        reconstruction = F.l1_loss(self.reconstruction(factor), teacher)
+        if self._at_rest:
+            with torch.no_grad():
+                factor = self.paraphraser(teacher)
+            resting = (*self.paraphraser.parameters(), *self.reconstruction.parameters())
+            reconstruction = sum(parameter.sum() for parameter in resting) * 0.0  # DDP finds none unused
+        else:
+            factor = self.paraphraser(teacher)
+            reconstruction = F.l1_loss(self.reconstruction(factor), teacher)
         return reconstruction + self.transfer * factor_transfer(self.translator(student), factor.detach())
+
+    def scheduled(self, **values: float) -> None:
+        """See :meth:`DistillLoss.scheduled`."""
+        self._at_rest = self._in_stages and values.get('transfer', 0) > 0
+        self.train(self.training)
+
+    def train(self, mode: bool = True) -> 'ParaphrasedFTLoss':
+        """Set the mode; the batch norms of a paraphraser at rest stay in eval mode."""
+        super().train(mode)
+        self.paraphraser.train(mode and not self._at_rest)
+        return self

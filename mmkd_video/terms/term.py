@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 
 from torch import Tensor, nn
 
+from mmkd_video.losses.base import DistillLoss
 from mmkd_video.registry import MODELS
 from mmkd_video.schedules import LearnedScalar, Progress, Scalar
 from mmkd_video.structures import channels_of
@@ -73,6 +74,8 @@ class Term(nn.Module):
         for key, scalar in self.scalars.items():
             scalar.move(progress)
             getattr(self.loss, key).copy_(scalar.tensor)
+        if self.scalars and isinstance(self.loss, DistillLoss):
+            self.loss.scheduled(**{key: float(scalar.tensor) for key, scalar in self.scalars.items()})
         for scalar in self.learned.values():
             scalar.move(progress)
 

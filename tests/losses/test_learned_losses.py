@@ -154,6 +154,41 @@ def test_only_the_reconstruction_trains_the_paraphraser() -> None:
     assert torch.equal(*gradients)
 
 
+def test_a_paraphraser_trained_alone_rests_once_the_transfer_acts() -> None:
+    student, teacher = torch.randn(2, 3, 2, 4, 4), torch.randn(2, 4, 2, 4, 4)
+    loss = ParaphrasedFTLoss(3, 4, transfer=0.0).train()
+    optimizer = torch.optim.Adam(loss.parameters(), lr=0.1)
+
+    def moved_by(transfer: float) -> tuple[bool, bool]:
+        loss.transfer = transfer
+        loss.scheduled(transfer=transfer)
+        loss.train()  # as a runner does in every epoch
+        before = [
+            {key: value.clone() for key, value in part.state_dict().items()}
+            for part in (loss.paraphraser, loss.translator)
+        ]
+        optimizer.zero_grad()
+        loss(student, teacher).backward()
+        assert all(parameter.grad is not None for parameter in loss.parameters())
+        optimizer.state.clear()  # no momentum of the first stage
+        optimizer.step()
+        after = [part.state_dict() for part in (loss.paraphraser, loss.translator)]
+        return tuple(
+            any(not torch.equal(old[key], new[key]) for key in old) for old, new in zip(before, after, strict=True)
+        )
+
+    assert moved_by(0.0)[0]
+    assert moved_by(500.0) == (False, True)
+    assert moved_by(0.0)[0]
+
+
+def test_a_paraphraser_without_a_stage_of_its_own_never_rests() -> None:
+    loss = ParaphrasedFTLoss(3, 4, transfer=1.0).train()
+    loss.scheduled(transfer=2.0)
+    loss(torch.randn(2, 3, 2, 4, 4), torch.randn(2, 4, 2, 4, 4)).backward()
+    assert loss.paraphraser.training and loss.paraphraser[0][0].weight.grad.abs().sum() > 0
+
+
 def test_fbkd_is_zero_for_equal_sides_and_identical_adaptation() -> None:
     loss, clip = FBKDLoss(3, feature=1.0, relations=1.0), torch.randn(2, 3, 2, 4, 4)
     for layer in (loss.adapt_feature, loss.adapt_channels, loss.adapt_relations):
