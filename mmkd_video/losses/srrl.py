@@ -16,14 +16,14 @@ __all__ = ['SRRLLoss']
 class SRRLLoss(DistillLoss):
     """SRRL: the teacher's own classifier sees in the student's feature what it sees in the teacher's.
 
-    ``mean (s - t)**2 + mean (head(pool s) - head(pool t))**2``; the gradient passes through the frozen classifier into
-    the student. A map is averaged over its ``T * H * W`` places before the classifier.
-    Source: https://openreview.net/forum?id=ZzwDy_wiWv, code jingyang2017/KD_SRRL.
+    ``mean (pool s - pool t)**2 + mean (head(pool s) - head(pool t))**2``; the gradient passes through the frozen
+    classifier into the student. ``pool`` averages tokens over their places and a map over its ``T * H * W``.
+    Source: https://openreview.net/forum?id=ZzwDy_wiWv, code jingyang2017/KD_SRRL. There the student's map always passes
+    a 1x1 convolution, batch norm and ReLU; here a linear map is put before the loss, and only where channels differ.
     """
 
     layouts = ('vector', 'tokens', 'map')
     same_channels = True
-    same_positions = True
 
     @in_float32
     def forward(self, student: Tensor, teacher: Tensor, teacher_head: Callable[[Tensor], Tensor]) -> Tensor:
@@ -31,8 +31,9 @@ class SRRLLoss(DistillLoss):
 
         Args:
             student: ``(N, C)``, ``(N, L, C)`` or ``(N, C, [T,] H, W)``.
-            teacher: The same shape; what the classifier reads, before or after pooling.
+            teacher: The same channels; what the classifier reads, before or after pooling.
             teacher_head: The teacher's frozen classifier, ``(N, C)`` to ``(N, K)``.
         """
-        ours, theirs = (teacher_head(channels_and_positions(feature).mean(2)) for feature in (student, teacher))
+        student, teacher = (channels_and_positions(feature).mean(2) for feature in (student, teacher))
+        ours, theirs = teacher_head(student), teacher_head(teacher)
         return F.mse_loss(student, teacher) + F.mse_loss(ours, theirs.detach())

@@ -57,6 +57,17 @@ def test_srrl_asks_the_teachers_classifier() -> None:
     assert torch.allclose(value, expected)
 
 
+@pytest.mark.parametrize('shape', [(2, 5, 3), (2, 3, 2, 4), (2, 3, 2, 2, 4)], ids=['tokens', 'image', 'clip'])
+def test_srrl_compares_means_over_places(shape: tuple) -> None:
+    """The authors' ``statm_loss``."""
+    student, teacher, weight = torch.randn(shape), torch.randn(shape), torch.randn(4, 3)
+    places = 1 if len(shape) == 3 else tuple(range(2, len(shape)))
+    ours, theirs = student.mean(places), teacher.mean(places)
+    value = SRRLLoss()(student, teacher, teacher_head=lambda feature: feature @ weight.T)
+    expected = (ours - theirs).pow(2).mean(1).mean() + F.mse_loss(ours @ weight.T, theirs @ weight.T)
+    assert torch.allclose(value, expected)
+
+
 def test_crd_bank_follows_the_clips_of_training() -> None:
     loss, indices = crd(), torch.tensor([2, 7])
     before = loss.teacher_bank.clone()
