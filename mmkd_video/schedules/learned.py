@@ -88,6 +88,10 @@ class LearnedScalar(nn.Module):
         except ValueError as error:
             raise ValueError(f'{key}: {error}') from None
 
+    def reaches(self) -> tuple[float, ...]:
+        """Return the bounds, which the rounded value may reach."""
+        return self.low, self.high
+
     def move(self, progress: Progress) -> None:
         """Set the strength to where training stands."""
         now = progress.epoch if self.by_epoch else progress.iter

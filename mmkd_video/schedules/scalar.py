@@ -58,6 +58,10 @@ class Scalar:
         self.tensor = torch.tensor(float(first))
         self.fixed = None if self.schedule else float(value)
 
+    def reaches(self) -> tuple[float, ...]:
+        """Return values between which the number always lies, all of which it may take."""
+        return (self.fixed,) if self.schedule is None else self.schedule.reaches()
+
     def move(self, progress: Progress) -> None:
         """Set the tensor to the value at ``progress``."""
         if self.schedule is not None:

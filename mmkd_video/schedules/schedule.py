@@ -3,6 +3,8 @@
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
+LONG = 10**6  # steps of a training whose length is not known yet
+
 
 @dataclass(frozen=True)
 class Progress:
@@ -56,6 +58,11 @@ class Schedule(ABC):
                 end = -(-progress.max_iters // max(progress.iters_per_epoch, 1))
         length = max(end - self.begin, 1)
         return self.at(min(max(now - self.begin, 0), length - 1), length)
+
+    def reaches(self) -> tuple[float, ...]:
+        """Return values between which the scalar always lies, all of which it may take."""
+        length = LONG if self.end is None else self.end - self.begin
+        return self.at(0, length), self.at(length - 1, length)
 
     @abstractmethod
     def at(self, step: int, length: int) -> float:

@@ -33,6 +33,13 @@ class StepSchedule(Schedule):
         self.step_size = step_size
         self.milestones = None if milestones is None else sorted(milestones)
 
+    def reaches(self) -> tuple[float, ...]:
+        """See :meth:`Schedule.reaches`; a negative factor changes the sign with every step."""
+        steps = 1 if self.milestones is None else len(self.milestones)
+        if self.step_size is not None and self.end is not None:
+            steps = max((self.end - self.begin - 1) // self.step_size, 1)
+        return tuple(self.value * self.gamma**step for step in (0, 1, steps))
+
     def at(self, step: int, length: int) -> float:
         """See :meth:`Schedule.at`."""
         if self.step_size is not None:

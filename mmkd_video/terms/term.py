@@ -5,6 +5,7 @@ import functools
 import inspect
 from collections.abc import Callable, Mapping
 
+import torch
 from torch import Tensor, nn
 
 from mmkd_video.losses.base import DistillLoss
@@ -54,8 +55,10 @@ class Term(nn.Module):
         known = channels_for(spec, student, teacher)
         if norm_before is not None and 'teacher_norm' in inspect.signature(spec.loss_class).parameters:
             known['teacher_norm'] = functools.partial(norm_before, spec.pairs[0][1])
-        self.loss = MODELS.build(dict({**known, **spec.loss_config}, type=spec.loss_class, **first))
+        arguments = {**known, **spec.loss_config, **first}
+        self.loss = MODELS.build({**arguments, 'type': spec.loss_class})
         self._schedule_arguments()
+        self._try_schedules(arguments)
         self.multi_layer = bool(getattr(spec.loss_class, 'multi_layer', False))
         self.needs = tuple(key for key in inspect.signature(self.loss.forward).parameters if key in CONTEXT)
         self.fusion = build_fusion(spec, student, teacher)
@@ -130,6 +133,16 @@ class Term(nn.Module):
         for key, scalar in self.scalars.items():
             delattr(self.loss, key)
             self.loss.register_buffer(key, scalar.tensor.clone(), persistent=False)
+
+    def _try_schedules(self, arguments: Mapping) -> None:
+        """Refuse schedules that leave the loss's range later: its constructor, which checks it, sees their ends."""
+        for key, scalar in {**self.scalars, **self.learned}.items():
+            for value in sorted(set(scalar.reaches()) - {arguments[key]}):
+                try:
+                    with torch.random.fork_rng(devices=[]):
+                        type(self.loss)(**{**arguments, key: value})
+                except ValueError as error:
+                    raise ValueError(f'term {self.name!r}.{key}: its schedule reaches {value:g}; {error}') from None
 
 
 def channels_for(spec: TermSpec, student: Mapping[str, Tensor], teacher: Mapping[str, Tensor]) -> dict:
