@@ -41,7 +41,8 @@ class VIDLoss(DistillLoss):
         excess = positive('initial_variance', initial_variance) - MIN_VARIANCE
         if excess <= 0:
             raise ValueError(f'initial_variance: got {initial_variance!r}, expected a number above {MIN_VARIANCE}')
-        self.raw_variance = nn.Parameter(torch.full((teacher_channels, 1), math.log(math.expm1(excess))))
+        raw = excess + math.log(-math.expm1(-excess))  # the inverse of softplus, for any size
+        self.raw_variance = nn.Parameter(torch.full((teacher_channels, 1), raw))
 
     @in_float32
     def forward(self, student: Tensor, teacher: Tensor) -> Tensor:

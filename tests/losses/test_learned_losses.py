@@ -21,6 +21,12 @@ def test_vid_starts_as_a_gaussian_of_the_initial_variance() -> None:
     assert VIDLoss(3, initial_variance=2.0)(student, teacher).item() == pytest.approx(expected.item(), rel=1e-5)
 
 
+@pytest.mark.parametrize('variance', [2e-5, 5.0, 1e3, 1e6])
+def test_vid_starts_at_any_variance(variance: float) -> None:
+    value = VIDLoss(2, initial_variance=variance)(torch.ones(3, 2), torch.ones(3, 2))
+    assert value.item() == pytest.approx(0.5 * math.log(variance), rel=1e-4)
+
+
 def test_trained_variance_of_vid_becomes_the_squared_error() -> None:
     error = torch.tensor([0.5, 2.0])
     loss = VIDLoss(2)
