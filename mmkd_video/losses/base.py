@@ -4,13 +4,14 @@ import functools
 import inspect
 import math
 from collections.abc import Callable, Sequence
+from numbers import Integral, Real
 
 import torch
 from torch import Tensor, nn
 
 from mmkd_video.losses.finite import FiniteWatch
 
-__all__ = ['DistillLoss', 'at_least', 'in_float32', 'positive']
+__all__ = ['DistillLoss', 'at_least', 'in_float32', 'positive', 'whole']
 
 RANKS = {'logits': (2,), 'vector': (2,), 'tokens': (3,), 'map': (4, 5)}
 SHAPES = {
@@ -22,13 +23,17 @@ SHAPES = {
 Features = Tensor | Sequence[Tensor]
 
 
+def _is_number(value: object) -> bool:
+    return isinstance(value, Real) and not isinstance(value, bool)
+
+
 def positive(key: str, value: float) -> float:
     """Return ``value``.
 
     Raises:
-        ValueError: ``value`` is not above 0, or not finite; names ``key``.
+        ValueError: ``value`` is no number above 0, or not finite; names ``key``.
     """
-    if not 0 < value < math.inf:
+    if not _is_number(value) or not 0 < value < math.inf:
         raise ValueError(f'{key}: got {value!r}, expected a number above 0')
     return value
 
@@ -37,10 +42,22 @@ def at_least(key: str, value: float, bound: float) -> float:
     """Return ``value``.
 
     Raises:
-        ValueError: ``value`` is below ``bound``, or not finite; names ``key``.
+        ValueError: ``value`` is no number, below ``bound``, or not finite; names ``key``.
     """
-    if not bound <= value < math.inf:
+    if not _is_number(value) or not bound <= value < math.inf:
         raise ValueError(f'{key}: got {value!r}, expected a number of at least {bound}')
+    return value
+
+
+def whole(key: str, value: int, bound: int) -> int:
+    """Return ``value``.
+
+    Raises:
+        ValueError: ``value`` is no whole number, or below ``bound``; names ``key``.
+    """
+    at_least(key, value, bound)
+    if not isinstance(value, Integral):
+        raise ValueError(f'{key}: got {value!r}, expected a whole number of at least {bound}')
     return value
 
 
@@ -72,6 +89,7 @@ class DistillLoss(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         self._finite = FiniteWatch()
+        self._built_for: dict[str, Sequence[int | None]] = {}
 
     def check(self, student: Features, teacher: Features) -> None:
         """Refuse inputs the loss is not defined for.
@@ -82,6 +100,7 @@ class DistillLoss(nn.Module):
         """
         if not self.multi_layer:
             self._check_pair(student, teacher, where='')
+            self._check_built_for([student], [teacher])
             return
         for side, features in (('student', student), ('teacher', teacher)):
             if not isinstance(features, list | tuple):
@@ -97,6 +116,7 @@ class DistillLoss(nn.Module):
             )
         for index, pair in enumerate(zip(student, teacher, strict=True)):
             self._check_pair(*pair, where=f' layer {index}')
+        self._check_built_for(student, teacher)
 
     @property
     def _name(self) -> str:
@@ -124,6 +144,35 @@ class DistillLoss(nn.Module):
             raise ValueError(f'{got}, expected equal {self._remedy(student)}')
         if self.same_positions and _positions(student) != _positions(teacher):
             raise ValueError(f'{got}, expected equal time and space; match them before the loss')
+
+    def build_for(self, **channels: int | Sequence[int] | None) -> None:
+        """Note the channels for which a loss has learned parts or a memory; others are refused.
+
+        Args:
+            **channels: ``student_channels`` and ``teacher_channels`` as the constructor takes them: one number, or one
+                for each layer; None is not checked.
+
+        Raises:
+            ValueError: A number is no whole one above 0.
+        """
+        for key, given in channels.items():
+            counts = list(given) if isinstance(given, Sequence) else [given]
+            self._built_for[key] = [None if count is None else whole(key, count, 1) for count in counts]
+
+    def _check_built_for(self, student: Sequence[Tensor], teacher: Sequence[Tensor]) -> None:
+        for key, expected in self._built_for.items():
+            side = key.removesuffix('_channels')
+            features = student if side == 'student' else teacher
+            if len(features) != len(expected):
+                raise ValueError(f'{self._name}: got {len(features)} {side} layers, but {key} has {len(expected)}')
+            for index, (feature, count) in enumerate(zip(features, expected, strict=True)):
+                got = math.prod(feature.shape[1:]) if self.flattens else feature.shape[-1 if feature.ndim == 3 else 1]
+                if count is not None and got != count:
+                    where = f'{side} layer {index}' if self.multi_layer else side
+                    raise ValueError(
+                        f'{self._name}: got {where} {tuple(feature.shape)} with {got} channels, but it was built with '
+                        f'{key}={count}; a term fills that in'
+                    )
 
     def _check_side(self, side: str, feature: Tensor) -> None:
         if not isinstance(feature, Tensor):

@@ -3,7 +3,7 @@
 from torch import Tensor
 
 from mmkd_video.functional import class_attention
-from mmkd_video.losses.base import DistillLoss, at_least, in_float32
+from mmkd_video.losses.base import DistillLoss, in_float32, whole
 from mmkd_video.registry import MODELS
 
 __all__ = ['CATKDLoss']
@@ -31,7 +31,7 @@ class CATKDLoss(DistillLoss):
 
     def __init__(self, pool: int = 2) -> None:
         super().__init__()
-        self.pool = at_least('pool', pool, 1)
+        self.pool = whole('pool', pool, 1)
 
     @in_float32
     def forward(self, student: Tensor, teacher: Tensor) -> Tensor:

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from mmkd_video.functional import gather_batch, noise_contrast, other_indices, unit
-from mmkd_video.losses.base import DistillLoss, at_least, in_float32, positive
+from mmkd_video.losses.base import DistillLoss, at_least, in_float32, positive, whole
 from mmkd_video.registry import MODELS
 
 __all__ = ['CRDLoss']
@@ -51,18 +51,14 @@ class CRDLoss(DistillLoss):
         momentum: float = 0.5,
     ) -> None:
         super().__init__()
-        self.num_samples = at_least('num_samples', num_samples, 2)
-        self.num_negatives = at_least('num_negatives', num_negatives, 1)
+        self.num_samples = whole('num_samples', num_samples, 2)
+        self.num_negatives = whole('num_negatives', num_negatives, 1)
         self.temperature = positive('temperature', temperature)
         self.momentum = at_least('momentum', momentum, 0)
         if momentum > 1:
             raise ValueError(f'momentum: got {momentum!r}, expected a number of at most 1')
-        for key, value in {
-            'dim': dim,
-            'student_channels': student_channels,
-            'teacher_channels': teacher_channels,
-        }.items():
-            at_least(key, value, 1)
+        whole('dim', dim, 1)
+        self.build_for(student_channels=student_channels, teacher_channels=teacher_channels)
         self.embed_student = nn.Linear(student_channels, dim)
         self.embed_teacher = nn.Linear(teacher_channels, dim)
         bound = math.sqrt(3 / dim)

@@ -71,7 +71,7 @@ class FBKDLoss(DistillLoss):
         relations: float = 7e-5,
     ) -> None:
         super().__init__()
-        at_least('teacher_channels', teacher_channels, 1)
+        self.build_for(teacher_channels=teacher_channels)
         self.temperature = positive('temperature', temperature)
         self.feature = at_least('feature', feature, 0)
         self.channels = at_least('channels', channels, 0)

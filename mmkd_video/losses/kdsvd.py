@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from torch import Tensor
 
 from mmkd_video.functional import singular_flow
-from mmkd_video.losses.base import DistillLoss, at_least, in_float32
+from mmkd_video.losses.base import DistillLoss, in_float32, whole
 from mmkd_video.registry import MODELS
 
 __all__ = ['KDSVDLoss']
@@ -35,7 +35,7 @@ class KDSVDLoss(DistillLoss):
 
     def __init__(self, k: int = 1) -> None:
         super().__init__()
-        self.k = at_least('k', k, 1)
+        self.k = whole('k', k, 1)
 
     @in_float32
     def forward(self, student: Sequence[Tensor], teacher: Sequence[Tensor]) -> Tensor:

@@ -3,7 +3,7 @@
 from torch import Tensor
 
 from mmkd_video.functional import local_tangent_space
-from mmkd_video.losses.base import at_least
+from mmkd_video.losses.base import whole
 from mmkd_video.losses.manifold import ManifoldLoss
 from mmkd_video.registry import MODELS
 
@@ -45,7 +45,7 @@ class LTSALoss(ManifoldLoss):
         teacher_channels: int | None = None,
     ) -> None:
         super().__init__(k, gather, queue_size, student_channels, teacher_channels)
-        self.dim = at_least('dim', dim, 1)
+        self.dim = whole('dim', dim, 1)
         if dim >= k:
             raise ValueError(f'dim: got {dim}, expected a number below k={k}; every student would fit')
 

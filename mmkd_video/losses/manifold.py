@@ -5,7 +5,7 @@ from abc import abstractmethod
 from torch import Tensor
 
 from mmkd_video.functional import gather_batch
-from mmkd_video.losses.base import DistillLoss, at_least, in_float32
+from mmkd_video.losses.base import DistillLoss, in_float32, whole
 from mmkd_video.losses.queue import FeatureQueue
 
 __all__ = ['ManifoldLoss']
@@ -40,8 +40,10 @@ class ManifoldLoss(DistillLoss):
         teacher_channels: int | None = None,
     ) -> None:
         super().__init__()
-        self.k = at_least('k', k, 1)
+        self.k = whole('k', k, 1)
         self.gather = gather
+        if queue_size:
+            self.build_for(student_channels=student_channels, teacher_channels=teacher_channels)
         self.queue = FeatureQueue(queue_size, student_channels, teacher_channels)
 
     @abstractmethod

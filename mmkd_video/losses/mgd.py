@@ -32,7 +32,7 @@ class MGDLoss(DistillLoss):
 
     def __init__(self, teacher_channels: int, mask_ratio: float = 0.15) -> None:
         super().__init__()
-        at_least('teacher_channels', teacher_channels, 1)
+        self.build_for(teacher_channels=teacher_channels)
         self.mask_ratio = at_least('mask_ratio', mask_ratio, 0)
         if mask_ratio >= 1:
             raise ValueError(f'mask_ratio: got {mask_ratio!r}, expected a number below 1; nothing would be left')

@@ -32,7 +32,8 @@ class ParaphrasedFTLoss(DistillLoss):
     first, as the authors do; once the transfer acts, it rests: it is given no gradient, its batch norms stand still and
     the reconstruction counts no longer. With a fixed number both are trained at once.
     Source: https://arxiv.org/abs/1802.04977, code Jangho-Kim/Factor-Transfer-pytorch ``utils.py``, with 3x3x3
-    convolutions.
+    convolutions. There the first stage has an optimizer of its own (SGD); here the one optimizer may still move a
+    paraphraser at rest by its weight decay (``connector_decay=0`` leaves that out) and by what is left of its momentum.
 
     Args:
         student_channels: Channels of the student's map; a term fills it in.
@@ -49,8 +50,7 @@ class ParaphrasedFTLoss(DistillLoss):
 
     def __init__(self, student_channels: int, teacher_channels: int, rate: float = 0.5, transfer: float = 1.0) -> None:
         super().__init__()
-        at_least('student_channels', student_channels, 1)
-        at_least('teacher_channels', teacher_channels, 1)
+        self.build_for(student_channels=student_channels, teacher_channels=teacher_channels)
         factor = max(round(teacher_channels * positive('rate', rate)), 1)
         self.transfer = at_least('transfer', transfer, 0)
         self._in_stages, self._at_rest = transfer == 0, False

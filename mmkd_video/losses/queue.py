@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from mmkd_video.functional import gather_batch
-from mmkd_video.losses.base import at_least
+from mmkd_video.losses.base import whole
 
 __all__ = ['FeatureQueue']
 
@@ -26,7 +26,8 @@ class FeatureQueue(nn.Module):
 
     def __init__(self, size: int, student_channels: int | None, teacher_channels: int | None) -> None:
         super().__init__()
-        self.size = at_least('queue_size', size, 0)
+        self.size = whole('queue_size', size, 0)
+        self._full = False  # known on the host: reading ``filled`` makes it wait for an accelerator
         if size == 0:
             return
         if student_channels is None or teacher_channels is None:

@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from mmkd_video.functional import channels_and_positions, pool_map
-from mmkd_video.losses.base import DistillLoss, at_least, in_float32
+from mmkd_video.losses.base import DistillLoss, in_float32, whole
 from mmkd_video.registry import MODELS
 
 __all__ = ['SemCKDLoss']
@@ -36,7 +36,8 @@ class SemCKDLoss(DistillLoss):
 
     def __init__(self, student_channels: Sequence[int], teacher_channels: Sequence[int], dim: int = 128) -> None:
         super().__init__()
-        at_least('dim', dim, 1)
+        whole('dim', dim, 1)
+        self.build_for(student_channels=student_channels, teacher_channels=teacher_channels)
         self.queries = nn.ModuleList(nn.Linear(channels, dim) for channels in student_channels)
         self.keys = nn.ModuleList(nn.Linear(channels, dim) for channels in teacher_channels)
         self.projections = nn.ModuleList(

@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from mmkd_video.functional import channels_and_positions
-from mmkd_video.losses.base import DistillLoss, at_least, in_float32, positive
+from mmkd_video.losses.base import DistillLoss, in_float32, positive
 from mmkd_video.registry import MODELS
 
 __all__ = ['VIDLoss']
@@ -37,7 +37,7 @@ class VIDLoss(DistillLoss):
 
     def __init__(self, teacher_channels: int, initial_variance: float = 5.0) -> None:
         super().__init__()
-        at_least('teacher_channels', teacher_channels, 1)
+        self.build_for(teacher_channels=teacher_channels)
         excess = positive('initial_variance', initial_variance) - MIN_VARIANCE
         if excess <= 0:
             raise ValueError(f'initial_variance: got {initial_variance!r}, expected a number above {MIN_VARIANCE}')

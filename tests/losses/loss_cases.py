@@ -53,6 +53,10 @@ class LossCase:
         teacher = draw(self.student if self.teacher is None else self.teacher, False)
         return student, teacher, self.keywords(generator)
 
+    def sides(self) -> dict[str, Shape | list[Shape]]:
+        """Return the shapes by side."""
+        return {'student': self.student, 'teacher': self.student if self.teacher is None else self.teacher}
+
     @property
     def batch(self) -> int:
         return (self.student[0] if isinstance(self.student, list) else self.student)[0]

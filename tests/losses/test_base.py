@@ -1,8 +1,14 @@
+import inspect
+import math
+from dataclasses import replace
+
 import pytest
 import torch
+from loss_cases import ALL_CASES, LossCase
 from torch import Tensor
 
-from mmkd_video.losses.base import DistillLoss, at_least, in_float32, positive
+import mmkd_video.losses as losses
+from mmkd_video.losses.base import DistillLoss, at_least, in_float32, positive, whole
 
 
 class ProductLoss(DistillLoss):
@@ -54,6 +60,68 @@ def test_integers_and_empty_batches_are_refused() -> None:
         ProductLoss()(torch.zeros(2, 3).long(), torch.zeros(2, 3), labels=torch.zeros(2))
     with pytest.raises(ValueError, match='at least one sample'):
         ProductLoss()(torch.zeros(0, 3), torch.zeros(0, 3), labels=torch.zeros(0))
+
+
+@pytest.mark.parametrize('value', ['4', None, True, [4.0]])
+def test_what_is_no_number_names_the_key(value: object) -> None:
+    for check in (lambda: positive('dim', value), lambda: at_least('dim', value, 1), lambda: whole('dim', value, 1)):
+        with pytest.raises(ValueError, match=r'dim: got .*, expected a number'):
+            check()
+
+
+@pytest.mark.parametrize(
+    ('name', 'key', 'params'),
+    [
+        ('LTSALoss', 'k', {}),
+        ('LTSALoss', 'dim', {}),
+        ('CATKDLoss', 'pool', {}),
+        ('KDSVDLoss', 'k', {}),
+        ('CRDLoss', 'dim', {'student_channels': 2, 'teacher_channels': 2, 'num_samples': 4}),
+        ('CRDLoss', 'num_negatives', {'student_channels': 2, 'teacher_channels': 2, 'num_samples': 4}),
+        ('SemCKDLoss', 'dim', {'student_channels': [2], 'teacher_channels': [2]}),
+        ('MDSLoss', 'queue_size', {'student_channels': 2, 'teacher_channels': 2}),
+        ('VIDLoss', 'teacher_channels', {}),
+    ],
+)
+def test_counts_are_whole_numbers(name: str, key: str, params: dict) -> None:
+    with pytest.raises(ValueError, match=rf'{key}: got 2\.5, expected a whole number of at least'):
+        getattr(losses, name)(**{**params, key: 2.5})
+
+
+LEARNED = [
+    (name, case)
+    for name, case in ALL_CASES
+    if {'student_channels', 'teacher_channels'} & set(inspect.signature(getattr(losses, name)).parameters)
+]
+
+
+@pytest.mark.parametrize('extra', [1, -1], ids=['more', 'fewer'])
+@pytest.mark.parametrize('side', ['student', 'teacher'])
+@pytest.mark.parametrize(('name', 'case'), LEARNED, ids=[f'{name}-{i}' for i, (name, _) in enumerate(LEARNED)])
+def test_channels_for_which_it_was_not_built_are_refused(name: str, case: LossCase, side: str, extra: int) -> None:
+    def channels(shapes: tuple | list) -> int | list[int]:
+        if isinstance(shapes, list):
+            return [channels(shape) for shape in shapes]
+        return math.prod(shapes[1:]) if getattr(losses, name).flattens else shapes[-1 if len(shapes) == 3 else 1]
+
+    known = inspect.signature(getattr(losses, name)).parameters
+    params = {'queue_size': 4} if 'queue_size' in known else {}
+    given = {f'{each}_channels': channels(shapes) for each, shapes in case.sides().items()}
+    params |= {each: count for each, count in given.items() if each in known}
+    key = f'{side}_channels'
+    if key not in params:
+        pytest.skip('the other side must equal this one')
+    right = params[key]
+    params[key] = [count + extra for count in right] if isinstance(right, list) else right + extra
+    student, teacher, keywords = case.inputs()
+    with pytest.raises(ValueError, match=rf'{name}: got {side}.* with \d+ channels, but it was built with {key}='):
+        replace(case, params={**case.params, **params}).build(name)(student, teacher, **keywords)
+
+
+def test_layers_for_which_it_was_not_built_are_refused() -> None:
+    layers = [torch.zeros(1, 2, 2, 2)] * 2
+    with pytest.raises(ValueError, match='got 2 student layers, but student_channels has 1'):
+        losses.SemCKDLoss([2], [2, 2])(layers, layers)
 
 
 def test_ranges_name_the_key() -> None:
