@@ -358,9 +358,14 @@ def stack_labels(data_samples: Sequence, device: torch.device) -> Tensor | None:
 
 
 def stack_indices(data_samples: Sequence, device: torch.device) -> Tensor | None:
-    """Return the index ``(N,)`` of each sample in its training set, or None where one is missing."""
+    """Return the index ``(N,)`` of each sample in its training set, or None where one is missing.
+
+    They stay on the host, where a loss can see whether they are in its range without waiting for ``device``.
+    """
     indices = [sample.metainfo.get('sample_idx') for sample in data_samples]
-    return None if any(index is None for index in indices) else torch.tensor(indices, device=device)
+    if any(index is None for index in indices):
+        return None
+    return torch.tensor(indices, pin_memory=device.type == 'cuda')
 
 
 def _norm_before(teacher: FrozenTeacher, noise: Tensor, tap: str) -> tuple[Tensor, Tensor]:

@@ -73,10 +73,11 @@ class CRDLoss(DistillLoss):
         Args:
             student: Vector ``(N, student_channels)``.
             teacher: Vector ``(N, teacher_channels)``.
-            indices: ``(N,)`` index of each clip in the training set, below ``num_samples``.
+            indices: ``(N,)`` index of each clip in the training set, below ``num_samples``; best on the host.
 
         Raises:
-            ValueError: ``indices`` has another shape, or names a clip beyond ``num_samples`` (seen on a CPU only).
+            ValueError: ``indices`` has another shape, or names a clip beyond ``num_samples``, which is seen only
+                where ``indices`` are on the host.
         """
         if tuple(indices.shape) != (len(student),) or indices.is_floating_point():
             raise ValueError(
@@ -87,6 +88,7 @@ class CRDLoss(DistillLoss):
                 f'indices: got {int(indices.min())} to {int(indices.max())}, expected 0 to {self.num_samples - 1}; '
                 'num_samples is the size of the training set'
             )
+        indices = indices.to(student.device, non_blocking=True)
         embeddings = unit(self.embed_student(student), 1), unit(self.embed_teacher(teacher), 1)
         drawn = torch.cat([indices.unsqueeze(1), other_indices(indices, self.num_negatives, self.num_samples)], dim=1)
         scores = [

@@ -49,7 +49,8 @@ class FeatureQueue(nn.Module):
         """
         if self.size == 0:
             return student, teacher
-        filled = int(self.filled)
+        filled = self.size if self._full else int(self.filled)
+        self._full = filled == self.size
         joined = [
             torch.cat([batch, kept[:filled].to(batch.dtype)])
             for batch, kept in ((student, self.student.clone()), (teacher, self.teacher.clone()))
@@ -58,6 +59,10 @@ class FeatureQueue(nn.Module):
             sides = student.detach(), teacher
             self._push(*(sides if gathered else map(gather_batch, sides)))
         return joined[0], joined[1]
+
+    def _load_from_state_dict(self, *args, **kwargs) -> None:
+        super()._load_from_state_dict(*args, **kwargs)
+        self._full = False
 
     @torch.no_grad()
     def _push(self, student: Tensor, teacher: Tensor) -> None:

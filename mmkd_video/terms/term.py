@@ -88,7 +88,8 @@ class Term(nn.Module):
         Args:
             student: Features by tap.
             teacher: Features by tap.
-            context: What else a loss may ask for by keyword: ``labels`` (N,) or (N, K), ``indices`` (N,), ...
+            context: What else a loss may ask for by keyword: ``labels`` (N,) or (N, K), ``indices`` (N,) on the host,
+                ...
 
         Returns:
             Scalar. Outside ``[begin, end)`` it is zero times every parameter, so that DDP finds none unused.

@@ -1,6 +1,8 @@
 import pytest
+import torch
 import zoo
 
+from mmkd_video.distillers.distiller import stack_indices
 from mmkd_video.registry import MODELS
 
 LAYERS = [('backbone.layer3', 'backbone.layer3'), ('backbone.layer4', 'backbone.layer4')]
@@ -55,6 +57,16 @@ def test_a_contrast_needs_the_index_of_each_sample():
     model = build([TERMS['crd']])
     with pytest.raises(ValueError, match='CRDLoss needs .*indices'):
         model(**batch(model, indices=False), mode='loss')
+
+
+def test_an_index_beyond_the_training_set_is_refused_on_the_host():
+    model = build([TERMS['crd']])
+    data = batch(model)
+    data['data_samples'][1].set_metainfo({'sample_idx': 8})
+    message = r"term 'crd' at .*indices: got 0 to 8, expected 0 to 7; num_samples is the size of the training set"
+    with pytest.raises(ValueError, match=message):
+        model(**data, mode='loss')
+    assert stack_indices(data['data_samples'], torch.device('meta')).device.type == 'cpu'
 
 
 def test_the_bank_of_a_contrast_is_in_the_training_state_alone():

@@ -26,6 +26,28 @@ def test_a_batch_that_overflowed_is_left_out() -> None:
     assert queue.filled == 2 and queue.student.isfinite().all()
 
 
+def test_a_full_queue_asks_the_accelerator_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    queue, asked = FeatureQueue(3, 1, 1), []
+    read = torch.Tensor.__int__
+    monkeypatch.setattr(torch.Tensor, '__int__', lambda tensor: asked.append(0) or read(tensor), raising=False)
+    for _ in range(2):
+        queue(torch.ones(2, 1), torch.ones(2, 1))
+    queue(torch.ones(2, 1), torch.ones(2, 1))  # reads that it is full
+    del asked[:]
+    joined, _ = queue(torch.ones(2, 1), torch.ones(2, 1))
+    assert len(joined) == 5 and not asked
+
+
+def test_a_full_queue_that_takes_up_another_state_counts_anew() -> None:
+    full, young = FeatureQueue(3, 1, 1), FeatureQueue(3, 1, 1)
+    for _ in range(3):
+        full(torch.ones(2, 1), torch.ones(2, 1))
+    young(torch.ones(2, 1), torch.ones(2, 1))
+    full.load_state_dict(young.state_dict())
+    assert len(full(torch.ones(2, 1), torch.ones(2, 1))[0]) == 4
+    assert len(full(torch.ones(2, 1), torch.ones(2, 1))[0]) == 5
+
+
 def test_earlier_clips_make_a_manifold_of_a_batch_of_one() -> None:
     loss = MDSLoss(queue_size=4, student_channels=2, teacher_channels=3)
     values = [loss(torch.randn(1, 2, requires_grad=True), torch.randn(1, 3)) for _ in range(4)]
