@@ -17,6 +17,11 @@ from mmkd_video.terms.pair import Pair
 from mmkd_video.terms.spec import TermSpec
 
 CONTEXT = ('labels', 'indices', 'teacher_head')
+REMEDIES = {
+    'labels': 'annotate every training sample (gt_label)',
+    'indices': "inherit configs/_base_/mmkd.py, or add dict(type='ReproducibleHook') to custom_hooks: it numbers the "
+    'samples of the training set',
+}
 
 
 class Term(nn.Module):
@@ -102,7 +107,11 @@ class Term(nn.Module):
             return sum(parts) * 0.0 if parts else next(iter(student.values())).new_zeros(())
         missing = [key for key in self.needs if context.get(key) is None and self._required(key)]
         if missing:
-            raise ValueError(f'term {self.name!r}: {type(self.loss).__name__} needs {missing}, which the batch lacks')
+            remedies = '; '.join(REMEDIES[key] for key in missing if key in REMEDIES)
+            raise ValueError(
+                f'term {self.name!r}: {type(self.loss).__name__} needs {missing}, which the batch lacks'
+                f'{"; " if remedies else ""}{remedies}'
+            )
         layers = self._fuse([student[pair.taps[0]] for pair in self.pairs])
         features = [pair(layer, teacher[pair.taps[1]]) for pair, layer in zip(self.pairs, layers, strict=True)]
         ours, theirs = ([sides[i] for sides in features] for i in (0, 1))

@@ -106,6 +106,18 @@ def test_repeats_of_a_sample_are_augmented_differently(dataset):
     assert not torch.equal(seeded[SampleKey(1, 0)]['inputs'], seeded[SampleKey(7, 0)]['inputs'])
 
 
+def test_a_sample_brings_its_index_among_the_distinct_ones(dataset):
+    def indices(wrapped, keys):
+        samples = [SeededDataset(wrapped, 1)[key] for key in keys]
+        return [sample['data_samples'].metainfo['sample_idx'] for sample in samples]
+
+    assert indices(dataset, [0, 5, SampleKey(3, 2)]) == [0, 5, 3]
+    assert indices(RepeatDataset(dataset, 2), [1, 7, SampleKey(11, 1)]) == [1, 1, 5]
+    assert indices(ConcatDataset([dataset, dataset]), [1, 7]) == [1, 7]
+    batch = next(iter(loader(dataset, SequentialSampler(dataset), batch_size=3)))
+    assert [sample.metainfo['sample_idx'] for sample in batch['data_samples']] == [0, 1, 2]
+
+
 def test_the_global_generators_are_left_alone(dataset):
     before = get_random_state()
     SeededDataset(dataset, 1)[0]
