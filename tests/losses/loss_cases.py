@@ -5,12 +5,15 @@ A loss exported by ``mmkd_video.losses`` without an entry here fails ``test_loss
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import importlib
+import pkgutil
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
 import torch
 
 import mmkd_video.losses as losses
+from mmkd_video.registry import MODELS
 
 Shape = tuple[int, ...]
 
@@ -182,6 +185,24 @@ CASES: dict[str, list[LossCase]] = {
     'LTSALoss': [LossCase((7, 3), (7, 5), {'k': 4}), LossCase((6, 3), params={'k': 3, 'dim': 1}, zero_if_equal=False)],
     'OFDLoss': [LossCase(CLIP, params={'margin': [-0.5, -0.2, -0.9]})],
 }
+
+COVERED = [name for name in losses.__all__ if name in CASES]
+
+
+def uncovered(registered: Mapping[str, type] = MODELS.module_dict) -> list[str]:
+    """Return what keeps the shared tests from trying every registered loss of the package, one line each."""
+    for module in pkgutil.iter_modules(losses.__path__):
+        importlib.import_module(f'{losses.__name__}.{module.name}')  # now a file that nobody exports has registered
+    home = f'{losses.__name__}.'
+    ours = {name for name, found in registered.items() if str(getattr(found, '__module__', '')).startswith(home)}
+    missing = {
+        'is exported but not registered': set(losses.__all__) - ours,
+        'is registered but not exported: add it to mmkd_video/losses/__init__.py': ours - set(losses.__all__),
+        'has no case: add one to CASES in tests/losses/loss_cases.py': ours - set(CASES),
+        'has a case but is not registered': set(CASES) - ours,
+    }
+    return [f'{name} {what}' for what, names in missing.items() for name in sorted(names)]
+
 
 ALL_CASES = [(name, case) for name, cases in CASES.items() for case in cases]
 IDS = [f'{name}-{index}' for name, cases in CASES.items() for index in range(len(cases))]
