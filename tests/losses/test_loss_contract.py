@@ -11,7 +11,6 @@ import torch
 from loss_cases import ALL_CASES, CASES, COVERED, IDS, LossCase, uncovered
 
 import mmkd_video.losses as losses
-from mmkd_video.losses.base import DistillLoss
 from mmkd_video.registry import MODELS
 
 every_loss = pytest.mark.parametrize('name', losses.__all__)
@@ -40,6 +39,14 @@ def cases_where(condition: Callable) -> pytest.MarkDecorator:
 
 def num_dimensions(case: LossCase) -> int:
     return len(case.student[0] if isinstance(case.student, list) else case.student)
+
+
+def sharpened(loss: torch.nn.Module) -> torch.nn.Module:
+    """Set the temperature, by whatever name the loss has it, to 0.1."""
+    for key, value in {'temperature': 0.1, 'temperatures': (0.1,), 'exponent': 10.0}.items():
+        if hasattr(loss, key):
+            setattr(loss, key, value)
+    return loss
 
 
 every_case = cases_where(lambda loss, case: True)
@@ -183,12 +190,18 @@ def test_batch_of_one_is_finite(name: str, case: LossCase) -> None:
     assert all(feature.grad.isfinite().all() for feature in as_list(student))
 
 
+@pytest.mark.parametrize('name', ['CCLoss', 'RKDLoss'])
+def test_a_single_clip_has_no_relations(name: str) -> None:
+    student = torch.randn(1, 6, requires_grad=True)
+    value = getattr(losses, name)()(student, torch.randn(1, 6))
+    value.backward()
+    assert value.item() == 0 and torch.equal(student.grad, torch.zeros(1, 6))
+
+
 @every_case
 def test_large_inputs_stay_finite(name: str, case: LossCase) -> None:
     student, teacher, keywords = case.inputs(scale=60.0)
-    loss = case.build(name)
-    if hasattr(loss, 'temperature'):
-        loss.temperature = 0.1
+    loss = sharpened(case.build(name))
     value = loss(student, teacher, **keywords)
     assert value.isfinite()
     value.backward()
@@ -233,9 +246,7 @@ def test_classes_that_do_not_exist_are_refused(name: str, case: LossCase) -> Non
 @cases_where(lambda loss, case: loss.layouts == ('logits',))
 def test_confident_logits_at_a_low_temperature_are_exact(name: str, case: LossCase) -> None:
     """Scores of 60 at a temperature of 0.1: neither NaN nor a value that float64 would not give."""
-    loss = case.build(name)
-    if hasattr(loss, 'temperature'):
-        loss.temperature = 0.1
+    loss = sharpened(case.build(name))
     results = []
     for dtype in (torch.float64, torch.float32):
         student, teacher, keywords = case.inputs(dtype=torch.float32)
