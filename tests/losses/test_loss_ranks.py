@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 import torch.distributed as dist
-from loss_cases import CASES, LossCase
+from loss_cases import CASES, COVERED, LossCase
 from torch import nn
 from torch.multiprocessing import start_processes
 from torch.nn.parallel import DistributedDataParallel
@@ -22,8 +22,8 @@ OF_BATCH_NORM = ('running_mean', 'running_var', 'num_batches_tracked')
 
 
 def trials() -> Iterator[tuple[str, LossCase]]:
-    """Yield every loss with its first case; with all processes' clips, and a queue, where the loss has them."""
-    for name in losses.__all__:
+    """Yield every loss with its first case; with all processes' clips, a queue, and both, where the loss has them."""
+    for name in COVERED:
         case, known = CASES[name][0], inspect.signature(getattr(losses, name)).parameters
         params = dict(case.params)
         yield name, LossCase(case.student, case.teacher, params, case.labels, case.extra).resized(BATCH)
@@ -32,8 +32,9 @@ def trials() -> Iterator[tuple[str, LossCase]]:
             yield name, LossCase(case.student, case.teacher, params).resized(BATCH)
         if 'queue_size' in known:
             channels = {'student_channels': case.student[1], 'teacher_channels': (case.teacher or case.student)[1]}
-            params = {**params, 'queue_size': 12, **channels}
-            yield name, LossCase(case.student, case.teacher, params).resized(BATCH)
+            for gather in (False, True):
+                params = {**params, 'queue_size': 12, **channels, 'gather': gather}
+                yield name, LossCase(case.student, case.teacher, params).resized(BATCH)
 
 
 def label(name: str, case: LossCase) -> str:
@@ -68,8 +69,13 @@ def prepare(name: str, case: LossCase, rank: int | None = None) -> tuple[Student
     student, teacher = ([feature.detach() for feature in side] for side in sides)
     earlier = [feature.flip(0) for feature in student], [feature.flip(0) for feature in teacher], keywords
     with torch.no_grad():
-        model(*(part_of(earlier, rank) if case.params.get('gather') and rank is not None else earlier))
+        model(*(part_of(earlier, rank) if joins(case) and rank is not None else earlier))
     return model, (student, teacher, keywords)
+
+
+def joins(case: LossCase) -> bool:
+    """Tell whether the loss sees or keeps the clips of all processes."""
+    return bool(case.params.get('gather') or case.params.get('queue_size'))
 
 
 def part_of(batch: tuple, rank: int) -> tuple:
@@ -109,7 +115,7 @@ def ranks(tmp_path_factory: pytest.TempPathFactory) -> list[dict]:
 def expected(name: str, case: LossCase) -> tuple[dict, dict]:
     """Return gradients and buffers of one process: on the joined batch if the loss sees it, else the mean of halves.
 
-    There are no buffers to compare for the latter.
+    Buffers are those of a step on the joined batch; there are none to compare if the loss keeps nothing of it.
     """
     model, batch = prepare(name, case)
     parts = [batch] if case.params.get('gather') else [part_of(batch, rank) for rank in range(RANKS)]
@@ -118,7 +124,10 @@ def expected(name: str, case: LossCase) -> tuple[dict, dict]:
         each = copy.deepcopy(model)
         each(*part).backward()
         found.append(gradients(each))
-    buffers = dict(each.named_buffers()) if case.params.get('gather') else {}
+    if joins(case) and len(parts) > 1:
+        each = copy.deepcopy(model)
+        each(*batch)
+    buffers = dict(each.named_buffers()) if joins(case) else {}
     return {key: sum(each[key] for each in found) / len(found) for key in found[0]}, buffers
 
 
@@ -147,3 +156,5 @@ def test_banks_and_queues_agree_between_processes(key: str, ranks: list[dict]) -
 def test_every_loss_with_such_an_argument_is_tried_with_it() -> None:
     assert {name for name, _ in TRIALS.values()} == set(losses.__all__)
     assert {key for key in TRIALS if key.endswith('gather')} >= {'LaplacianLoss-gather', 'LTSALoss-gather'}
+    manifold = ('LLELoss', 'LaplacianLoss', 'IsomapLoss', 'MDSLoss', 'LTSALoss')
+    assert {key for key in TRIALS if key.endswith('Loss-queue_size')} == {f'{name}-queue_size' for name in manifold}
