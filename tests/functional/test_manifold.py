@@ -50,6 +50,38 @@ def test_geodesic_distances_are_those_of_scikit_learn() -> None:
     assert torch.allclose(geodesic_distances(points, 6), torch.from_numpy(expected))
 
 
+def test_laplacian_is_the_quadratic_form_of_scikit_learns_graph() -> None:
+    neighbors = pytest.importorskip('sklearn.neighbors')
+    manifold, metrics = pytest.importorskip('sklearn.manifold'), pytest.importorskip('sklearn.metrics')
+    csgraph = pytest.importorskip('scipy.sparse.csgraph')
+    student, teacher = rows(seed=1), rows(channels=6, seed=2)
+    graph = neighbors.kneighbors_graph(teacher.numpy(), 4, mode='distance').toarray()
+    linked = graph > 0
+    weights = np.where(linked, np.exp(-(graph**2) / (graph[linked] ** 2).mean()), 0)
+    weights = np.maximum(weights, weights.T)
+    matrix = csgraph.laplacian(weights)
+
+    def expected(points: np.ndarray) -> float:
+        squares = metrics.pairwise_distances(points) ** 2
+        all_pairs = squares.sum() / (len(points) * (len(points) - 1))
+        return 2 * np.trace(points.T @ matrix @ points) / weights.sum() / all_pairs
+
+    assert laplacian_eigenmap(student, teacher, 4).item() == pytest.approx(expected(student.numpy()))
+    best = manifold.spectral_embedding(weights, n_components=2, norm_laplacian=False, random_state=0)
+    best = torch.from_numpy(best).double()
+    least = laplacian_eigenmap(best, teacher, 4).item()
+    assert all(least < laplacian_eigenmap(rows(20, 2, seed), teacher, 4).item() for seed in range(5))
+
+
+def test_stress_is_that_of_scikit_learns_distances() -> None:
+    metrics = pytest.importorskip('sklearn.metrics')
+    student, teacher = rows(seed=1), rows(channels=6, seed=2)
+    off_diagonal = ~np.eye(20, dtype=bool)
+    ours, theirs = (metrics.pairwise_distances(side.numpy())[off_diagonal] for side in (student, teacher))
+    expected = ((ours / ours.mean() - theirs / theirs.mean()) ** 2).mean()
+    assert multidimensional_scaling(student, teacher).item() == pytest.approx(expected)
+
+
 def test_embedding_of_scikit_learn_has_little_tangent_error() -> None:
     manifold = pytest.importorskip('sklearn.manifold')
     _, points = arc()

@@ -16,6 +16,19 @@ def test_angles_in_chunks_have_the_same_value_and_gradient() -> None:
     assert torch.allclose(torch.autograd.grad(chunked, student)[0], gradient, rtol=1e-12)
 
 
+def test_angles_hold_few_numbers_for_the_backward_pass() -> None:
+    sizes = []
+
+    def note(tensor: torch.Tensor) -> torch.Tensor:
+        sizes.append(tensor.numel())
+        return tensor
+
+    student, teacher = torch.randn(16, 5, requires_grad=True), torch.randn(16, 3)
+    with torch.autograd.graph.saved_tensors_hooks(note, lambda tensor: tensor):
+        relational_angles(student, teacher, chunk_elements=2 * 16 * (5 + 3 + 2 * 16))
+    assert max(sizes) <= student.numel(), 'cosines at all vertices are kept at a time'
+
+
 def test_distances_are_precise_far_from_the_origin() -> None:
     """The expansion into squares and products would lose all digits of float32 here."""
     feature = torch.tensor([[1e4, 1e4], [1e4 + 0.125, 1e4]])

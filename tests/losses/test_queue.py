@@ -1,6 +1,7 @@
 import pytest
 import torch
 
+import mmkd_video.losses as losses
 from mmkd_video.losses import LLELoss, MDSLoss
 from mmkd_video.losses.queue import FeatureQueue
 
@@ -54,6 +55,18 @@ def test_earlier_clips_make_a_manifold_of_a_batch_of_one() -> None:
     assert values[0].item() == values[1].item() == 0
     values[3].backward()
     assert values[3].item() > 0
+
+
+@pytest.mark.parametrize('name', ['LLELoss', 'LaplacianLoss', 'IsomapLoss', 'MDSLoss', 'LTSALoss'])
+def test_the_value_is_that_of_the_joined_clips(name: str) -> None:
+    loss = getattr(losses, name)
+    sides = torch.randn(11, 3), torch.randn(11, 4)
+    queued = loss(queue_size=7, student_channels=3, teacher_channels=4)
+    for start in (9, 6):
+        queued(*(side[start : start + 3] for side in sides))
+    value = queued(*(side[:6] for side in sides))
+    joined = [side.detach() for side in sides]
+    assert value > 0 and torch.allclose(value, loss()(*joined))
 
 
 def test_a_queue_goes_on_after_resume() -> None:
