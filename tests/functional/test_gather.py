@@ -85,3 +85,24 @@ def test_the_bank_of_a_contrast_agrees_between_processes() -> None:
         assert torch.equal(first[key], second[key]), key
     moved = (first['student_bank'] != fresh.student_bank).any(1)
     assert moved.nonzero().flatten().tolist() == [0, 1, 2, 4, 5, 6]
+
+
+def run_unequal(rank: int, folder: str) -> None:
+    dist.init_process_group('gloo', init_method=f'file://{folder}/store', rank=rank, world_size=2)
+    try:
+        gather_batch(torch.zeros(2 + rank, 3))
+        message = ''
+    except ValueError as error:
+        message = str(error)
+    Path(folder, f'{rank}.txt').write_text(message)
+    dist.destroy_process_group()
+
+
+def test_batches_of_differing_sizes_are_refused() -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        start_processes(run_unequal, (folder,), nprocs=2, start_method='fork')
+        messages = [Path(folder, f'{rank}.txt').read_text() for rank in range(2)]
+    assert messages[0] == messages[1]
+    assert messages[0].startswith(
+        'gather: got batches of [2, 3] clips on the 2 processes, expected equal ones; give all'
+    )
