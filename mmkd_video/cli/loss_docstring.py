@@ -63,8 +63,8 @@ def _arguments(text: str) -> dict[str, str]:
     found: dict[str, str] = {}
     for line in inspect.cleandoc(text).splitlines():
         name, colon, meaning = line.partition(': ')
-        if colon and name.isidentifier():
-            found[name] = meaning
+        if colon and name.lstrip('*').isidentifier():
+            found[name.lstrip('*')] = meaning
         elif found:
             found[list(found)[-1]] += f' {line.strip()}'
     return {name: _markdown(meaning.strip()) for name, meaning in found.items()}

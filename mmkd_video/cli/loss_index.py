@@ -21,6 +21,7 @@ def index_page(classes: dict[str, type], sources: Sources) -> str:
     parts = [WRITTEN, HEAD.format(count=len(classes))]
     for category, title in CATEGORIES.items():
         rows = [_row(classes[name], sources) for name in sorted(classes) if sources.lines[name]['category'] == category]
+        rows += [_method(name, sources) for name in sources.methods if sources.methods[name]['category'] == category]
         parts += [
             f'## {title}',
             '\n'.join(['| loss | | default weight | time | memory |', '|---|---|---|---:|---:|', *rows]),
@@ -32,10 +33,22 @@ def index_page(classes: dict[str, type], sources: Sources) -> str:
     return '\n\n'.join(parts) + '\n'
 
 
-def _row(loss_class: type, sources: Sources) -> str:
-    name, cost = loss_class.__name__, sources.cost(loss_class.__name__)
+def _cost(name: str, sources: Sources) -> tuple[str, str]:
+    cost = sources.cost(name)
     time = '' if cost is None else f'{cost.time.median:.3f} x'
-    memory = '' if cost is None or cost.memory is None else f'{cost.memory / 1e6:+.1f} MB'
+    return time, '' if cost is None or cost.memory is None else f'{cost.memory / 1e6:+.1f} MB'
+
+
+def _method(name: str, sources: Sources) -> str:
+    time, memory = _cost(name, sources)
+    line = sources.methods[name]
+    title = f'{line["loss"]} with `{line["part"].rpartition(".")[2]}`'
+    return f'| [{name}]({name.lower()}.md) | {title} | {line["weight"]} | {time} | {memory} |'
+
+
+def _row(loss_class: type, sources: Sources) -> str:
+    name = loss_class.__name__
+    time, memory = _cost(name, sources)
     if name == 'KDLoss':
         time, memory = '1', '0'
     link, title = f'[{name}]({page_name(loss_class)}.md)', LossDocstring.of(loss_class).title

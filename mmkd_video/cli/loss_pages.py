@@ -2,6 +2,7 @@
 
 import argparse
 import inspect
+import pydoc
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -10,7 +11,7 @@ from mmkd_video.cli.ablation import Ablation
 from mmkd_video.cli.loss_costs import LossCosts
 from mmkd_video.cli.loss_docstring import LossDocstring, page_name
 from mmkd_video.cli.loss_index import index_page
-from mmkd_video.cli.loss_sources import FOLDER, WRITTEN, Sources
+from mmkd_video.cli.loss_sources import FOLDER, LINES, WRITTEN, Sources
 from mmkd_video.hooks.atomic_file import write_atomically
 from mmkd_video.losses.base import SHAPES
 
@@ -45,7 +46,28 @@ def pages(sources: Sources) -> dict[Path, str]:
     """Return the text of every page, by its path."""
     classes = {name: getattr(losses, name) for name in sources.lines}
     found = {FOLDER / f'{page_name(each)}.md': loss_page(each, sources) for each in classes.values()}
+    found |= {FOLDER / f'{name.lower()}.md': method_page(name, sources) for name in sources.methods}
     return {**found, FOLDER / 'README.md': index_page(classes, sources)}
+
+
+def method_page(name: str, sources: Sources) -> str:
+    """Return the page of a method that is more than a loss.
+
+    Raises:
+        ValueError: Its part does not exist, or lacks a section in its docstring.
+    """
+    line, configs = sources.methods[name], sources.configs.get(name, {})
+    part, loss_class = pydoc.locate(line['part']), getattr(losses, line['loss'])
+    if part is None:
+        raise ValueError(f'{LINES}: {name} has part {line["part"]!r}, expected an importable class')
+    said = LossDocstring.of(part)
+    parts = [WRITTEN, f'# {name}', f'{said.title}. [All losses](README.md)', said.summary, '## Formula', said.body]
+    parts += ['## What it consists of', f'`{part.__name__}` with [{line["loss"]}]({page_name(loss_class)}.md).']
+    parts += ['## When to use it', line['use'], f'## Parameters of `{part.__name__}`', _parameters(said)]
+    parts += ['## Official default weight', f'{line["weight"]}.', '## Cost', _costs(configs, sources.costs)]
+    parts += ['## Source and differences', said.origin.replace('Source: ', f'*{line["paper"]}*: ', 1)]
+    parts += ['## Config', _configs(configs)]
+    return '\n\n'.join(parts) + '\n'
 
 
 def loss_page(loss_class: type, sources: Sources) -> str:

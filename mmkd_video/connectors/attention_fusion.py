@@ -34,10 +34,14 @@ class _Fusion(nn.Module):
 class AttentionFusionConnector(nn.Module):
     """Each student layer fused with all deeper ones by a learned attention, in the teacher's channels: ReviewKD.
 
-    For losses of several layers, named from shallow to deep; with ``HCLLoss`` it is ReviewKD. Convolutions are 1x1x1
-    and 3x3x3. Layers keep the student's ``T, H, W``; time and space are matched afterwards by averaging the finer side.
+    ``mixed_i = a * reduce(s_i) + b * enlarged(mixed_i+1)``, and ``expand(mixed_i)`` is compared with the teacher's
+    layer i; a and b are maps that a convolution makes of both parts. For losses of several layers, named from shallow
+    to deep; with ``HCLLoss`` it is ReviewKD. Convolutions are 1x1x1 and 3x3x3. Layers keep the student's ``T, H, W``;
+    time and space are matched afterwards by averaging the finer side.
     Source: https://arxiv.org/abs/2104.09044, code dvlab-research/ReviewKD ``CIFAR-100/model/reviewkd.py``, which brings
-    the student's mixtures to the teacher's sizes before the last convolution.
+    the student's mixtures to the teacher's sizes before the last convolution. Its mixtures have as many channels as the
+    deepest student layer, at most 512 (here 128 unless given), and it draws the weights of its convolutions by
+    ``kaiming_uniform_(a=1)`` (here torch's default).
 
     Args:
         in_channels: Channels of each student layer; a term fills it in.

@@ -16,7 +16,9 @@ class MGDLoss(DistillLoss):
     ``sum (generator(student * kept) - teacher)**2 / N``; a sum, so it grows with ``C * T * H * W``. For clips the
     generator has 3x3x3 convolutions and a hidden place is hidden in all frames (a tube): a single frame masked alone
     could be copied from its neighbours.
-    Source: https://arxiv.org/abs/2205.01529, code yzd-v/MGD; that code is for images.
+    Source: https://arxiv.org/abs/2205.01529, code yzd-v/MGD; that code is for images. For classification (yzd-v/cls_KD)
+    it hides whole channels, for detection places as here; the default ratio and weight are those of classification, for
+    detection they are 0.65 and 2e-5.
 
     Args:
         teacher_channels: Channels of the teacher's feature; a term fills it in.

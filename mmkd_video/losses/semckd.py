@@ -20,7 +20,10 @@ class SemCKDLoss(DistillLoss):
     ``mean over clips and student layers of sum over teacher layers of attention * mean squared error``. Each pair has a
     trained 1x1x1 projection; positions are averaged to the smaller side's.
     Source: https://arxiv.org/abs/2012.03236, code DefangChen/SemCKD. That code makes queries and keys from the rows of
-    batch similarity matrices, which ties its weights to one batch size; here they are made from pooled features.
+    batch similarity matrices, which ties its weights to one batch size, by networks of two layers scaled to length 1,
+    and does not divide their product; here they are linear in pooled features, and the product is divided by the root
+    of ``dim``. There each pair is projected by 1x1, 3x3 and 1x1 convolutions with batch norm and ReLU between them and
+    twice the teacher's channels inside; here by one linear map.
 
     Args:
         student_channels: Channels of each student layer; a term fills it in.

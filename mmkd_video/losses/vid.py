@@ -20,8 +20,9 @@ class VIDLoss(DistillLoss):
     """VID: likelihood of the teacher's feature under a Gaussian around the student's, with a learned variance.
 
     ``mean of 0.5 * ((s - t)**2 / variance + log variance)`` with one trained variance per channel; it can be negative.
-    The mean is what the connector gives (three layers in the authors' code).
-    Source: https://arxiv.org/abs/1904.05835, code HobbitLong/RepDistiller ``distiller_zoo/VID.py``.
+    Source: https://arxiv.org/abs/1904.05835, code HobbitLong/RepDistiller ``distiller_zoo/VID.py``. There the mean is
+    what three 1x1 convolutions make of the student's feature, with ReLU between them, also where channels are equal;
+    here it is what the connector gives, a linear map where channels differ, else the feature itself.
 
     Args:
         teacher_channels: Channels of the teacher's feature; a term fills it in.

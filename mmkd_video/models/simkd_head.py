@@ -16,10 +16,11 @@ __all__ = ['SimKDHead']
 class SimKDHead(BaseHead):
     """SimKD: a projector turns the student's map into the teacher's feature, the teacher's own classifier reads it.
 
-    The projector is a bottleneck of 1x1, 3x3 and 1x1 convolutions (3-D ones for 3-D students), each with batch norm and
-    ReLU; its output is the tap ``cls_head.projector``, to be compared with the teacher's last map by ``FitNetLoss``.
-    The classifier ``fc_cls`` is frozen: a ``Distiller`` copies it from the teacher when it is built, and checkpoints
-    hold it. A checkpoint is therefore complete: tested and exported with the student's config alone.
+    ``FitNetLoss`` compares ``mean (projector(s) - t)**2``. The projector is a bottleneck of 1x1, 3x3 and 1x1
+    convolutions (3-D ones for 3-D students), each with batch norm and ReLU; its output is the tap
+    ``cls_head.projector``, to be compared with the teacher's last map. The classifier ``fc_cls`` is
+    frozen: a ``Distiller`` copies it from the teacher when it is built, and checkpoints hold it. A checkpoint is
+    therefore complete: tested and exported with the student's config alone.
 
     Source: https://arxiv.org/abs/2203.14001, code DefangChen/SimKD ``models/util.py``. There a student's larger map is
     averaged to the teacher's size before the projector, which needs the teacher at test time; here the loss matches

@@ -28,7 +28,11 @@ class LearnedScalar(nn.Module):
 
     ``low + (high - low) * sigmoid(raw)`` with the trained number ``raw``; its gradient is reversed and scaled by a
     strength that rises along a cosine from 0 at ``begin`` to ``strength`` at ``end``.
-    Source: CTKD (https://arxiv.org/abs/2211.16231), code zhengli97/CTKD, the global temperature; there 1 to 21.
+    Source: https://arxiv.org/abs/2211.16231, code zhengli97/CTKD, the global temperature, ``1 + 20 * sigmoid(raw)``.
+    That code starts at ``raw = 1``, a temperature of 15.6, where here ``value`` says where to start; it counts epochs
+    from 1, so that its first epoch already trains the temperature a little, where here the first one rests; its
+    strength is full after ``decay_loops`` epochs (10 in its scripts), here at the end of training unless ``end`` is
+    given.
 
     Args:
         low: Lower bound.

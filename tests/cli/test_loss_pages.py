@@ -58,6 +58,21 @@ def test_page_says_all_of_a_loss(name, sources):
         assert (ROOT / loss_sources.FOLDER / link).exists(), link
 
 
+@pytest.mark.parametrize(
+    ('name', 'loss', 'config'), [('CTKD', 'kd', 'ctkd'), ('ReviewKD', 'hcl', 'review'), ('SimKD', 'fitnet', 'simkd')]
+)
+def test_a_method_that_is_more_than_a_loss_has_a_page_of_its_own(name, loss, config, sources):
+    pages = {path.stem: text for path, text in loss_pages.pages(sources).items()}
+    page = pages[name.lower()]
+    for heading in ('Formula', 'What it consists of', 'When to use it', 'Cost', 'Source and differences', 'Config'):
+        assert f'\n## {heading}\n' in page, heading
+    assert '`' in page.split('## Formula')[1].split('##')[0], 'no formula between back quotes'
+    assert re.search(r'\(20\d\d\)\*: <https://arxiv.org/.* code \[', page)
+    assert f'({loss}.md)' in page and f'configs/losses/{config}.py' in page
+    assert f'configs/losses/{config}.py' not in pages[loss]
+    assert f'| [{name}]({name.lower()}.md) |' in pages['README']
+
+
 def test_a_loss_without_a_line_and_a_line_without_a_loss_are_named(tmp_path, monkeypatch):
     monkeypatch.chdir(ROOT)
     lines = yaml.safe_load(loss_sources.LINES.read_text())
