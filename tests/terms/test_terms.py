@@ -113,6 +113,18 @@ def test_a_term_acts_from_begin_to_end():
     assert values[0] == 0 and values[1] > 0 and values[2] == 0
 
 
+def test_a_loss_hears_what_its_schedules_have_come_to():
+    ours, theirs = dict(x=torch.randn(2, 3, 2, 2, 2)), dict(x=torch.randn(2, 4, 2, 2, 2))
+    transfer = dict(type='Warmup', value=500.0, begin=1, end=3)
+    built = term(dict(type='ParaphrasedFTLoss', at='x', transfer=transfer), ours, theirs).train()
+    rests = []
+    for epoch in range(4):
+        built.move(Progress(epoch, epoch, 1, 4))
+        built.train()
+        rests.append(not built.loss.paraphraser.training)
+    assert rests == [False, False, True, True] and built.loss.transfer == 500
+
+
 def test_a_scheduled_argument_must_exist_on_the_loss():
     with pytest.raises(KeyError, match="unknown argument 'heat'"):
         term(dict(type='KDLoss', at='logits', heat=dict(type='Linear')))
