@@ -31,8 +31,8 @@ class LearnedScalar(nn.Module):
     Source: https://arxiv.org/abs/2211.16231, code zhengli97/CTKD, the global temperature, ``1 + 20 * sigmoid(raw)``.
     That code starts at ``raw = 1``, a temperature of 15.6, where here ``value`` says where to start; it counts epochs
     from 1, so that its first epoch already trains the temperature a little, where here the first one rests; its
-    strength is full after ``decay_loops`` epochs (10 in its scripts), here at the end of training unless ``end`` is
-    given.
+    strength is full after ``decay_loops`` epochs (10 or 5 in its scripts), here at the end of training unless ``end``
+    is given.
 
     Args:
         low: Lower bound.
