@@ -57,6 +57,7 @@ class FrozenTeacher:
             load_weights(self.module, checkpoint)
         self.module.eval()
         self.module.requires_grad_(False)
+        self._parts = tuple(self.module.modules())
         self.classes = self._check_classes(classes)
         self._taps: TapSet | None = None
 
@@ -194,7 +195,7 @@ class FrozenTeacher:
             self.data_preprocessor._device = parameter.device
 
     def _stay_frozen(self) -> None:
-        if any(module.training for module in self.module.modules()):  # a part may have been switched alone
+        if any(part.training for part in self._parts):  # one may have been switched alone
             self.module.eval()
 
     def _outputs(self) -> int:

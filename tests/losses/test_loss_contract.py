@@ -97,7 +97,7 @@ def test_declares_how_its_sides_are_matched(name: str) -> None:
     assert cls.layouts and set(cls.layouts) <= {'logits', 'vector', 'tokens', 'map'}
     parameters = list(inspect.signature(cls.forward).parameters)
     assert parameters[:3] == ['self', 'student', 'teacher']
-    assert set(parameters[3:]) <= {'labels', 'indices', 'teacher_head'}
+    assert set(parameters[3:]) <= {'labels', 'indices', 'mask', 'teacher_head'}
 
 
 @every_loss
