@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 
 import mmaction
+import mmengine
 import pytest
 import torch
 from mmengine.config import Config
@@ -183,25 +184,35 @@ def test_teacher_is_trained_then_the_student(trained):
     assert find_last(trained.folder / 'out').name == 'epoch_2.pth'
 
 
-def metrics_in(folder):
-    (path,) = folder.glob('2*/2*.json')
+def tested(experiment, tool, config, checkpoint, name, *arguments):
+    """Test; return the ``acc/`` metrics, the scores ``(16, 8)`` of the clips, and what the command printed."""
+    dump = experiment.folder / f'{name}.pkl'
+    said = experiment.run(tool, config, checkpoint, *arguments, '--work-dir', name, '--dump', dump).stdout
+    (path,) = (experiment.folder / name).glob('2*/2*.json')
     found = json.loads(path.read_text().splitlines()[-1])
-    return {key: value for key, value in found.items() if key.startswith('acc/')}
+    metrics = {key: value for key, value in found.items() if key.startswith('acc/')}
+    return metrics, torch.stack([sample['pred_score'] for sample in mmengine.load(dump)]), said
 
 
 @pytest.mark.slow
-def test_every_way_of_testing_gives_the_same_accuracy(trained):
+def test_every_way_of_testing_gives_the_same_scores(trained):
     checkpoint = trained.folder / 'out' / 'epoch_2.pth'
     plain = trained.folder / 'plain.py'
     plain.write_text("_base_ = 'student.py'\ncustom_imports = dict(imports=['mmkd_video'])\n")
-    trained.run('test.py', 'distill.py', checkpoint, '--work-dir', 'distill')
-    trained.run('test.py', 'student.py', checkpoint, '--work-dir', 'student')
-    trained.run(STOCK_TOOLS / 'test.py', 'plain.py', checkpoint, '--work-dir', 'stock')
     options = ['--cfg-options', 'model.teacher.checkpoint=gone.pth']
-    without = trained.run('test.py', 'distill.py', checkpoint, '--work-dir', 'without', *options)
-    assert 'testing the student alone' in without.stdout
-    found = [metrics_in(trained.folder / name) for name in ('distill', 'student', 'stock', 'without')]
-    assert 'acc/top1' in found[0] and all(metrics == found[0] for metrics in found)
+    found = [
+        tested(trained, 'test.py', 'distill.py', checkpoint, 'distill'),
+        tested(trained, 'test.py', 'student.py', checkpoint, 'student'),
+        tested(trained, STOCK_TOOLS / 'test.py', 'plain.py', checkpoint, 'stock'),
+        tested(trained, 'test.py', 'distill.py', checkpoint, 'without', *options),
+    ]
+    assert 'testing the student alone' in found[-1][2]
+    metrics, scores, _ = found[0]
+    assert 'acc/top1' in metrics and all(each[0] == metrics for each in found)
+    assert scores.shape == (16, 8) and all(torch.equal(each[1], scores) for each in found)
+    # Accuracy alone would not tell: a model that says the same of every clip gets one of the eight classes right.
+    before = tested(trained, 'test.py', 'student.py', checkpoint.with_name('epoch_1.pth'), 'before')
+    assert not torch.allclose(before[1], scores, atol=1e-4)
 
 
 @pytest.mark.slow
@@ -238,18 +249,13 @@ def test_two_processes_prepare_once_and_train(tiny):
     ).stdout
     assert said.count('training the teacher') == 1 and 'rank 1 waits for rank 0' in said
     checkpoint = find_last(tiny.folder / 'out')
-    tiny.run(
-        'dist_test.sh',
-        'distill.py',
-        checkpoint,
-        2,
-        '--work-dir',
-        'two',
-        '--cfg-options',
-        'env_cfg.dist_cfg.backend=gloo',
-    )
-    tiny.run('test.py', 'distill.py', checkpoint, '--work-dir', 'one')
-    assert metrics_in(tiny.folder / 'two') == metrics_in(tiny.folder / 'one')
+    gloo = [2, '--cfg-options', 'env_cfg.dist_cfg.backend=gloo']
+    two = tested(tiny, 'dist_test.sh', 'distill.py', checkpoint, 'two', *gloo)
+    one = tested(tiny, 'test.py', 'distill.py', checkpoint, 'one')
+    before = tested(tiny, 'test.py', 'distill.py', checkpoint.with_name('epoch_1.pth'), 'before')
+    assert two[0] == one[0]
+    torch.testing.assert_close(two[1], one[1], rtol=0, atol=1e-6)
+    assert not torch.allclose(before[1], one[1], atol=1e-4)
 
 
 def test_tools_are_thin():
