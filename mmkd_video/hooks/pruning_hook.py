@@ -25,6 +25,8 @@ from mmkd_video.pruning import (
 )
 from mmkd_video.registry import HOOKS
 
+BASE_KEY = 'pruning_base'  # a checkpoint's top-level key: how many steps the recognizer had before the training
+
 
 @HOOKS.register_module()
 class PruningHook(Hook):
@@ -32,9 +34,10 @@ class PruningHook(Hook):
 
     Between two iterations channels leave the model. Parameters stay the same objects, so the optimizer goes on with its
     momentum, cut alike; an EMA copy and the connectors of a distillation are cut with them; DDP is wrapped anew. Each
-    checkpoint holds the history under the top-level key ``pruning``, as JSON text, beside the plain ``state_dict``; a
-    resumed training repeats it before the weights are loaded. A step that no checkpoint holds is found again,
-    the same to the bit unless its target is a measured latency. With several ranks, rank 0 decides for all.
+    checkpoint holds the history under the top-level key ``pruning``, as JSON text, beside the plain ``state_dict``, and
+    how many of its steps this training began with; a resumed one repeats it before the weights are loaded. A step that
+    no checkpoint holds is found again, the same to the bit unless its target is a measured latency. With several ranks,
+    rank 0 decides for all.
 
     Args:
         target: ``dict(params=0.5)``, ``dict(flops=0.5)`` or ``dict(latency=0.5)``: what is left at the end of the
@@ -112,7 +115,7 @@ class PruningHook(Hook):
         """Add the history to a checkpoint."""
         history = history_of(prunable(runner))
         if len(history):
-            checkpoint[CHECKPOINT_KEY] = history.to_json()
+            checkpoint[CHECKPOINT_KEY], checkpoint[BASE_KEY] = history.to_json(), self._base
 
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
         """Prune the model as the one in the checkpoint was, before its weights are loaded.
@@ -130,8 +133,8 @@ class PruningHook(Hook):
             )
         for step in history.steps[len(done) :]:
             cut(runner, step)
-        if not runner._resume:
-            self._base = len(history)  # a new training from pruned weights has its own target
+        # a new training from pruned weights has its own target
+        self._base = checkpoint.get(BASE_KEY, self._base) if runner._resume else len(history)
 
     def _is_due(self, runner: Runner) -> bool:
         done = len(history_of(prunable(runner))) - self._base

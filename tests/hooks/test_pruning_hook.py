@@ -146,6 +146,28 @@ def test_checkpoint_is_tested_by_the_training_config_and_goes_on_from_weights(vi
     assert 0.7 < count_params(second.model) / count_params(first.model) <= 0.8
 
 
+@pytest.mark.slow
+def test_resumed_training_from_pruned_weights_does_all_of_its_steps(videos, tmp_path, quiet):
+    model, _ = zoo.config_of('tsm_mobilenet')
+    pruned = build_model(model)
+    history = prune(pruned, torch.randn(1, 8, 3, 32, 32), dict(params=0.8))
+    checkpoint = dict(meta={}, state_dict=pruned.state_dict(), pruning=history.to_json())
+    torch.save(checkpoint, tmp_path / 'pruned.pth')
+    folder, hook = tmp_path / 'run', dict(type='PruningHook', target=dict(params=0.6), begin=1, end=2, steps=2)
+    config = plain(hook, videos, folder, epochs=3, ema=False, load_from=str(tmp_path / 'pruned.pth'))
+    whole = Runner.from_cfg(config)
+    whole.train()
+    assert len(history_of(whole.model)) == 3
+    expected = final_state(folder)
+    (folder / 'epoch_3.pth').unlink()  # as if it was killed after its first step
+    (folder / 'last_checkpoint').write_text(str(folder / 'epoch_2.pth'))
+    resumed = Runner.from_cfg(plain(hook, videos, folder, epochs=3, ema=False, resume=True, experiment_name='resumed'))
+    resumed.train()
+    assert len(history_of(resumed.model)) == 3
+    assert 0.55 < count_params(resumed.model) / count_params(pruned) <= 0.6
+    assert_same(final_state(folder)[0], expected[0])
+
+
 def test_history_is_kept_without_a_target(videos, tmp_path, quiet):
     model, _ = zoo.config_of('tsm_mobilenet')
     pruned, inputs = build_model(model), torch.randn(1, 8, 3, 32, 32)
