@@ -23,7 +23,7 @@ from mmkd_video.pruning import CHECKPOINT_KEY, PruningHistory, count_flops, coun
 from mmkd_video.pruning.pruner import SCOPES, TARGETS
 from mmkd_video.pruning.units import CRITERIA
 
-ERRORS = (OSError, KeyError, ValueError, TypeError, ImportError)
+ERRORS = (OSError, KeyError, ValueError, TypeError, RuntimeError, ImportError)
 
 
 def main(arguments: Sequence[str] | None = None) -> PruningHistory:

@@ -147,7 +147,7 @@ class PruningHook(Hook):
         if is_main_process():
             try:
                 found[0] = PruningHistory([self._next_step(runner, inputs)]).to_json()
-            except (ValueError, ImportError) as error:  # one rank alone would leave the others waiting
+            except (ValueError, RuntimeError, ImportError) as error:  # one rank alone would leave the others waiting
                 found[1] = error
         broadcast_object_list(found)
         if found[1] is not None:

@@ -19,6 +19,7 @@ from mmkd_video.pruning.units import CRITERIA, Units, find_units, scores
 TARGETS = ('params', 'flops', 'latency')
 SCOPES = ('global', 'layer')
 HALVINGS = dict(params=12, flops=9, latency=6)  # of the interval in which the ratio lies
+BROKEN = (RuntimeError, ValueError, IndexError, AssertionError)  # what a model raises that lacks the wrong channels
 TOLERANCE = 1e-3  # of the largest class score, between a pruned model and one with silent channels
 
 
@@ -77,7 +78,7 @@ class Pruner:
         with warnings.catch_warnings():
             warnings.filterwarnings('ignore', module='torch_pruning')  # what it does not understand is noticed below
             units = find_units(model, inputs, self.criterion, self.keep, self.seed)
-            before = self._measure(model, [], inputs)
+            before = self._measure(model, units, [], inputs)
             cuts, found = self._search(model, units, inputs, fraction * before, before)
             _verify(model, units, cuts, inputs)
         settings = dict(target={self.kind: self.fraction}, criterion=self.criterion, scope=self.scope)
@@ -93,7 +94,7 @@ class Pruner:
         if goal >= before:
             return [], before
         cuts = self._cuts_at(units, self.max_ratio)
-        best = cuts, self._measure(model, cuts, inputs)
+        best = cuts, self._measure(model, units, cuts, inputs)
         if best[1] > goal:
             left = ', '.join(f'{name} ({reason})' for name, reason in list(units.left.items())[:4])
             raise ValueError(
@@ -106,21 +107,25 @@ class Pruner:
         for _ in range(HALVINGS[self.kind]):
             middle = (low + high) / 2
             cuts = self._cuts_at(units, middle)
-            found = self._measure(model, cuts, inputs)
+            found = self._measure(model, units, cuts, inputs)
             if found <= goal:
                 high, best = middle, (cuts, found)
             else:
                 low = middle
         return best
 
-    def _measure(self, model: nn.Module, cuts: list[Cut], inputs: Tensor) -> float:
+    def _measure(self, model: nn.Module, units: Units, cuts: list[Cut], inputs: Tensor) -> float:
         if self.kind == 'params':
             return float(params_after(model, cuts))
         pruned = bare_copy(model)
-        remove_channels(pruned, cuts)
-        if self.kind == 'flops':
-            return count_flops(pruned, inputs)
-        return latency_ratio(pruned, model, inputs) if cuts else 1.0
+        try:
+            remove_channels(pruned, cuts)
+            if self.kind == 'flops':
+                return count_flops(pruned, inputs)
+            return latency_ratio(pruned, model, inputs) if cuts else 1.0
+        except BROKEN:
+            _verify(model, units, cuts, inputs)  # where channels are the reason, it names them
+            raise
 
     def _cuts_at(self, units: Units, ratio: float) -> list[Cut]:
         """Return what leaves the model when a fraction of all scored channels goes."""
@@ -190,7 +195,7 @@ def _difference(model: nn.Module, cuts: list[Cut], inputs: Tensor) -> str | None
         remove_channels(pruned, cuts)
         with in_eval(pruned):
             got = scores(pruned, inputs)
-    except (RuntimeError, ValueError, IndexError, AssertionError) as error:
+    except BROKEN as error:
         return f'without them the model does not run ({type(error).__name__}: {(str(error).splitlines() or [""])[0]})'
     if got.shape != expected.shape:
         return f'without them the scores have shape {tuple(got.shape)} instead of {tuple(expected.shape)}'

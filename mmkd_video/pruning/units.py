@@ -71,7 +71,8 @@ def find_units(model: nn.Module, inputs: Tensor, criterion: str, keep: tuple[str
 
     Raises:
         MissingExtraError: torch-pruning is not installed; the message says how to get it.
-        ValueError: The criterion is unknown or cannot score this model, ``keep`` names nothing, or nothing can go.
+        ValueError: The criterion is unknown or cannot score this model, ``keep`` names nothing, nothing can go, or the
+            model cannot be traced.
     """
     if criterion not in CRITERIA:
         raise ValueError(f'criterion: got {criterion!r}; expected one of {", ".join(CRITERIA)}')
@@ -82,10 +83,17 @@ def find_units(model: nn.Module, inputs: Tensor, criterion: str, keep: tuple[str
     called: list[nn.Module] = []
     watched = [module for module in traced.modules() if isinstance(module, _GIVING)]
     handles = [module.register_forward_hook(lambda module, *_: called.append(module)) for module in watched]
-    with torch.enable_grad():
-        graph.build_dependency(traced, inputs, forward_fn=scores)
-    for handle in handles:
-        handle.remove()
+    try:
+        with torch.enable_grad():
+            graph.build_dependency(traced, inputs, forward_fn=scores)
+    except Exception as error:  # torch-pruning and the model raise what they like
+        reason = (str(error).splitlines() or [''])[0]
+        raise ValueError(
+            f'torch-pruning cannot trace this {type(model).__name__} ({type(error).__name__}: {reason})'
+        ) from error
+    finally:
+        for handle in handles:
+            handle.remove()
     found = _Scored(graph, tp, criterion, keep, seed, classifier=called[-1])
     for group in graph.get_all_groups(root_module_types=list(_GIVING)):
         found.add(group)
@@ -210,6 +218,9 @@ def _copy_for_tracing(model: nn.Module) -> nn.Module:
         theirs.grad = None if ours.grad is None else ours.grad.detach().clone()
     traced.eval()
     stand_still(traced)
+    for module in traced.modules():
+        if getattr(module, 'with_cp', False):
+            module.with_cp = False  # what is recomputed in the backward pass is not in the graph
     return traced
 
 
