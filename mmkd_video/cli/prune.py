@@ -106,6 +106,8 @@ def prune_student(
     write_atomically(content.getvalue(), out)
     written = write_pruned_config(config, out, rewritten)
     print('\n'.join(f'{name:8}{params:>14}{gflops:>10}' for name, params, gflops in rows))
+    if whole := history.steps[-1].settings.get('left_whole'):
+        print(f'left whole: {whole}')
     print(f'wrote {out} ({out.stat().st_size / 1e6:.2f} MB) and {written}, which builds and tests it')
     return history
 

@@ -110,6 +110,8 @@ class PruningHook(Hook):
         cut(runner, step)
         before, after = step.before['params'], step.after['params']
         runner.logger.info(f'pruning step {done} of {len(self.points)}: {before:,} to {after:,} parameters')
+        if done == 1 and 'left_whole' in step.settings:
+            runner.logger.info(f'left whole: {step.settings["left_whole"]}')
 
     def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
         """Add the history to a checkpoint."""

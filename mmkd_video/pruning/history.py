@@ -18,7 +18,7 @@ class PruningStep:
 
     Attributes:
         cuts: What was removed, counted on the model before the step.
-        settings: How it was chosen: target, criterion, scope.
+        settings: How it was chosen: target, criterion, scope; in words, which layers had to stay whole.
         before: ``params`` and, where counted, ``flops`` before the step.
         after: The same after it.
     """

@@ -14,7 +14,7 @@ from mmkd_video.pruning.history import PruningStep
 from mmkd_video.pruning.measures import count_flops, count_params, latency_ratio, params_after
 from mmkd_video.pruning.silence import silence
 from mmkd_video.pruning.surgery import remove_channels
-from mmkd_video.pruning.units import CRITERIA, Units, find_units, scores
+from mmkd_video.pruning.units import CRITERIA, Units, find_units, left_whole, scores
 
 TARGETS = ('params', 'flops', 'latency')
 SCOPES = ('global', 'layer')
@@ -82,6 +82,8 @@ class Pruner:
             cuts, found = self._search(model, units, inputs, fraction * before, before)
             _verify(model, units, cuts, inputs)
         settings = dict(target={self.kind: self.fraction}, criterion=self.criterion, scope=self.scope)
+        if whole := left_whole(units.left):
+            settings['left_whole'] = whole
         sizes = dict(params=count_params(model)), dict(params=params_after(model, cuts))
         if self.kind != 'params':
             sizes[0][self.kind], sizes[1][self.kind] = before, found

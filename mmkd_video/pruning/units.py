@@ -1,5 +1,7 @@
 """What can be pruned: sets of channels that must leave together, found by torch-pruning's dependency graph."""
 
+import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from fnmatch import fnmatch
 from types import ModuleType
@@ -15,6 +17,7 @@ from mmkd_video.pruning.layers import obstacle
 from mmkd_video.pruning.shift import stand_still
 
 _GIVING = (nn.modules.conv._ConvNd, nn.Linear)
+SCORES = 'it gives the class scores'
 CRITERIA = ('magnitude', 'bn_scale', 'taylor', 'random')
 
 
@@ -105,6 +108,25 @@ def find_units(model: nn.Module, inputs: Tensor, criterion: str, keep: tuple[str
     return Units(found.units, found.left, graph, dict(traced.named_modules()))
 
 
+def left_whole(left: Mapping[str, str]) -> str:
+    """Say in a few words which layers stay whole though the classifier alone must, such as ``a, b and 9 more (why)``.
+
+    Args:
+        left: Of :class:`Units`.
+
+    Returns:
+        Layers that stay whole for the same reason are one part; empty where there is nothing to say.
+    """
+    groups: dict[str, list[str]] = {}
+    for name, reason in left.items():
+        if reason != SCORES:
+            groups.setdefault(re.sub(r" ?'[^']*'( is )?", '', reason), []).append(name)
+    return '; '.join(
+        f'{", ".join(names[:2])}{f" and {len(names) - 2} more" if len(names) > 2 else ""} ({reason})'
+        for reason, names in groups.items()
+    )
+
+
 def scores(model: nn.Module, inputs: Tensor) -> Tensor:
     """Return the class scores of a recognizer, ``(N, K)``, or whatever another module returns.
 
@@ -171,7 +193,7 @@ class _Scored:
             if isinstance(layer, nn.Parameter):
                 return f'its channels stand in the parameter {self._graph._param_to_name[layer]!r} as well'
             if dependency.target.type == self._tp.ops.OPTYPE.OUTPUT or (gives and layer is self._classifier):
-                return 'it gives the class scores'
+                return SCORES
             name = self._names.get(layer)
             if name is None or not list(layer.parameters(recurse=False)):
                 continue

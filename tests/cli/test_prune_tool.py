@@ -82,6 +82,11 @@ def test_pruned_student_is_pruned_further(experiment):
     assert len(history) == 2 and count_params(model) == history.steps[1].after['params']
 
 
+def test_layers_that_stay_whole_are_said(experiment, capsys):
+    run(experiment, '--keep', 'backbone.layer1.0.conv1', target='--target-params=0.9')
+    assert 'left whole: backbone.layer1.0.conv1.conv (keep names it)\nwrote ' in capsys.readouterr().out
+
+
 def test_existing_files_stay_without_force(experiment, capsys):
     (experiment.folder / 'pruned.py').write_text('mine')
     with pytest.raises(SystemExit):

@@ -180,6 +180,16 @@ def test_history_is_kept_without_a_target(videos, tmp_path, quiet):
     assert last(tmp_path)[CHECKPOINT_KEY] == history
 
 
+def test_layers_that_stay_whole_are_logged_once(videos, tmp_path, quiet, monkeypatch):
+    hook = dict(type='PruningHook', target=dict(params=0.8), begin=0, end=1, steps=2, keep=['backbone.layer1'])
+    runner = Runner.from_cfg(plain(hook, videos, tmp_path, epochs=2, ema=False))
+    said = []
+    monkeypatch.setattr(runner.logger, 'info', lambda text, *more: said.append(str(text)))
+    runner.train()
+    (line,) = [text for text in said if text.startswith('left whole: ')]
+    assert 'backbone.layer1' in line and line.endswith('(keep names it)')
+
+
 def test_steps_are_spread_evenly():
     assert step_points(1, 1, 1) == [1] and step_points(0, 4, 3) == [0, 2, 4] and step_points(2, 5, 4) == [2, 3, 4, 5]
 

@@ -1,6 +1,7 @@
 """Pruned recognizers of every family: smaller, right, and rebuilt to the bit."""
 
 import copy
+import re
 import sys
 
 import pruned_zoo
@@ -218,6 +219,21 @@ def test_target_beyond_what_a_transformer_allows_says_what_is_left_whole():
     model, inputs = pruned_zoo.build('timesformer')
     with pytest.raises(ValueError, match='cannot be reached.*leaves 0.69.*LayerNorm'):
         prune(model, inputs, dict(params=0.5))
+
+
+@pytest.mark.parametrize(
+    ('name', 'keep', 'whole'),
+    [
+        ('i3d', (), None),
+        ('i3d', ('backbone.layer4.1.conv1',), r'backbone.layer4.1.conv1.conv \(keep names it\)'),
+        ('uniformer', (), r'.* and 2 more \(its channels meet in the attention\); .* \(a Attention cannot lose single heads\)'),
+        ('timesformer', (), r'.* \(a LayerNorm\); .* and 2 more \(a MultiheadAttention cannot lose single heads\)'),
+    ],
+)
+def test_what_is_left_whole_is_noted_in_a_few_words(name, keep, whole):
+    model, inputs = pruned_zoo.build(name)
+    found = prune(model, inputs, dict(params=0.9), keep=keep).steps[0].settings.get('left_whole')
+    assert found is None if whole is None else re.fullmatch(whole, found), found
 
 
 def test_no_batch_norm_to_read_scales_from():
