@@ -166,7 +166,7 @@ class PruningHook(Hook):
         for name, parameter in model.named_parameters():
             parameter.grad = self._gradients.get(name, parameter.grad)
         try:
-            return self.pruner.find(model, inputs, wanted / left)
+            return self.pruner.find(model, inputs, wanted / left, steps)
         finally:
             for name, parameter in model.named_parameters():
                 parameter.grad = own[name]

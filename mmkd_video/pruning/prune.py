@@ -43,10 +43,10 @@ def prune(
     if not (isinstance(steps, int) and steps >= 1):
         raise ValueError(f'steps: got {steps!r}; expected a whole number of at least 1')
     pruner = Pruner(target, **settings)
-    left = 1.0
+    left, first = 1.0, len(history_of(model))
     for done in range(1, steps + 1):
         wanted = fraction_after(pruner.fraction, done, steps)
-        step = pruner.find(model, inputs, wanted / left)
+        step = pruner.find(model, inputs, wanted / left, history_of(model).steps[first:])
         apply_step(model, step)
         left *= step.after[pruner.kind] / step.before[pruner.kind]
         if between is not None and done < steps:

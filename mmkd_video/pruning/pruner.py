@@ -14,7 +14,7 @@ from mmkd_video.pruning.history import PruningStep
 from mmkd_video.pruning.measures import count_flops, count_params, latency_ratio, params_after
 from mmkd_video.pruning.silence import silence
 from mmkd_video.pruning.surgery import remove_channels
-from mmkd_video.pruning.units import CRITERIA, Units, find_units, left_whole, scores
+from mmkd_video.pruning.units import CRITERIA, Unit, Units, find_units, left_whole, scores
 
 TARGETS = ('params', 'flops', 'latency')
 SCOPES = ('global', 'layer')
@@ -32,7 +32,7 @@ class Pruner:
         scope: ``'global'``: channels of all layers compete; ``'layer'``: each unit loses the same fraction.
         keep: Names or patterns of layers that lose no output channel.
         round_to: What is left of a unit is a multiple of this, where the unit has that many.
-        max_ratio: Largest fraction that a unit may lose.
+        max_ratio: Largest fraction that a unit may lose, over all steps together.
         seed: Of ``'random'``.
 
     Raises:
@@ -60,13 +60,16 @@ class Pruner:
         self.criterion, self.scope, self.keep = criterion, scope, tuple([keep] if isinstance(keep, str) else keep)
         self.round_to, self.max_ratio, self.seed = round_to, max_ratio, seed
 
-    def find(self, model: nn.Module, inputs: Tensor, fraction: float | None = None) -> PruningStep:
+    def find(
+        self, model: nn.Module, inputs: Tensor, fraction: float | None = None, steps: Sequence[PruningStep] = ()
+    ) -> PruningStep:
         """Find one step; the model stays as it is.
 
         Args:
             model: A recognizer. For ``'taylor'`` its parameters hold gradients.
             inputs: One batch as its ``forward`` takes it, ``(N, T, C, H, W)`` or ``(N, M, C, T, H, W)``.
             fraction: What is to be left of this model; the target's own by default.
+            steps: Done before towards the same target. Before the first of several it is seen that the last one can be.
 
         Returns:
             The step, for :func:`~mmkd_video.pruning.apply_step`.
@@ -78,7 +81,12 @@ class Pruner:
         with warnings.catch_warnings():
             warnings.filterwarnings('ignore', module='torch_pruning')  # what it does not understand is noticed below
             units = find_units(model, inputs, self.criterion, self.keep, self.seed)
+            whole = {cut.layer: cut.size for step in reversed(steps) for cut in step.cuts if cut.side != 'in'}
+            for unit in units.units:
+                unit.least = max(math.ceil(whole.get(unit.name, unit.size) * (1 - self.max_ratio)), 1)
             before = self._measure(model, units, [], inputs)
+            if not steps and fraction > self.fraction:
+                self._expect_reach(model, units, inputs, before)
             cuts, found = self._search(model, units, inputs, fraction * before, before)
             _verify(model, units, cuts, inputs)
         settings = dict(target={self.kind: self.fraction}, criterion=self.criterion, scope=self.scope)
@@ -98,13 +106,7 @@ class Pruner:
         cuts = self._cuts_at(units, self.max_ratio)
         best = cuts, self._measure(model, units, cuts, inputs)
         if best[1] > goal:
-            left = ', '.join(f'{name} ({reason})' for name, reason in list(units.left.items())[:4])
-            raise ValueError(
-                f'target {self.kind}={self.fraction:g} cannot be reached: at most max_ratio={self.max_ratio:g} of the '
-                f'channels of {len(units.units)} units may go, which leaves {best[1] / before:.3f} of this model'
-                + (f'; left whole are {len(units.left)} others: {left}' if left else '')
-                + '. Raise the target or max_ratio, keep less, or choose a narrower model'
-            )
+            raise self._out_of_reach(units, best[1] / before)
         low, high = 0.0, self.max_ratio
         for _ in range(HALVINGS[self.kind]):
             middle = (low + high) / 2
@@ -115,6 +117,21 @@ class Pruner:
             else:
                 low = middle
         return best
+
+    def _expect_reach(self, model: nn.Module, units: Units, inputs: Tensor, before: float) -> None:
+        """See that the target can be reached when every unit has lost all that it may."""
+        least = self._measure(model, units, self._cuts(units, [unit.size for unit in units.units]), inputs)
+        if least > self.fraction * before:
+            raise self._out_of_reach(units, least / before)
+
+    def _out_of_reach(self, units: Units, least: float) -> ValueError:
+        left = ', '.join(f'{name} ({reason})' for name, reason in list(units.left.items())[:4])
+        return ValueError(
+            f'target {self.kind}={self.fraction:g} cannot be reached: at most max_ratio={self.max_ratio:g} of the '
+            f'channels of {len(units.units)} units may go, which leaves {least:.3f} of this model'
+            + (f'; left whole are {len(units.left)} others: {left}' if left else '')
+            + '. Raise the target or max_ratio, keep less, or choose a narrower model'
+        )
 
     def _measure(self, model: nn.Module, units: Units, cuts: list[Cut], inputs: Tensor) -> float:
         if self.kind == 'params':
@@ -131,19 +148,21 @@ class Pruner:
 
     def _cuts_at(self, units: Units, ratio: float) -> list[Cut]:
         """Return what leaves the model when a fraction of all scored channels goes."""
-        cuts: list[Cut] = []
-        wanted = [math.floor(ratio * unit.size) for unit in units.units]
         if self.scope == 'global':
-            wanted = _least_important(units, ratio)
+            return self._cuts(units, _least_important(units, ratio))
+        return self._cuts(units, [math.floor(ratio * unit.size) for unit in units.units])
+
+    def _cuts(self, units: Units, wanted: list[int]) -> list[Cut]:
+        cuts: list[Cut] = []
         for unit, count in zip(units.units, wanted, strict=True):
-            removed = unit.importance.argsort(stable=True)[: self._allowed(count, unit.size)]
+            removed = unit.importance.argsort(stable=True)[: self._allowed(count, unit)]
             if len(removed):
                 cuts += units.cuts_for(unit, sorted(removed.tolist()))
         return merge_cuts(cuts)
 
-    def _allowed(self, wanted: int, size: int) -> int:
-        left = max(size - wanted, math.ceil(size * (1 - self.max_ratio)), 1)
-        return size - min(math.ceil(left / self.round_to) * self.round_to, size)
+    def _allowed(self, wanted: int, unit: Unit) -> int:
+        left = max(unit.size - wanted, unit.least)
+        return unit.size - min(math.ceil(left / self.round_to) * self.round_to, unit.size)
 
 
 def check_target(target: Mapping[str, float]) -> tuple[str, float]:

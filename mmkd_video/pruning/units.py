@@ -29,11 +29,13 @@ class Unit:
         name: The layer that gives the channels.
         size: Number of channels.
         importance: ``(size,)``, mean 1; the least important go first.
+        least: How many must stay.
     """
 
     name: str
     size: int
     importance: Tensor
+    least: int = 1
 
 
 @dataclass

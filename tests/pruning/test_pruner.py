@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch import nn
 
-from mmkd_video.pruning import prune
+from mmkd_video.pruning import history_of, prune
 
 
 class Fixed(nn.Module):
@@ -50,3 +50,20 @@ def test_recomputed_activations_change_nothing(name):
         histories.append(prune(model, inputs, dict(params=0.6)).to_json())
         assert blocks and all(module.with_cp == with_cp for module in blocks)
     assert histories[0] == histories[1]
+
+
+def test_no_unit_loses_more_than_max_ratio_in_all_steps_together():
+    model, inputs = pruned_zoo.build('i3d')
+    layer = model.backbone.layer4[1].conv1.conv
+    with torch.no_grad():  # next to the first channel the others are worth nothing
+        layer.weight *= torch.logspace(0, -6, layer.out_channels).view(-1, 1, 1, 1, 1)
+    prune(model, inputs, dict(params=0.4), steps=3, max_ratio=0.5)
+    assert layer.out_channels == 32
+
+
+@pytest.mark.parametrize('scope', ['global', 'layer'])
+def test_target_out_of_reach_is_said_before_the_first_of_several_steps(scope):
+    model, inputs = pruned_zoo.build('i3d')
+    with pytest.raises(ValueError, match=r'target params=0.1 cannot be reached.*which leaves 0\.2\d+ of this model'):
+        prune(model, inputs, dict(params=0.1), steps=3, max_ratio=0.5, scope=scope)
+    assert not len(history_of(model))
