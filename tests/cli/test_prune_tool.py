@@ -49,6 +49,14 @@ def test_checkpoint_and_config_build_the_pruned_student(experiment, capsys):
     assert float(after[1]) < float(before[1])
 
 
+def test_measured_time_is_a_target(experiment):
+    history = run(experiment, target='--target-latency=0.95')
+    (step,) = history.steps
+    assert step.settings['target'] == dict(latency=0.95) and step.after['latency'] <= 0.95
+    model = load_student(Config.fromfile(experiment.folder / 'pruned.py'), experiment.folder / 'pruned.pth')
+    assert count_params(model) == step.after['params'] < step.before['params']
+
+
 def test_distillation_gives_its_student_and_options_are_kept(experiment):
     options = ['--cfg-options', 'test_dataloader.batch_size=3']
     hook = "\ncustom_hooks = [dict(type='PruningHook', target=dict(params=0.9))]\n"

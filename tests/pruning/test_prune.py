@@ -74,6 +74,21 @@ def test_every_criterion_and_scope(criterion, scope):
     assert 0.5 < count_params(model) / before <= 0.6
 
 
+@pytest.mark.parametrize(('name', 'criterion'), [('x3d', 'bn_scale'), ('tsm_mobilenet', 'taylor')])
+def test_criteria_on_depthwise_convolutions(name, criterion):
+    model, inputs = pruned_zoo.build(name)
+    pruned = copy.deepcopy(model)
+    if criterion == 'taylor':
+        pruned(inputs, mode='tensor', stage='head').square().sum().backward()
+    history = prune(pruned, inputs, dict(params=0.6), criterion=criterion)
+    assert 0.5 < count_params(pruned) / count_params(model) <= 0.6
+    expected = pruned_zoo.scores(silenced(model, history), inputs)
+    torch.testing.assert_close(pruned_zoo.scores(pruned, inputs), expected, rtol=1e-3, atol=1e-4)
+    removed = {cut.layer: cut.removed for cut in history.steps[0].cuts if cut.side == 'out'}
+    other = prune(copy.deepcopy(model), inputs, dict(params=0.6)).steps[0]
+    assert removed != {cut.layer: cut.removed for cut in other.cuts if cut.side == 'out'}
+
+
 def test_operations_are_a_target():
     model, inputs = pruned_zoo.build('i3d')
     before = count_flops(model, inputs)
@@ -226,7 +241,11 @@ def test_target_beyond_what_a_transformer_allows_says_what_is_left_whole():
     [
         ('i3d', (), None),
         ('i3d', ('backbone.layer4.1.conv1',), r'backbone.layer4.1.conv1.conv \(keep names it\)'),
-        ('uniformer', (), r'.* and 2 more \(its channels meet in the attention\); .* \(a Attention cannot lose single heads\)'),
+        (
+            'uniformer',
+            (),
+            r'.* and 2 more \(its channels meet in the attention\); .* \(a Attention cannot lose single heads\)',
+        ),
         ('timesformer', (), r'.* \(a LayerNorm\); .* and 2 more \(a MultiheadAttention cannot lose single heads\)'),
     ],
 )
