@@ -15,13 +15,14 @@ from mmkd_video.cli.cfg_options import add_cfg_options, read_config
 from mmkd_video.cli.plain_student import plain_student
 from mmkd_video.cli.pruned_config import write_pruned_config
 from mmkd_video.cli.real_clips import real_clips
-from mmkd_video.cli.student import checkpoint_digest, load_student
+from mmkd_video.cli.student import checkpoint_digest, load_student, read_checkpoint
 from mmkd_video.distillers.dry_run import find_size, noise_for
 from mmkd_video.export.placed_files import expect_new
 from mmkd_video.hooks.atomic_file import write_atomically
 from mmkd_video.pruning import CHECKPOINT_KEY, PruningHistory, count_flops, count_params, prune
 from mmkd_video.pruning.pruner import SCOPES, TARGETS
 from mmkd_video.pruning.units import CRITERIA
+from mmkd_video.quantization import CHECKPOINT_KEY as QUANTIZERS_KEY
 
 ERRORS = (OSError, KeyError, ValueError, TypeError, RuntimeError, ImportError)
 
@@ -93,6 +94,8 @@ def prune_student(
     expect_new(out, ('.pth', '.py'), force)
     plain = plain_student(config)
     model = load_student(config, checkpoint)
+    if QUANTIZERS_KEY in read_checkpoint(checkpoint):
+        print('note: this student was trained in int8; the pruned one computes in float, train it with QATHook again')
     inputs = noise_for(model, find_size(plain.model, plain, None, 'student'))
     if settings.get('criterion') == 'taylor':
         add_gradients(model, config, clips)

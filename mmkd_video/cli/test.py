@@ -17,6 +17,7 @@ from mmkd_video.cli.student import model_parts, read_checkpoint
 from mmkd_video.cli.train import add_launcher, build_runner, default_work_dir
 from mmkd_video.export.loading import BACKEND_OF, BACKENDS
 from mmkd_video.export.metadata import PRECISIONS
+from mmkd_video.quantization import CHECKPOINT_KEY
 
 
 def main(arguments: Sequence[str] | None = None) -> dict[str, float]:
@@ -92,7 +93,11 @@ def merge_options(config: Config, options: argparse.Namespace) -> Config:
     config.work_dir = default_work_dir(config, options.work_dir, options.config)
     config.load_from = None if is_exported(options) else options.checkpoint
     if not is_exported(options) and os.path.isfile(options.checkpoint):
-        rebuild_pruned(config, read_checkpoint(options.checkpoint))
+        loaded = read_checkpoint(options.checkpoint)
+        rebuild_pruned(config, loaded)
+        hooks = [str(hook.get('type')) for hook in config.get('custom_hooks') or []]
+        if CHECKPOINT_KEY in loaded and not any('QATHook' in each for each in hooks):
+            print('note: this student was trained in int8; without QATHook in the config it is tested in float')
     add_report(config, options)
     if options.show or options.show_dir is not None:
         _show(config, options)

@@ -9,6 +9,7 @@ import torch
 from mmengine.config import Config
 from tiny_experiment import ROOT, TinyExperiment
 
+from mmkd_video.cli import test as test_command
 from mmkd_video.cli.prune import main
 from mmkd_video.cli.student import load_student
 from mmkd_video.pruning import CHECKPOINT_KEY, PruningHistory, count_params
@@ -93,6 +94,18 @@ def test_pruned_student_is_pruned_further(experiment):
 def test_layers_that_stay_whole_are_said(experiment, capsys):
     run(experiment, '--keep', 'backbone.layer1.0.conv1', target='--target-params=0.9')
     assert 'left whole: backbone.layer1.0.conv1.conv (keep names it)\nwrote ' in capsys.readouterr().out
+
+
+def test_quantizers_that_are_left_behind_are_said(experiment, tmp_path, capsys):
+    path = experiment.folder / 'student.pth'
+    torch.save(dict(torch.load(path), quantization=dict(format='any')), path)
+    run(experiment)
+    assert 'note: this student was trained in int8; the pruned one computes in float' in capsys.readouterr().out
+    assert 'quantization' not in torch.load(experiment.folder / 'pruned.pth')
+    for hooks, said in (([], True), ([dict(type='QATHook')], False)):
+        options = test_command.build_parser().parse_args([str(experiment.student), str(path)])
+        test_command.merge_options(Config(dict(Config.fromfile(experiment.student), custom_hooks=hooks)), options)
+        assert ('without QATHook in the config it is tested in float' in capsys.readouterr().out) == said
 
 
 def test_existing_files_stay_without_force(experiment, capsys):
