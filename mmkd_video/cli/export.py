@@ -1,6 +1,7 @@
 """The code behind ``tools/export.py``: a trained student becomes a file that runs without PyTorch."""
 
 import argparse
+import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -21,7 +22,7 @@ from mmkd_video.export import (
     export_openvino,
     load_exported,
 )
-from mmkd_video.export.placed_files import expect_new
+from mmkd_video.export.placed_files import expect_new, on_trial, settle
 from mmkd_video.quantization import CHECKPOINT_KEY
 
 SUFFIXES = {'onnx': ('.onnx',), 'openvino': ('.xml', '.bin')}
@@ -58,7 +59,7 @@ def main(arguments: Sequence[str] | None = None) -> ParityReport | None:
     print(report)
     if not report.passed:
         parser.exit(
-            1, f'error: {path} does not say what the model says, worst on {report.worst}; it is kept as it is\n'
+            1, f'error: {report.path} does not say what the model says, worst on {report.worst}; it is kept as it is\n'
         )
     return report
 
@@ -85,7 +86,8 @@ def export_student(
         num_clips: Of the test data set, to compare on.
         shape: Of one sample, where the data set is not here; only without ``check``.
         check: Whether to compare.
-        force: Whether existing files may be replaced.
+        force: Whether existing files may be replaced. By files that fail the comparison they are not: those get names
+            that end in ``.failed.onnx`` or ``.failed.xml``.
 
     Returns:
         What the comparison found; None without one.
@@ -115,11 +117,13 @@ def export_student(
         checkpoint_sha256=checkpoint_digest(checkpoint),
     )
     write = export_onnx if kind == 'onnx' else export_openvino
-    write(model, path, np.stack(found.clips[:1]), metadata, dynamic_clips=dynamic_clips, force=force)
+    with on_trial(path, SUFFIXES[kind]) as written:
+        write(model, written, np.stack(found.clips[:1]), metadata, dynamic_clips=dynamic_clips)
+        report = check_parity(model, load_exported(written), found.clips, found.names) if check else None
+        path = settle(written, path, SUFFIXES[kind], report is None or report.passed)
     for suffix in SUFFIXES[kind]:
-        written = path.with_suffix(suffix)
-        print(f'wrote {written} ({written.stat().st_size / 1e6:.2f} MB)')
-    return check_parity(model, load_exported(path), found.clips, found.names) if check else None
+        print(f'wrote {path.with_suffix(suffix)} ({path.with_suffix(suffix).stat().st_size / 1e6:.2f} MB)')
+    return None if report is None else dataclasses.replace(report, path=str(path))
 
 
 def build_parser() -> argparse.ArgumentParser:

@@ -26,7 +26,7 @@ from mmkd_video.export import (
     save_openvino,
 )
 from mmkd_video.export.parity import compare
-from mmkd_video.export.placed_files import expect_new
+from mmkd_video.export.placed_files import expect_new, on_trial, settle
 from mmkd_video.quantization import (
     CHECKPOINT_KEY,
     ConvolutionCount,
@@ -136,7 +136,8 @@ def quantize_student(
         preset: ``'mixed'`` or ``'performance'``.
         num_clips: Of the test data set, to compare on.
         check: Whether to compare.
-        force: Whether existing files may be replaced.
+        force: Whether existing files may be replaced. By files that fail the comparison they are not: those get names
+            that end in ``.failed.xml`` and ``.failed.bin``.
 
     Raises:
         FileExistsError: A file exists.
@@ -155,8 +156,10 @@ def quantize_student(
         else:
             start = _loaded(config, source, clips, Path(folder) / 'float.xml')
         result = _quantize(start, clips, validating, max_drop, preset)
-        save_openvino(result.model, path, dataclasses.replace(start.metadata, precision='int8'), force)
-        return _describe(result, start, path, real_clips(config, max(num_clips, 2)) if check else None)
+        with on_trial(path, SUFFIXES) as written:
+            save_openvino(result.model, written, dataclasses.replace(start.metadata, precision='int8'))
+            found = _describe(result, start, written, real_clips(config, max(num_clips, 2)) if check else None)
+            return _settled(found, path)
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -265,6 +268,13 @@ def _describe(result: QuantizationResult, start: _Start, path: Path, found: Real
         after=result.after,
         megabytes=(start.megabytes, _megabytes(path)),
     )
+
+
+def _settled(found: QuantizedStudent, path: Path) -> QuantizedStudent:
+    report = found.report
+    path = settle(found.path, path, SUFFIXES, report is None or report.passed)
+    report = report if report is None else dataclasses.replace(report, path=str(path))
+    return dataclasses.replace(found, path=path, report=report)
 
 
 def _megabytes(path: Path) -> float:

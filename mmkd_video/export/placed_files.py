@@ -59,3 +59,45 @@ def placed_files(path: str | Path, suffixes: Sequence[str], force: bool = False)
             os.replace(written, path.with_suffix(suffix))
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def on_trial(path: Path, suffixes: Sequence[str]) -> Iterator[Path]:
+    """Keep files that are in their place until the ones that are to replace them are checked; see :func:`settle`.
+
+    Args:
+        path: Where the first file is to be.
+        suffixes: Of all files that share the name.
+
+    Yields:
+        The name to write to: ``path`` itself where nothing is there; else one whose files are gone after the block.
+    """
+    if not any(path.with_suffix(suffix).exists() for suffix in suffixes):
+        yield path
+        return
+    folder = path.parent / f'.{path.name}.{os.getpid()}.trial'
+    folder.mkdir()
+    try:
+        yield folder / path.name
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def settle(written: Path, path: Path, suffixes: Sequence[str], passed: bool) -> Path:
+    """Move checked files to their place, or beside the ones there, as ``<name>.failed<suffix>``, if they have failed.
+
+    Args:
+        written: What :func:`on_trial` gave, within its block.
+        path: Where the first file is to be.
+        suffixes: Of all files that share the name; the first is placed last.
+        passed: Whether they may take the place of others.
+
+    Returns:
+        Where the first file is now.
+    """
+    if written == path:
+        return path
+    place = path if passed else path.with_name(f'{path.stem}.failed{path.suffix}')
+    for suffix in reversed(suffixes):
+        os.replace(written.with_suffix(suffix), place.with_suffix(suffix))
+    return place

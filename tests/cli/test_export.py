@@ -1,5 +1,6 @@
 import hashlib
 import json
+import os
 import sys
 
 import pytest
@@ -77,6 +78,11 @@ def test_failed_check_keeps_the_file_and_names_the_clip(shipped, tmp_path, capsy
     message = failed(capsys, export_command, shipped.student, shipped.student_checkpoint, '--out', path)
     assert 'does not say what the model says, worst on ' in message and '.mp4' in message
     assert path.is_file()
+    path.write_text('good')
+    for _ in range(2):
+        message = failed(capsys, export_command, shipped.student, shipped.student_checkpoint, '--out', path, '--force')
+        assert f'{tmp_path}/a.failed.onnx does not say what the model says' in message
+        assert path.read_text() == 'good' and sorted(os.listdir(tmp_path)) == ['a.failed.onnx', 'a.onnx']
 
 
 def test_every_way_of_testing_gives_the_same_numbers(shipped, tmp_path):

@@ -138,6 +138,11 @@ def test_failed_check_keeps_the_file_and_names_the_clip(shipped, tmp_path, capsy
     message = failed(capsys, shipped.student, shipped.folder / 'a.xml', '--out', path, *FEW)
     assert 'does not say what the model says, worst on ' in message and '.mp4' in message
     assert path.is_file() and path.with_suffix('.bin').is_file()
+    path.write_text('good')
+    message = failed(capsys, shipped.student, shipped.folder / 'a.xml', '--out', path, *FEW, '--force')
+    assert f'{tmp_path}/a.failed.xml does not say what the model says' in message
+    names = sorted(each.name for each in tmp_path.iterdir())
+    assert path.read_text() == 'good' and names == ['a.bin', 'a.failed.bin', 'a.failed.xml', 'a.xml']
 
 
 def test_bad_input_is_one_line(shipped, tmp_path, capsys):

@@ -1,6 +1,6 @@
 import pytest
 
-from mmkd_video.export.placed_files import placed_files
+from mmkd_video.export.placed_files import on_trial, placed_files, settle
 
 
 def write(path, text, force=False):
@@ -35,3 +35,30 @@ def test_a_failure_leaves_nothing_behind(tmp_path):
 def test_wrong_suffix_is_named(tmp_path):
     with pytest.raises(ValueError, match=r"a\.onnx'; expected one that ends in \.xml"):
         write(tmp_path / 'a.onnx', 'x')
+
+
+@pytest.mark.parametrize(
+    ('old', 'passed', 'left'),
+    [
+        (False, True, {'a.xml': 'new', 'a.bin': 'new'}),
+        (False, False, {'a.xml': 'new', 'a.bin': 'new'}),
+        (True, True, {'a.xml': 'new', 'a.bin': 'new'}),
+        (True, False, {'a.xml': 'old', 'a.bin': 'old', 'a.failed.xml': 'new', 'a.failed.bin': 'new'}),
+    ],
+)
+def test_files_that_fail_replace_no_others(tmp_path, old, passed, left):
+    path, suffixes = tmp_path / 'a.xml', ['.xml', '.bin']
+    if old:
+        write(path, 'old')
+    with on_trial(path, suffixes) as written:
+        write(written, 'new')
+        assert settle(written, path, suffixes, passed) == (tmp_path / 'a.failed.xml' if old and not passed else path)
+    assert {each.name: each.read_text() for each in tmp_path.iterdir()} == left
+
+
+def test_a_check_that_breaks_off_leaves_the_old_files(tmp_path):
+    write(tmp_path / 'a.xml', 'old')
+    with pytest.raises(RuntimeError), on_trial(tmp_path / 'a.xml', ['.xml', '.bin']) as written:
+        write(written, 'new')
+        raise RuntimeError
+    assert {each.name: each.read_text() for each in tmp_path.iterdir()} == {'a.xml': 'old', 'a.bin': 'old'}
