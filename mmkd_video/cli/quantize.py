@@ -123,7 +123,7 @@ def quantize_student(
     measured on validation clips through the same pipeline. Test clips only serve the comparison at the end.
 
     A checkpoint that ``QATHook`` trained has its ranges already: nothing is calibrated, no layer goes back to float,
-    and the file is compared with the quantized model in PyTorch.
+    and the file is compared with the quantized model in PyTorch, from which it may lose ``max_drop`` too.
 
     Args:
         config: Of the student, of its distillation, or of a pruned model.
@@ -246,8 +246,13 @@ def _quantize(
         return quantize_within(start.exported.model, clips, validating, score, max_drop, preset)
     expected, model = start.reference.predict(validating), convert_quantized(start.reference, np.stack(clips[:1]))
     score = _top1(expected.argmax(axis=1) if labels is None else labels)
-    after = score(run(model, validating))
-    return QuantizationResult(model, (), score(expected), after, after)
+    before, after = score(expected), score(run(model, validating))
+    if before - after > max_drop:
+        raise ValueError(
+            f'max_drop={max_drop}: the file loses {before - after:.2%} of top-1 beside the checkpoint, and its layers '
+            'stay in int8 as they were trained; allow more, or quantize weights trained in float'
+        )
+    return QuantizationResult(model, (), before, after, after)
 
 
 def _top1(labels: np.ndarray) -> Callable[[np.ndarray], float]:

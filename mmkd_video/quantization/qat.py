@@ -73,12 +73,13 @@ def load_quantizers(recognizer: nn.Module, state: Mapping) -> None:
         raise ValueError(f'quantizers must come with format={FORMAT!r}; got {str(state)[:60]!r}')
     backbone = recognizer.backbone
     device = next(backbone.parameters()).device
-    load_from_config(backbone, json.loads(state['config']))
-    storage = getattr(backbone, STORAGE)
-    own = _tensors(storage)
-    wrong = sorted(set(own) ^ set(state['tensors']))
+    config = json.loads(state['config'])
+    described = _tensors(getattr(load_from_config(nn.Identity(), config), STORAGE))
+    wrong = sorted(set(described) ^ set(state['tensors']))
     if wrong:
         raise ValueError(f'quantizers do not fit their own description: {wrong[:3]} are on one side only')
+    storage = getattr(load_from_config(backbone, config), STORAGE)
+    own = _tensors(storage)
     with torch.no_grad():
         for name, tensor in own.items():
             tensor.copy_(state['tensors'][name])

@@ -2,6 +2,7 @@ import dataclasses
 import hashlib
 import sys
 
+import numpy as np
 import pytest
 import torch
 from mmaction.structures import ActionDataSample
@@ -13,7 +14,7 @@ from tiny_experiment import NUM_CLIPS
 from mmkd_video.cli import quantize as command
 from mmkd_video.cli import test as test_command
 from mmkd_video.cli.cfg_options import read_config
-from mmkd_video.cli.clip_source import unaugmented_clips
+from mmkd_video.cli.clip_source import ClipSource, unaugmented_clips
 from mmkd_video.cli.export import export_student
 from mmkd_video.cli.student import load_student
 from mmkd_video.export import PARITY_BOUNDS, ParityBound, load_exported
@@ -24,6 +25,7 @@ from mmkd_video.quantization import (
     quantizer_parameters,
     quantizer_state,
 )
+from mmkd_video.quantization.sensitivity import run
 from mmkd_video.registry import build_model
 
 pytestmark = pytest.mark.slow
@@ -109,7 +111,7 @@ def test_labels_that_are_missing_are_known_as_missing(shipped):
     assert found.labels is None
 
 
-def test_a_checkpoint_trained_in_int8_keeps_its_ranges(shipped, tmp_path, capsys):
+def test_a_checkpoint_trained_in_int8_keeps_its_ranges(shipped, tmp_path, capsys, monkeypatch):
     config = read_config(str(shipped.student))
     model = load_student(config, shipped.student_checkpoint)
     choose_operators('torch')
@@ -128,6 +130,10 @@ def test_a_checkpoint_trained_in_int8_keeps_its_ranges(shipped, tmp_path, capsys
     assert result.report.agreement == 1.0 and result.report.largest_difference < 0.05
     assert result.convolutions.quantized == result.convolutions.total == 5
     assert result.megabytes[1] < 0.5 * result.megabytes[0]
+    monkeypatch.setattr(ClipSource, 'labels', None)
+    monkeypatch.setattr(command, 'run', lambda model, clips: np.roll(run(model, clips), 1, axis=1))  # wrong everywhere
+    message = failed(capsys, shipped.student, checkpoint, '--out', tmp_path / 'b.xml', *FEW[:-1], '0')
+    assert 'max_drop=0.0: the file loses ' in message and not (tmp_path / 'b.xml').exists()
     export_student(config, checkpoint, tmp_path / 'a.onnx', check=False)
     assert 'trained in int8; tools/quantize.py writes it so' in capsys.readouterr().out
 

@@ -114,6 +114,12 @@ def test_bad_input(quantized):
         insert_quantizers(plain, [])
     with pytest.raises(ValueError, match='quantizers must come with format'):
         load_quantizers(plain, dict(a=1))
+    state = quantizer_state(model)
+    state['tensors'].popitem()
+    forward = plain.backbone.forward
+    with pytest.raises(ValueError, match='quantizers do not fit their own description'):
+        load_quantizers(plain, state)
+    assert not has_quantizers(plain) and plain.backbone.forward == forward
     plain.backbone.layer1[0].with_cp = True
     with pytest.raises(ValueError, match='set with_cp=False'):
         insert_quantizers(plain, [data['inputs']])
