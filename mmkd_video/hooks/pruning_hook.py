@@ -23,6 +23,7 @@ from mmkd_video.pruning import (
     fraction_after,
     history_of,
 )
+from mmkd_video.quantization import has_quantizers
 from mmkd_video.registry import HOOKS
 
 BASE_KEY = 'pruning_base'  # a checkpoint's top-level key: how many steps the recognizer had before the training
@@ -94,10 +95,27 @@ class PruningHook(Hook):
                 f'PruningHook.end: got {self.points[-1]}; expected less than the {last} {unit} of this training'
             )
 
+    def last_cut(self, iters_per_epoch: int) -> int:
+        """Return the iteration before which the last step is done; -1 where there is none.
+
+        Args:
+            iters_per_epoch: Of this training.
+        """
+        done = -1
+        for point in self.points:
+            due = point * iters_per_epoch if self.by_epoch else point
+            done = max(due, done + 1) + (self.batches - 1 if self.pruner.criterion == 'taylor' else 0)
+        return done
+
     def before_train_iter(self, runner: Runner, batch_idx: int, data_batch: Any = None) -> None:
         """Prune when a step is due."""
         if not self._is_due(runner):
             return
+        if has_quantizers(prunable(runner)):
+            raise ValueError(
+                'PruningHook: a step is due, but the model has quantizers already; a quantized model is not pruned: '
+                'let QATHook begin later, or prune in a training before'
+            )
         model = bare_model(runner)
         if self.pruner.criterion == 'taylor':
             self._add_gradients(model, data_batch)

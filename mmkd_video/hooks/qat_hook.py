@@ -15,6 +15,7 @@ from mmengine.runner.base_loop import BaseLoop
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
+from mmkd_video.hooks.pruning_hook import PruningHook
 from mmkd_video.hooks.wrapped_anew import bare_model, wrap_anew
 from mmkd_video.quantization import (
     CHECKPOINT_KEY,
@@ -105,12 +106,17 @@ class QATHook(Hook):
         if self.begin >= last:
             raise ValueError(f'QATHook.begin: got {self.begin}; expected less than the {last} {unit} of this training')
         for hook in runner.hooks:
-            points = getattr(hook, 'points', None)
-            if type(hook).__name__ == 'PruningHook' and points and points[-1] > self.begin:
-                raise ValueError(
-                    f'QATHook.begin: got {self.begin}, but pruning ends at {points[-1]}; a quantized model is not '
-                    'pruned: begin later, or prune in a training before'
-                )
+            if isinstance(hook, PruningHook) and hook.points:
+                self._expect_after(hook, len(runner.train_dataloader))
+
+    def _expect_after(self, pruning: PruningHook, iters_per_epoch: int) -> None:
+        begin, cut = self.begin * iters_per_epoch if self.by_epoch else self.begin, pruning.last_cut(iters_per_epoch)
+        if cut > begin:
+            raise ValueError(
+                f'QATHook.begin: got {self.begin}, but pruning ends at {pruning.points[-1]}, which is iteration {cut}, '
+                f'and this is iteration {begin}; a quantized model is not pruned: begin later, or prune in a training '
+                'before'
+            )
 
     def before_train_iter(self, runner: Runner, batch_idx: int, data_batch: Any = None) -> None:
         """Insert the quantizers when they are due."""

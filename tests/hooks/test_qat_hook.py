@@ -12,11 +12,12 @@ from mmengine.config import Config
 from mmengine.runner import Runner
 from qat_run import HOOK, config_for
 
-from mmkd_video.hooks import QATHook, qat_hook
+from mmkd_video.hooks import PruningHook, QATHook, qat_hook
 from mmkd_video.quantization import CHECKPOINT_KEY, has_quantizers, load_quantizers, quantizer_parameters
 from mmkd_video.registry import build_model
 
 pytest.importorskip('nncf')
+PRUNING = dict(type='PruningHook', target=dict(params=0.5), begin=1)
 
 
 @pytest.fixture(scope='module')
@@ -96,7 +97,9 @@ def test_a_plain_recognizer_starts_from_weights_and_is_tested_with_its_quantizer
         (dict(begin=3), {}, 'got 3; expected less than the 3 epochs'),
         (dict(), dict(hooks=[dict(type='EMAHook')]), 'EMAHook averages a copy'),
         (dict(), dict(compile=True), 'do not work in a compiled model'),
-        (dict(), dict(hooks=[dict(type='PruningHook', target=dict(params=0.5), begin=2)]), 'pruning ends at 2'),
+        (dict(), dict(hooks=[dict(PRUNING, begin=2)]), 'pruning ends at 2'),
+        (dict(), dict(hooks=[dict(PRUNING, criterion='taylor')]), 'at 1, which is iteration 9'),
+        (dict(begin=3, by_epoch=False), dict(hooks=[dict(PRUNING, begin=2)]), 'at 2, which is iteration 4'),
     ],
 )
 def test_what_does_not_go_together_is_refused_before_training(videos, tmp_path, hook, extra, message):
@@ -105,6 +108,26 @@ def test_what_does_not_go_together_is_refused_before_training(videos, tmp_path, 
     runner = Runner.from_cfg(config_for(videos, tmp_path, dict(HOOK, **hook), model, experiment_name=name, **extra))
     with pytest.raises(ValueError, match=message):
         runner.train()
+
+
+def test_pruning_and_quantization_are_compared_in_iterations(videos, tmp_path):
+    model, _ = zoo.config_of('i3d')
+    hooks = [dict(PRUNING, begin=3, by_epoch=False), dict(PRUNING, begin=1, criterion='taylor', batches=2)]
+    config = config_for(videos, tmp_path, dict(HOOK, begin=2), model, hooks=hooks)
+    runner = Runner.from_cfg(config)
+    runner._train_loop = runner.build_train_loop(runner._train_loop)
+    next(hook for hook in runner.hooks if isinstance(hook, QATHook)).before_run(runner)
+    assert [hook.last_cut(2) for hook in runner.hooks if isinstance(hook, PruningHook) and hook.points] == [3, 3]
+
+
+def test_quantized_model_is_not_pruned(videos, trained, tmp_path):
+    model, _ = zoo.config_of('i3d')
+    checkpoint = dict(torch.load(trained[0] / 'epoch_3.pth', weights_only=True))
+    torch.save({key: checkpoint[key] for key in ('meta', 'state_dict', CHECKPOINT_KEY)}, tmp_path / 'quantized.pth')
+    config = config_for(videos, tmp_path / 'run', dict(HOOK, begin=2), model, hooks=[PRUNING])
+    config.update(load_from=str(tmp_path / 'quantized.pth'), experiment_name='cut')
+    with pytest.raises(ValueError, match='a step is due, but the model has quantizers already'):
+        Runner.from_cfg(config).train()
 
 
 @pytest.mark.parametrize(
