@@ -147,7 +147,8 @@ def launch(settings, kill_at=None, delay=0.0):
 def final_state(work_dir):
     """Return what a finished training has come to: everything of its last checkpoint but times and logs."""
     last = torch.load(Path(work_dir, 'last_checkpoint').read_text(), weights_only=True)
-    state = {key: last.get(key) for key in ('state_dict', 'optimizer', 'param_schedulers', 'training_state')}
+    keys = ('state_dict', 'ema_state_dict', 'optimizer', 'param_schedulers', 'training_state')
+    state = {key: last.get(key) for key in keys}
     return state, (last['meta']['epoch'], last['meta']['iter'])
 
 

@@ -68,6 +68,7 @@ def test_student_is_pruned_in_steps_while_it_is_distilled(uninterrupted):
 @pytest.mark.parametrize('step', [1, 2])
 def test_killed_right_after_a_step_it_resumes_to_the_same_bits(videos, uninterrupted, tmp_path, step):
     expected = final_state(uninterrupted[0])
+    assert expected[0]['ema_state_dict']
     run = dict(videos=videos, work_dir=tmp_path / 'run')
     _, code = launch(run, lambda events: events.count('cut') == step)
     assert code == -signal.SIGKILL, (tmp_path / 'log.txt').read_text()[-3000:]

@@ -60,7 +60,11 @@ def test_c3d_loses_flattened_features():
     history = prune(pruned, inputs, dict(params=0.5))
     assert count_params(pruned) <= 0.5 * count_params(model)
     expected = pruned_zoo.scores(silenced(model, history), inputs)
-    torch.testing.assert_close(pruned_zoo.scores(pruned, inputs), expected, rtol=1e-3, atol=1e-3)
+    got = pruned_zoo.scores(pruned, inputs)
+    torch.testing.assert_close(got, expected, rtol=1e-3, atol=1e-3)
+    again = replay_on_fresh('c3d', history)
+    again.load_state_dict(pruned.state_dict())
+    assert torch.equal(pruned_zoo.scores(again, inputs), got)
 
 
 @pytest.mark.parametrize('criterion', ['magnitude', 'bn_scale', 'taylor', 'random'])
