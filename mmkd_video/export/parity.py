@@ -103,7 +103,8 @@ def check_parity(
     """Compare an exported file with the model in eager PyTorch.
 
     Equal outputs prove nothing where outputs do not depend on inputs, as in an untrained TSM; so that is looked at
-    first.
+    first. A file with a dynamic clip count is run a second time, each sample with the clips of the one before beside
+    its own; they count as clips of their own in the report.
 
     Args:
         model: The recognizer, or a :class:`DeployableRecognizer`.
@@ -122,6 +123,12 @@ def check_parity(
     model = model if isinstance(model, DeployableRecognizer) else DeployableRecognizer(model)
     exported.metadata.expect_model(model.architecture, model.num_classes, exported.path)
     expected, found = model.predict(clips), exported.predict(clips)
+    if exported.metadata.dynamic_clips:
+        longer = [np.concatenate([clip, clips[index - 1]]) for index, clip in enumerate(clips)]
+        expected = np.concatenate([expected, model.predict(longer)])
+        found = np.concatenate([found, exported.predict(longer)])
+        names = names or [f'clip {index}' for index in range(len(clips))]
+        names = [*names, *(f'{name} with {names[index - 1]}' for index, name in enumerate(names))]
     return compare(expected, found, exported, names, bound or PARITY_BOUNDS[exported.precision])
 
 

@@ -3,6 +3,7 @@ import json
 import os
 import sys
 
+import numpy as np
 import pytest
 import torch
 from tiny_experiment import NUM_CLIPS
@@ -70,6 +71,16 @@ def test_size_and_parity_are_printed(shipped, tmp_path, capsys):
     said = capsys.readouterr().out
     assert f'wrote {tmp_path}/a.onnx (' in said and 'MB)' in said
     assert 'same top-1' in said and 'parity' in said and 'passed' in said
+
+
+def test_the_number_of_clips_may_vary(shipped, tmp_path, capsys):
+    for name in ('a.onnx', 'a.xml'):
+        arguments = ['--out', str(tmp_path / name), '--clips', '4', '--dynamic-clips']
+        report = export_command.main([str(shipped.student), str(shipped.student_checkpoint), *arguments])
+        assert report.passed and report.clips == 8, str(report)
+        exported = load_exported(tmp_path / name)
+        assert exported.metadata.dynamic_clips
+        assert exported(np.zeros((1, 12, 3, 32, 32), np.uint8)).shape == (1, 8)
 
 
 def test_failed_check_keeps_the_file_and_names_the_clip(shipped, tmp_path, capsys, monkeypatch):

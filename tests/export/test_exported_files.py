@@ -134,16 +134,25 @@ def test_an_answer_is_not_overwritten_by_the_next(folder):
 
 
 @pytest.mark.slow
-def test_dynamic_clip_count(tmp_path):
-    config, size = config_of('i3d')
-    model = DeployableRecognizer(lively(build_model(config)))
-    path = export_onnx(model, tmp_path / 'a.onnx', np.stack(noise(1, (1, 3, *size))), dynamic_clips=True)
-    for count in (1, 3):
-        clips = noise(3, (count, 3, *size))
-        for backend in ('onnxruntime', 'openvino'):
-            assert check_parity(model, load_exported(path, backend, threads=1), clips).passed
-    with pytest.raises(ValueError, match=r'takes clips \(N, any, 3, 8, 32, 32\)'):
-        load_exported(path)(np.zeros((1, 2, 3, 4, 32, 32), np.uint8))
+@pytest.mark.parametrize('name', ['i3d', 'tsm_mobilenet'])
+def test_dynamic_clip_count(tmp_path, name):
+    config, (frames, *size) = config_of(name)
+    flat = config['data_preprocessor']['format_shape'] == 'NCHW'
+
+    def samples(count, number=3):
+        return noise(number, (count * frames, 3, *size) if flat else (count, 3, frames, *size))
+
+    model = DeployableRecognizer(lively(build_model(config), samples(1, 6)))
+    example = np.stack(samples(1, 1))
+    export_onnx(model, tmp_path / 'a.onnx', example, dynamic_clips=True)
+    export_openvino(model, tmp_path / 'a.xml', example, dynamic_clips=True)
+    for file, backend, _ in RUNS[:3]:
+        exported = load_exported(tmp_path / file, backend, threads=1)
+        for count in (1, 3):
+            report = check_parity(model, exported, samples(count))
+            assert report.passed and report.clips == 6, str(report)
+    with pytest.raises(ValueError, match=r'takes clips \(N, any, 3, '):
+        exported(np.zeros((1, 8, 3, 4, 24, 24)[: 5 if flat else 6], np.uint8))
 
 
 def test_clips_of_another_shape_or_type_are_refused(folder):

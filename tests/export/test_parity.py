@@ -10,9 +10,9 @@ class FakeExport:
 
     path, backend = 'fake.onnx', 'fake'
 
-    def __init__(self, model, change=lambda rows: rows, precision='f32'):
+    def __init__(self, model, change=lambda rows: rows, precision='f32', dynamic_clips=False):
         self.model, self.change, self.precision = model, change, precision
-        self.metadata = ExportMetadata.describe(model, np.stack(noise(1)))
+        self.metadata = ExportMetadata.describe(model, np.stack(noise(1)), dynamic_clips=dynamic_clips)
 
     def predict(self, clips):
         return self.change(self.model.predict(clips))
@@ -89,6 +89,18 @@ def test_a_difference_as_large_as_between_clips_fails(model):
     found = FakeExport(model, lambda rows: timid(1 - rows))
     report = check_parity(reference, found, noise(4), bound=ParityBound(0.1, 0.0))
     assert len(report.problems) == 1 and 'as much as clips do' in report.problems[0]
+
+
+def test_a_file_with_a_dynamic_clip_count_is_run_with_another_one(model):
+    class Shortsighted(FakeExport):
+        def predict(self, clips):
+            return self.model.predict([clip[:4] for clip in clips])
+
+    clips, names = noise(3), list('xyz')
+    assert check_parity(model, Shortsighted(model), clips, names).passed
+    report = check_parity(model, Shortsighted(model, dynamic_clips=True), clips, names)
+    assert not report.passed and report.clips == 6 and report.worst in ('x with z', 'y with x', 'z with y')
+    assert check_parity(model, FakeExport(model, dynamic_clips=True), clips).passed
 
 
 def test_one_clip_is_too_few(model):
