@@ -1,4 +1,4 @@
-"""One rank of a training with quantizers, under torchrun: ``videos work_dir``."""
+"""One rank of a training with quantizers, under torchrun: ``videos work_dir resume``."""
 
 import os
 import sys
@@ -15,7 +15,8 @@ from mmkd_video.quantization import quantizer_parameters
 if __name__ == '__main__':
     torch.set_num_threads(1)
     init_default_scope('mmaction')
-    config = config_for(*map(Path, sys.argv[1:]), epochs=2)
+    videos, work_dir, resume = sys.argv[1:]
+    config = config_for(Path(videos), Path(work_dir), epochs=3, resume=resume == 'resume')
     config.launcher = 'pytorch'
     runner = Runner.from_cfg(config)
     runner.train()

@@ -1,4 +1,4 @@
-"""Two ranks quantize alike and train the same ranges."""
+"""Two ranks quantize alike, train the same ranges, and resume."""
 
 import os
 import subprocess
@@ -8,6 +8,7 @@ from pathlib import Path
 import clips
 import pytest
 import torch
+from killable_run import assert_same, final_state
 
 from mmkd_video.quantization import CHECKPOINT_KEY
 
@@ -15,13 +16,11 @@ HERE = Path(__file__).parent
 pytest.importorskip('nncf')
 
 
-@pytest.mark.slow
-def test_two_ranks_quantize_alike(tmp_path):
-    videos, folder = clips.make_set(tmp_path / 'clips', count=8), tmp_path / 'run'
+def run(videos, work_dir, resume='anew'):
     command = [sys.executable, '-m', 'torch.distributed.run', '--nproc_per_node=2', '--standalone']
     paths = os.pathsep.join(map(str, [HERE, HERE.parent, HERE.parents[1]]))
     done = subprocess.run(
-        [*command, str(HERE / 'qat_ranks.py'), str(videos), str(folder)],
+        [*command, str(HERE / 'qat_ranks.py'), str(videos), str(work_dir), resume],
         env=dict(os.environ, PYTHONPATH=paths, OMP_NUM_THREADS='1'),
         capture_output=True,
         text=True,
@@ -29,4 +28,16 @@ def test_two_ranks_quantize_alike(tmp_path):
     )
     assert done.returncode == 0, done.stderr[-3000:]
     assert done.stdout.count('the ranks agree on') == 2
-    assert CHECKPOINT_KEY in torch.load(folder / 'epoch_2.pth', weights_only=True)
+
+
+@pytest.mark.slow
+def test_two_ranks_quantize_alike_and_resume(tmp_path):
+    videos, folder = clips.make_set(tmp_path / 'clips', count=8), tmp_path / 'run'
+    run(videos, folder)
+    quantizers = torch.load(folder / 'epoch_3.pth', weights_only=True)[CHECKPOINT_KEY]
+    expected, _ = final_state(folder)
+    (folder / 'epoch_3.pth').unlink()
+    (folder / 'last_checkpoint').write_text(str(folder / 'epoch_2.pth'))
+    run(videos, folder, 'resume')
+    assert_same(final_state(folder)[0], expected)
+    assert_same(torch.load(folder / 'epoch_3.pth', weights_only=True)[CHECKPOINT_KEY], quantizers)
