@@ -184,7 +184,7 @@ def test_teacher_is_trained_then_the_student(trained):
     assert find_last(trained.folder / 'out').name == 'epoch_2.pth'
 
 
-def tested(experiment, tool, config, checkpoint, name, *arguments):
+def accuracy_and_scores(experiment, tool, config, checkpoint, name, *arguments):
     """Test; return the ``acc/`` metrics, the scores ``(16, 8)`` of the clips, and what the command printed."""
     dump = experiment.folder / f'{name}.pkl'
     said = experiment.run(tool, config, checkpoint, *arguments, '--work-dir', name, '--dump', dump).stdout
@@ -201,17 +201,17 @@ def test_every_way_of_testing_gives_the_same_scores(trained):
     plain.write_text("_base_ = 'student.py'\ncustom_imports = dict(imports=['mmkd_video'])\n")
     options = ['--cfg-options', 'model.teacher.checkpoint=gone.pth']
     found = [
-        tested(trained, 'test.py', 'distill.py', checkpoint, 'distill'),
-        tested(trained, 'test.py', 'student.py', checkpoint, 'student'),
-        tested(trained, STOCK_TOOLS / 'test.py', 'plain.py', checkpoint, 'stock'),
-        tested(trained, 'test.py', 'distill.py', checkpoint, 'without', *options),
+        accuracy_and_scores(trained, 'test.py', 'distill.py', checkpoint, 'distill'),
+        accuracy_and_scores(trained, 'test.py', 'student.py', checkpoint, 'student'),
+        accuracy_and_scores(trained, STOCK_TOOLS / 'test.py', 'plain.py', checkpoint, 'stock'),
+        accuracy_and_scores(trained, 'test.py', 'distill.py', checkpoint, 'without', *options),
     ]
     assert 'testing the student alone' in found[-1][2]
     metrics, scores, _ = found[0]
     assert 'acc/top1' in metrics and all(each[0] == metrics for each in found)
     assert scores.shape == (16, 8) and all(torch.equal(each[1], scores) for each in found)
     # Accuracy alone would not tell: a model that says the same of every clip gets one of the eight classes right.
-    before = tested(trained, 'test.py', 'student.py', checkpoint.with_name('epoch_1.pth'), 'before')
+    before = accuracy_and_scores(trained, 'test.py', 'student.py', checkpoint.with_name('epoch_1.pth'), 'before')
     assert not torch.allclose(before[1], scores, atol=1e-4)
 
 
@@ -250,9 +250,9 @@ def test_two_processes_prepare_once_and_train(tiny):
     assert said.count('training the teacher') == 1 and 'rank 1 waits for rank 0' in said
     checkpoint = find_last(tiny.folder / 'out')
     gloo = [2, '--cfg-options', 'env_cfg.dist_cfg.backend=gloo']
-    two = tested(tiny, 'dist_test.sh', 'distill.py', checkpoint, 'two', *gloo)
-    one = tested(tiny, 'test.py', 'distill.py', checkpoint, 'one')
-    before = tested(tiny, 'test.py', 'distill.py', checkpoint.with_name('epoch_1.pth'), 'before')
+    two = accuracy_and_scores(tiny, 'dist_test.sh', 'distill.py', checkpoint, 'two', *gloo)
+    one = accuracy_and_scores(tiny, 'test.py', 'distill.py', checkpoint, 'one')
+    before = accuracy_and_scores(tiny, 'test.py', 'distill.py', checkpoint.with_name('epoch_1.pth'), 'before')
     assert two[0] == one[0]
     torch.testing.assert_close(two[1], one[1], rtol=0, atol=1e-6)
     assert not torch.allclose(before[1], one[1], atol=1e-4)
