@@ -131,6 +131,15 @@ class PruningHook(Hook):
         if done == 1 and 'left_whole' in step.settings:
             runner.logger.info(f'left whole: {step.settings["left_whole"]}')
 
+    def after_train(self, runner: Runner) -> None:
+        """Say that steps were not done: gradients of as many batches did not fit before the end."""
+        done = len(history_of(prunable(runner))) - self._base
+        if done < len(self.points):
+            runner.logger.warning(
+                f'pruning: only {done} of {len(self.points)} steps were done before the training ended, so the target '
+                f'is not reached; begin or end earlier, or give fewer batches than {self.batches}'
+            )
+
     def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
         """Add the history to a checkpoint."""
         history = history_of(prunable(runner))

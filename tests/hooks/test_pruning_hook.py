@@ -181,6 +181,16 @@ def test_history_is_kept_without_a_target(videos, tmp_path, quiet):
     assert last(tmp_path)[CHECKPOINT_KEY] == history
 
 
+def test_steps_that_do_not_fit_are_told(videos, tmp_path, quiet, monkeypatch):
+    hook = dict(type='PruningHook', target=dict(params=0.6), begin=1, criterion='taylor', batches=100)
+    runner = Runner.from_cfg(plain(hook, videos, tmp_path, epochs=2, ema=False))
+    said = []
+    monkeypatch.setattr(runner.logger, 'warning', lambda text, *more: said.append(str(text)))
+    runner.train()
+    (line,) = [text for text in said if text.startswith('pruning: ')]
+    assert 'only 0 of 1 steps were done' in line and len(history_of(runner.model)) == 0
+
+
 def test_layers_that_stay_whole_are_logged_once(videos, tmp_path, quiet, monkeypatch):
     hook = dict(type='PruningHook', target=dict(params=0.8), begin=0, end=1, steps=2, keep=['backbone.layer1'])
     runner = Runner.from_cfg(plain(hook, videos, tmp_path, epochs=2, ema=False))
