@@ -49,7 +49,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return BROKEN_PIPE
     except KeyboardInterrupt:
         return Interrupts.EXIT
-    except (OSError, KeyError, ValueError, TypeError, ImportError, RuntimeError) as error:
+    except (OSError, KeyError, ValueError, TypeError, ImportError, RuntimeError, cv2.error) as error:
         parser.exit(1, f'error: {error.args[0] if isinstance(error, KeyError) else error}\n')
 
 

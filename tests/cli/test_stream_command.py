@@ -98,6 +98,16 @@ def test_every_line_is_in_the_file_at_once(video, model, tmp_path, monkeypatch):
     assert len(sizes) == 3 and sizes == sorted(set(sizes)) and sizes[0] > 0
 
 
+def test_a_failure_of_opencv_is_one_line(video, model, capsys, monkeypatch):
+    def fail(*arguments):
+        raise cv2.error('cannot write')
+
+    monkeypatch.setattr(command, '_run', fail)
+    with pytest.raises(SystemExit) as stopped:
+        main([str(video), '--model', str(model)])
+    assert stopped.value.code == 1 and capsys.readouterr().err == 'error: cannot write\n'
+
+
 def test_a_live_line_on_a_terminal(video, model, capsys, monkeypatch):
     monkeypatch.setattr(sys.stderr, 'isatty', lambda: True, raising=False)
     run(video, '--model', model)
