@@ -1,8 +1,11 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from exportable import noise, tiny_model
 
 from mmkd_video.export import PARITY_BOUNDS, DeployableRecognizer, ExportMetadata, ParityBound, check_parity
+from mmkd_video.export.parity import compare
 
 
 class FakeExport:
@@ -55,6 +58,26 @@ def test_a_clip_of_another_class_is_worse_than_a_larger_difference(model):
     report = check_parity(model, FakeExport(model, change), noise(4), bound=ParityBound(1.0, 1.0))
     assert report.worst == 'clip 3' and report.agreement == 0.75
     assert any('top-1 agrees on 75.0%' in problem for problem in report.problems)
+
+
+@pytest.mark.parametrize(
+    ('precision', 'margin', 'passed'), [('int8', 0.09, True), ('int8', 0.11, False), ('f32', 0.09, False)]
+)
+def test_a_tie_falls_to_either_side(precision, margin, passed):
+    expected = np.array([[0.5 + margin / 2, 0.5 - margin / 2], [1.0, 0.0], [0.0, 1.0]])
+    found = np.array([[0.49, 0.51], [1.0, 0.0], [0.0, 1.0]])
+    exported = FakeExport.__new__(FakeExport)
+    exported.precision = precision
+    report = compare(expected, found, exported, None, replace(PARITY_BOUNDS[precision], difference=1.0))
+    assert (report.passed, report.agreement) == (passed, 1.0 if passed else 2 / 3)
+
+
+def test_a_timid_model_has_no_wide_ties(model):
+    expected = np.array([[0.51, 0.49], [0.52, 0.48], [0.5, 0.5]])
+    exported = FakeExport.__new__(FakeExport)
+    exported.precision = 'int8'
+    report = compare(expected, expected[:, ::-1] + [0.005, -0.005], exported, None, PARITY_BOUNDS['int8'])
+    assert report.tie == pytest.approx(0.004) and report.agreement == pytest.approx(1 / 3)
 
 
 def test_each_precision_has_its_own_bound(model):
