@@ -7,6 +7,7 @@ from mmkd_video.benchmark.intervals import Interval, median_interval, paired_rat
 from mmkd_video.benchmark.memory import peak_memory, restart_peak
 from mmkd_video.benchmark.picture import draw_deployments
 from mmkd_video.benchmark.report import Report, Row
+from mmkd_video.benchmark.side_by_side import SideBySide
 from mmkd_video.benchmark.sizes import file_bytes, tensor_bytes
 
 __all__ = [
@@ -16,6 +17,7 @@ __all__ = [
     'Interval',
     'Report',
     'Row',
+    'SideBySide',
     'Timings',
     'draw_deployments',
     'file_bytes',

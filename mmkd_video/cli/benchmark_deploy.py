@@ -15,6 +15,7 @@ from mmkd_video.benchmark import (
     Deployment,
     DeploymentReport,
     Row,
+    SideBySide,
     draw_deployments,
     measure_interleaved,
 )
@@ -26,6 +27,7 @@ from mmkd_video.cli.real_clips import RealClips, real_clips
 from mmkd_video.export import load_exported
 
 FOLDER = Path('work_dirs/benchmark/deploy')
+EACH = 20  # clips of each caller where several work side by side
 SETTLE = 10  # calls before a measured one, clip by clip: with one, a small model still ran at half its speed
 FLAGS = ('avx2', 'avx512f', 'avx512_vnni', 'avx_vnni', 'avx512_bf16', 'amx_int8', 'amx_bf16')
 
@@ -59,7 +61,9 @@ def add_deploy(kinds: argparse._SubParsersAction) -> None:
     parser.add_argument('--clips', type=int, default=1000, help='of test, for the accuracy; 0: none')
     parser.add_argument('--no-memory', action='store_true', help='do not measure memory')
     parser.add_argument(
-        '--target-speedup', type=float, help='of the last line over the first, clip by clip, with as many threads'
+        '--target-speedup',
+        type=float,
+        help='of the last line over the first, in single clips a second',
     )
     parser.add_argument(
         '--target-drop', type=float, default=1.0, help='points that its accuracy may lie below --reference'
@@ -121,6 +125,7 @@ def _measure(
         variants = {key: partial(call, _batch(data[sources[key[0]]], size)) for key, (call, _) in opened.items()}
         _say(f'measuring batches of {size}, {threads} thread(s)')
         timed[size] = measure_interleaved(variants, options.rounds, options.warmup, settle=settle)
+    side_by_side = _measure_side_by_side(options, threads, candidates, files, data) if threads > 1 else {}
     complexities = {name: each.complexity(data[name].clips[0]) for name, each in candidates.items()}
     found = []
     for key, (call, size) in opened.items():
@@ -134,11 +139,41 @@ def _measure(
             file_bytes=size,
             params=params,
             gflops=gflops,
+            side_by_side=side_by_side.get(key, []),
         )
         each.accuracy = earlier[0].accuracy if earlier else _accuracy(options, call, data[source], each, found)
         each.memory = None if options.no_memory else _memory(key, threads, candidates, files, data[source])
         found.append(each)
     return found
+
+
+def _measure_side_by_side(
+    options: argparse.Namespace,
+    callers: int,
+    candidates: Mapping[str, Candidate],
+    files: Mapping[str, tuple[str, Path]],
+    data: Mapping[str, RealClips],
+) -> dict[tuple[str, str], list[float]]:
+    """Return single clips a second, by line, of several callers with one thread each."""
+    _say(f'measuring {callers} clips side by side')
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)  # also for what is compiled now
+    clips = {name: _batch(data[name], 1) for name in data}
+    try:
+        opened = [_open(options.runtimes, 1, candidates, files, clips)]
+        for _ in range(callers - 1):
+            more = _open([each for each in options.runtimes if each in EXPORTED], 1, candidates, files, clips)
+            opened.append({**opened[0], **more})  # PyTorch's modules can be called by several threads
+        with SideBySide(callers, EACH) as side_by_side:
+            variants = {}
+            for key in opened[0]:
+                clip = clips[files[key[0]][0] if key[0] in files else key[0]]
+                opened[0][key][0](clip)  # compiled once, not by all callers at once
+                variants[key] = partial(side_by_side.run, [partial(each[key][0], clip) for each in opened])
+            timed = measure_interleaved(variants, options.rounds, options.warmup, settle=1)
+            return {key: [side_by_side.calls / seconds for seconds in each.wall] for key, each in timed.items()}
+    finally:
+        torch.set_num_threads(before)
 
 
 def _open(
@@ -228,7 +263,7 @@ def _files(options: argparse.Namespace, candidates: Mapping[str, Candidate]) -> 
 def _targets(options: argparse.Namespace, report: DeploymentReport) -> Sequence[Row]:
     last, first = report.deployments[-1], report.deployments[0]
     if options.target_speedup is not None:
-        pair = f'latency of {last.model} ({last.runtime}) / {first.model} ({first.runtime})'
+        pair = f'clips/s of {first.model} ({first.runtime}) / {last.model} ({last.runtime})'
         for each in report.deployments:
             if (each.model, each.runtime) == (last.model, last.runtime):
                 ratio = 1 / report.speedup(each)
@@ -245,9 +280,10 @@ def _facts(options: argparse.Namespace, data: Mapping[str, RealClips], left_out:
         if any(runtime.startswith(package) for runtime in options.runtimes) or options.files:
             versions.append(f'{package} {_version(package)}')
     facts = {
-        'measured': f'{options.rounds} interleaved rounds in random order after {options.warmup} to warm up; latency '
-        f'and x: one clip, after {SETTLE} of the same model, as in a stream; clips/s: batches of {options.batch_size}; '
-        'batches are fixed',
+        'measured': f'{options.rounds} interleaved rounds in random order after {options.warmup} to warm up; latency: '
+        f'one clip, after {SETTLE} of the same model, as in a stream; clips/s and x: single clips, one after the other '
+        'on all threads or, where that is more, as many at once as there are threads; batched/s: batches of '
+        f'{options.batch_size}; batches are fixed',
         'a clip': 'what the test pipeline of a model takes of a video, so that x compares videos, not frames; frames x '
         f'height x width: {_each(data, _clip_size)}',
         'processor': f'{platform.machine()}, {os.cpu_count()} logical cores, {_instructions()}',

@@ -24,7 +24,7 @@ from mmkd_video.serving import (
     VideoSource,
     build_engine,
 )
-from mmkd_video.serving.window_queue import POLICIES
+from mmkd_video.serving.stream_options import POLICIES
 
 LOST, BROKEN_PIPE = 3, 141
 EXITS = (
@@ -83,7 +83,7 @@ def build_parser() -> argparse.ArgumentParser:
     output.add_argument('--force', action='store_true', help='overwrite what exists; for a folder, begin again')
     running = parser.add_argument_group('running')
     running.add_argument('--drop', choices=POLICIES, help='windows that are too many; none for files, else oldest')
-    running.add_argument('--queue', type=int, default=4, help='windows that may wait')
+    running.add_argument('--queue', type=int, default=4, help='windows that may wait before one is dropped')
     running.add_argument('--requests', type=int, default=2, help='windows in the model at once')
     running.add_argument('--realtime', action='store_true', help='read a file no faster than it was recorded')
     running.add_argument('--reconnect', type=int, default=5, help='tries, before a lost camera is given up')

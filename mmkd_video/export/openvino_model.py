@@ -42,7 +42,8 @@ class OpenVINOModel(ExportedModel):
         return {name.removeprefix(start): str(_plain(text)) for name, text in found.items() if name.startswith(start)}
 
     def _compile(self) -> None:
-        options: dict[str, object] = {'PERFORMANCE_HINT': 'LATENCY'}
+        # Pinned to a core, it would wait there for a decoder, or for another model, while other cores are idle.
+        options: dict[str, object] = {'PERFORMANCE_HINT': 'LATENCY', 'ENABLE_CPU_PINNING': False}
         if self.threads is not None:
             options['INFERENCE_NUM_THREADS'] = self.threads
         if self.precision != 'int8':

@@ -15,6 +15,7 @@ from mmkd_video.serving.sliding_window import SlidingWindow, Window
 from mmkd_video.serving.statistics import StreamStatistics
 from mmkd_video.serving.stream import Stream
 from mmkd_video.serving.stream_options import StreamOptions
+from mmkd_video.serving.submitter import Submitter
 from mmkd_video.serving.video_source import SourceLostError, VideoSource
 from mmkd_video.serving.window_queue import WindowQueue
 
@@ -34,6 +35,7 @@ __all__ = [
     'Stream',
     'StreamOptions',
     'StreamStatistics',
+    'Submitter',
     'VideoSource',
     'Window',
     'WindowQueue',

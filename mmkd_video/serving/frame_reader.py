@@ -9,6 +9,7 @@ import numpy as np
 from mmkd_video.serving.frame_preparer import FramePreparer
 from mmkd_video.serving.sliding_window import SlidingWindow
 from mmkd_video.serving.statistics import StreamStatistics
+from mmkd_video.serving.submitter import Submitter
 from mmkd_video.serving.video_source import SourceLostError, VideoSource
 from mmkd_video.serving.window_queue import WindowQueue
 
@@ -42,7 +43,7 @@ class FrameReader:
         source: VideoSource,
         preparer: FramePreparer,
         window: SlidingWindow,
-        queue: WindowQueue,
+        queue: WindowQueue | Submitter,
         statistics: StreamStatistics,
         reconnects: int = 5,
         pause: float = 1.0,

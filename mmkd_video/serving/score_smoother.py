@@ -29,7 +29,7 @@ class ScoreSmoother:
             scores: ``(K,)`` of the next window.
             segment: Of the stream; the average begins anew with each, as nobody knows what happened in between.
         """
-        if self._state is None or segment != self._segment:
+        if not self.past or self._state is None or segment != self._segment:
             self._state = scores
         else:
             self._state = self.past * self._state + (1 - self.past) * scores

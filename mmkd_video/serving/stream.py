@@ -1,7 +1,6 @@
 """Decoding and inference side by side."""
 
 import contextlib
-import queue
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -16,6 +15,7 @@ from mmkd_video.serving.score_smoother import ScoreSmoother
 from mmkd_video.serving.sliding_window import SlidingWindow, Window
 from mmkd_video.serving.statistics import StreamStatistics
 from mmkd_video.serving.stream_options import StreamOptions
+from mmkd_video.serving.submitter import Submitter
 from mmkd_video.serving.video_source import VideoSource
 from mmkd_video.serving.window_queue import WindowQueue
 
@@ -25,8 +25,9 @@ LONG_ENOUGH = 1.0  # seconds that a reader gets to notice that nobody listens an
 class Stream:
     """The predictions of a model on a video, while it is read.
 
-    One thread reads, decodes and prepares; one lays windows out and hands them to the engine; whoever iterates collects
-    the scores in order and smooths them. It can be iterated once.
+    One thread reads, decodes, prepares and hands windows to the engine, which works on its own; whoever iterates
+    collects the scores in order and smooths them. Where windows may be dropped, they wait in a queue, from which
+    another thread hands them on. It can be iterated once.
 
     Args:
         source: The video; opened here and closed at the end.
@@ -60,18 +61,19 @@ class Stream:
         self.window = SlidingWindow(metadata.frames, interval, hop, repeat_last)
         self.statistics = StreamStatistics()
         self._smoother = ScoreSmoother(options.smooth)
-        self._waiting = WindowQueue(options.queue, options.policy_for(source))
+        policy = options.policy_for(source)
+        self._submitter = Submitter(engine, self.preparer)
+        self._waiting = None if policy == 'none' else WindowQueue(options.queue, policy)
         self._reader = FrameReader(
             source,
             self.preparer,
             self.window,
-            self._waiting,
+            self._submitter if self._waiting is None else self._waiting,
             self.statistics,
             options.reconnects,
             options.pause,
             watcher,
         )
-        self._results: queue.SimpleQueue = queue.SimpleQueue()
         self._error: BaseException | None = None
 
     def __iter__(self) -> Iterator[Prediction]:
@@ -83,13 +85,13 @@ class Stream:
         self.statistics.began = time.monotonic()
         threads = [
             threading.Thread(target=self._guarded, args=(work,), name=work.__qualname__, daemon=True)
-            for work in (self._reader.run, self._submit)
+            for work in ([self._reader.run] if self._waiting is None else [self._reader.run, self._hand_on])
         ]
         for thread in threads:
             thread.start()
         finished = False
         try:
-            while (item := self._results.get()) is not None:
+            while (item := self._submitter.get()) is not None:
                 yield self._collect(*item)
             finished = True
         finally:
@@ -106,7 +108,7 @@ class Stream:
         scores = self._smoother(result(), window.segment)
         latency = time.monotonic() - window.captured
         self.statistics.add_latency(latency)
-        self.statistics.dropped = self._waiting.dropped
+        self.statistics.dropped = self._reader.queue.dropped
         return Prediction(
             scores=scores,
             first=window.first,
@@ -114,17 +116,17 @@ class Stream:
             start=window.start,
             end=window.end,
             latency=latency,
-            dropped=self._waiting.dropped,
+            dropped=self._reader.queue.dropped,
         )
 
-    def _submit(self) -> None:
+    def _hand_on(self) -> None:
         try:
             while (window := self._waiting.get()) is not None:
-                self._results.put((window, self.engine.submit(self.preparer.assemble(window.frames))))
+                self._submitter.put(window)
         finally:
             self._waiting.abort()
             self._reader.stop()
-            self._results.put(None)
+            self._submitter.close()
 
     def _guarded(self, work: Callable[[], None]) -> None:
         try:
@@ -135,11 +137,11 @@ class Stream:
     def _close(self, threads: list[threading.Thread], finished: bool) -> None:
         """Wait for the threads; give back every request of the engine where the iteration was left early."""
         self._reader.stop()
-        self._waiting.abort()
-        while not finished and (item := self._results.get()) is not None:
+        self._reader.queue.abort()
+        while not finished and (item := self._submitter.get()) is not None:
             with contextlib.suppress(Exception):  # one is being raised already, or nobody is there to hear it
                 item[1]()
         for thread in threads:
             thread.join(LONG_ENOUGH)
-        self.statistics.dropped = self._waiting.dropped
+        self.statistics.dropped = self._reader.queue.dropped
         self.statistics.ended = time.monotonic()

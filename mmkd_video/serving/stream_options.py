@@ -5,8 +5,9 @@ from dataclasses import dataclass
 
 from mmkd_video.export import ExportMetadata
 from mmkd_video.serving.video_source import VideoSource
-from mmkd_video.serving.window_queue import POLICIES
+from mmkd_video.serving.window_queue import DROPPING
 
+POLICIES = (*DROPPING, 'none')
 SPREAD_OVER = 2.0  # seconds of a window, for models whose frames are spread over a whole video
 DEFAULT_FPS = 25.0
 
@@ -20,8 +21,9 @@ class StreamOptions:
         interval: Pictures between two frames of a window; by default the model's, or for a model whose frames are
             spread over the whole video such that a window lasts two seconds.
         smooth: See :class:`ScoreSmoother`.
-        drop: See :class:`WindowQueue`; ``'oldest'`` for live sources and ``'none'`` for files by default.
-        queue: Windows that may wait.
+        drop: What happens to windows that are too many: ``'oldest'`` drops the one that waits longest, ``'newest'`` the
+            new one, ``'none'`` lets the decoder wait. By default ``'oldest'`` for live sources, ``'none'`` for files.
+        queue: Windows that may wait before one is dropped.
         reconnects: How often in a row a lost live source is opened again before it is given up.
         pause: Seconds before each.
 

@@ -5,7 +5,7 @@ from collections import deque
 
 from mmkd_video.serving.sliding_window import Window
 
-POLICIES = ('oldest', 'newest', 'none')
+DROPPING = ('oldest', 'newest')
 
 
 class WindowQueue:
@@ -14,7 +14,7 @@ class WindowQueue:
     Args:
         size: Windows that may wait.
         policy: What happens to a window that finds the queue full: ``'oldest'`` drops the one that waits longest,
-            ``'newest'`` drops the new one, ``'none'`` lets the decoder wait.
+            ``'newest'`` the new one. Where none is to be dropped, :class:`Submitter` takes the queue's place.
 
     Attributes:
         dropped: Windows that were dropped so far.
@@ -26,15 +26,15 @@ class WindowQueue:
     def __init__(self, size: int, policy: str) -> None:
         if size < 1:
             raise ValueError(f'queue: got {size}, expected at least 1')
-        if policy not in POLICIES:
-            raise ValueError(f'drop: got {policy!r}, expected one of {", ".join(POLICIES)}')
+        if policy not in DROPPING:
+            raise ValueError(f'drop: got {policy!r}, expected one of {" or ".join(DROPPING)}')
         self.size, self.policy, self.dropped = size, policy, 0
         self._waiting: deque[Window] = deque()
         self._closed = False
         self._changed = threading.Condition()
 
     def put(self, window: Window) -> None:
-        """Hand a window in; with ``'none'``, wait for room. After :meth:`abort`, it is forgotten."""
+        """Hand a window in; never wait. After :meth:`abort`, it is forgotten."""
         with self._changed:
             if len(self._waiting) >= self.size and self.policy == 'newest':
                 self.dropped += 1
@@ -42,8 +42,6 @@ class WindowQueue:
             if len(self._waiting) >= self.size and self.policy == 'oldest':
                 self._waiting.popleft()
                 self.dropped += 1
-            while len(self._waiting) >= self.size and not self._closed:
-                self._changed.wait()
             if not self._closed:
                 self._waiting.append(window)
                 self._changed.notify_all()
@@ -54,7 +52,6 @@ class WindowQueue:
             while not self._waiting and not self._closed:
                 self._changed.wait()
             window = self._waiting.popleft() if self._waiting else None
-            self._changed.notify_all()
             return window
 
     def close(self) -> None:

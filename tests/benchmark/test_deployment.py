@@ -37,22 +37,30 @@ def test_speedup_is_over_the_first_line_with_as_many_threads(report):
     assert report.speedup(first) == report.speedup(single) == 1
 
 
+def test_speedup_counts_clips_side_by_side_where_these_are_more(report):
+    first, student, _ = report.deployments
+    first.side_by_side, student.side_by_side = [7.0, 8.0, 9.0], [490.0, 500.0, 510.0]
+    assert (first.clips_per_second, student.clips_per_second) == (10, 500)  # 1 / 0.1 s are more than 8
+    assert report.speedup(student) == 50
+
+
 def test_tables_show_every_line_and_what_was_not_met(report):
     report.deployments.append(Deployment('file', 'openvino', 2, [0.1], [10.0], 5))
     text, markdown = report.as_text(), report.as_markdown()
-    assert 'student  openvino int8' in text and '4.00 ms' in text and '12.00 ms  25.0        8' in text
-    assert '| file | openvino | 2 | 100.00 ms | 100.00 ms | 1.0 | 10 | - | 0.00 MB | - | - | - |' in markdown
+    assert 'student  openvino int8' in text and '4.00 ms' in text and '12.00 ms      250  25.0          8' in text
+    assert '| file | openvino | 2 | 100.00 ms | 100.00 ms | 10 | 1.0 | 10 | - | 0.00 MB | - | - | - |' in markdown
     assert 'drop 1 <= 0.50 NOT met' in text
 
 
-def test_highlights_are_the_first_and_the_fastest_runtime_of_each_model(report):
-    report.deployments += [line(runtime='compile', seconds=0.07), line(runtime='openvino', seconds=0.05)]
-    report.deployments.append(line(runtime='openvino', threads=1, seconds=0.04))
-    rows = [row.split(' | ')[:5] for row in report.highlights().splitlines()[2:]]
+def test_highlights_are_the_first_and_the_fastest_runtime_of_each_model_with_all_threads(report):
+    report.deployments += [line(runtime='compile', seconds=0.05), line(runtime='openvino', seconds=0.06)]
+    report.deployments.append(line(runtime='openvino', threads=1, seconds=0.001))
+    report.deployments[-2].side_by_side = [40.0]  # beats a latency of 0.05 seconds
+    rows = [row.split(' | ')[:6] for row in report.highlights().splitlines()[2:]]
     assert rows == [
-        ['| teacher', 'eager', '2', '100.00 ms', '1.0'],
-        ['| student', 'openvino int8', '2', '4.00 ms', '25.0'],
-        ['| teacher', 'openvino', '1', '40.00 ms', '2.5'],
+        ['| teacher', 'eager', '2', '100.00 ms', '10', '1.0'],
+        ['| student', 'openvino int8', '2', '4.00 ms', '250', '25.0'],
+        ['| teacher', 'openvino', '2', '60.00 ms', '40', '4.0'],
     ]
 
 

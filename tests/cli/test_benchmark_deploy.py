@@ -40,7 +40,7 @@ def student(tmp_path_factory):
 def run(folder, monkeypatch, *arguments):
     monkeypatch.setattr('mmkd_video.cli.benchmark_deploy.FOLDER', folder / 'exported')
     picture, out = str(folder / 'deploy.png'), str(folder / 'deploy.json')
-    return benchmark.main(['deploy', *arguments, *CHEAP, '--picture', picture, '--out', out, '--force'])
+    return benchmark.main(['deploy', *CHEAP, *arguments, '--picture', picture, '--out', out, '--force'])
 
 
 @pytest.mark.slow
@@ -54,7 +54,7 @@ def test_every_model_in_every_runtime_is_measured_and_says_the_same(student, mon
     expected = measure_complexity(build_model(config.model).eval(), torch.zeros(8, 3, 48, 48))
     assert {(each.params, each.gflops) for each in report.deployments} == {expected}
     assert [row.met for row in report.targets] == [True, True]
-    assert report.targets[0].name == 'latency of small (openvino) / small (eager), 1 thread(s) each'
+    assert report.targets[0].name == 'clips/s of small (eager) / small (openvino), 1 thread(s) each'
     saved = json.loads((student / 'deploy.json').read_text())
     assert len(saved['deployments']) == 3 and saved['facts']['command'].startswith('`python tools/benchmark.py deploy')
     assert (student / 'deploy.png').read_bytes().startswith(b'\x89PNG')
@@ -63,6 +63,16 @@ def test_every_model_in_every_runtime_is_measured_and_says_the_same(student, mon
     report = run(student, monkeypatch, *model, '--runtimes', 'eager', *file, '--no-memory')
     assert [(each.model, each.runtime) for each in report.deployments] == [('small', 'eager'), ('file', 'openvino')]
     assert report.deployments[1].file_bytes < 2 * report.deployments[0].file_bytes
+
+
+@pytest.mark.slow
+def test_clips_side_by_side_are_measured_where_there_are_several_threads(student, monkeypatch, capsys):
+    model = ['--model', 'small', str(student / 'student.py'), str(student / 'student.pth')]
+    monkeypatch.setattr(benchmark_deploy, 'EACH', 2)
+    before = torch.get_num_threads()
+    report = run(student, monkeypatch, *model, *RUNTIMES, '--no-memory', '--threads', '1', '2')
+    assert [len(each.side_by_side) for each in report.deployments] == [0] * 3 + [2] * 3
+    assert torch.get_num_threads() == before and 'measuring 2 clips side by side' in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from streams import export_tiny
 
 from mmkd_video.benchmark import Timings
 from mmkd_video.cli.benchmark import main
-from mmkd_video.cli.benchmark_stream import DECODE, INFER, STREAM, Stages, make_video, stream_rows
+from mmkd_video.cli.benchmark_stream import APART, DECODE, INFER, STREAM, Stages, make_video, stream_rows
 from mmkd_video.export import load_exported
 from mmkd_video.serving import OpenCVSource, build_engine
 
@@ -26,27 +26,29 @@ def test_every_row_is_there(model, tmp_path, capsys):
     assert [row.name for row in report.rows] == [
         f'hop {hop}: {name}'
         for hop in (2, 16)
-        for name in (*(f'windows per second, {each}' for each in (DECODE, INFER, STREAM)),
-                     'time of the stream / slower stage alone', 'CPU time of the stream / both stages')
+        for name in (*(f'windows per second, {each}' for each in (DECODE, INFER, APART, STREAM)),
+                     'time of the stream / slower stage alone', f'time of the stream / {APART}',
+                     'CPU time of the stream / both stages')
     ]  # fmt: skip
     saved = json.loads(out.read_text())
     assert [saved['raw'][f'hop {hop}']['windows'] for hop in (2, 16)] == [13, 2]
     assert {name: len(each['wall']) for name, each in saved['raw']['hop 2']['seconds'].items()} == {
-        DECODE: 1, INFER: 1, STREAM: 1,
+        DECODE: 1, INFER: 1, APART: 1, STREAM: 1,
     }  # fmt: skip
     assert '40 pictures' in page.read_text() and 'saved in' in capsys.readouterr().out
 
 
 def test_the_stream_is_compared_with_the_slower_stage_of_each_round():
-    walls = {DECODE: [1.0, 2.0, 1.0], INFER: [2.0, 1.0, 4.0], STREAM: [2.0, 2.2, 8.0]}
+    walls = {DECODE: [1.0, 2.0, 1.0], INFER: [2.0, 1.0, 4.0], APART: [2.0, 2.0, 4.0], STREAM: [2.0, 2.2, 8.0]}
     timings = {name: Timings(wall, [value / 2 for value in wall]) for name, wall in walls.items()}
-    *speeds, ratio, work = stream_rows(timings, windows=10, hop=4)
-    assert [row.value for row in speeds] == [10, 5, pytest.approx(10 / 2.2)]
+    *speeds, ratio, handing, work = stream_rows(timings, windows=10, hop=4)
+    assert [row.value for row in speeds] == [10, 5, 5, pytest.approx(10 / 2.2)]
     assert ratio.value == pytest.approx(1.1) and ratio.met
     assert (ratio.interval.low, ratio.interval.high) == (1, 2)
+    assert handing.value == pytest.approx(1.1) and handing.met is None
     assert work.value == pytest.approx(2.2 / 3) and work.met is None
     timings[STREAM] = Timings([4.0, 4.0, 8.0], [1.0] * 3)
-    assert stream_rows(timings, 10, 4)[-2].met is False
+    assert stream_rows(timings, 10, 4)[-3].met is False
 
 
 def test_the_stages_do_all_of_the_work(model, tmp_path, monkeypatch):
@@ -61,12 +63,12 @@ def test_the_stages_do_all_of_the_work(model, tmp_path, monkeypatch):
     stages = Stages(engine, lambda: OpenCVSource(tmp_path / 'a.mp4'), hop=5)
     assert (stages.windows, stages.pictures) == (4, 30)
     done = {}
-    for name in ('decode', 'infer', 'stream'):
+    for name in ('decode', 'infer', 'apart', 'stream'):
         submitted.clear()
         grabbed.clear()
         getattr(stages, name)()
         done[name] = (len(submitted), len(grabbed) >= 30)
-    assert done == {'decode': (0, True), 'infer': (4, False), 'stream': (4, True)}
+    assert done == {'decode': (0, True), 'infer': (4, False), 'apart': (4, True), 'stream': (4, True)}
 
 
 def test_a_missing_model_is_told(tmp_path, capsys):

@@ -38,6 +38,13 @@ def test_results_are_the_models_in_whatever_order_they_are_asked_for(model, requ
     engine.close()
 
 
+def test_a_file_opened_for_any_batch_is_run_too(path, model):
+    flexible = build_engine(load_exported(path, model.backend, threads=1))
+    clip = clips(1)[0]
+    np.testing.assert_allclose(flexible.submit(clip)(), model(clip[None])[0], atol=1e-6)
+    flexible.close()
+
+
 def test_submitting_waits_while_all_requests_are_under_way(model):
     engine, given = build_engine(model, 2), clips(3)
     results, third = [engine.submit(clip) for clip in given[:2]], []

@@ -24,7 +24,7 @@ from mmkd_video.serving import (
 
 def read(source, watcher=None, reconnects=0):
     """Read a source with a reader that resizes every picture; return what it counted."""
-    statistics, queue = StreamStatistics(), WindowQueue(1000, 'none')
+    statistics, queue = StreamStatistics(), WindowQueue(1000, 'newest')
     source.open()
     reader = FrameReader(
         source,

@@ -181,9 +181,9 @@ def wait_for(condition):
 
 
 def test_pictures_are_read_while_the_model_works(engine):
-    camera = FakeCamera('.' * 40, live=False)
-    waiting = WaitingEngine(engine, lambda: wait_for(lambda: camera.place >= 40))
-    assert len(list(stream(camera, waiting, hop=10))) == 3
+    camera = FakeCamera('.' * 34, live=False)
+    waiting = WaitingEngine(engine, lambda: wait_for(lambda: camera.place >= 34))
+    assert len(list(stream(camera, waiting, hop=10))) == 2  # as many as the engine takes at once
 
 
 def test_the_next_window_is_submitted_while_the_model_works(engine):

@@ -1,4 +1,5 @@
 import threading
+from queue import SimpleQueue
 
 import pytest
 
@@ -15,34 +16,27 @@ def test_a_full_queue_drops_by_policy(policy, kept):
     assert waiting.dropped == 3
 
 
-def test_none_waits_for_room():
-    waiting, done = WindowQueue(1, 'none'), threading.Event()
-
-    def put():
-        for number in range(3):
-            waiting.put(number)
-        waiting.close()
-        done.set()
-
-    threading.Thread(target=put, daemon=True).start()
-    assert not done.wait(0.1)
-    assert [waiting.get() for _ in range(4)] == [0, 1, 2, None]
-    assert done.wait(5) and waiting.dropped == 0
-
-
-def test_abort_frees_who_waits_and_forgets():
-    waiting = WindowQueue(1, 'none')
-    waiting.put(0)
-    thread = threading.Thread(target=waiting.put, args=(1,), daemon=True)
+def test_who_waits_for_a_window_is_freed_by_one_and_by_the_end():
+    waiting, got = WindowQueue(1, 'oldest'), SimpleQueue()
+    thread = threading.Thread(target=lambda: [got.put(waiting.get()) for _ in range(2)], daemon=True)
     thread.start()
+    waiting.put(0)
+    assert got.get(timeout=5) == 0
+    waiting.close()
+    assert got.get(timeout=5) is None
+
+
+def test_abort_forgets():
+    waiting = WindowQueue(2, 'newest')
+    waiting.put(0)
     waiting.abort()
-    thread.join(5)
-    assert not thread.is_alive()
+    waiting.put(1)
     assert waiting.get() is None
 
 
 def test_bad_arguments():
     with pytest.raises(ValueError, match='queue: got 0'):
-        WindowQueue(0, 'none')
-    with pytest.raises(ValueError, match="drop: got 'all'"):
-        WindowQueue(1, 'all')
+        WindowQueue(0, 'newest')
+    for policy in ('all', 'none'):
+        with pytest.raises(ValueError, match=f"drop: got '{policy}', expected one of oldest or newest"):
+            WindowQueue(1, policy)

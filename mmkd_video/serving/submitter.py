@@ -1,0 +1,43 @@
+"""Windows on their way through the model."""
+
+import queue
+from collections.abc import Callable
+
+import numpy as np
+
+from mmkd_video.serving.frame_preparer import FramePreparer
+from mmkd_video.serving.inference_engine import InferenceEngine
+from mmkd_video.serving.sliding_window import Window
+
+
+class Submitter:
+    """Hand windows to an engine, and give their results out in the same order.
+
+    For the reader it is a :class:`WindowQueue` that drops nothing: whoever puts a window in waits until the engine has
+    room for it.
+
+    Args:
+        engine: The model.
+        preparer: Lays windows out.
+    """
+
+    dropped = 0
+
+    def __init__(self, engine: InferenceEngine, preparer: FramePreparer) -> None:
+        self.engine, self.preparer = engine, preparer
+        self._results: queue.SimpleQueue = queue.SimpleQueue()
+
+    def put(self, window: Window) -> None:
+        """Start on a window; wait while the engine has no room."""
+        self._results.put((window, self.engine.submit(self.preparer.assemble(window.frames))))
+
+    def get(self) -> tuple[Window, Callable[[], np.ndarray]] | None:
+        """Return the next window and what waits for its ``(K,)`` scores; None after the last. Wait for one."""
+        return self._results.get()
+
+    def close(self) -> None:
+        """Say that no window follows."""
+        self._results.put(None)
+
+    def abort(self) -> None:
+        """Nothing waits here but results, which their engine needs back."""
