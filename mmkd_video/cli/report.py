@@ -13,7 +13,7 @@ from mmkd_video.cli.generated_section import update_section
 from mmkd_video.hooks.atomic_file import write_atomically
 
 METAFILE, RESULTS, README = Path('configs/distill/metafile.yml'), Path('docs/results.md'), Path('README.md')
-BENCHMARKS, DEPLOYED = Path('docs/benchmarks.md'), Path('docs/deploy.json')
+BENCHMARKS, DEPLOYED, PICTURE = Path('docs/benchmarks.md'), Path('docs/deploy.json'), Path('docs/deploy.png')
 MAIN = 'i3d_to_mobilenet'
 
 
@@ -27,15 +27,20 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument('--deploy', type=Path, metavar='FOLDER', help='what tools/compress.py made of the main example')
     parser.add_argument('--note', default='', help='what a reader of these tables must know')
     options = parser.parse_args(arguments)
-    found = yaml.safe_load(METAFILE.read_text())
-    for folder in options.comparisons:
-        record(found, json.loads((folder / 'compare.json').read_text()), options.data, options.note)
+    try:
+        found = yaml.safe_load(METAFILE.read_text())
+        for folder in options.comparisons:
+            record(found, json.loads((folder / 'compare.json').read_text()), options.data, options.note)
+        deployed = {}
+        if options.deploy is not None:
+            deployed = {name: (options.deploy / name.name).read_bytes() for name in (DEPLOYED, PICTURE)}
+    except (OSError, KeyError, ValueError) as error:
+        parser.exit(1, f'error: {error!r}; expected folders that tools/compare.py or tools/compress.py wrote\n')
     write_atomically(yaml.safe_dump(found, sort_keys=False, width=120).encode(), METAFILE)
     update_section(RESULTS, 'results', results_text(found))
     update_section(README, 'results', main_text(found))
-    if options.deploy is not None:
-        for name in (DEPLOYED, DEPLOYED.with_suffix('.png')):
-            write_atomically((options.deploy / name.name).read_bytes(), name)
+    for path, content in deployed.items():
+        write_atomically(content, path)
     if DEPLOYED.is_file():
         report = DeploymentReport.from_dict(json.loads(DEPLOYED.read_text()))
         update_section(README, 'deploy', report.highlights())

@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+import pytest
 import yaml
 
 from mmkd_video.benchmark import DeploymentReport
@@ -57,3 +58,17 @@ def test_recording_writes_all_three_files(tmp_path, monkeypatch):
     report.main(['run', '--data', 'some clips'])
     assert all('0.875' in path.read_text() or '87.50' in path.read_text() for path in (report.RESULTS, report.README))
     assert yaml.safe_load(report.METAFILE.read_text())['Models'][0]['Metadata']['Training Data'] == 'some clips'
+
+
+@pytest.mark.parametrize('arguments', [['nowhere'], ['--deploy', 'nowhere'], ['torn']])
+def test_folders_that_hold_nothing_are_told_before_anything_is_written(tmp_path, monkeypatch, capsys, arguments):
+    monkeypatch.chdir(tmp_path)
+    report.METAFILE.parent.mkdir(parents=True)
+    report.METAFILE.write_text('Models: []\n')
+    (tmp_path / 'torn').mkdir()
+    (tmp_path / 'torn' / 'compare.json').write_text('{"config": ')
+    with pytest.raises(SystemExit) as stop:
+        report.main(arguments)
+    assert stop.value.code == 1
+    assert 'expected folders that tools/compare.py or tools/compress.py wrote' in capsys.readouterr().err
+    assert report.METAFILE.read_text() == 'Models: []\n' and not report.RESULTS.exists()
