@@ -154,21 +154,21 @@ def _measure_side_by_side(
     files: Mapping[str, tuple[str, Path]],
     data: Mapping[str, RealClips],
 ) -> dict[tuple[str, str], list[float]]:
-    """Return single clips a second, by line, of several callers with one thread each."""
+    """Return single clips a second, by line, of several callers with one thread each.
+
+    What ``torch.compile`` made is not called by several threads at once: each would compile it again.
+    """
     _say(f'measuring {callers} clips side by side')
     before = torch.get_num_threads()
-    torch.set_num_threads(1)  # also for what is compiled now
+    torch.set_num_threads(1)
     clips = {name: _batch(data[name], 1) for name in data}
     try:
-        opened = [_open(options.runtimes, 1, candidates, files, clips)]
-        for _ in range(callers - 1):
-            more = _open([each for each in options.runtimes if each in EXPORTED], 1, candidates, files, clips)
-            opened.append({**opened[0], **more})  # PyTorch's modules can be called by several threads
+        runtimes = [each for each in options.runtimes if each != COMPILE]
+        opened = [_open(runtimes, 1, candidates, files, clips) for _ in range(callers)]
         with SideBySide(callers, EACH) as side_by_side:
             variants = {}
             for key in opened[0]:
                 clip = clips[files[key[0]][0] if key[0] in files else key[0]]
-                opened[0][key][0](clip)  # compiled once, not by all callers at once
                 variants[key] = partial(side_by_side.run, [partial(each[key][0], clip) for each in opened])
             timed = measure_interleaved(variants, options.rounds, options.warmup, settle=1)
             return {key: [side_by_side.calls / seconds for seconds in each.wall] for key, each in timed.items()}
