@@ -12,6 +12,7 @@ RUNTIMES = (
     'cli/test_export.py',
     'cli/test_quantize.py',
     'cli/test_stream_command.py',
+    'configs/test_quantize_configs.py',
     'export/',
     'hooks/test_qat',
     'quantization/',
