@@ -55,7 +55,7 @@ def quantize_within(
     Raises:
         MissingExtraError: NNCF or OpenVINO is not installed.
         ValueError: There are no clips, or the score falls by more with nearly every layer in float.
-        RuntimeError: NNCF cannot quantize this model.
+        RuntimeError: NNCF cannot quantize this model, or OpenVINO cannot run it in int8.
     """
     if not len(validation):
         raise ValueError('validation: got no clips, expected at least one; the data set is empty')
@@ -118,10 +118,20 @@ def run(model: Any, clips: Sequence[np.ndarray]) -> np.ndarray:
 
     Returns:
         ``(N, K)`` probabilities.
+
+    Raises:
+        RuntimeError: OpenVINO cannot run the model.
     """
-    core = import_extra('openvino', 'quant').Core()
-    compiled = core.compile_model(model, 'CPU', {'INFERENCE_PRECISION_HINT': 'f32'})
-    return np.concatenate([compiled([clip[None]])[0] for clip in clips])
+    openvino = import_extra('openvino', 'quant')
+    try:
+        compiled = openvino.Core().compile_model(model, 'CPU', {'INFERENCE_PRECISION_HINT': 'f32'})
+        return np.concatenate([compiled([clip[None]])[0] for clip in clips])
+    except RuntimeError as error:
+        reason = next((line for line in reversed(str(error).splitlines()) if line.strip()), 'it does not say why')
+        raise RuntimeError(
+            f'OpenVINO {openvino.__version__} cannot run this model in int8 ({reason.strip()}); a TSM that lost single '
+            'channels is one that it cannot: prune fewer, or with round_to=8 (--round-to 8)'
+        ) from error
 
 
 def _with_float_layer(quantized: Any, model: Any, name: str) -> Any:

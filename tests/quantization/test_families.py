@@ -6,10 +6,12 @@ import torch
 from zoo import clip_for, config_of
 
 from mmkd_video.export import export_openvino
-from mmkd_video.quantization import count_convolutions, quantize_openvino
+from mmkd_video.pruning import prune
+from mmkd_video.quantization import count_convolutions, quantize_openvino, quantize_within
 from mmkd_video.registry import build_model
 
 pytest.importorskip('nncf')
+pytest.importorskip('torch_pruning')
 ov = pytest.importorskip('openvino')
 
 
@@ -25,6 +27,15 @@ def x3d():
     config['backbone'].update(num_stages=2, spatial_strides=(2, 2))
     config['cls_head']['in_channels'] = 108
     return config, (4, 32, 32)
+
+
+def pruned_tsm():
+    config, size = config_of('tsm_mobilenet')
+    torch.manual_seed(0)
+    pruned = prune(build_model(config), torch.randn(1, 8, 3, 32, 32), dict(params=0.6))
+    preprocessor = config['data_preprocessor']
+    config = dict(type='PrunedRecognizer', recognizer=config, history=pruned.to_json(), data_preprocessor=preprocessor)
+    return config, size
 
 
 FAMILIES = {
@@ -53,3 +64,12 @@ def test_every_convolution_of_a_family_runs_in_int8(family, tmp_path):
         assert names[name].get_input_partial_shape(0)[2:].to_shape() == [1, 1, 1]
     probabilities = compiled([np.stack(samples)])[0]
     assert np.isfinite(probabilities).all() and probabilities.sum(1) == pytest.approx(np.ones(4), abs=1e-2)
+
+
+@pytest.mark.slow
+def test_what_openvino_cannot_run_is_told_with_the_remedy(tmp_path):
+    config, size = pruned_tsm()  # six channels before a shift
+    samples = [clip_for(config, size, seed).numpy() for seed in range(2)]
+    path = export_openvino(build_model(config), tmp_path / 'a.xml', np.stack(samples[:1]))
+    with pytest.raises(RuntimeError, match=r'cannot run this model in int8 \(Requested output shape .*round_to=8'):
+        quantize_within(ov.Core().read_model(path), samples, samples, lambda found: 1.0)
