@@ -21,9 +21,10 @@ from mmkd_video.export import (
     export_onnx,
     export_openvino,
     load_exported,
+    save_openvino,
 )
 from mmkd_video.export.placed_files import expect_new, on_trial, settle
-from mmkd_video.quantization import CHECKPOINT_KEY
+from mmkd_video.quantization import CHECKPOINT_KEY, choose_operators, convert_quantized, load_quantizers
 
 SUFFIXES = {'onnx': ('.onnx',), 'openvino': ('.xml', '.bin')}
 ERRORS = (OSError, KeyError, ValueError, TypeError, RuntimeError, ImportError)
@@ -68,7 +69,7 @@ def export_student(
     config: Config,
     checkpoint: str | Path,
     path: Path,
-    precision: str = 'f32',
+    precision: str | None = None,
     dynamic_clips: bool = False,
     num_clips: int = 16,
     shape: Sequence[int] | None = None,
@@ -81,7 +82,8 @@ def export_student(
         config: Of the student, of its distillation, or of a pruned model.
         checkpoint: Of the student.
         path: ``.onnx`` or ``.xml``.
-        precision: In which the file is meant to run: ``'f32'``, or ``'bf16'`` with OpenVINO.
+        precision: In which the file is meant to run: ``'f32'``, or with OpenVINO ``'bf16'``, or ``'int8'`` with the
+            ranges of a student that ``QATHook`` trained. By default int8 for such a student with OpenVINO, else f32.
         dynamic_clips: Whether the number of clips may vary.
         num_clips: Of the test data set, to compare on.
         shape: Of one sample, where the data set is not here; only without ``check``.
@@ -101,11 +103,15 @@ def export_student(
     """
     kind = 'onnx' if path.suffix == '.onnx' else 'openvino'
     expect_new(path, SUFFIXES[kind], force)
-    if precision == 'bf16' and kind == 'onnx':
-        raise ValueError('--precision bf16: ONNX Runtime computes no bf16 on a CPU; use --format openvino')
-    model = DeployableRecognizer(load_student(config, checkpoint))
-    if CHECKPOINT_KEY in read_checkpoint(checkpoint):
-        print('note: this student was trained in int8; tools/quantize.py writes it so, this file computes in float')
+    quantizers = read_checkpoint(checkpoint).get(CHECKPOINT_KEY)
+    precision = _precision(precision, kind, quantizers is not None, dynamic_clips)
+    recognizer = load_student(config, checkpoint)
+    if precision == 'int8':
+        choose_operators('torch')
+        load_quantizers(recognizer, quantizers)
+    elif quantizers is not None:
+        print('note: this student was trained in int8; this file computes in float')
+    model = DeployableRecognizer(recognizer)
     found = _clips(config, num_clips, shape, check)
     metadata = ExportMetadata.describe(
         model,
@@ -116,9 +122,13 @@ def export_student(
         precision=precision,
         checkpoint_sha256=checkpoint_digest(checkpoint),
     )
-    write = export_onnx if kind == 'onnx' else export_openvino
+    example = np.stack(found.clips[:1])
     with on_trial(path, SUFFIXES[kind]) as written:
-        write(model, written, np.stack(found.clips[:1]), metadata, dynamic_clips=dynamic_clips)
+        if precision == 'int8':
+            save_openvino(convert_quantized(model, example), written, metadata)
+        else:
+            write = export_onnx if kind == 'onnx' else export_openvino
+            write(model, written, example, metadata, dynamic_clips=dynamic_clips)
         report = check_parity(model, load_exported(written), found.clips, found.names) if check else None
         path = settle(written, path, SUFFIXES[kind], report is None or report.passed)
     for suffix in SUFFIXES[kind]:
@@ -140,9 +150,9 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument('--dynamic-clips', action='store_true', help='let the number of clips vary, not only the batch')
     parser.add_argument(
         '--precision',
-        choices=['f32', 'bf16'],
-        default='f32',
-        help='to run in; bf16 with OpenVINO only (int8: quantize.py)',
+        choices=['f32', 'bf16', 'int8'],
+        help='to run in; bf16 and int8 with OpenVINO only. int8, the default there, for a student that was trained in '
+        'it; quantize.py makes any student so',
     )
     parser.add_argument('--clips', type=int, default=16, metavar='N', help='clips to compare on (16)')
     parser.add_argument('--no-check', action='store_true', help='do not compare with PyTorch')
@@ -159,6 +169,20 @@ def _target(options: argparse.Namespace) -> Path:
     kind = options.format or ('openvino' if given is not None and given.suffix == '.xml' else 'onnx')
     path = given or Path(options.checkpoint).with_suffix(SUFFIXES[kind][0])
     return expect_new(path, SUFFIXES[kind], options.force)
+
+
+def _precision(asked: str | None, kind: str, trained_in_int8: bool, dynamic_clips: bool) -> str:
+    if asked == 'bf16' and kind == 'onnx':
+        raise ValueError('--precision bf16: ONNX Runtime computes no bf16 on a CPU; use --format openvino')
+    if asked == 'int8' and not trained_in_int8:
+        raise ValueError('--precision int8: this student was not trained in int8; tools/quantize.py calibrates it')
+    if asked == 'int8' and kind == 'onnx':
+        raise ValueError('--precision int8: int8 is written for OpenVINO only; use --format openvino')
+    if asked is None:
+        asked = 'int8' if trained_in_int8 and kind == 'openvino' else 'f32'
+    if asked == 'int8' and dynamic_clips:
+        raise ValueError('--dynamic-clips: the number of clips is fixed in int8; leave it out, or add --precision f32')
+    return asked
 
 
 def _clips(config: Config, count: int, shape: Sequence[int] | None, check: bool) -> RealClips:

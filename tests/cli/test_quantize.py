@@ -21,6 +21,7 @@ from mmkd_video.export import PARITY_BOUNDS, ParityBound, load_exported
 from mmkd_video.quantization import (
     CHECKPOINT_KEY,
     choose_operators,
+    count_convolutions,
     insert_quantizers,
     quantizer_parameters,
     quantizer_state,
@@ -111,8 +112,8 @@ def test_labels_that_are_missing_are_known_as_missing(shipped):
     assert found.labels is None
 
 
-def test_a_checkpoint_trained_in_int8_keeps_its_ranges(shipped, tmp_path, capsys, monkeypatch):
-    config = read_config(str(shipped.student))
+def trained_in_int8(shipped, config, checkpoint):
+    """Save a checkpoint as ``QATHook`` does, with ranges that no calibration would find."""
     model = load_student(config, shipped.student_checkpoint)
     choose_operators('torch')
     clips = [torch.from_numpy(clip)[None] for clip in unaugmented_clips(config, 2, 'val_dataloader')]
@@ -123,8 +124,13 @@ def test_a_checkpoint_trained_in_int8_keeps_its_ranges(shipped, tmp_path, capsys
     with torch.no_grad():
         for parameter in quantizer_parameters(model):
             parameter.mul_(1.5)  # ranges that no calibration would find
-    checkpoint = tmp_path / 'trained.pth'
     torch.save({'state_dict': model.state_dict(), CHECKPOINT_KEY: quantizer_state(model)}, checkpoint)
+    return checkpoint
+
+
+def test_a_checkpoint_trained_in_int8_keeps_its_ranges(shipped, tmp_path, capsys, monkeypatch):
+    config = read_config(str(shipped.student))
+    checkpoint = trained_in_int8(shipped, config, tmp_path / 'trained.pth')
     result = command.main([str(shipped.student), str(checkpoint), *FEW])
     assert result.path == tmp_path / 'trained_int8.xml' and result.report.passed, str(result)
     assert result.report.agreement == 1.0 and result.report.largest_difference < 0.05
@@ -134,8 +140,34 @@ def test_a_checkpoint_trained_in_int8_keeps_its_ranges(shipped, tmp_path, capsys
     monkeypatch.setattr(command, 'run', lambda model, clips: np.roll(run(model, clips), 1, axis=1))  # wrong everywhere
     message = failed(capsys, shipped.student, checkpoint, '--out', tmp_path / 'b.xml', *FEW[:-1], '0')
     assert 'max_drop=0.0: the file loses ' in message and not (tmp_path / 'b.xml').exists()
+
+
+def test_the_export_of_a_checkpoint_trained_in_int8_is_int8_where_it_can_be(shipped, tmp_path, capsys):
+    config = read_config(str(shipped.student))
+    checkpoint = trained_in_int8(shipped, config, tmp_path / 'trained.pth')
+    report = export_student(config, checkpoint, tmp_path / 'a.xml', num_clips=6)
+    assert report.passed and report.precision == 'int8' and report.largest_difference < 0.05, str(report)
+    exported = load_exported(tmp_path / 'a.xml', batch=1)
+    assert exported.metadata.precision == 'int8'
+    count = count_convolutions(exported.compiled)
+    assert count.quantized == count.total == 5
+    export_student(config, checkpoint, tmp_path / 'b.xml', precision='f32', check=False)
+    assert load_exported(tmp_path / 'b.xml').metadata.precision == 'f32'
+    capsys.readouterr()
     export_student(config, checkpoint, tmp_path / 'a.onnx', check=False)
-    assert 'trained in int8; tools/quantize.py writes it so' in capsys.readouterr().out
+    assert 'this student was trained in int8; this file computes in float' in capsys.readouterr().out
+
+
+def test_int8_that_cannot_be_exported_is_told(shipped, tmp_path):
+    config = read_config(str(shipped.student))
+    for source, name, options, message in (
+        (shipped.student_checkpoint, 'c.xml', dict(precision='int8'), 'was not trained in int8; tools/quantize.py'),
+        (trained_in_int8(shipped, config, tmp_path / 'trained.pth'), 'c.onnx', dict(precision='int8'), 'OpenVINO only'),
+        (tmp_path / 'trained.pth', 'c.xml', dict(dynamic_clips=True), 'the number of clips is fixed in int8'),
+    ):
+        with pytest.raises(ValueError, match=message):
+            export_student(config, source, tmp_path / name, check=False, **options)
+        assert not (tmp_path / name).exists()
 
 
 def test_failed_check_keeps_the_file_and_names_the_clip(shipped, tmp_path, capsys, monkeypatch):
