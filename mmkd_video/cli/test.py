@@ -6,10 +6,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from mmengine.config import Config
+from mmengine.model import is_model_wrapper
+from mmengine.runner import Runner
 
 import mmkd_video  # noqa: F401  the stack must be mended before a runner is built
 from mmkd_video.cli.cfg_options import add_cfg_options, read_config
 from mmkd_video.cli.class_names import class_names
+from mmkd_video.cli.mistakes import TRACEBACK, told_in_one_line
 from mmkd_video.cli.plain_student import is_distillation, plain_student
 from mmkd_video.cli.prepare import merge_teacher_options
 from mmkd_video.cli.pruned_config import rebuild_pruned
@@ -18,6 +21,7 @@ from mmkd_video.cli.train import add_launcher, build_runner, default_work_dir
 from mmkd_video.export.loading import BACKEND_OF, BACKENDS
 from mmkd_video.export.metadata import PRECISIONS
 from mmkd_video.quantization import CHECKPOINT_KEY
+from mmkd_video.teachers.source import check_weights
 
 
 def main(arguments: Sequence[str] | None = None) -> dict[str, float]:
@@ -29,25 +33,48 @@ def main(arguments: Sequence[str] | None = None) -> dict[str, float]:
     parser = build_parser()
     options = parser.parse_args(arguments)
     os.environ.setdefault('LOCAL_RANK', str(options.local_rank))
-    try:
+    with told_in_one_line(parser, building=lambda: True):
         config = merge_options(read_config(options.config), options)
-        if not os.path.isfile(options.checkpoint) and '://' not in options.checkpoint:
-            raise FileNotFoundError(f'checkpoint {options.checkpoint!r} does not exist')
-        runner = build_runner(config) if is_exported(options) else None
-    except (OSError, KeyError, ValueError, ImportError) as error:
-        parser.exit(1, f'error: {error.args[0] if isinstance(error, KeyError) else error}\n')
-    if runner is None:
-        return build_runner(config).test()
-    try:
+        runner = prepare_test(config, options)
+    with told_in_one_line(parser, building=lambda: is_exported(options)):  # a file that does not take these clips
         return runner.test()
-    except (ValueError, TypeError) as error:  # the file does not take the pipeline's clips
-        parser.exit(1, f'error: {error}\n')
+
+
+def prepare_test(config: Config, options: argparse.Namespace) -> Runner:
+    """Build all that a test needs, so that mistakes in a config show before it begins.
+
+    Args:
+        config: From :func:`merge_options`.
+        options: Of :func:`build_parser`.
+
+    Raises:
+        ValueError: The config has no test, or the checkpoint does not belong to its model.
+    """
+    runner = build_runner(config)
+    if runner.test_loop is None:
+        raise ValueError(
+            f'{options.config} has no test: expected test_dataloader, test_evaluator and test_cfg; they are what '
+            "tools/test.py runs (test_cfg = dict(type='TestLoop'))"
+        )
+    if not is_exported(options) and os.path.isfile(options.checkpoint):
+        model = runner.model.module if is_model_wrapper(runner.model) else runner.model
+        loaded = read_checkpoint(options.checkpoint)
+        check_weights(
+            model,
+            loaded.get('state_dict', loaded),
+            f'{options.checkpoint} does not belong to {options.config}',
+            'check backbone, depth and num_classes',
+            unknown_allowed=True,
+        )
+    return runner
 
 
 def build_parser() -> argparse.ArgumentParser:
     """Return the parser."""
     parser = argparse.ArgumentParser(
-        prog='test.py', description='Test a checkpoint, or an exported file, with a distillation or a plain config.'
+        prog='test.py',
+        description='Test a checkpoint, or an exported file, with a distillation or a plain config.',
+        epilog=f'A mistake in the config is told in one line; the environment variable {TRACEBACK}=1 shows where.',
     )
     parser.add_argument('config', help='a distillation config, or the plain student config')
     parser.add_argument('checkpoint', help='of the student; or a file that tools/export.py wrote, .onnx or .xml')
@@ -78,6 +105,7 @@ def merge_options(config: Config, options: argparse.Namespace) -> Config:
         options: Of :func:`build_parser`.
 
     Raises:
+        FileNotFoundError: There is no such checkpoint or file.
         ValueError: An argument does not go with the config.
     """
     if options.cfg_options:
@@ -115,8 +143,11 @@ def is_exported(options: argparse.Namespace) -> bool:
         options: Of :func:`build_parser`.
 
     Raises:
-        ValueError: The backend cannot run such a file, or options are for exported files only.
+        FileNotFoundError: There is no such checkpoint or file.
+        ValueError: The backend cannot run such a file.
     """
+    if not _is_here(options.checkpoint):
+        raise FileNotFoundError(f'checkpoint {options.checkpoint!r} does not exist')
     exported = Path(options.checkpoint).suffix in BACKEND_OF
     if options.backend is not None and exported == (options.backend == 'pytorch'):
         raise ValueError(

@@ -141,7 +141,7 @@ class Distiller(BaseModel):
         losses = {key: _scale(value, task_weight) if 'loss' in key else value for key, value in losses.items()}
         student = self._student_taps.read(inputs)
         if self._first_step:
-            self._check_first_step(student)
+            self._check_first_step(student, losses)
         context = {'labels': labels, 'indices': stack_indices(data_samples, inputs.device)}
         for name, term in self.training_state.terms.items():
             context['teacher_head'] = self.teachers[term.teacher].classify
@@ -292,10 +292,17 @@ class Distiller(BaseModel):
             self.first_batches[name].check(found[name], labels)
         return found
 
-    def _check_first_step(self, student: Mapping[str, Tensor]) -> None:
+    def _check_first_step(self, student: Mapping[str, Tensor], losses: Mapping[str, object]) -> None:
         if not torch.is_grad_enabled():
             return
         self._first_step = False
+        for name in self.training_state.terms:
+            taken = {f'loss_{name}', f'{name}_raw'} & set(losses)
+            if taken:
+                raise ValueError(
+                    f"terms: the name {name!r} would hide the student's own {min(taken)!r}; "
+                    "give the term another with name='...'"
+                )
         for name, feature in student.items():
             if not feature.requires_grad:
                 raise ValueError(

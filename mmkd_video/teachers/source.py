@@ -100,21 +100,41 @@ def load_completely(model: nn.Module, weights: Mapping[str, Tensor], what: str, 
     Raises:
         ValueError: Keys are missing, unknown or of another shape.
     """
+    check_weights(model, weights, what, hint)
+    known = model.state_dict().keys()
+    weights = {key.removeprefix('module.'): value for key, value in weights.items()}
+    model.load_state_dict({key: value for key, value in weights.items() if key in known}, strict=False)
+
+
+def check_weights(
+    model: nn.Module, weights: Mapping[str, Tensor], what: str, hint: str, unknown_allowed: bool = False
+) -> None:
+    """See that weights belong to a model.
+
+    Args:
+        model: It is not changed.
+        weights: As for :func:`load_completely`.
+        what: Begins the error.
+        hint: Ends the error: what to do.
+        unknown_allowed: Whether there may be more weights than the model has.
+
+    Raises:
+        ValueError: Keys are missing, unknown or of another shape.
+    """
     weights = {key.removeprefix('module.'): value for key, value in weights.items()}
     own = model.state_dict()
     missing = [key for key in own if key not in weights and not key.endswith(IGNORED_KEYS)]
-    extra = [key for key in weights if key not in own and not key.startswith('data_preprocessor.')]
+    unknown = [key for key in weights if key not in own and not key.startswith('data_preprocessor.')]
     shapes = [
         f'{key} {tuple(weights[key].shape)} instead of {tuple(own[key].shape)}'
         for key in own
         if key in weights and weights[key].shape != own[key].shape
     ]
-    if missing or extra or shapes:
+    if missing or shapes or (unknown and not unknown_allowed):
         raise ValueError(
-            f'{what}: {len(missing)} keys missing {missing[:2]}, {len(extra)} unknown {extra[:2]}, '
+            f'{what}: {len(missing)} keys missing {missing[:2]}, {len(unknown)} unknown {unknown[:2]}, '
             f'{len(shapes)} of another shape {shapes[:2]}; {hint}'
         )
-    model.load_state_dict({key: value for key, value in weights.items() if key in own}, strict=False)
 
 
 def fingerprint(model: nn.Module, config: Mapping) -> str:

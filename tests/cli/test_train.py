@@ -216,6 +216,30 @@ def test_every_way_of_testing_gives_the_same_scores(trained):
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize(
+    'config, checkpoint, options, message',
+    [
+        ('student.py', 'teacher', [], 'does not belong to student.py: '),
+        ('student.py', 'student', ['model.backbone.depht=34'], 'depht'),
+        ('student.py', 'student', ['test_dataloader.dataset.ann_file=nowhere.txt'], 'nowhere.txt'),
+        (
+            'student.py',
+            'student',
+            ['test_dataloader=None', 'test_cfg=None', 'test_evaluator=None'],
+            'student.py has no test: expected test_dataloader',
+        ),
+    ],
+)
+def test_mistake_in_a_test_is_one_line_before_it_begins(trained, config, checkpoint, options, message):
+    path = trained.checkpoint if checkpoint == 'teacher' else trained.folder / 'out' / 'epoch_2.pth'
+    options = ['--cfg-options', *options] if options else []
+    done = trained.run('test.py', config, path, '--work-dir', 'mistaken', *options, check=False)
+    assert done.returncode == 1 and 'Traceback' not in done.stdout + done.stderr
+    (line,) = [line for line in done.stderr.splitlines() if line.startswith('error: ')]
+    assert message in line
+
+
+@pytest.mark.slow
 def test_stock_train_tool_runs_the_same_config(trained):
     trained.run(STOCK_TOOLS / 'train.py', 'distill.py', '--work-dir', 'stock_train')
     ours, stock = (torch.load(trained.folder / name / 'epoch_2.pth') for name in ('out', 'stock_train'))

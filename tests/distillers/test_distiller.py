@@ -335,6 +335,12 @@ def test_nan_in_the_teachers_output_is_an_error_in_the_first_batch():
         model(**batch(model), mode='loss')
 
 
+def test_a_term_that_would_hide_a_loss_of_the_student_is_an_error_in_the_first_batch():
+    model = build(terms=[dict(KD, name='cls')])
+    with pytest.raises(ValueError, match="the name 'cls' would hide the student's own 'loss_cls'"):
+        model(**batch(model), mode='loss')
+
+
 def test_a_tap_in_a_frozen_stage_is_an_error_in_the_first_batch():
     model = build()
     for parameter in model.student.backbone.parameters():
