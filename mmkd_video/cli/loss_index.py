@@ -6,9 +6,10 @@ from mmkd_video.cli.loss_sources import CATEGORIES, WRITTEN, Sources
 HEAD = """# Losses
 
 {count} losses, each called as `loss(student, teacher, **named) -> scalar`, unweighted; the term of a config owns the
-weight. Those with a published definition equal their authors' code, and each page says where they differ. Time is a
-training step of the embedded pair over the same step with KDLoss alone, memory what its peak is above that
-([how both are measured](../benchmarks.md#losses))."""
+weight, 1 unless it is given. The official weight, with the settings that go with it, is what the authors' code uses by
+default; the config on each page says what was tried here. Those with a published definition equal their authors'
+code, and each page says where they differ. Time is a training step of the embedded pair over the same step with KDLoss
+alone, memory what its peak is above that ([how both are measured](../benchmarks.md#losses))."""
 
 
 def index_page(classes: dict[str, type], sources: Sources) -> str:
@@ -24,7 +25,7 @@ def index_page(classes: dict[str, type], sources: Sources) -> str:
         rows += [_method(name, sources) for name in sources.methods if sources.methods[name]['category'] == category]
         parts += [
             f'## {title}',
-            '\n'.join(['| loss | | default weight | time | memory |', '|---|---|---|---:|---:|', *rows]),
+            '\n'.join(['| loss | | official weight | time | memory |', '|---|---|---|---:|---:|', *rows]),
         ]
     if sources.ablation is not None:
         ablation = sources.ablation
