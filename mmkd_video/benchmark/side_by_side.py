@@ -1,52 +1,95 @@
 """Callers that work at the same time."""
 
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+import multiprocessing
+import traceback
+from collections.abc import Callable, Hashable, Mapping
+from multiprocessing.connection import Connection
 
 import torch
 
+Open = Callable[[], Mapping[Hashable, Callable[[], object]]]
+
 
 class SideBySide:
-    """Threads that each call a function of their own, again and again, with one PyTorch thread each.
+    """Processes that each call the same function, again and again, with one PyTorch thread each.
 
-    What a machine does whose cores each serve a stream. A context manager; at its end the threads are gone.
+    What a machine does whose cores each serve a stream. A context manager; at its end the processes are gone.
 
     Args:
         callers: How many.
-        times: How often each calls its function.
+        times: How often each calls a function in one run.
+        open: Returns the functions by name; called in each process, so it must be picklable.
     """
 
-    def __init__(self, callers: int, times: int) -> None:
+    def __init__(self, callers: int, times: int, open: Open) -> None:
         self.callers, self.times = callers, times
-        self._pool = ThreadPoolExecutor(callers, initializer=torch.set_num_threads, initargs=(1,))
+        # fresh processes: neither threads nor what runtimes hold would survive a fork
+        context = multiprocessing.get_context('spawn')
+        pipes = [context.Pipe() for _ in range(callers)]
+        self._connections = [ours for ours, _ in pipes]
+        self._processes = [
+            context.Process(target=_serve, args=(theirs, times, open), daemon=True) for _, theirs in pipes
+        ]
+        self._theirs = [theirs for _, theirs in pipes]
 
     def __enter__(self) -> 'SideBySide':
-        self._before = torch.get_num_threads()
+        for process, end in zip(self._processes, self._theirs, strict=True):
+            process.start()
+            end.close()  # else it would not be noticed here when the process ends
+        try:
+            self._wait()
+        except BaseException:
+            self.__exit__()
+            raise
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._pool.shutdown()
-        torch.set_num_threads(self._before)
+        for connection in self._connections:
+            connection.close()
+        for process in self._processes:
+            process.terminate()
+            process.join()
 
     @property
     def calls(self) -> int:
         """In all, of one run."""
         return self.callers * self.times
 
-    def run(self, functions: Sequence[Callable[[], object]]) -> None:
-        """Let each caller call its function ``times`` times; return when all have done so.
+    def run(self, name: Hashable) -> None:
+        """Let each caller call a function ``times`` times; return when all have done so.
 
         Args:
-            functions: One for each caller.
+            name: Of the function.
 
         Raises:
-            ValueError: There are more or fewer.
+            RuntimeError: A caller failed; carries its traceback.
         """
-        if len(functions) != self.callers:
-            raise ValueError(f'got {len(functions)} functions, expected {self.callers}: one for each caller')
-        for done in [self._pool.submit(self._repeat, function) for function in functions]:
-            done.result()
+        for connection in self._connections:
+            connection.send(name)
+        self._wait()
 
-    def _repeat(self, function: Callable[[], object]) -> None:
-        for _ in range(self.times):
-            function()
+    def _wait(self) -> None:
+        for connection in self._connections:
+            try:
+                failure = connection.recv()
+            except EOFError:
+                raise RuntimeError('one of the processes that work side by side has ended') from None
+            if failure is not None:
+                raise RuntimeError(f'one of the processes that work side by side failed:\n{failure}')
+
+
+def _serve(connection: Connection, times: int, open: Open) -> None:
+    """Open the functions, then call those that are named, until nobody is there to name one."""
+    torch.set_num_threads(1)
+    try:
+        functions = open()
+        connection.send(None)
+        while True:
+            function = functions[connection.recv()]
+            for _ in range(times):
+                function()
+            connection.send(None)
+    except EOFError:
+        return
+    except Exception:
+        connection.send(traceback.format_exc())

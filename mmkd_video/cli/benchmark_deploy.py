@@ -3,7 +3,8 @@
 import argparse
 import os
 import platform
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -29,7 +30,11 @@ from mmkd_video.export import load_exported
 FOLDER = Path('work_dirs/benchmark/deploy')
 EACH = 20  # clips of each caller where several work side by side
 SETTLE = 10  # calls before a measured one, clip by clip: with one, a small model still ran at half its speed
+RECOMPILE_LIMIT = 1000  # the models share their code, which is compiled for each of them
 FLAGS = ('avx2', 'avx512f', 'avx512_vnni', 'avx_vnni', 'avx512_bf16', 'amx_int8', 'amx_bf16')
+
+Line = tuple[str, str]
+"""A model and what runs it: the two names that a line of the table begins with."""
 
 
 def add_deploy(kinds: argparse._SubParsersAction) -> None:
@@ -42,7 +47,13 @@ def add_deploy(kinds: argparse._SubParsersAction) -> None:
     )
     parser.set_defaults(measure=benchmark_deploy)
     parser.add_argument(
-        '--model', nargs=3, action='append', metavar=('NAME', 'CONFIG', 'CHECKPOINT'), required=True, dest='models'
+        '--model',
+        nargs=3,
+        action='append',
+        metavar=('NAME', 'CONFIG', 'CHECKPOINT'),
+        required=True,
+        dest='models',
+        help='a trained recognizer and its name in the table; may be repeated',
     )
     parser.add_argument(
         '--file',
@@ -54,7 +65,13 @@ def add_deploy(kinds: argparse._SubParsersAction) -> None:
         help='an exported or quantized file, and the --model whose clips it takes',
     )
     parser.add_argument('--runtimes', nargs='+', choices=RUNTIMES, help='all that run here by default')
-    parser.add_argument('--threads', type=int, nargs='+', default=sorted({1, torch.get_num_threads()}))
+    parser.add_argument(
+        '--threads',
+        type=int,
+        nargs='+',
+        default=sorted({1, torch.get_num_threads()}),
+        help='of the CPU; each is measured',
+    )
     parser.add_argument('--rounds', type=int, default=30, help='each measures every model in every runtime once')
     parser.add_argument('--warmup', type=int, default=3, help='rounds before that')
     parser.add_argument('--batch-size', type=int, default=8, help='for the throughput')
@@ -95,7 +112,7 @@ def benchmark_deploy(options: argparse.Namespace, clips: str | None = None) -> D
     options = argparse.Namespace(**{**vars(options), 'runtimes': runtimes})
     report = DeploymentReport('Models in their runtimes', [])
     threads_before = torch.get_num_threads()
-    torch._dynamo.config.recompile_limit = 1000  # the models share their code, which is compiled for each of them
+    torch._dynamo.config.recompile_limit = RECOMPILE_LIMIT
     try:
         for threads in options.threads:
             torch.set_num_threads(threads)
@@ -118,14 +135,17 @@ def _measure(
     known: Sequence[Deployment],
 ) -> list[Deployment]:
     """Measure everything with one number of threads; what does not depend on it is taken from ``known``."""
-    sources = {name: name for name in candidates} | {name: of for name, (of, _) in files.items()}
+    sources = _sources(candidates, files)
     timed = {}
     for size, settle in ((1, SETTLE), (options.batch_size, 2)):
-        opened = _open(options.runtimes, threads, candidates, files, {name: _batch(data[name], size) for name in data})
+        clips = {name: _batch(data[name], size) for name in data}
+        opened = _open(options.runtimes, threads, candidates, files, clips, FOLDER)
         variants = {key: partial(call, _batch(data[sources[key[0]]], size)) for key, (call, _) in opened.items()}
         _say(f'measuring batches of {size}, {threads} thread(s)')
         timed[size] = measure_interleaved(variants, options.rounds, options.warmup, settle=settle)
-    side_by_side = _measure_side_by_side(options, threads, candidates, files, data) if threads > 1 else {}
+    side_by_side = {}
+    if threads > 1:
+        side_by_side = _measure_side_by_side(options, opened, threads, candidates, files, data)
     complexities = {name: each.complexity(data[name].clips[0]) for name, each in candidates.items()}
     found = []
     for key, (call, size) in opened.items():
@@ -149,31 +169,36 @@ def _measure(
 
 def _measure_side_by_side(
     options: argparse.Namespace,
+    lines: Iterable[Line],
     callers: int,
     candidates: Mapping[str, Candidate],
     files: Mapping[str, tuple[str, Path]],
     data: Mapping[str, RealClips],
-) -> dict[tuple[str, str], list[float]]:
-    """Return single clips a second, by line, of several callers with one thread each.
-
-    What ``torch.compile`` made is not called by several threads at once: each would compile it again.
-    """
+) -> dict[Line, list[float]]:
+    """Return single clips a second, by line, of several processes with one thread each."""
     _say(f'measuring {callers} clips side by side')
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
     clips = {name: _batch(data[name], 1) for name in data}
-    try:
-        runtimes = [each for each in options.runtimes if each != COMPILE]
-        opened = [_open(runtimes, 1, candidates, files, clips) for _ in range(callers)]
-        with SideBySide(callers, EACH) as side_by_side:
-            variants = {}
-            for key in opened[0]:
-                clip = clips[files[key[0]][0] if key[0] in files else key[0]]
-                variants[key] = partial(side_by_side.run, [partial(each[key][0], clip) for each in opened])
-            timed = measure_interleaved(variants, options.rounds, options.warmup, settle=1)
-            return {key: [side_by_side.calls / seconds for seconds in each.wall] for key, each in timed.items()}
-    finally:
-        torch.set_num_threads(before)
+    fresh = {name: replace(each) for name, each in candidates.items()}  # without the weights that are loaded already
+    with SideBySide(callers, EACH, partial(_open_calls, options.runtimes, fresh, files, clips, FOLDER)) as side_by_side:
+        variants = {line: partial(side_by_side.run, line) for line in lines}
+        timed = measure_interleaved(variants, options.rounds, options.warmup, settle=1)
+    return {line: [side_by_side.calls / seconds for seconds in each.wall] for line, each in timed.items()}
+
+
+def _open_calls(
+    runtimes: Sequence[str],
+    candidates: Mapping[str, Candidate],
+    files: Mapping[str, tuple[str, Path]],
+    clips: Mapping[str, np.ndarray],
+    folder: Path,
+) -> dict[Line, Callable[[], np.ndarray]]:
+    """Return what runs a clip on one thread, by line; for a process of its own."""
+    torch._dynamo.config.recompile_limit = RECOMPILE_LIMIT
+    opened = _open(runtimes, 1, candidates, files, clips, folder)
+    return {
+        line: partial(call, clips[files[line[0]][0] if line[0] in files else line[0]])
+        for line, (call, _) in opened.items()
+    }
 
 
 def _open(
@@ -182,16 +207,16 @@ def _open(
     candidates: Mapping[str, Candidate],
     files: Mapping[str, tuple[str, Path]],
     clips: Mapping[str, np.ndarray],
-) -> dict[tuple[str, str], tuple[Classify, int]]:
+    folder: Path,
+) -> dict[Line, tuple[Classify, int]]:
     """Open everything for batches of one size; return what classifies, and the bytes of its file, by line."""
-    opened: dict[tuple[str, str], tuple[Classify, int]] = {}
+    opened: dict[Line, tuple[Classify, int]] = {}
     for name, candidate in candidates.items():
         for runtime in runtimes:
-            opened[name, runtime] = candidate.open(runtime, threads, FOLDER, clips[name])
+            opened[name, runtime] = candidate.open(runtime, threads, folder, clips[name])
     for name, (of, path) in files.items():
         model = load_exported(path, threads=threads, batch=len(clips[of]))
-        runtime = f'{model.backend} {model.precision}'.replace(' f32', '')
-        opened[name, runtime] = model, file_size(path)
+        opened[name, f'{model.backend} {model.precision}'.replace(' f32', '')] = model, file_size(path)
     return opened
 
 
@@ -234,6 +259,11 @@ def _memory(
     return measure_deployment(job)
 
 
+def _sources(candidates: Mapping[str, Candidate], files: Mapping[str, tuple[str, Path]]) -> dict[str, str]:
+    """Return the model whose clips each model and each file takes."""
+    return {name: name for name in candidates} | {name: of for name, (of, _) in files.items()}
+
+
 def _batch(data: RealClips, size: int) -> np.ndarray:
     return np.stack([data.clips[index % len(data.clips)] for index in range(size)])
 
@@ -263,11 +293,13 @@ def _files(options: argparse.Namespace, candidates: Mapping[str, Candidate]) -> 
 def _targets(options: argparse.Namespace, report: DeploymentReport) -> Sequence[Row]:
     last, first = report.deployments[-1], report.deployments[0]
     if options.target_speedup is not None:
-        pair = f'clips/s of {first.model} ({first.runtime}) / {last.model} ({last.runtime})'
+        one, other = f'{first.model} ({first.runtime})', f'{last.model} ({last.runtime})'
         for each in report.deployments:
             if (each.model, each.runtime) == (last.model, last.runtime):
-                ratio = 1 / report.speedup(each)
-                yield Row(f'{pair}, {each.threads} thread(s) each', ratio, 'ratio', None, 1 / options.target_speedup)
+                threads, latency = f'{each.threads} thread(s) each', report.baseline(each.threads).latency
+                target = 1 / options.target_speedup
+                yield Row(f'clips/s of {one} / {other}, {threads}', 1 / report.speedup(each), 'ratio', None, target)
+                yield Row(f'latency of {other} / {one}, {threads}', each.latency / latency, 'ratio')
     reference = next((each for each in report.deployments if each.model == options.reference), None)
     if reference is not None and None not in (reference.accuracy, last.accuracy):
         drop = (reference.accuracy - last.accuracy) * 100
@@ -282,8 +314,8 @@ def _facts(options: argparse.Namespace, data: Mapping[str, RealClips], left_out:
     facts = {
         'measured': f'{options.rounds} interleaved rounds in random order after {options.warmup} to warm up; latency: '
         f'one clip, after {SETTLE} of the same model, as in a stream; clips/s and x: single clips, one after the other '
-        'on all threads or, where that is more, as many at once as there are threads; batched/s: batches of '
-        f'{options.batch_size}; batches are fixed',
+        'on all threads or, where that is more, in as many processes at once as there are threads, each on one '
+        f'({EACH} in each); batched/s: batches of {options.batch_size}; batches are fixed',
         'a clip': 'what the test pipeline of a model takes of a video, so that x compares videos, not frames; frames x '
         f'height x width: {_each(data, _clip_size)}',
         'processor': f'{platform.machine()}, {os.cpu_count()} logical cores, {_instructions()}',

@@ -13,6 +13,7 @@ from mmkd_video.benchmark import Deployment
 from mmkd_video.cli import benchmark, benchmark_deploy, deploy_runtimes
 from mmkd_video.cli.complexity import measure_complexity
 from mmkd_video.cli.deploy_candidates import RUNTIMES as ALL
+from mmkd_video.cli.deploy_candidates import Candidate
 from mmkd_video.cli.deploy_runtimes import choose_runtimes, reason_against
 from mmkd_video.cli.real_clips import RealClips
 from mmkd_video.datasets import render_motion_clips
@@ -53,8 +54,12 @@ def test_every_model_in_every_runtime_is_measured_and_says_the_same(student, mon
     config = Config.fromfile(student / 'student.py')
     expected = measure_complexity(build_model(config.model).eval(), torch.zeros(8, 3, 48, 48))
     assert {(each.params, each.gflops) for each in report.deployments} == {expected}
-    assert [row.met for row in report.targets] == [True, True]
-    assert report.targets[0].name == 'clips/s of small (eager) / small (openvino), 1 thread(s) each'
+    assert [row.met for row in report.targets] == [True, None, True]
+    assert [row.name for row in report.targets[:2]] == [
+        'clips/s of small (eager) / small (openvino), 1 thread(s) each',
+        'latency of small (openvino) / small (eager), 1 thread(s) each',
+    ]
+    assert report.targets[1].value == pytest.approx(report.deployments[-1].latency / report.deployments[0].latency)
     saved = json.loads((student / 'deploy.json').read_text())
     assert len(saved['deployments']) == 3 and saved['facts']['command'].startswith('`python tools/benchmark.py deploy')
     assert (student / 'deploy.png').read_bytes().startswith(b'\x89PNG')
@@ -70,8 +75,11 @@ def test_clips_side_by_side_are_measured_where_there_are_several_threads(student
     model = ['--model', 'small', str(student / 'student.py'), str(student / 'student.pth')]
     monkeypatch.setattr(benchmark_deploy, 'EACH', 2)
     before = torch.get_num_threads()
-    report = run(student, monkeypatch, *model, *RUNTIMES, '--no-memory', '--threads', '1', '2')
-    assert [len(each.side_by_side) for each in report.deployments] == [0] * 3 + [2] * 3
+    candidate = Candidate('small', *model[2:])
+    file = candidate.exported('.xml', student / 'given', np.zeros((1, 8, 3, 48, 48), np.uint8))
+    files = ['--file', 'file', 'small', str(file)]
+    report = run(student, monkeypatch, *model, *files, *RUNTIMES, '--no-memory', '--threads', '1', '2')
+    assert [len(each.side_by_side) for each in report.deployments] == [0] * 4 + [2] * 4
     assert torch.get_num_threads() == before and 'measuring 2 clips side by side' in capsys.readouterr().out
 
 
