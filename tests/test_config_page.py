@@ -1,0 +1,247 @@
+"""``docs/config.md`` names what the code accepts, all of it and nothing else."""
+
+import ast
+import inspect
+import itertools
+import re
+from pathlib import Path
+
+import pytest
+from mmengine.config import Config
+
+from mmkd_video import connectors
+from mmkd_video.cli import compress, prepare
+from mmkd_video.distillers import Distiller
+from mmkd_video.hooks import PruningHook, QATHook, ReproducibleHook
+from mmkd_video.models import SimKDHead
+from mmkd_video.pruning import Pruner
+from mmkd_video.pruning.recognizer import build_pruned_recognizer
+from mmkd_video.registry import MODELS
+from mmkd_video.schedules import LearnedScalar, Scalar, Schedule
+from mmkd_video.schedules.scalar import SCHEDULES
+from mmkd_video.structures import LAYOUT_SHAPES
+from mmkd_video.taps import TapPath
+from mmkd_video.taps.tap_set import ALIASES
+from mmkd_video.teachers import FrozenTeacher
+from mmkd_video.terms import parse_terms
+from mmkd_video.terms.spec import TERM_KEYS, parse_taps
+from mmkd_video.views import DistillViews
+
+ROOT = Path(__file__).resolve().parents[1]
+PAGE = (ROOT / 'docs' / 'config.md').read_text()
+BLOCKS = re.findall(r'```python\n(.*?)```', PAGE, flags=re.DOTALL)
+BASE_HOOKS = [hook['type'] for hook in Config.fromfile(ROOT / 'configs/_base_/mmkd.py').custom_hooks]
+CLOCK = {'value', 'begin', 'end', 'by_epoch'}
+COMPUTED_VARIABLES = {'mmkd_video/cli/prepare.py': set(prepare.RANK_VARIABLES.values())}  # names no literal tells
+
+
+def tables(page: str = PAGE) -> dict[tuple[str, str], list[list[str]]]:
+    """Return the rows of every table, as lists of cells, by its section and its first heading."""
+    found = {}
+    for section in re.split(r'^## ', page, flags=re.MULTILINE)[1:]:
+        for table in re.findall(r'(?:^\|.*\n)+', section, flags=re.MULTILINE):
+            rows = [[cell.strip() for cell in line.strip('|').split('|')] for line in table.splitlines()]
+            found[section.splitlines()[0], rows[0][0]] = rows[2:]
+    return found
+
+
+def quoted(text: str) -> list[str]:
+    return re.findall(r'`([^`]+)`', text)
+
+
+def names(section: str, heading: str = 'key') -> list[str]:
+    return list(itertools.chain.from_iterable(quoted(row[0]) for row in tables()[section, heading]))
+
+
+def parameters(built: object) -> set[str]:
+    """Return the arguments of a class or function but those that it hands on."""
+    given = inspect.signature(built).parameters.values()
+    return {each.name for each in given if each.kind is not each.VAR_KEYWORD}
+
+
+def expected_by(call, *arguments) -> set[str]:
+    """Return the keys that a check names when it is given another one."""
+    with pytest.raises(KeyError) as refused:
+        call(*arguments)
+    return set(refused.value.args[0].rpartition('expected ')[2].split(', '))
+
+
+def prepare_keys() -> set[str]:
+    return expected_by(prepare.needed_parts, Config(dict(prepare=dict(bogus=1))))
+
+
+def prune_keys() -> set[str]:
+    settings = dict(prune=dict(bogus=1))
+    return expected_by(compress.pruning_config, compress.Compression(Config(), settings, Path()))
+
+
+def constants_of(tree: ast.AST) -> dict[str, str]:
+    """Return the names to which capitals are assigned, alone or in a tuple."""
+    found = {}
+    for node in ast.walk(tree):
+        for target in node.targets if isinstance(node, ast.Assign) else ():
+            several = isinstance(target, ast.Tuple) and isinstance(node.value, ast.Tuple)
+            sides = zip(target.elts, node.value.elts, strict=True) if several else [(target, node.value)]
+            texts = ((key, getattr(value, 'value', None)) for key, value in sides)
+            found |= {getattr(key, 'id', ''): text for key, text in texts if re.fullmatch('[A-Z_]+', str(text))}
+    return found
+
+
+def variables_of(path: Path) -> set[str]:
+    """Return the environment variables that a file reads, or sets where they are not set."""
+    source = path.read_text()
+    if path.suffix == '.sh':
+        return set(re.findall(r'\$\{([A-Z_]+):-', source))
+    found = set(re.findall(r'\{\{\$(\w+):', source))
+    tree = ast.parse(source)
+    constants = constants_of(tree)
+    for node in ast.walk(tree):
+        function = ast.unparse(node.func) if isinstance(node, ast.Call) else ''
+        if function in ('os.environ.get', 'os.environ.setdefault', 'os.getenv'):
+            name = node.args[0]
+            known = constants.get(getattr(name, 'id', '')) or getattr(name, 'value', None)
+            found |= {known} if known else COMPUTED_VARIABLES[str(path.relative_to(ROOT))]
+        if isinstance(node, ast.Subscript) and ast.unparse(node.value) == 'os.environ':
+            found.add(node.slice.value)
+    return found
+
+
+def environment() -> set[str]:
+    files = [path for folder in ('mmkd_video', 'tools', 'configs') for path in (ROOT / folder).rglob('*')]
+    return set().union(*(variables_of(path) for path in files if path.suffix in ('.py', '.sh')))
+
+
+ACCEPTED = {
+    ('Distiller', 'key'): lambda: parameters(Distiller),
+    ('Teacher', 'key'): lambda: parameters(FrozenTeacher) - {'name'} | {'type'},  # its key in `teacher` is its name
+    ('Student', 'key of `SimKDHead`'): lambda: parameters(SimKDHead),
+    ('Student', 'key of `PrunedRecognizer`'): lambda: parameters(build_pruned_recognizer),
+    ('Terms', 'key'): lambda: set(TERM_KEYS),
+    ('Layouts', 'layout'): lambda: set(LAYOUT_SHAPES),
+    ('Connectors', 'type'): lambda: {name for name in connectors.__all__ if name.endswith('Connector')},
+    ('Schedules', 'type'): lambda: {*SCHEDULES, 'Learned'},
+    ('Schedules', 'key'): lambda: CLOCK,
+    ('DistillViews', 'key'): lambda: parameters(DistillViews),
+    ('Unreadable videos', 'key of `ReproducibleHook`'): lambda: parameters(ReproducibleHook),
+    ('Base file', 'hook'): lambda: set(BASE_HOOKS),
+    ('prepare', 'key'): prepare_keys,
+    ('compress', 'key'): lambda: set(compress.KEYS),
+    ('compress', 'key of `prune`'): prune_keys,
+    ('PruningHook', 'key'): lambda: parameters(PruningHook) | parameters(Pruner),
+    ('QATHook', 'key'): lambda: parameters(QATHook),
+    ('Environment', 'variable'): environment,
+}
+
+
+DEFAULTS = {  # whose signature holds what a table calls default; the last one counts
+    ('Distiller', 'key'): [Distiller],
+    ('Student', 'key of `SimKDHead`'): [SimKDHead],
+    ('Student', 'key of `PrunedRecognizer`'): [build_pruned_recognizer],
+    ('Schedules', 'key'): [Schedule],
+    ('DistillViews', 'key'): [DistillViews],
+    ('Unreadable videos', 'key of `ReproducibleHook`'): [ReproducibleHook],
+    ('PruningHook', 'key'): [Pruner, PruningHook],
+    ('QATHook', 'key'): [QATHook],
+}
+CHECKED_LATER = [(('Distiller', 'key'), 'teacher'), (('Distiller', 'key'), 'terms')]  # parse_terms wants both
+
+
+@pytest.mark.parametrize('table', ACCEPTED, ids=' '.join)
+def test_a_table_names_what_is_accepted_and_nothing_else(table):
+    named = names(*table)
+    assert sorted(named) == sorted(ACCEPTED[table]())
+
+
+def test_every_table_is_held_to_the_code():
+    assert set(tables()) == set(ACCEPTED) | {('Taps', 'tap'), ('Taps', '`at`')}
+
+
+@pytest.mark.parametrize('table', DEFAULTS, ids=' '.join)
+def test_defaults_are_those_of_the_code(table):
+    given = {
+        key: each.default for built in DEFAULTS[table] for key, each in inspect.signature(built).parameters.items()
+    }
+    for key, default, _ in tables()[table]:
+        (key,) = quoted(key)
+        if default == 'required':
+            assert given[key] is inspect.Parameter.empty or (table, key) in CHECKED_LATER, key
+        elif quoted(default) and quoted(default)[0] not in given:
+            assert ast.literal_eval(quoted(default)[0]) == given[key], key
+
+
+def test_taps_are_understood_and_no_alias_is_missing():
+    taps = names('Taps', 'tap')
+    assert {*ALIASES, 'neck'} <= set(taps)
+    parsed = [TapPath.parse(tap) for tap in taps]
+    for suffix in ('pre', 'call', 'items'):
+        assert any(getattr(path, suffix) for path in parsed), suffix
+    path = TapPath.parse('module:pre#2[1]')
+    assert path.pre and path.call == 2 and path.items == (1,)
+
+
+def test_forms_of_at_are_understood():
+    pair = ('backbone.conv2', 'backbone.layer4')
+    expected = [[('logits', 'logits')], [pair], [pair], [('backbone.layer3', 'backbone.layer3'), pair]]
+    forms = [eval(name, {'dict': dict}) for name in names('Taps', '`at`')]
+    assert [parse_taps(form, isinstance(form, list), 'page') for form in forms] == expected
+
+
+def test_shapes_of_the_layouts_are_those_of_the_code():
+    assert {quoted(row[0])[0]: quoted(row[1])[0] for row in tables()['Layouts', 'layout']} == LAYOUT_SHAPES
+
+
+@pytest.mark.parametrize('row', tables()['Schedules', 'type'], ids=lambda row: row[0].strip('`'))
+def test_schedules_are_built_from_their_examples(row):
+    (example,) = quoted(row[3])
+    config = eval(example, {'dict': dict})
+    if row[0] == 'number':
+        assert Scalar(config, 'page').schedule is None
+        return
+    kind = row[0].strip('`')
+    assert config['type'] == kind
+    built = LearnedScalar.from_config(config, 'page') if kind == 'Learned' else Scalar(config, 'page').schedule
+    named = {name.partition('=')[0] for name in quoted(row[1])}
+    assert named == parameters(type(built)) - CLOCK
+    for name in quoted(row[1]):
+        key, _, default = name.partition('=')
+        assert not default or eval(default) == inspect.signature(type(built)).parameters[key].default, name
+
+
+@pytest.mark.parametrize('row', tables()['Connectors', 'type'], ids=lambda row: row[0].strip('`'))
+def test_connectors_have_the_keys_that_are_named(row):
+    filled_in = {'in_channels', 'out_channels', 'layout'}
+    signature = inspect.signature(MODELS.get(row[0].strip('`'))).parameters
+    named = dict(part.split('=') for part in quoted(row[1]))
+    assert {key: ast.literal_eval(value) for key, value in named.items()} == {
+        key: each.default for key, each in signature.items() if key not in filled_in
+    }
+
+
+def test_the_first_block_is_a_config_that_builds(tmp_path, monkeypatch):
+    monkeypatch.chdir(ROOT)
+    path = tmp_path / 'mine.py'
+    path.write_text(BLOCKS[0].replace("'../", f"'{ROOT}/configs/"))
+    config = Config.fromfile(path)
+    assert prepare.needed_parts(config)[1].checkpoint == Path(config.model.teacher.checkpoint)
+    config.model.teacher.checkpoint = None
+    model = MODELS.build(config.model)
+    assert list(model.training_state.terms) == ['kd', 'fitnet']
+    (views,) = config.train_dataloader.dataset.pipeline
+    assert DistillViews(**{key: value for key, value in views.items() if key != 'type'}).specs[0].name == 'teacher'
+
+
+@pytest.mark.parametrize('block', BLOCKS[1:])
+def test_other_blocks_hold_terms_that_are_understood(block):
+    read: dict = {}
+    exec(compile(block, 'docs/config.md', 'exec'), read)
+    model = read['model']
+    teachers = list(model['teacher'])
+    assert {spec.teacher for spec in parse_terms(model['terms'], teachers)} == set(teachers)
+    for teacher in model['teacher'].values():
+        assert (ROOT / teacher['config']).is_file()
+
+
+def test_links_lead_somewhere():
+    headings = {heading.lower().replace(' ', '-') for heading in re.findall(r'^## (.*)', PAGE, flags=re.MULTILINE)}
+    for target in re.findall(r'\]\(([^)]+)\)', PAGE):
+        assert target[1:] in headings if target.startswith('#') else (ROOT / 'docs' / target).exists(), target
