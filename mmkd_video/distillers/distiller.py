@@ -351,6 +351,11 @@ def build_teachers(config: Mapping | None) -> dict[str, FrozenTeacher]:
     for name, each in named.items():
         if not isinstance(each, Mapping) or ('config' not in each and 'type' not in each):
             raise TypeError(f'{name}: got {each!r}; expected dict(config=..., checkpoint=...)')
+        if 'name' in each:
+            raise TypeError(
+                f'{name}.name: got {each["name"]!r}; a teacher is named by its key: '
+                f'teacher=dict({each["name"]}=dict(config=..., checkpoint=...))'
+            )
         teachers[name] = MODELS.build({'type': 'FrozenTeacher', **each, 'name': name})
     return teachers
 

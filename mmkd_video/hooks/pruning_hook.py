@@ -68,6 +68,11 @@ class PruningHook(Hook):
         batches: int = 8,
         **settings: Any,
     ) -> None:
+        if target is None and (settings or (begin, end, steps) != (1, None, 1)):
+            raise ValueError(
+                f'PruningHook: got {sorted(settings) or "begin, end or steps"} and no target; expected '
+                'target=dict(params=0.5), or no other setting where nothing is to be pruned'
+            )
         self.pruner = None if target is None else Pruner(target, **settings)
         self.points = step_points(begin, begin if end is None else end, steps) if target is not None else []
         self.by_epoch, self.batches = by_epoch, batches

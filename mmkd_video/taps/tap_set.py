@@ -59,7 +59,7 @@ class TapSet:
 
     Raises:
         KeyError: A name points to no module; the message lists the nearest names.
-        ValueError: A name is malformed, or ``:pre`` is asked of a module without activation.
+        ValueError: A name is malformed, or ``:pre`` is asked of a module without activation or of an alias.
     """
 
     def __init__(self, model: nn.Module, names: Iterable[str], side: str) -> None:
@@ -137,6 +137,10 @@ class TapSet:
 
     def _stand_at(self, module: nn.Module, path: TapPath) -> Recorder:
         try:
+            if path.module in ALIASES and path.pre:
+                raise ValueError(
+                    f"{path.module!r} is not a module with an activation inside; leave ':pre' out, or name the module"
+                )
             if path.module == 'pooled':
                 return PooledRecorder(module)
             if path.module == 'cam':

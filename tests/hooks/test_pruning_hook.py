@@ -214,6 +214,8 @@ def test_steps_are_spread_evenly():
         (dict(begin=-1), 'begin=-1'),
         (dict(target=dict(size=0.5)), 'target: got'),
         (dict(criterion='l1'), 'criterion: got'),
+        (dict(target=None, criterion='taylor'), "got \\['criterion'\\] and no target"),
+        (dict(target=None, end=3), 'got begin, end or steps and no target'),
     ],
 )
 def test_wrong_settings_are_named(settings, message):
