@@ -1,5 +1,6 @@
 """One source of randomness: what a run draws follows from its seed and from where it stands."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from mmengine.dataset import InfiniteSampler
@@ -10,7 +11,9 @@ from mmengine.runner.base_loop import BaseLoop
 from torch.utils.data import DataLoader, IterableDataset
 
 from mmkd_video.datasets import KeyedBatchSampler, SeededDataset, name_unreadable, seed_everything
+from mmkd_video.hooks.label_check import wrong_label
 from mmkd_video.hooks.resuming_iterator import ResumingIterator
+from mmkd_video.hooks.wrapped_anew import bare_model
 from mmkd_video.registry import HOOKS
 
 _BATCHES = 2  # keeps these seeds apart from those of samples
@@ -36,7 +39,7 @@ class ReproducibleHook(Hook):
 
     What happens to a sample follows from (seed, epoch, sample); what happens to a batch (blending, dropout) from (seed,
     rank, iteration). Nothing random is stored in checkpoints. Videos that cannot be read are replaced by others in
-    training; in validation and test they are named.
+    training; in validation and test they are named. A label that the model has no class for ends the training.
 
     Args:
         max_bad_videos: Training stops when this many different videos could not be read by one process; each process
@@ -81,16 +84,20 @@ class ReproducibleHook(Hook):
             loop.dataloader.batch_sampler.set_epoch(runner.epoch)
 
     def before_train_iter(self, runner: Runner, batch_idx: int, data_batch: Any = None) -> None:
-        """Seed the global generators for this batch and count the videos that were replaced in it.
+        """Seed the global generators for this batch, look at its labels, count the videos that were replaced in it.
 
         Raises:
             RuntimeError: If too many videos could not be read.
+            ValueError: If a label is none of the model's classes.
         """
-        self._count(runner, data_batch)
+        samples = data_batch.get('data_samples', ()) if isinstance(data_batch, dict) else ()
+        self._count(runner, samples)
+        wrong = wrong_label(samples, bare_model(runner)) if samples else None
+        if wrong:
+            raise ValueError(f'{_source(runner.train_loop.dataloader.dataset)}: {wrong}')
         seed_everything(runner.seed, _BATCHES, get_rank(), runner.iter, cuda=True)
 
-    def _count(self, runner: Runner, data_batch: Any) -> None:
-        samples = data_batch.get('data_samples', ()) if isinstance(data_batch, dict) else ()
+    def _count(self, runner: Runner, samples: Sequence) -> None:
         for sample in samples:
             for name, reason in sample.get('replaced_videos', {}).items():
                 if name not in self.bad_videos:
@@ -114,12 +121,16 @@ def _check(loader: DataLoader) -> None:
             'ReproducibleHook seeds samples by their index: expected a dataset with indices and a batch_size'
         )
     if not len(loader.dataset):
-        raise ValueError(f'train_dataloader: no samples in {", ".join(_annotation_files(loader.dataset)) or "dataset"}')
+        raise ValueError(f'train_dataloader: no samples in {_source(loader.dataset)}')
     if not len(loader):
         raise ValueError(
             f'train_dataloader: {len(loader.dataset)} samples make no full batch of {loader.batch_sampler.batch_size}; '
             'lower batch_size or set drop_last=False'
         )
+
+
+def _source(dataset: Any) -> str:
+    return ', '.join(_annotation_files(dataset)) or 'dataset'
 
 
 def _annotation_files(dataset: Any) -> list[str]:

@@ -22,8 +22,8 @@ from mmkd_video.hooks.reproducible_hook import ReproducibleHook, _check, _stop_w
 class NoisySamples:
     """Ten samples of noise; those in ``bad`` cannot be read."""
 
-    def __init__(self, length=10, bad=(), ann_file='train.txt', repeat=1):
-        self.length, self.bad, self.ann_file = length, bad, ann_file
+    def __init__(self, length=10, bad=(), ann_file='train.txt', repeat=1, label=0):
+        self.length, self.bad, self.ann_file, self.label = length, bad, ann_file, label
         self.metainfo = {}
 
     def __len__(self):
@@ -36,7 +36,7 @@ class NoisySamples:
         if index in self.bad:
             raise OSError('damaged')
         noise = torch.cat([torch.rand(3), torch.from_numpy(np.random.rand(3)).float(), torch.tensor([float(index)])])
-        return dict(inputs=noise, data_samples=ActionDataSample())
+        return dict(inputs=noise, data_samples=ActionDataSample().set_gt_label(self.label))
 
 
 @MODELS.register_module(force=True)
@@ -46,6 +46,8 @@ class NoisyModel(BaseModel):
     def __init__(self):
         super().__init__()
         self.layer = torch.nn.Linear(7, 1)
+        self.cls_head = torch.nn.Module()
+        self.cls_head.num_classes = 5
         self.seen, self.drawn = [], []
 
     def forward(self, inputs, data_samples, mode):
@@ -188,7 +190,7 @@ def test_training_goes_on_without_bad_videos(tmp_path):
 
 def test_bad_videos_are_warned_of_once():
     warnings = []
-    runner = SimpleNamespace(iter=0, seed=0, logger=SimpleNamespace(warning=warnings.append))
+    runner = SimpleNamespace(iter=0, seed=0, logger=SimpleNamespace(warning=warnings.append), model=torch.nn.Module())
     batch = dict(data_samples=[ActionDataSample(metainfo=dict(replaced_videos={'2.mp4': 'OSError: damaged'}))])
     hook = ReproducibleHook()
     for _ in range(3):
@@ -200,6 +202,17 @@ def test_bad_videos_are_warned_of_once():
 def test_too_many_bad_videos_stop_training_with_their_names(tmp_path, limit):
     with pytest.raises(RuntimeError, match=rf'(?s)max_bad_videos={limit}.*\d\.mp4: OSError: damaged'):
         run(tmp_path, bad=(1, 2, 5, 7), hooks=dict(max_bad_videos=limit))
+
+
+@pytest.mark.parametrize(('label', 'got'), [(5, 'label 5'), (torch.ones(6) / 6, 'a label of 6 classes')])
+def test_a_label_without_a_class_ends_training_with_its_annotation_file(tmp_path, label, got):
+    with pytest.raises(ValueError, match=rf'train\.txt: got {got}, expected 0 to 4, as cls_head.num_classes is 5'):
+        run(tmp_path, label=label)
+
+
+@pytest.mark.parametrize('label', [4, -1, torch.eye(5)[0]])
+def test_a_label_with_a_class_or_left_out_or_soft_is_trained_on(tmp_path, label):
+    assert run(tmp_path, label=label, stop=1)[0].seen
 
 
 def test_an_empty_dataset_names_its_annotation_file(tmp_path):

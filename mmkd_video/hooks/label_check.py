@@ -1,0 +1,31 @@
+"""Labels that a model has no class for."""
+
+from collections.abc import Iterable, Sequence
+
+from mmengine.structures import BaseDataElement
+from torch import nn
+
+
+def wrong_label(samples: Iterable[BaseDataElement], model: nn.Module) -> str | None:
+    """Return what is wrong with the first label that is none of a model's classes, and what to do; None if all are.
+
+    Args:
+        samples: With ``gt_label`` of one index ``(1,)``, negative where it is left out, or soft labels ``(K,)``.
+        model: Its ``cls_head.num_classes`` says how many classes there are; where it has none, every label is right.
+    """
+    classes = getattr(getattr(model, 'cls_head', None), 'num_classes', None)
+    if classes is None:
+        return None
+    labels = [sample.gt_label.tolist() for sample in samples if 'gt_label' in sample]
+    for label in labels:
+        if not _fits(label, classes):
+            got = f'label {label[0]}' if len(label) == 1 else f'a label of {len(label)} classes'
+            return (
+                f'got {got}, expected 0 to {classes - 1}, as cls_head.num_classes is {classes}; set num_classes, or '
+                'mend the labels'
+            )
+    return None
+
+
+def _fits(label: Sequence[float], classes: int) -> bool:
+    return label[0] < classes if len(label) == 1 else len(label) == classes
