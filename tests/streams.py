@@ -1,5 +1,9 @@
 """Small exported models whose scores depend on what they see, and sources that misbehave."""
 
+import threading
+import time
+from concurrent.futures import Future
+
 import numpy as np
 import torch
 from clips import encode
@@ -149,3 +153,25 @@ class FakeCamera(VideoSource):
 def picture(number, size=64):
     """Return the picture of a fake camera."""
     return np.random.default_rng(number).integers(0, 255, (size, size, 3), dtype=np.uint8)
+
+
+def wait_for(condition, seconds=20):
+    """Return whether a condition came true in time."""
+    deadline = time.monotonic() + seconds
+    while not condition() and time.monotonic() < deadline:
+        time.sleep(0.001)
+    return condition()
+
+
+def ends(function):
+    """Return what a function returns, or raise what it raises; fail where it hangs."""
+    future = Future()
+
+    def work():
+        try:
+            future.set_result(function())
+        except BaseException as error:
+            future.set_exception(error)
+
+    threading.Thread(target=work, daemon=True).start()
+    return future.result(30)

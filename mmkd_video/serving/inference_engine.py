@@ -29,7 +29,7 @@ class InferenceEngine(ABC):
 
     @abstractmethod
     def submit(self, clip: np.ndarray) -> Callable[[], np.ndarray]:
-        """Start on a clip; wait while ``requests`` are under way.
+        """Start on a clip; wait while the results of ``requests`` earlier ones were not asked for.
 
         Args:
             clip: ``(M, ...)``, as the model takes one sample. It must not be changed before its result is there.

@@ -26,9 +26,19 @@ class OnnxRuntimeEngine(InferenceEngine):
     def submit(self, clip: np.ndarray) -> Callable[[], np.ndarray]:
         """See :meth:`InferenceEngine.submit`."""
         self._free.acquire()
-        future = self._workers.submit(self.model, clip[None])
-        future.add_done_callback(lambda _: self._free.release())
-        return lambda: future.result()[0]
+        try:
+            future = self._workers.submit(self.model, clip[None])
+        except BaseException:
+            self._free.release()
+            raise
+
+        def collect() -> np.ndarray:
+            try:
+                return future.result()[0]
+            finally:
+                self._free.release()
+
+        return collect
 
     def close(self) -> None:
         """See :meth:`InferenceEngine.close`."""

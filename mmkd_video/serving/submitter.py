@@ -2,6 +2,7 @@
 
 import queue
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 
@@ -14,7 +15,7 @@ class Submitter:
     """Hand windows to an engine, and give their results out in the same order.
 
     For the reader it is a :class:`WindowQueue` that drops nothing: whoever puts a window in waits until the engine has
-    room for it.
+    room for it. The frames of a window that the engine has are not kept.
 
     Args:
         engine: The model.
@@ -29,10 +30,11 @@ class Submitter:
 
     def put(self, window: Window) -> None:
         """Start on a window; wait while the engine has no room."""
-        self._results.put((window, self.engine.submit(self.preparer.assemble(window.frames))))
+        result = self.engine.submit(self.preparer.assemble(window.frames))
+        self._results.put((replace(window, frames=()), result))
 
     def get(self) -> tuple[Window, Callable[[], np.ndarray]] | None:
-        """Return the next window and what waits for its ``(K,)`` scores; None after the last. Wait for one."""
+        """Return the next window, without frames, and what waits for its ``(K,)`` scores; None after the last."""
         return self._results.get()
 
     def close(self) -> None:

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from streams import export_tiny
+from streams import ends, export_tiny
 
 from mmkd_video.export import load_exported
 from mmkd_video.serving import OnnxRuntimeEngine, OpenVINOEngine, build_engine
@@ -45,11 +45,13 @@ def test_a_file_opened_for_any_batch_is_run_too(path, model):
     flexible.close()
 
 
-def test_submitting_waits_while_all_requests_are_under_way(model):
+def test_submitting_waits_until_a_result_was_asked_for(model):
     engine, given = build_engine(model, 2), clips(3)
     results, third = [engine.submit(clip) for clip in given[:2]], []
     thread = threading.Thread(target=lambda: third.append(engine.submit(given[2])), daemon=True)
     thread.start()
+    thread.join(0.5)  # far longer than both take
+    assert not third, 'submitted before a result was asked for'
     first = [result() for result in results]
     thread.join(10)
     found = [*first, third[0]()]
@@ -61,8 +63,8 @@ def test_a_clip_that_does_not_fit_is_refused_and_costs_no_request(model):
     engine, good = build_engine(model, 1), clips(1)[0]
     for _ in range(2):
         with pytest.raises(ValueError, match='takes clips'):
-            engine.submit(good[:, :, :4])()
-    np.testing.assert_allclose(engine.submit(good)(), model(good[None])[0], atol=1e-6)
+            ends(lambda: engine.submit(good[:, :, :4])())
+    np.testing.assert_allclose(ends(lambda: engine.submit(good)()), model(good[None])[0], atol=1e-6)
     engine.close()
 
 

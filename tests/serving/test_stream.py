@@ -1,13 +1,12 @@
 """Whole streams: the scores are the model's, in order, whatever happens to the source."""
 
 import threading
-import time
 
 import numpy as np
 import pytest
 import torch
 from clips import encode
-from streams import CLASSES, FakeCamera, clip_of, export_tiny, picture, steps
+from streams import CLASSES, FakeCamera, clip_of, export_tiny, picture, steps, wait_for
 from zoo import config_of
 
 from mmkd_video.export import load_exported
@@ -173,13 +172,6 @@ class WaitingEngine:
         return lambda: result() if self.happened() else pytest.fail('nothing went on meanwhile')
 
 
-def wait_for(condition):
-    deadline = time.monotonic() + 20
-    while not condition() and time.monotonic() < deadline:
-        time.sleep(0.001)
-    return condition()
-
-
 def test_pictures_are_read_while_the_model_works(engine):
     camera = FakeCamera('.' * 34, live=False)
     waiting = WaitingEngine(engine, lambda: wait_for(lambda: camera.place >= 34))
@@ -206,10 +198,33 @@ def test_a_full_queue_drops_by_policy_and_counts(engine, policy, kept):
     assert found[-1].dropped == run.statistics.dropped
 
 
-def test_the_reader_waits_where_nothing_may_be_dropped(engine):
-    run = stream(FakeCamera('.' * 200, live=False), engine, hop=1, queue=1)
-    assert [each.first for each in run] == list(range(200 - SPAN + 1))
+@pytest.mark.parametrize('backend', ['openvino', 'onnxruntime'])
+def test_the_reader_waits_where_nothing_may_be_dropped_and_nobody_collects(paths, backend):
+    engine = build_engine(load_exported(paths['NCTHW'], backend, threads=1, batch=1), requests=2)
+    camera = FakeCamera('.' * 200, live=False)
+    run = stream(camera, engine, hop=1)
+    found = iter(run)
+    numbers = [next(found).first]
+    most = SPAN + 2 + 1  # windows in the engine, and one that waits for it
+    assert not wait_for(lambda: camera.place > most, seconds=0.5)
+    numbers += [each.first for each in found]
+    assert numbers == list(range(200 - SPAN + 1))
     assert run.statistics.dropped == 0
+    engine.close()
+
+
+@pytest.mark.parametrize('backend', ['openvino', 'onnxruntime'])
+def test_windows_are_dropped_where_nobody_collects(paths, backend):
+    engine = build_engine(load_exported(paths['NCTHW'], backend, threads=1, batch=1), requests=2)
+    camera = FakeCamera('.' * 100)
+    run = stream(camera, engine, hop=1, drop='oldest', queue=2, reconnects=0)
+    found = iter(run)
+    next(found)
+    assert wait_for(lambda: run.statistics.lost)  # everything was read
+    most = 2 + 1 + 2  # in the engine, in the hand, in the queue
+    assert len(list(found)) <= most
+    assert run.statistics.dropped >= 100 - SPAN - most
+    engine.close()
 
 
 def test_stop_scores_what_is_complete(engine):
