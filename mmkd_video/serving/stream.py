@@ -1,6 +1,5 @@
 """Decoding and inference side by side."""
 
-import contextlib
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -89,13 +88,11 @@ class Stream:
         ]
         for thread in threads:
             thread.start()
-        finished = False
         try:
             while (item := self._submitter.get()) is not None:
                 yield self._collect(*item)
-            finished = True
         finally:
-            self._close(threads, finished)
+            self._close(threads)
         if self._error is not None:
             raise self._error
 
@@ -134,13 +131,12 @@ class Stream:
         except Exception as error:  # raised again by whoever iterates
             self._error = self._error or error
 
-    def _close(self, threads: list[threading.Thread], finished: bool) -> None:
-        """Wait for the threads; give back every request of the engine where the iteration was left early."""
+    def _close(self, threads: list[threading.Thread]) -> None:
+        """Give back every request of the engine where the iteration was left early; wait a while for the threads."""
         self._reader.stop()
-        self._reader.queue.abort()
-        while not finished and (item := self._submitter.get()) is not None:
-            with contextlib.suppress(Exception):  # one is being raised already, or nobody is there to hear it
-                item[1]()
+        if self._waiting is not None:
+            self._waiting.abort()
+        self._submitter.abort()
         for thread in threads:
             thread.join(LONG_ENOUGH)
         self.statistics.dropped = self._reader.queue.dropped

@@ -1,6 +1,8 @@
 """Windows on their way through the model."""
 
+import contextlib
 import queue
+import threading
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -27,11 +29,19 @@ class Submitter:
     def __init__(self, engine: InferenceEngine, preparer: FramePreparer) -> None:
         self.engine, self.preparer = engine, preparer
         self._results: queue.SimpleQueue = queue.SimpleQueue()
+        self._aborted = False
+        self._deciding = threading.Lock()  # whether a result is collected by who gets it or by who put it
 
     def put(self, window: Window) -> None:
-        """Start on a window; wait while the engine has no room."""
+        """Start on a window; wait while the engine has no room. After :meth:`abort`, it is forgotten."""
+        if self._aborted:
+            return
         result = self.engine.submit(self.preparer.assemble(window.frames))
-        self._results.put((replace(window, frames=()), result))
+        with self._deciding:
+            if not self._aborted:
+                self._results.put((replace(window, frames=()), result))
+                return
+        _give_back(result)
 
     def get(self) -> tuple[Window, Callable[[], np.ndarray]] | None:
         """Return the next window, without frames, and what waits for its ``(K,)`` scores; None after the last."""
@@ -42,4 +52,17 @@ class Submitter:
         self._results.put(None)
 
     def abort(self) -> None:
-        """Nothing waits here but results, which their engine needs back."""
+        """Close, and give the engine back what it works on, without a wait for who puts windows in."""
+        with self._deciding:
+            self._aborted = True
+        with contextlib.suppress(queue.Empty):
+            while True:
+                item = self._results.get_nowait()
+                if item is not None:
+                    _give_back(item[1])
+        self.close()
+
+
+def _give_back(result: Callable[[], np.ndarray]) -> None:
+    with contextlib.suppress(Exception):  # nobody is there to hear it
+        result()

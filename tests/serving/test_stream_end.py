@@ -1,0 +1,105 @@
+"""Streams that end before their video does: the engine gets everything back, and nobody waits for a source."""
+
+import threading
+
+import numpy as np
+import pytest
+from streams import FakeCamera, ends, export_tiny, wait_for
+
+from mmkd_video.export import load_exported
+from mmkd_video.serving import Stream, StreamOptions, build_engine
+
+SPAN = 15  # pictures of a window: 8 frames, every second one
+POLICIES = pytest.mark.parametrize(
+    'policy', [dict(drop='none'), dict(drop='oldest', queue=10**6)], ids=['none', 'oldest']
+)
+
+
+@pytest.fixture(scope='module')
+def model(tmp_path_factory):
+    return load_exported(export_tiny(tmp_path_factory.mktemp('end')), 'openvino', threads=1, batch=1)
+
+
+@pytest.fixture
+def engine(model):
+    engine = build_engine(model, requests=2)
+    yield engine
+    engine.close()
+
+
+@pytest.fixture
+def no_patience(monkeypatch):
+    monkeypatch.setattr('mmkd_video.serving.stream.LONG_ENOUGH', 0.05)
+
+
+def stream(source, engine, policy):
+    return Stream(source, engine, StreamOptions(hop=1, pause=0, **policy))
+
+
+def check_that_all_requests_are_free(engine):
+    clip = np.zeros(engine.model.metadata.shape, engine.model.metadata.dtype)
+    for result in ends(lambda: [engine.submit(clip) for _ in range(engine.requests)]):
+        result()
+
+
+class HangingCamera(FakeCamera):
+    """A camera that hangs before a picture, until it is freed."""
+
+    def __init__(self, script, place):
+        super().__init__(script)
+        self.hangs_at, self.hangs, self.free = place, threading.Event(), threading.Event()
+
+    def grab(self):
+        if self.place == self.hangs_at:
+            self.hangs.set()
+            self.free.wait(60)
+            self.hangs.clear()
+        return super().grab()
+
+
+class HangingEngine:
+    """An engine whose second submission hangs, until it is freed."""
+
+    def __init__(self, engine):
+        self.engine, self.model, self.submitted = engine, engine.model, 0
+        self.hangs, self.free = threading.Event(), threading.Event()
+
+    def submit(self, clip):
+        self.submitted += 1
+        if self.submitted == 2:
+            self.hangs.set()
+            self.free.wait(60)
+            self.hangs.clear()
+        return self.engine.submit(clip)
+
+
+@POLICIES
+def test_leaving_does_not_wait_for_a_source_that_hangs(engine, no_patience, monkeypatch, policy):
+    before, submitted, submit = set(threading.enumerate()), [], engine.submit
+    monkeypatch.setattr(engine, 'submit', lambda clip: submitted.append(1) or submit(clip))
+    camera = HangingCamera('.' * 40, SPAN + 2)
+    found = iter(stream(camera, engine, policy))
+    next(found)
+    assert camera.hangs.wait(20) and wait_for(lambda: len(submitted) == 3)
+    found.close()
+    assert camera.hangs.is_set()
+    assert wait_for(lambda: len(set(threading.enumerate()) - before) == 1), 'more than the reader is left'
+    check_that_all_requests_are_free(engine)
+    submitted.clear()
+    camera.free.set()
+    assert wait_for(lambda: set(threading.enumerate()) <= before)
+    assert not submitted and not camera.is_open and camera.place == SPAN + 3
+
+
+@POLICIES
+def test_what_is_submitted_while_somebody_leaves_is_given_back(engine, no_patience, policy):
+    before, hanging = set(threading.enumerate()), HangingEngine(engine)
+    found = iter(stream(FakeCamera('.' * 40), hanging, policy))
+    next(found)
+    assert hanging.hangs.wait(20)
+    found.close()
+    assert hanging.hangs.is_set()
+    hanging.free.set()
+    assert wait_for(lambda: set(threading.enumerate()) <= before)
+    assert hanging.submitted == 2
+    check_that_all_requests_are_free(engine)
