@@ -36,6 +36,9 @@ class FrameReader:
         reconnects: How often in a row a lost live source is opened again.
         pause: Seconds before each.
         watcher: Sees every picture.
+
+    Attributes:
+        error: What ended the reading; there before the queue is closed.
     """
 
     def __init__(
@@ -52,6 +55,7 @@ class FrameReader:
         self.source, self.preparer, self.window, self.queue = source, preparer, window, queue
         self.statistics, self.reconnects, self.pause, self.watcher = statistics, reconnects, pause, watcher
         self.stopped = threading.Event()
+        self.error: Exception | None = None
         self._failures = 0  # in a row
         self._size: tuple[int, ...] | None = None
 
@@ -69,6 +73,9 @@ class FrameReader:
                     break
             if not self.stopped.is_set():
                 self._finish()
+        except Exception as error:
+            self.error = error
+            raise
         finally:
             self.queue.close()
             self.source.close()

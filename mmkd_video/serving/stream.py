@@ -1,5 +1,6 @@
 """Decoding and inference side by side."""
 
+import contextlib
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -83,8 +84,8 @@ class Stream:
         """
         self.statistics.began = time.monotonic()
         threads = [
-            threading.Thread(target=self._guarded, args=(work,), name=work.__qualname__, daemon=True)
-            for work in ([self._reader.run] if self._waiting is None else [self._reader.run, self._hand_on])
+            threading.Thread(target=work, name=work.__qualname__, daemon=True)
+            for work in ([self._read] if self._waiting is None else [self._read, self._hand_on])
         ]
         for thread in threads:
             thread.start()
@@ -93,8 +94,9 @@ class Stream:
                 yield self._collect(*item)
         finally:
             self._close(threads)
-        if self._error is not None:
-            raise self._error
+        error = self._reader.error or self._error  # the reader's may be there while its source is still being closed
+        if error is not None:
+            raise error
 
     def stop(self) -> None:
         """End the stream soon: nothing more is read, windows that are complete are still scored."""
@@ -116,18 +118,24 @@ class Stream:
             dropped=self._reader.queue.dropped,
         )
 
+    def _read(self) -> None:
+        with self._noting_an_error():
+            self._reader.run()
+
     def _hand_on(self) -> None:
         try:
-            while (window := self._waiting.get()) is not None:
-                self._submitter.put(window)
+            with self._noting_an_error():
+                while (window := self._waiting.get()) is not None:
+                    self._submitter.put(window)
         finally:
             self._waiting.abort()
             self._reader.stop()
             self._submitter.close()
 
-    def _guarded(self, work: Callable[[], None]) -> None:
+    @contextlib.contextmanager
+    def _noting_an_error(self) -> Iterator[None]:
         try:
-            work()
+            yield
         except Exception as error:  # raised again by whoever iterates
             self._error = self._error or error
 

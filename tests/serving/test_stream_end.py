@@ -103,3 +103,12 @@ def test_what_is_submitted_while_somebody_leaves_is_given_back(engine, no_patien
     assert wait_for(lambda: set(threading.enumerate()) <= before)
     assert hanging.submitted == 2
     check_that_all_requests_are_free(engine)
+
+
+@POLICIES
+def test_an_error_of_the_reader_is_told_while_its_source_is_still_being_closed(engine, no_patience, policy):
+    camera, closed = FakeCamera('F' * 20, live=False), threading.Event()
+    camera.close = lambda: closed.wait(60)
+    with pytest.raises(ValueError, match='no picture of it can be decoded'):
+        ends(lambda: list(stream(camera, engine, policy)))
+    closed.set()
