@@ -128,7 +128,6 @@ class Stream:
                 while (window := self._waiting.get()) is not None:
                     self._submitter.put(window)
         finally:
-            self._waiting.abort()
             self._reader.stop()
             self._submitter.close()
 

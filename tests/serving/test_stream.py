@@ -227,50 +227,6 @@ def test_windows_are_dropped_where_nobody_collects(paths, backend):
     engine.close()
 
 
-def test_stop_scores_what_is_complete(engine):
-    run = stream(FakeCamera('.' * 10000, live=False), engine, hop=1, queue=2)
-    found = []
-    for each in run:
-        found.append(each.first)
-        if len(found) == 3:
-            run.stop()
-    assert 3 <= len(found) < 20
-    assert found == list(range(len(found)))
-    assert run.statistics.interrupted
-
-
-def test_leaving_early_leaves_the_engine_usable(engine):
-    for _ in range(3):
-        for _each in stream(FakeCamera('.' * 1000, live=False), engine, hop=1):
-            break
-    assert len(list(stream(FakeCamera('.' * SPAN, live=False), engine))) == 1
-
-
-def test_an_error_of_the_reader_comes_after_the_windows_before_it(engine):
-    camera = FakeCamera('.' * 20, live=False)
-    original = camera.retrieve
-    camera.retrieve = lambda: original() if camera.place <= 18 else np.zeros((2, 200, 3), np.uint8)
-    found = []
-    run = stream(camera, engine, hop=1)
-    run.preparer._transforms[0].scale = (64, 64)
-    run.preparer._transforms[0].keep_ratio = True
-    with pytest.raises(ValueError, match='200 x 2 pixels'):
-        for each in run:
-            found.append(each.first)
-    assert found == [0, 1, 2, 3]
-
-
-def test_an_error_of_the_model_is_not_lost(engine):
-    class Broken:
-        model = engine.model
-
-        def submit(self, clip):
-            raise RuntimeError('out of memory')
-
-    with pytest.raises(RuntimeError, match='out of memory'):
-        list(stream(FakeCamera('.' * 100, live=False), Broken(), hop=1))
-
-
 def test_class_names_and_json(engine):
     (found,) = stream(FakeCamera('.' * SPAN, live=False), engine)
     said = found.as_dict(CLASSES, 2)

@@ -106,6 +106,83 @@ def test_what_is_submitted_while_somebody_leaves_is_given_back(engine, no_patien
 
 
 @POLICIES
+def test_stop_scores_what_is_complete(engine, policy):
+    camera = FakeCamera('.' * 10**5, live=False)
+    run = stream(camera, engine, policy)
+    found = []
+
+    def read():
+        for each in run:
+            found.append(each.first)
+            if len(found) == 3:
+                run.stop()
+
+    ends(read)
+    assert len(found) >= 3 and camera.place < 10**5
+    assert found == list(range(camera.place - SPAN + 1))
+    assert run.statistics.interrupted and not run.statistics.dropped
+
+
+@POLICIES
+def test_leaving_early_leaves_the_engine_usable(engine, policy):
+    for _ in range(3):
+        camera = FakeCamera('.' * 1000, live=False)
+        found = iter(stream(camera, engine, policy))
+        ends(lambda found=found: (next(found), found.close()))
+        assert wait_for(lambda camera=camera: not camera.is_open)
+    check_that_all_requests_are_free(engine)
+
+
+@POLICIES
+def test_an_error_of_the_reader_comes_after_the_windows_before_it(engine, policy):
+    camera = FakeCamera('.' * 20, live=False)
+    original = camera.retrieve
+    camera.retrieve = lambda: original() if camera.place <= 18 else np.zeros((2, 200, 3), np.uint8)
+    found = []
+    run = stream(camera, engine, policy)
+    run.preparer._transforms[0].scale = (64, 64)
+    run.preparer._transforms[0].keep_ratio = True
+    with pytest.raises(ValueError, match='200 x 2 pixels'):
+        ends(lambda: [found.append(each.first) for each in run])
+    assert found == [0, 1, 2, 3]
+
+
+class BreakingEngine:
+    """An engine whose third submission fails."""
+
+    def __init__(self, engine):
+        self.engine, self.model, self.submitted = engine, engine.model, 0
+
+    def submit(self, clip):
+        self.submitted += 1
+        if self.submitted == 3:
+            raise RuntimeError('out of memory')
+        return self.engine.submit(clip)
+
+
+@POLICIES
+def test_an_error_of_the_model_comes_after_the_windows_before_it(engine, policy):
+    found, camera = [], FakeCamera('.' * 10**5, live=False)
+    run = stream(camera, BreakingEngine(engine), policy)
+    with pytest.raises(RuntimeError, match='out of memory'):
+        ends(lambda: [found.append(each.first) for each in run])
+    assert found == [0, 1]
+    check_that_all_requests_are_free(engine)
+
+
+@POLICIES
+def test_an_error_of_the_model_ends_the_reading_while_nobody_collects(engine, policy):
+    camera = FakeCamera('.' * 10**5, live=False)
+    found = iter(stream(camera, BreakingEngine(engine), policy))
+    ends(lambda: next(found))
+    assert wait_for(lambda: not camera.is_open)
+    assert camera.place < 10**5
+    assert ends(lambda: next(found)).first == 1
+    with pytest.raises(RuntimeError, match='out of memory'):
+        ends(lambda: next(found))
+
+
+@POLICIES
 def test_an_error_of_the_reader_is_told_while_its_source_is_still_being_closed(engine, no_patience, policy):
     camera, closed = FakeCamera('F' * 20, live=False), threading.Event()
     camera.close = lambda: closed.wait(60)
