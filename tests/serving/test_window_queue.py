@@ -16,14 +16,29 @@ def test_a_full_queue_drops_by_policy(policy, kept):
     assert waiting.dropped == 3
 
 
+class WatchedCondition(threading.Condition):
+    """A condition that tells that somebody waits; who takes its lock afterwards finds them waiting."""
+
+    def __init__(self):
+        super().__init__()
+        self.waits = threading.Semaphore(0)
+
+    def wait(self, timeout=None):
+        self.waits.release()
+        return super().wait(timeout)
+
+
 def test_who_waits_for_a_window_is_freed_by_one_and_by_the_end():
     waiting, got = WindowQueue(1, 'oldest'), SimpleQueue()
+    waiting._changed = WatchedCondition()
     thread = threading.Thread(target=lambda: [got.put(waiting.get()) for _ in range(2)], daemon=True)
     thread.start()
+    assert waiting._changed.waits.acquire(timeout=20)
     waiting.put(0)
-    assert got.get(timeout=5) == 0
+    assert got.get(timeout=20) == 0
+    assert waiting._changed.waits.acquire(timeout=20)
     waiting.close()
-    assert got.get(timeout=5) is None
+    assert got.get(timeout=20) is None
 
 
 def test_abort_forgets():
