@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 
 from mmkd_video.serving.frame_preparer import FramePreparer
-from mmkd_video.serving.sliding_window import SlidingWindow
+from mmkd_video.serving.sliding_window import SlidingWindow, Window
 from mmkd_video.serving.statistics import StreamStatistics
 from mmkd_video.serving.submitter import Submitter
 from mmkd_video.serving.video_source import SourceLostError, VideoSource
@@ -87,7 +87,7 @@ class FrameReader:
     def _finish(self) -> None:
         window = self.window.finish()
         if window is not None:
-            self.queue.put(window)
+            self._hand_in(window)
         if not self.statistics.frames and not self.source.live:
             raise ValueError(f'{self.source.name}: no picture of it can be decoded')
 
@@ -108,8 +108,11 @@ class FrameReader:
         self.statistics.frames += 1
         window = self.window.push(frame, position, captured)
         if window is not None:
-            self.queue.put(window)
-            self.statistics.dropped = self.queue.dropped
+            self._hand_in(window)
+
+    def _hand_in(self, window: Window) -> None:
+        self.queue.put(window)
+        self.statistics.dropped = self.queue.dropped
 
     def _notice_size(self, shape: tuple[int, ...]) -> None:
         self.statistics.resizes += self._size is not None and shape != self._size

@@ -13,6 +13,9 @@ REMEMBERED = 1000  # latencies: a camera that runs for weeks must not fill the m
 class StreamStatistics:
     """Counters of one stream; each is written by one thread only.
 
+    ``windows`` and the times are written by whoever iterates, ``interrupted`` by whoever stops the stream, the others
+    by the reader.
+
     Attributes:
         frames: Pictures that were grabbed.
         corrupt: Pictures that could not be decoded, and were left out.

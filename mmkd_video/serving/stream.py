@@ -107,7 +107,6 @@ class Stream:
         scores = self._smoother(result(), window.segment)
         latency = time.monotonic() - window.captured
         self.statistics.add_latency(latency)
-        self.statistics.dropped = self._reader.queue.dropped
         return Prediction(
             scores=scores,
             first=window.first,
@@ -115,7 +114,7 @@ class Stream:
             start=window.start,
             end=window.end,
             latency=latency,
-            dropped=self._reader.queue.dropped,
+            dropped=self.statistics.dropped,
         )
 
     def _read(self) -> None:
@@ -146,5 +145,4 @@ class Stream:
         self._submitter.abort()
         for thread in threads:
             thread.join(LONG_ENOUGH)
-        self.statistics.dropped = self._reader.queue.dropped
         self.statistics.ended = time.monotonic()

@@ -1,6 +1,7 @@
 """Whole streams: the scores are the model's, in order, whatever happens to the source."""
 
 import threading
+from collections import defaultdict
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ from zoo import config_of
 
 from mmkd_video.export import load_exported
 from mmkd_video.registry import build_model
-from mmkd_video.serving import OpenCVSource, Stream, StreamOptions, build_engine
+from mmkd_video.serving import OpenCVSource, Stream, StreamOptions, StreamStatistics, build_engine
 
 SPAN = 15  # pictures of a window: 8 frames, every second one
 
@@ -225,6 +226,31 @@ def test_windows_are_dropped_where_nobody_collects(paths, backend):
     assert len(list(found)) <= most
     assert run.statistics.dropped >= 100 - SPAN - most
     engine.close()
+
+
+class WatchedStatistics(StreamStatistics):
+    """Counters that note which threads write them."""
+
+    writers = None
+
+    def __setattr__(self, name, value):
+        if self.writers is not None:
+            self.writers[name].add(threading.get_ident())
+        super().__setattr__(name, value)
+
+
+def test_each_counter_is_written_by_one_thread(engine):
+    statistics = WatchedStatistics()
+    statistics.writers = defaultdict(set)
+    run = stream(FakeCamera('.' * 20 + 'xB' + '.' * 40), engine, hop=1, drop='oldest', queue=1, reconnects=0)
+    run.statistics = run._reader.statistics = statistics
+    for _ in run:
+        pass
+    here = {threading.get_ident()}
+    assert {name for name, threads in statistics.writers.items() if threads == here} == {'windows', 'began', 'ended'}
+    (reader,) = statistics.writers['dropped']
+    for name in ('frames', 'corrupt', 'resizes', 'losses', 'lost'):
+        assert statistics.writers[name] == {reader}
 
 
 def test_class_names_and_json(engine):
