@@ -12,13 +12,21 @@ import mmkd_video  # noqa: F401  the stack must be mended before a config with c
 from mmkd_video.cli import benchmark, export, quantize
 from mmkd_video.cli.cfg_options import add_cfg_options, read_config
 from mmkd_video.cli.compare import ALONE, DISTILLED
-from mmkd_video.cli.compress_check import expect_arguments, expect_blocks, expect_extras, expect_pruning
+from mmkd_video.cli.compress_check import (
+    expect_arguments,
+    expect_blocks,
+    expect_extras,
+    expect_pruning,
+    trains_in_int8,
+)
 from mmkd_video.cli.compress_stage import Stage, as_arguments
 from mmkd_video.cli.plain_student import is_distillation, plain_student
 from mmkd_video.cli.prepare import prepare, publish
 from mmkd_video.cli.pruned_config import write_pruned_config
 from mmkd_video.cli.run_folder import RunFolder
+from mmkd_video.cli.student import read_checkpoint
 from mmkd_video.hooks.atomic_file import write_atomically
+from mmkd_video.quantization import CHECKPOINT_KEY
 
 PRUNED, INT8 = 'student pruned', 'student int8'
 KEYS = ('seed', 'alone', 'prune', 'export', 'quantize', 'benchmark')
@@ -62,7 +70,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         settings = read_settings(config)
         work_dir = Path(options.work_dir or Path('work_dirs', 'compress', Path(options.config).stem))
         work = Compression(config, settings, work_dir, options.force)
-        check(work)
+        check(work, options.checkpoint)
         prepare(config, allowed=not options.no_prepare)
         compress(work, options.checkpoint)
     except (OSError, KeyError, ValueError, TypeError, RuntimeError, ImportError) as error:
@@ -114,22 +122,26 @@ def read_settings(config: Config) -> dict:
     return settings.to_dict() if hasattr(settings, 'to_dict') else dict(settings)
 
 
-def check(work: Compression) -> None:
+def check(work: Compression, checkpoint: str | None = None) -> None:
     """See, before anything is trained, that the settings of every stage can be meant and that its packages are there.
 
     Args:
         work: Nothing is in it yet.
+        checkpoint: Of a distilled student, if there is one.
 
     Raises:
-        ValueError: A setting cannot be meant.
+        FileNotFoundError: There is no such checkpoint.
+        ValueError: A setting cannot be meant, or the checkpoint cannot be read.
         TypeError: A block is no dict, or the pruning has an unknown setting.
         MissingExtraError: A package is missing.
     """
     expect_blocks(work.settings)
-    planned = [('teacher', 'teacher.py', 'teacher.pth'), (DISTILLED, 'student.py', 'student.pth')]
+    student = checkpoint or str(work.work_dir / 'student_distilled.pth')
+    planned = [('teacher', 'teacher.py', 'teacher.pth'), (DISTILLED, 'student.py', student)]
     plan = replace(work, models=planned)
+    in_int8 = trains_in_int8(work.config) if checkpoint is None else CHECKPOINT_KEY in read_checkpoint(checkpoint)
     if isinstance(work.settings.get('prune'), Mapping):
-        expect_pruning(pruning_config(plan))
+        expect_pruning(pruning_config(plan), in_int8)
     for stage in stages(plan):
         expect_arguments(stage.name.partition('_')[0], PARSERS[stage.tool](), stage.arguments)
     expect_extras(work.settings)
@@ -216,10 +228,15 @@ def pruning_config(work: Compression) -> Config:
 
 
 def stages(work: Compression) -> list[Stage]:
-    """Return the stages after training, in their order."""
+    """Return the stages after training, in their order.
+
+    A student that was trained in int8 is exported in float too, and quantized from its checkpoint, which holds the
+    ranges that it was trained with.
+    """
     folder, (name, config, checkpoint) = work.work_dir, work.final
+    in_int8 = Path(checkpoint).is_file() and CHECKPOINT_KEY in read_checkpoint(checkpoint)
     inputs, found = [Path(checkpoint), *_written(work, [work.final])], []
-    options = as_arguments(work.settings.get('export') or {})
+    options = as_arguments({**(dict(precision='f32') if in_int8 else {}), **(work.settings.get('export') or {})})
     for kind, suffixes in (('onnx', ['.onnx']), ('openvino', ['.xml', '.bin'])):
         target = folder / f'student{suffixes[0]}'
         arguments = [config, checkpoint, '--format', kind, '--out', str(target), *options]
@@ -227,10 +244,10 @@ def stages(work: Compression) -> list[Stage]:
         found.append(Stage(f'export_{kind}', 'tools/export.py', export.main, arguments, inputs, outputs))
     files = []
     if work.settings.get('quantize') is not None:
-        target, floating = folder / 'student_int8.xml', folder / 'student.xml'
-        arguments = [config, str(floating), '--out', str(target), *as_arguments(work.settings['quantize'])]
+        target, source = folder / 'student_int8.xml', Path(checkpoint) if in_int8 else folder / 'student.xml'
+        arguments = [config, str(source), '--out', str(target), *as_arguments(work.settings['quantize'])]
         outputs = [target, target.with_suffix('.bin')]
-        inputs = [floating, *_written(work, [work.final])]
+        inputs = [source, *_written(work, [work.final])]
         found.append(Stage('quantize', 'tools/quantize.py', quantize.main, arguments, inputs, outputs))
         files = ['--file', INT8, name, str(target)]
     models = [word for model in work.models for word in ('--model', *model)]

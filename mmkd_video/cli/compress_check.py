@@ -27,7 +27,8 @@ def expect_blocks(settings: Mapping) -> None:
 
     Raises:
         TypeError: A block is no dict.
-        ValueError: It holds an option that is not for the user to set, or no clips to draw accuracies of.
+        ValueError: It holds an option that is not for the user to set, no clips to draw accuracies of, or a precision
+            in which not both files can be written.
     """
     for name in BLOCKS:
         block = settings.get(name)
@@ -38,19 +39,37 @@ def expect_blocks(settings: Mapping) -> None:
             raise ValueError(f'compress.{name}: got {", ".join(taken)}, which compress.py chooses itself; leave it out')
     if (settings.get('benchmark') or {}).get('clips') == 0:
         raise ValueError('compress.benchmark.clips: got 0; expected at least 1, the picture shows accuracies')
+    precision = (settings.get('export') or {}).get('precision', 'f32')
+    if precision != 'f32':
+        raise ValueError(
+            f"compress.export.precision: got {precision!r}; expected 'f32', the only one that the ONNX file has; the "
+            'int8 file is that of compress.quantize'
+        )
 
 
-def expect_pruning(run: Config) -> None:
+def trains_in_int8(config: Config) -> bool:
+    """Tell whether a training leaves a student with quantizers."""
+    return any(hook.get('type') == 'QATHook' for hook in config.get('custom_hooks') or [])
+
+
+def expect_pruning(run: Config, in_int8: bool = False) -> None:
     """See that a pruning has a target and settings that can be meant.
 
     Args:
         run: The config of the training that prunes; the last of its hooks does.
+        in_int8: Whether the student that it begins from has quantizers.
 
     Raises:
-        ValueError: There is no target, or a setting is out of range.
+        ValueError: There is no target, a setting is out of range, or it would prune a student with quantizers.
         TypeError: A setting is unknown.
     """
     hook = run.custom_hooks[-1]
+    if in_int8 and trains_in_int8(run):
+        raise ValueError(
+            'compress.prune: the distilled student has the quantizers of QATHook, and such a student is not pruned; '
+            'leave QATHook out of custom_hooks, and give it in compress.prune.config.custom_hooks to begin after '
+            'the pruning'
+        )
     if hook.get('target') is None:
         raise ValueError('compress.prune.hook: got no target; expected such as target=dict(flops=0.5), what is left')
     try:

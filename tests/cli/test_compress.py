@@ -9,12 +9,14 @@ import time
 from pathlib import Path
 
 import pytest
+import torch
 from mmengine.config import Config
 from tiny_experiment import TOOLS
 
 from mmkd_video.cli import compress
 from mmkd_video.cli.cfg_options import read_config
 from mmkd_video.cli.compress_stage import Stage, as_arguments
+from mmkd_video.quantization import CHECKPOINT_KEY
 
 ROOT = Path(__file__).resolve().parents[2]
 SHIPPED = str(ROOT / 'configs/compress/i3d_to_mobilenet.py')
@@ -148,6 +150,7 @@ def test_the_shipped_block_leaves_the_distillation_as_it_is(monkeypatch):
         ('prune.hook.end=12', 'compress.prune.hook.end: got 12; expected less than the 12 epochs of its training'),
         ('benchmark.clips=0', 'compress.benchmark.clips: got 0; expected at least 1'),
         ('prune.speed=3', 'compress.prune: got speed; expected hook, config'),
+        ('export.precision=int8', "compress.export.precision: got 'int8'; expected 'f32'"),
         ('seed=1', "onnx is not installed; run pip install 'mmkd_video[onnx]'"),
     ],
 )
@@ -160,7 +163,32 @@ def test_what_cannot_be_meant_is_told_before_anything_is_trained(monkeypatch, ca
     assert f'error: {message}' in capsys.readouterr().err
 
 
-def begin(monkeypatch, folder, **changed):
+def saved(path, **more):
+    """Save a checkpoint of some weights; return its name."""
+    torch.save(dict(state_dict={'weight': torch.zeros(1)}, **more), path)
+    return str(path)
+
+
+def test_a_checkpoint_that_cannot_be_begun_from_is_told_first(monkeypatch, tmp_path, capsys):
+    monkeypatch.setattr(compress, 'prepare', lambda *_, **__: pytest.fail('something was trained'))
+    config = tmp_path / 'c.py'
+    config.write_text(
+        f"_base_ = {SHIPPED!r}\nhooks = [*_base_.custom_hooks, dict(type='QATHook', begin=9)]\n"
+        'compress = dict(prune=dict(config=dict(custom_hooks=hooks)))'
+    )
+    checkpoint = tmp_path / 'a.pth'
+    for message in (
+        f"checkpoint '{checkpoint}' does not exist",
+        'the quantizers of QATHook, and such a student is not',
+    ):
+        with pytest.raises(SystemExit) as stop:
+            compress.main([str(config), '--checkpoint', str(checkpoint)])
+        assert stop.value.code == 1
+        assert message in capsys.readouterr().err
+        saved(checkpoint, **{CHECKPOINT_KEY: {}})
+
+
+def begin(monkeypatch, folder, checkpoint='student.pth', **changed):
     """Compress a student that is distilled already; return the stages after training, which are not run."""
     found = {}
 
@@ -172,8 +200,18 @@ def begin(monkeypatch, folder, **changed):
     monkeypatch.setattr(Stage, 'run', run)
     config = read_config(SHIPPED, {'compress.alone': False, 'compress.prune': None, **changed})
     settings = compress.read_settings(config)
-    compress.compress(compress.Compression(config, settings, folder), 'student.pth')
+    compress.compress(compress.Compression(config, settings, folder), checkpoint)
     return found
+
+
+@pytest.mark.parametrize('in_int8', [False, True])
+def test_a_student_trained_in_int8_is_quantized_from_its_checkpoint(monkeypatch, tmp_path, in_int8):
+    checkpoint = saved(tmp_path / 'a.pth', **({CHECKPOINT_KEY: {}} if in_int8 else {}))
+    found = begin(monkeypatch, tmp_path, checkpoint)
+    assert found['quantize'].arguments[1] == (checkpoint if in_int8 else str(tmp_path / 'student.xml'))
+    assert found['quantize'].inputs == [Path(found['quantize'].arguments[1])]
+    for name in ('export_onnx', 'export_openvino'):  # of others the command stays, and so do stages that are done
+        assert ('--precision f32' in found[name].command) == in_int8
 
 
 def test_what_the_command_line_changed_reaches_every_stage(monkeypatch, tmp_path):
@@ -253,3 +291,16 @@ def test_ends_with_a_table_and_is_not_done_twice(tiny, tmp_path):
     assert again.count('done before') == 4 and (out / 'table.txt').read_text() in again
     unchanged = {path: time for path, time in made.items() if path.stat().st_mtime_ns == time}
     assert {path.name for path in made} - {path.name for path in unchanged} <= {'student_pruned.py', '.training'}
+
+
+@pytest.mark.slow
+def test_a_distillation_in_int8_keeps_its_ranges(tiny):
+    pytest.importorskip('nncf')
+    hooks = "custom_hooks = [*_base_.custom_hooks, dict(type='QATHook', operators='torch')]"
+    (tiny.folder / 'whole.py').write_text(f'{BLOCK}\n{hooks}')
+    options = ['compress.prune=None', 'compress.quantize.max_drop=1', 'train_cfg.max_epochs=12']
+    tiny.run('compress.py', 'whole.py', '--work-dir', 'out', '--cfg-options', *options)
+    out = tiny.folder / 'out'
+    assert '<precision value="&quot;f32&quot;"' in (out / 'student.xml').read_text()
+    assert '<precision value="&quot;int8&quot;"' in (out / 'student_int8.xml').read_text()
+    assert json.loads((out / 'quantize.json').read_text())['command'].split()[3] == 'out/student_distilled.pth'
