@@ -11,6 +11,8 @@ from mmengine.config import Config
 import mmkd_video  # noqa: F401  the stack must be mended before a model is built
 from mmkd_video.cli.cfg_options import add_cfg_options, read_config
 from mmkd_video.cli.class_names import class_names
+from mmkd_video.cli.clip_source import unaugmented_clips
+from mmkd_video.cli.quantized_student import VALIDATION, Source, convert_trained, write_quantized
 from mmkd_video.cli.real_clips import RealClips, real_clips
 from mmkd_video.cli.student import checkpoint_digest, load_student, read_checkpoint
 from mmkd_video.export import (
@@ -21,10 +23,9 @@ from mmkd_video.export import (
     export_onnx,
     export_openvino,
     load_exported,
-    save_openvino,
 )
 from mmkd_video.export.placed_files import expect_new, on_trial, settle
-from mmkd_video.quantization import CHECKPOINT_KEY, choose_operators, convert_quantized, load_quantizers
+from mmkd_video.quantization import CHECKPOINT_KEY, choose_operators, load_quantizers
 
 SUFFIXES = {'onnx': ('.onnx',), 'openvino': ('.xml', '.bin')}
 ERRORS = (OSError, KeyError, ValueError, TypeError, RuntimeError, ImportError)
@@ -87,7 +88,7 @@ def export_student(
         dynamic_clips: Whether the number of clips may vary.
         num_clips: Of the test data set, to compare on.
         shape: Of one sample, where the data set is not here; only without ``check``.
-        check: Whether to compare.
+        check: Whether to compare; in int8 also whether to measure top-1 on validation clips, of which it may lose 0.01.
         force: Whether existing files may be replaced. By files that fail the comparison they are not: those get names
             that end in ``.failed.onnx`` or ``.failed.xml``.
 
@@ -97,9 +98,9 @@ def export_student(
     Raises:
         FileExistsError: A file exists.
         FileNotFoundError: The checkpoint or the data are not there.
-        ValueError: Checkpoint, config, data or arguments do not go together.
+        ValueError: Checkpoint, config, data or arguments do not go together, or the file loses too much in int8.
         MissingExtraError: A package is missing.
-        RuntimeError: The model cannot be exported.
+        RuntimeError: The model cannot be exported, or OpenVINO cannot run it in int8.
     """
     kind = 'onnx' if path.suffix == '.onnx' else 'openvino'
     expect_new(path, SUFFIXES[kind], force)
@@ -122,18 +123,24 @@ def export_student(
         precision=precision,
         checkpoint_sha256=checkpoint_digest(checkpoint),
     )
-    example = np.stack(found.clips[:1])
+    if precision == 'int8':
+        return _write_int8(config, Source.trained(model, metadata), path, found, check)
     with on_trial(path, SUFFIXES[kind]) as written:
-        if precision == 'int8':
-            save_openvino(convert_quantized(model, example), written, metadata)
-        else:
-            write = export_onnx if kind == 'onnx' else export_openvino
-            write(model, written, example, metadata, dynamic_clips=dynamic_clips)
+        write = export_onnx if kind == 'onnx' else export_openvino
+        write(model, written, np.stack(found.clips[:1]), metadata, dynamic_clips=dynamic_clips)
         report = check_parity(model, load_exported(written), found.clips, found.names) if check else None
         path = settle(written, path, SUFFIXES[kind], report is None or report.passed)
     for suffix in SUFFIXES[kind]:
         print(f'wrote {path.with_suffix(suffix)} ({path.with_suffix(suffix).stat().st_size / 1e6:.2f} MB)')
     return None if report is None else dataclasses.replace(report, path=str(path))
+
+
+def _write_int8(config: Config, source: Source, path: Path, found: RealClips, check: bool) -> ParityReport | None:
+    validating = unaugmented_clips(config, VALIDATION, 'val_dataloader') if check else None
+    model, scores = convert_trained(source, np.stack(found.clips[:1]), validating)
+    written = write_quantized(source, model, path, found if check else None, scores=scores)
+    print(written.summary)
+    return written.report
 
 
 def build_parser() -> argparse.ArgumentParser:

@@ -1,10 +1,10 @@
 """The code behind ``tools/quantize.py``: a trained student becomes a file that runs in int8."""
 
 import argparse
-import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import numpy as np
 from mmengine.config import Config
@@ -14,68 +14,25 @@ from mmkd_video.cli.cfg_options import add_cfg_options, read_config
 from mmkd_video.cli.class_names import class_names
 from mmkd_video.cli.clip_source import ClipSource, unaugmented_clips
 from mmkd_video.cli.plain_student import plain_student
-from mmkd_video.cli.real_clips import RealClips, real_clips
+from mmkd_video.cli.quantized_student import (
+    MAX_DROP,
+    SUFFIXES,
+    VALIDATION,
+    QuantizedStudent,
+    Source,
+    convert_trained,
+    megabytes,
+    top1,
+    write_quantized,
+)
+from mmkd_video.cli.real_clips import real_clips
 from mmkd_video.cli.student import checkpoint_digest, load_student, model_parts, read_checkpoint
-from mmkd_video.export import (
-    PARITY_BOUNDS,
-    DeployableRecognizer,
-    ExportMetadata,
-    OpenVINOModel,
-    ParityReport,
-    export_openvino,
-    save_openvino,
-)
-from mmkd_video.export.parity import compare
-from mmkd_video.export.placed_files import expect_new, on_trial, settle
-from mmkd_video.quantization import (
-    CHECKPOINT_KEY,
-    ConvolutionCount,
-    QuantizationResult,
-    choose_operators,
-    convert_quantized,
-    count_convolutions,
-    load_quantizers,
-    quantize_within,
-)
+from mmkd_video.export import DeployableRecognizer, ExportMetadata, OpenVINOModel, export_openvino
+from mmkd_video.export.placed_files import expect_new
+from mmkd_video.quantization import CHECKPOINT_KEY, choose_operators, load_quantizers, quantize_within
 from mmkd_video.quantization.nncf_library import PRESETS, import_nncf
-from mmkd_video.quantization.sensitivity import run
 
-SUFFIXES = ('.xml', '.bin')
 ERRORS = (OSError, KeyError, ValueError, TypeError, RuntimeError, ImportError)
-
-
-@dataclasses.dataclass(frozen=True)
-class QuantizedStudent:
-    """An int8 file and what is known about it.
-
-    Args:
-        path: Of the ``.xml``.
-        report: What the parity check found; None without one.
-        convolutions: How many of them run in int8.
-        float_layers: Names of the layers left in float so that the accuracy holds.
-        before: Top-1 of the model it was made from, on the validation clips, 0 to 1.
-        after: Top-1 of the file.
-        megabytes: Size of the float files and of the int8 files.
-    """
-
-    path: Path
-    report: ParityReport | None
-    convolutions: ConvolutionCount
-    float_layers: tuple[str, ...]
-    before: float
-    after: float
-    megabytes: tuple[float, float]
-
-    def __str__(self) -> str:
-        rows = [
-            f'wrote {self.path} ({self.megabytes[1]:.2f} MB; in float {self.megabytes[0]:.2f} MB)',
-            str(self.convolutions),
-            f'top-1 on validation clips {self.before:.2%} before, {self.after:.2%} in int8',
-        ]
-        if self.float_layers:
-            rows.append(f'left in float for it: {", ".join(self.float_layers)}')
-        check = 'not compared with the float model (--no-check)' if self.report is None else str(self.report)
-        return '\n'.join([*rows, check])
 
 
 def main(arguments: Sequence[str] | None = None) -> QuantizedStudent:
@@ -110,8 +67,8 @@ def quantize_student(
     source: str | Path,
     path: str | Path,
     calibration: int = 300,
-    validation: int = 300,
-    max_drop: float = 0.01,
+    validation: int = VALIDATION,
+    max_drop: float = MAX_DROP,
     preset: str = 'mixed',
     num_clips: int = 16,
     check: bool = True,
@@ -155,11 +112,9 @@ def quantize_student(
             start = _exported(config, Path(source))
         else:
             start = _loaded(config, source, clips, Path(folder) / 'float.xml')
-        result = _quantize(start, clips, validating, max_drop, preset)
-        with on_trial(path, SUFFIXES) as written:
-            save_openvino(result.model, written, dataclasses.replace(start.metadata, precision='int8'))
-            found = _describe(result, start, written, real_clips(config, max(num_clips, 2)) if check else None)
-            return _settled(found, path)
+        model, float_layers, scores = _quantize(start, clips, validating, max_drop, preset)
+        compared = real_clips(config, max(num_clips, 2)) if check else None
+        return write_quantized(start, model, path, compared, float_layers, scores)
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -174,8 +129,12 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument('source', metavar='checkpoint|model.xml', help='of the student, or exported in float')
     parser.add_argument('--out', metavar='FILE', help='.xml; beside the source by default')
     parser.add_argument('--calibration', type=int, default=300, metavar='N', help='training clips to calibrate (300)')
-    parser.add_argument('--validation', type=int, default=300, metavar='N', help='clips to measure accuracy on (300)')
-    parser.add_argument('--max-drop', type=float, default=0.01, metavar='X', help='top-1 that may be lost (0.01)')
+    parser.add_argument(
+        '--validation', type=int, default=VALIDATION, metavar='N', help=f'clips to measure accuracy on ({VALIDATION})'
+    )
+    parser.add_argument(
+        '--max-drop', type=float, default=MAX_DROP, metavar='X', help=f'top-1 that may be lost ({MAX_DROP})'
+    )
     parser.add_argument('--preset', choices=PRESETS, default='mixed', help='mixed: asymmetric activations; the default')
     parser.add_argument('--clips', type=int, default=16, metavar='N', help='test clips to compare on (16)')
     parser.add_argument('--no-check', action='store_true', help='do not compare with the float model')
@@ -193,18 +152,7 @@ def _target(path: str | Path, force: bool) -> Path:
     return expect_new(path, SUFFIXES, force)
 
 
-@dataclasses.dataclass(frozen=True)
-class _Start:
-    """What is to be quantized: ``reference`` tells the probabilities that the file is to give."""
-
-    reference: DeployableRecognizer | OpenVINOModel
-    name: str
-    metadata: ExportMetadata
-    megabytes: float
-    exported: OpenVINOModel | None  # None where the quantizers were trained
-
-
-def _exported(config: Config, source: Path) -> _Start:
+def _exported(config: Config, source: Path) -> Source:
     metadata = OpenVINOModel(source).metadata
     if metadata.precision == 'int8':
         raise ValueError(f'{source} is quantized already; give the float file it was made from')
@@ -212,10 +160,10 @@ def _exported(config: Config, source: Path) -> _Start:
     if classes is not None:
         metadata.expect_model(architecture or metadata.architecture, classes, source)
     exported = OpenVINOModel(source, precision='f32')
-    return _Start(exported, source.name, metadata, _megabytes(source), exported)
+    return Source(exported, source.name, metadata, megabytes(source), exported)
 
 
-def _loaded(config: Config, checkpoint: str | Path, clips: ClipSource, path: Path) -> _Start:
+def _loaded(config: Config, checkpoint: str | Path, clips: ClipSource, path: Path) -> Source:
     recognizer, trained = load_student(config, checkpoint), read_checkpoint(checkpoint).get(CHECKPOINT_KEY)
     if trained is not None:
         choose_operators('torch')
@@ -229,61 +177,23 @@ def _loaded(config: Config, checkpoint: str | Path, clips: ClipSource, path: Pat
         checkpoint_sha256=checkpoint_digest(checkpoint),
     )
     if trained is not None:
-        size = sum(tensor.nbytes for tensor in recognizer.state_dict().values()) / 1e6
-        return _Start(model, 'PyTorch', metadata, size, None)
+        return Source.trained(model, metadata)
     exported = OpenVINOModel(export_openvino(model, path, np.stack(clips[:1]), metadata))
-    return _Start(model, 'PyTorch', metadata, _megabytes(path), exported)
+    return Source(model, 'PyTorch', metadata, megabytes(path), exported)
 
 
 def _quantize(
-    start: _Start, clips: ClipSource, validating: ClipSource, max_drop: float, preset: str
-) -> QuantizationResult:
+    source: Source, clips: ClipSource, validating: ClipSource, max_drop: float, preset: str
+) -> tuple[Any, tuple[str, ...], tuple[float, float]]:
+    """Return the model, the names of its layers in float, and top-1 before and after."""
+    if source.exported is None:
+        model, scores = convert_trained(source, np.stack(clips[:1]), validating, max_drop)
+        return model, (), scores
+    source.exported.check(np.stack(clips[:1]))
     labels = validating.labels
-    if start.exported is not None:
-        start.exported.check(np.stack(clips[:1]))
-        labels = start.exported.predict(validating).argmax(axis=1) if labels is None else labels
-        score = _top1(labels)
-        return quantize_within(start.exported.model, clips, validating, score, max_drop, preset)
-    expected, model = start.reference.predict(validating), convert_quantized(start.reference, np.stack(clips[:1]))
-    score = _top1(expected.argmax(axis=1) if labels is None else labels)
-    before, after = score(expected), score(run(model, validating))
-    if before - after > max_drop:
-        raise ValueError(
-            f'max_drop={max_drop}: the file loses {before - after:.2%} of top-1 beside the checkpoint, and its layers '
-            'stay in int8 as they were trained; allow more, or quantize weights trained in float'
-        )
-    return QuantizationResult(model, (), before, after, after)
-
-
-def _top1(labels: np.ndarray) -> Callable[[np.ndarray], float]:
-    return lambda found: float((found.argmax(axis=1) == labels).mean())
-
-
-def _describe(result: QuantizationResult, start: _Start, path: Path, found: RealClips | None) -> QuantizedStudent:
-    written, report = OpenVINOModel(path), None
-    if found is not None:
-        expected, answers = start.reference.predict(found.clips), written.predict(found.clips)
-        report = compare(expected, answers, written, found.names, PARITY_BOUNDS[written.precision], start.name)
-    return QuantizedStudent(
-        path=path,
-        report=report,
-        convolutions=count_convolutions(written.compiled),
-        float_layers=result.float_layers,
-        before=result.before,
-        after=result.after,
-        megabytes=(start.megabytes, _megabytes(path)),
-    )
-
-
-def _settled(found: QuantizedStudent, path: Path) -> QuantizedStudent:
-    report = found.report
-    path = settle(found.path, path, SUFFIXES, report is None or report.passed)
-    report = report if report is None else dataclasses.replace(report, path=str(path))
-    return dataclasses.replace(found, path=path, report=report)
-
-
-def _megabytes(path: Path) -> float:
-    return sum(path.with_suffix(suffix).stat().st_size for suffix in SUFFIXES) / 1e6
+    labels = source.exported.predict(validating).argmax(axis=1) if labels is None else labels
+    found = quantize_within(source.exported.model, clips, validating, top1(labels), max_drop, preset)
+    return found.model, found.float_layers, (found.before, found.after)
 
 
 if __name__ == '__main__':

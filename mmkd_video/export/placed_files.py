@@ -63,18 +63,16 @@ def placed_files(path: str | Path, suffixes: Sequence[str], force: bool = False)
 
 @contextmanager
 def on_trial(path: Path, suffixes: Sequence[str]) -> Iterator[Path]:
-    """Keep files that are in their place until the ones that are to replace them are checked; see :func:`settle`.
+    """Keep files from their place until they are checked; see :func:`settle`.
 
     Args:
-        path: Where the first file is to be.
+        path: Where the first file is to be; missing folders are made.
         suffixes: Of all files that share the name.
 
     Yields:
-        The name to write to: ``path`` itself where nothing is there; else one whose files are gone after the block.
+        The name to write to; its files are gone after the block.
     """
-    if not any(path.with_suffix(suffix).exists() for suffix in suffixes):
-        yield path
-        return
+    path.parent.mkdir(parents=True, exist_ok=True)
     folder = path.parent / f'.{path.name}.{os.getpid()}.trial'
     folder.mkdir()
     try:
@@ -84,7 +82,7 @@ def on_trial(path: Path, suffixes: Sequence[str]) -> Iterator[Path]:
 
 
 def settle(written: Path, path: Path, suffixes: Sequence[str], passed: bool) -> Path:
-    """Move checked files to their place, or beside the ones there, as ``<name>.failed<suffix>``, if they have failed.
+    """Move checked files to their place; if they have failed and others are there, to ``<name>.failed<suffix>``.
 
     Args:
         written: What :func:`on_trial` gave, within its block.
@@ -95,9 +93,8 @@ def settle(written: Path, path: Path, suffixes: Sequence[str], passed: bool) -> 
     Returns:
         Where the first file is now.
     """
-    if written == path:
-        return path
-    place = path if passed else path.with_name(f'{path.stem}.failed{path.suffix}')
+    there = any(path.with_suffix(suffix).exists() for suffix in suffixes)
+    place = path if passed or not there else path.with_name(f'{path.stem}.failed{path.suffix}')
     for suffix in reversed(suffixes):
         os.replace(written.with_suffix(suffix), place.with_suffix(suffix))
     return place

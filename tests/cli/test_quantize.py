@@ -12,6 +12,7 @@ pytest.importorskip('openvino')
 from tiny_experiment import NUM_CLIPS
 
 from mmkd_video.cli import quantize as command
+from mmkd_video.cli import quantized_student
 from mmkd_video.cli import test as test_command
 from mmkd_video.cli.cfg_options import read_config
 from mmkd_video.cli.clip_source import ClipSource, unaugmented_clips
@@ -128,6 +129,10 @@ def trained_in_int8(shipped, config, checkpoint):
     return checkpoint
 
 
+def wrong_everywhere(model, clips):
+    return np.roll(run(model, clips), 1, axis=1)
+
+
 def test_a_checkpoint_trained_in_int8_keeps_its_ranges(shipped, tmp_path, capsys, monkeypatch):
     config = read_config(str(shipped.student))
     checkpoint = trained_in_int8(shipped, config, tmp_path / 'trained.pth')
@@ -137,7 +142,7 @@ def test_a_checkpoint_trained_in_int8_keeps_its_ranges(shipped, tmp_path, capsys
     assert result.convolutions.quantized == result.convolutions.total == 5
     assert result.megabytes[1] < 0.5 * result.megabytes[0]
     monkeypatch.setattr(ClipSource, 'labels', None)
-    monkeypatch.setattr(command, 'run', lambda model, clips: np.roll(run(model, clips), 1, axis=1))  # wrong everywhere
+    monkeypatch.setattr(quantized_student, 'run', wrong_everywhere)
     message = failed(capsys, shipped.student, checkpoint, '--out', tmp_path / 'b.xml', *FEW[:-1], '0')
     assert 'max_drop=0.0: the file loses ' in message and not (tmp_path / 'b.xml').exists()
 
@@ -146,6 +151,10 @@ def test_the_export_of_a_checkpoint_trained_in_int8_is_int8_where_it_can_be(ship
     config = read_config(str(shipped.student))
     checkpoint = trained_in_int8(shipped, config, tmp_path / 'trained.pth')
     report = export_student(config, checkpoint, tmp_path / 'a.xml', num_clips=6)
+    said = capsys.readouterr().out
+    assert (
+        '5 of 5 convolutions run in int8' in said and 'top-1 on validation clips' in said and ' MB; in float ' in said
+    )
     assert report.passed and report.precision == 'int8' and report.largest_difference < 0.05, str(report)
     exported = load_exported(tmp_path / 'a.xml', batch=1)
     assert exported.metadata.precision == 'int8'
@@ -153,9 +162,32 @@ def test_the_export_of_a_checkpoint_trained_in_int8_is_int8_where_it_can_be(ship
     assert count.quantized == count.total == 5
     export_student(config, checkpoint, tmp_path / 'b.xml', precision='f32', check=False)
     assert load_exported(tmp_path / 'b.xml').metadata.precision == 'f32'
-    capsys.readouterr()
     export_student(config, checkpoint, tmp_path / 'a.onnx', check=False)
     assert 'this student was trained in int8; this file computes in float' in capsys.readouterr().out
+
+
+@pytest.mark.parametrize('check', [True, False])
+def test_an_int8_file_that_cannot_run_is_not_written(shipped, tmp_path, monkeypatch, check):
+    def broken(*_):
+        raise RuntimeError('OpenVINO cannot run it')
+
+    config = read_config(str(shipped.student))
+    checkpoint = trained_in_int8(shipped, config, tmp_path / 'trained.pth')
+    monkeypatch.setattr(quantized_student, 'run', broken)
+    with pytest.raises(RuntimeError, match='OpenVINO cannot run it'):
+        export_student(config, checkpoint, tmp_path / 'a.xml', num_clips=6, check=check)
+    assert [path.name for path in tmp_path.iterdir()] == ['trained.pth']
+
+
+def test_an_export_in_int8_that_loses_too_much_is_not_written(shipped, tmp_path, monkeypatch):
+    config = read_config(str(shipped.student))
+    checkpoint = trained_in_int8(shipped, config, tmp_path / 'trained.pth')
+    monkeypatch.setattr(ClipSource, 'labels', None)
+    monkeypatch.setattr(quantized_student, 'run', wrong_everywhere)
+    with pytest.raises(ValueError, match=r'max_drop=0\.01: the file loses 100.00% of top-1 .*quantize\.py --max-drop'):
+        export_student(config, checkpoint, tmp_path / 'a.xml', num_clips=6)
+    assert not (tmp_path / 'a.xml').exists()
+    assert export_student(config, checkpoint, tmp_path / 'a.xml', check=False) is None  # nothing to measure it on
 
 
 def test_int8_that_cannot_be_exported_is_told(shipped, tmp_path):

@@ -56,9 +56,11 @@ def test_files_that_fail_replace_no_others(tmp_path, old, passed, left):
     assert {each.name: each.read_text() for each in tmp_path.iterdir()} == left
 
 
-def test_a_check_that_breaks_off_leaves_the_old_files(tmp_path):
-    write(tmp_path / 'a.xml', 'old')
+@pytest.mark.parametrize('left', [{}, {'a.xml': 'old', 'a.bin': 'old'}])
+def test_a_check_that_breaks_off_leaves_what_was_there(tmp_path, left):
+    if left:
+        write(tmp_path / 'a.xml', 'old')
     with pytest.raises(RuntimeError), on_trial(tmp_path / 'a.xml', ['.xml', '.bin']) as written:
         write(written, 'new')
         raise RuntimeError
-    assert {each.name: each.read_text() for each in tmp_path.iterdir()} == {'a.xml': 'old', 'a.bin': 'old'}
+    assert {each.name: each.read_text() for each in tmp_path.iterdir()} == left
