@@ -20,7 +20,7 @@ from mmkd_video.export import (
 from mmkd_video.export.parity import compare
 from mmkd_video.export.placed_files import on_trial, settle
 from mmkd_video.quantization import ConvolutionCount, convert_quantized, count_convolutions
-from mmkd_video.quantization.sensitivity import run
+from mmkd_video.quantization.sensitivity import run_quantized
 
 SUFFIXES = ('.xml', '.bin')
 MAX_DROP, VALIDATION = 0.01, 300
@@ -110,11 +110,11 @@ def convert_trained(
     """
     model = convert_quantized(source.reference, clips)
     if validating is None:
-        run(model, clips[:1])
+        run_quantized(model, clips[:1])
         return model, None
     expected, labels = source.reference.predict(validating), validating.labels
     score = top1(expected.argmax(axis=1) if labels is None else labels)
-    before, after = score(expected), score(run(model, validating))
+    before, after = score(expected), score(run_quantized(model, validating))
     if before - after > max_drop:
         raise ValueError(
             f'max_drop={max_drop}: the file loses {before - after:.2%} of top-1 beside the checkpoint, and its layers '

@@ -1,6 +1,7 @@
 """Which layers lose accuracy in int8, and how many of them must stay in float."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -54,7 +55,8 @@ def quantize_within(
 
     Raises:
         MissingExtraError: NNCF or OpenVINO is not installed.
-        ValueError: There are no clips, or the score falls by more with nearly every layer in float.
+        ValueError: There are no clips, one has another shape, or the score falls by more with nearly every layer in
+            float.
         RuntimeError: NNCF cannot quantize this model, or OpenVINO cannot run it in int8.
     """
     if not len(validation):
@@ -67,7 +69,7 @@ def quantize_within(
 
     def attempt(float_layers: Sequence[str]) -> tuple[Any, float]:
         quantized = quantize_openvino(model, calibration, preset, float_layers)
-        return quantized, score(run(quantized, validation))
+        return quantized, score(run_quantized(quantized, validation))
 
     quantized, fully = attempt(())
     best, after, float_layers = quantized, fully, ()
@@ -103,7 +105,7 @@ def rank_layers(model: Any, quantized: Any, clips: Sequence[np.ndarray], expecte
         Names, most sensitive first.
     """
     errors = {
-        name: float(np.square(run(_with_float_layer(quantized, model, name), clips) - expected).mean())
+        name: float(np.square(run_quantized(_with_float_layer(quantized, model, name), clips) - expected).mean())
         for name in quantizable_layers(model)
     }
     return sorted(errors, key=errors.get)
@@ -120,17 +122,49 @@ def run(model: Any, clips: Sequence[np.ndarray]) -> np.ndarray:
         ``(N, K)`` probabilities.
 
     Raises:
-        RuntimeError: OpenVINO cannot run the model.
+        ValueError: A clip has another shape than the model takes.
+        RuntimeError: OpenVINO cannot run the model; what it says.
     """
+    return _run(model, clips, nullcontext)
+
+
+def run_quantized(model: Any, clips: Sequence[np.ndarray]) -> np.ndarray:
+    """Classify clips as :func:`run` does, with a quantized model.
+
+    Raises:
+        ValueError: A clip has another shape than the model takes.
+        RuntimeError: OpenVINO cannot run the model in int8; says what to do.
+    """
+    return _run(model, clips, _told_for_int8)
+
+
+def _run(model: Any, clips: Sequence[np.ndarray], told: Callable[[], AbstractContextManager[None]]) -> np.ndarray:
     openvino = import_extra('openvino', 'quant')
-    try:
+    with told():
         compiled = openvino.Core().compile_model(model, 'CPU', {'INFERENCE_PRECISION_HINT': 'f32'})
-        return np.concatenate([compiled([clip[None]])[0] for clip in clips])
+    taken, found = model.input(0).get_partial_shape(), []
+    for index, clip in enumerate(clips):  # decoded here, which is no fault of the model
+        if not taken.compatible(openvino.PartialShape([1, *clip.shape])):
+            expected = ', '.join(map(str, list(taken)[1:]))
+            raise ValueError(
+                f'clip {index} has the shape {clip.shape}, the model takes (N, {expected}); resize clips to one size, '
+                'for instance with CenterCrop'
+            )
+        with told():
+            found.append(compiled([clip[None]])[0])
+    return np.concatenate(found)
+
+
+@contextmanager
+def _told_for_int8() -> Iterator[None]:
+    try:
+        yield
     except RuntimeError as error:
         reason = next((line for line in reversed(str(error).splitlines()) if line.strip()), 'it does not say why')
         raise RuntimeError(
-            f'OpenVINO {openvino.__version__} cannot run this model in int8 ({reason.strip()}); a TSM that lost single '
-            'channels is one that it cannot: prune fewer, or with round_to=8 (--round-to 8)'
+            f'OpenVINO {import_extra("openvino", "quant").__version__} cannot run this model in int8 '
+            f'({reason.strip()}); a TSM that lost single channels is one that it cannot: prune fewer, or with '
+            'round_to=8 (--round-to 8)'
         ) from error
 
 

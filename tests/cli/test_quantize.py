@@ -142,7 +142,7 @@ def test_a_checkpoint_trained_in_int8_keeps_its_ranges(shipped, tmp_path, capsys
     assert result.convolutions.quantized == result.convolutions.total == 5
     assert result.megabytes[1] < 0.5 * result.megabytes[0]
     monkeypatch.setattr(ClipSource, 'labels', None)
-    monkeypatch.setattr(quantized_student, 'run', wrong_everywhere)
+    monkeypatch.setattr(quantized_student, 'run_quantized', wrong_everywhere)
     message = failed(capsys, shipped.student, checkpoint, '--out', tmp_path / 'b.xml', *FEW[:-1], '0')
     assert 'max_drop=0.0: the file loses ' in message and not (tmp_path / 'b.xml').exists()
 
@@ -173,7 +173,7 @@ def test_an_int8_file_that_cannot_run_is_not_written(shipped, tmp_path, monkeypa
 
     config = read_config(str(shipped.student))
     checkpoint = trained_in_int8(shipped, config, tmp_path / 'trained.pth')
-    monkeypatch.setattr(quantized_student, 'run', broken)
+    monkeypatch.setattr(quantized_student, 'run_quantized', broken)
     with pytest.raises(RuntimeError, match='OpenVINO cannot run it'):
         export_student(config, checkpoint, tmp_path / 'a.xml', num_clips=6, check=check)
     assert [path.name for path in tmp_path.iterdir()] == ['trained.pth']
@@ -183,7 +183,7 @@ def test_an_export_in_int8_that_loses_too_much_is_not_written(shipped, tmp_path,
     config = read_config(str(shipped.student))
     checkpoint = trained_in_int8(shipped, config, tmp_path / 'trained.pth')
     monkeypatch.setattr(ClipSource, 'labels', None)
-    monkeypatch.setattr(quantized_student, 'run', wrong_everywhere)
+    monkeypatch.setattr(quantized_student, 'run_quantized', wrong_everywhere)
     with pytest.raises(ValueError, match=r'max_drop=0\.01: the file loses 100.00% of top-1 .*quantize\.py --max-drop'):
         export_student(config, checkpoint, tmp_path / 'a.xml', num_clips=6)
     assert not (tmp_path / 'a.xml').exists()

@@ -10,7 +10,7 @@ from mmkd_video.quantization import (
     quantize_within,
     rank_layers,
 )
-from mmkd_video.quantization.sensitivity import run
+from mmkd_video.quantization.sensitivity import run, run_quantized
 
 pytest.importorskip('nncf')
 
@@ -43,6 +43,49 @@ def test_the_worst_layer_is_ranked_first():
     quantized = quantize_openvino(model, samples)
     ranked = rank_layers(model, quantized, samples, run(model, samples))
     assert ranked[0] == 'last' and sorted(ranked) == ['depthwise', 'first', 'last']
+
+
+class Refused:
+    """What OpenVINO says of a model that it cannot run, over several lines."""
+
+    def __init__(self, *_):
+        pass
+
+    def compile_model(self, *_):
+        raise RuntimeError('Exception from src/core.cpp:1:\nCheck failed\n\nThe shape is odd.\n')
+
+
+class Undecodable(list):
+    """Clips of which none can be read."""
+
+    def __getitem__(self, _):
+        raise RuntimeError('the decoder lost its thread')
+
+    def __iter__(self):
+        return (self[index] for index in range(len(self)))
+
+
+def test_what_openvino_cannot_run_is_told_in_one_line_only_in_int8(monkeypatch):
+    model, samples = separable(), clips(1)
+    monkeypatch.setattr(ov, 'Core', Refused)
+    with pytest.raises(
+        RuntimeError, match=r'cannot run this model in int8 \(The shape is odd\.\);.*round_to=8'
+    ) as told:
+        run_quantized(model, samples)
+    assert '\n' not in str(told.value)
+    with pytest.raises(RuntimeError, match='^Exception from src'):
+        run(model, samples)
+
+
+@pytest.mark.parametrize('classify', [run, run_quantized])
+def test_a_clip_that_cannot_be_classified_is_no_fault_of_the_model(classify):
+    model, samples = separable(), clips(2)
+    with pytest.raises(
+        ValueError, match=r'clip 1 has the shape \(1, 3, 4, 12, 9\).*takes \(N, 1, 3, 4, 12, 12\).*resize'
+    ):
+        classify(model, [samples[0], samples[1][..., :9]])
+    with pytest.raises(RuntimeError, match='^the decoder lost its thread$'):
+        classify(model, Undecodable(samples))
 
 
 def test_bad_input():
