@@ -2,14 +2,15 @@
 
 import argparse
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import yaml
 
 from mmkd_video.benchmark import DeploymentReport
 from mmkd_video.cli.comparison import Comparison
-from mmkd_video.cli.generated_section import update_section
+from mmkd_video.cli.generated_section import with_section
 from mmkd_video.hooks.atomic_file import write_atomically
 
 METAFILE, RESULTS, README = Path('configs/distill/metafile.yml'), Path('docs/results.md'), Path('README.md')
@@ -28,23 +29,60 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument('--note', default='', help='what a reader of these tables must know')
     options = parser.parse_args(arguments)
     try:
-        found = yaml.safe_load(METAFILE.read_text())
-        for folder in options.comparisons:
-            record(found, json.loads((folder / 'compare.json').read_text()), options.data, options.note)
-        deployed = {}
-        if options.deploy is not None:
-            deployed = {name: (options.deploy / name.name).read_bytes() for name in (DEPLOYED, PICTURE)}
-    except (OSError, KeyError, ValueError) as error:
-        parser.exit(1, f'error: {error!r}; expected folders that tools/compare.py or tools/compress.py wrote\n')
-    write_atomically(yaml.safe_dump(found, sort_keys=False, width=120).encode(), METAFILE)
-    update_section(RESULTS, 'results', results_text(found))
-    update_section(README, 'results', main_text(found))
-    for path, content in deployed.items():
-        write_atomically(content, path)
-    if DEPLOYED.is_file():
-        report = DeploymentReport.from_dict(json.loads(DEPLOYED.read_text()))
-        update_section(README, 'deploy', report.highlights())
-        update_section(BENCHMARKS, 'benchmark deploy', deploy_text(report))
+        for path, content in render(options).items():
+            write_atomically(content, path)
+    except (OSError, ValueError) as error:
+        parser.exit(1, f'error: {error}\n')
+
+
+def render(options: argparse.Namespace) -> dict[Path, bytes]:
+    """Read and check everything; return what is to be written, by path.
+
+    Args:
+        options: Of the command line.
+
+    Raises:
+        OSError: A file cannot be read.
+        ValueError: A file is not there, or not what its tool writes; a document lacks the marks of a section.
+    """
+    with _read_from(METAFILE, 'tools/report.py', 'call it in the root of the repository'):
+        metafile = yaml.safe_load(METAFILE.read_text())
+        results_text(metafile)
+    for folder in options.comparisons:
+        path = folder / 'compare.json'
+        with _read_from(path, 'tools/compare.py', 'give the folder of a comparison that is finished'):
+            comparison = json.loads(path.read_text())
+            Comparison.from_dict(comparison).as_markdown()
+            record(metafile, comparison, options.data, options.note)
+    found = {METAFILE: yaml.safe_dump(metafile, sort_keys=False, width=120).encode()}
+    sections = [(RESULTS, 'results', results_text(metafile)), (README, 'results', main_text(metafile))]
+    folder = options.deploy or DEPLOYED.parent
+    if options.deploy is not None or DEPLOYED.is_file():
+        path = folder / DEPLOYED.name
+        with _read_from(path, 'tools/compress.py', 'give the work dir of a compression that is finished'):
+            report = DeploymentReport.from_dict(json.loads(path.read_bytes()))
+            sections += [(README, 'deploy', report.highlights()), (BENCHMARKS, 'benchmark deploy', deploy_text(report))]
+    if options.deploy is not None:
+        for target in (DEPLOYED, PICTURE):
+            path = folder / target.name
+            with _read_from(path, 'tools/compress.py', 'give the work dir of a compression that is finished'):
+                found[target] = path.read_bytes()
+    for path, name, text in sections:
+        document = found[path] if path in found else path.read_bytes()
+        found[path] = with_section(document.decode(), path, name, text).encode()
+    return found
+
+
+@contextmanager
+def _read_from(path: Path, tool: str, remedy: str) -> Iterator[None]:
+    """Name the file in an error of reading it."""
+    try:
+        yield
+    except FileNotFoundError:
+        raise ValueError(f'{path} does not exist; {remedy}') from None
+    except (AttributeError, KeyError, IndexError, TypeError, ValueError, yaml.YAMLError) as error:
+        reason = ' '.join(str(error).split())
+        raise ValueError(f'{path} is not what {tool} writes ({type(error).__name__}: {reason}); {remedy}') from error
 
 
 def record(metafile: dict, comparison: dict, data: str, note: str = '') -> None:

@@ -46,29 +46,78 @@ def test_documents_show_the_recorded_deployment():
     assert saved.with_suffix('.png').read_bytes().startswith(b'\x89PNG')
 
 
-def test_recording_writes_all_three_files(tmp_path, monkeypatch):
+@pytest.fixture
+def record(tmp_path, monkeypatch):
+    """Be in a folder with documents, a comparison in ``run`` and a deployment in ``out``."""
     monkeypatch.chdir(tmp_path)
-    for path in (report.METAFILE, report.RESULTS, report.README):
+    marks = ''.join(
+        f'<!-- begin {name} -->\n<!-- end {name} -->\n' for name in ('results', 'deploy', 'benchmark deploy')
+    )
+    for path in (report.METAFILE, report.RESULTS, report.README, report.BENCHMARKS):
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text('<!-- begin results -->\n<!-- end results -->\n')
-    report.METAFILE.write_text('Models: []\n')
-    (tmp_path / 'run').mkdir()
+        path.write_text('Models: []\n' if path == report.METAFILE else marks)
+    for folder in ('run', 'out'):
+        (tmp_path / folder).mkdir()
     comparison = measured('configs/distill/i3d_to_mobilenet.py', 0.875)
     (tmp_path / 'run' / 'compare.json').write_text(json.dumps(comparison))
-    report.main(['run', '--data', 'some clips'])
+    for path in (report.DEPLOYED, report.PICTURE):
+        (tmp_path / 'out' / path.name).write_bytes((ROOT / path).read_bytes())
+    return tmp_path
+
+
+def test_recording_writes_all_files(record):
+    report.main(['run', '--data', 'some clips', '--deploy', 'out'])
     assert all('0.875' in path.read_text() or '87.50' in path.read_text() for path in (report.RESULTS, report.README))
     assert yaml.safe_load(report.METAFILE.read_text())['Models'][0]['Metadata']['Training Data'] == 'some clips'
+    deployment = DeploymentReport.from_dict(json.loads((ROOT / report.DEPLOYED).read_text()))
+    assert deployment.highlights() in report.README.read_text()
+    assert report.deploy_text(deployment) in report.BENCHMARKS.read_text()
+    for path in (report.DEPLOYED, report.PICTURE):
+        assert path.read_bytes() == (ROOT / path).read_bytes()
 
 
-@pytest.mark.parametrize('arguments', [['nowhere'], ['--deploy', 'nowhere'], ['torn']])
-def test_folders_that_hold_nothing_are_told_before_anything_is_written(tmp_path, monkeypatch, capsys, arguments):
-    monkeypatch.chdir(tmp_path)
-    report.METAFILE.parent.mkdir(parents=True)
-    report.METAFILE.write_text('Models: []\n')
-    (tmp_path / 'torn').mkdir()
-    (tmp_path / 'torn' / 'compare.json').write_text('{"config": ')
+def without_scores():
+    comparison = measured('configs/distill/i3d_to_mobilenet.py', 0.875)
+    del comparison['rows'][0]['scores']
+    return json.dumps(comparison)
+
+
+@pytest.mark.parametrize(
+    ('name', 'text', 'message'),
+    [
+        ('run/compare.json', None, 'run/compare.json does not exist; give the folder of a comparison'),
+        ('run/compare.json', '{"config": ', 'run/compare.json is not what tools/compare.py writes (JSONDecodeError: '),
+        ('run/compare.json', '[]', 'run/compare.json is not what tools/compare.py writes (TypeError: '),
+        (
+            'run/compare.json',
+            '{"config": "a.py"}',
+            "run/compare.json is not what tools/compare.py writes (KeyError: 'rows'",
+        ),
+        ('run/compare.json', without_scores(), 'run/compare.json is not what tools/compare.py writes ('),
+        ('out/deploy.json', None, 'out/deploy.json does not exist; give the work dir of a compression'),
+        (
+            'out/deploy.json',
+            '{"title": "Mod',
+            'out/deploy.json is not what tools/compress.py writes (JSONDecodeError: ',
+        ),
+        ('out/deploy.json', '{}', "out/deploy.json is not what tools/compress.py writes (KeyError: 'deployments'"),
+        ('out/deploy.png', None, 'out/deploy.png does not exist; give the work dir of a compression'),
+        (report.METAFILE, None, f'{report.METAFILE} does not exist; call it in the root of the repository'),
+        (report.METAFILE, 'Models: [', f'{report.METAFILE} is not what tools/report.py writes (ParserError: '),
+        (report.METAFILE, '[]', f'{report.METAFILE} is not what tools/report.py writes (AttributeError: '),
+        (report.RESULTS, 'x', f"{report.RESULTS}: expected one '<!-- begin results -->'"),
+        (report.BENCHMARKS, None, "No such file or directory: 'docs/benchmarks.md'"),
+    ],
+)
+def test_what_cannot_be_recorded_is_told_before_anything_is_written(record, capsys, name, text, message):
+    if text is None:
+        (record / name).unlink()
+    else:
+        (record / name).write_text(text)
+    before = {path: path.read_bytes() for path in record.rglob('*') if path.is_file()}
     with pytest.raises(SystemExit) as stop:
-        report.main(arguments)
+        report.main(['run', '--deploy', 'out'])
     assert stop.value.code == 1
-    assert 'expected folders that tools/compare.py or tools/compress.py wrote' in capsys.readouterr().err
-    assert report.METAFILE.read_text() == 'Models: []\n' and not report.RESULTS.exists()
+    said = capsys.readouterr().err
+    assert said.startswith('error: ') and message in said and len(said.splitlines()) == 1
+    assert {path: path.read_bytes() for path in record.rglob('*') if path.is_file()} == before
