@@ -10,7 +10,7 @@ from mmkd_video.export.deployable import DeployableRecognizer
 from mmkd_video.export.exported_model import ExportedModel
 
 CONSTANT = 1e-5  # a probability that moves less than this between clips does not depend on them
-TIE = 1e-4  # two classes closer than this are one answer in any precision
+TIE = 1e-4  # two classes closer than this are one answer
 
 
 @dataclass(frozen=True)
@@ -22,23 +22,27 @@ class ParityBound:
         agreement: Least fraction of clips with the same most probable class, 0 to 1.
         tie: Two classes whose probabilities the model holds closer than this are one answer, 0 to 1; at most a fifth of
             how far probabilities differ between clips.
+        share: Largest difference of a probability as a part of how far probabilities differ between clips, 0 to 1.
     """
 
     difference: float
     agreement: float
     tie: float = TIE
+    share: float = 1.0
 
 
 PARITY_BOUNDS = {
-    'f32': ParityBound(1e-4, 1.0),
+    'f32': ParityBound(1e-4, 1.0, share=0.2),
     'bf16': ParityBound(0.1, 0.93, tie=0.02),
     'int8': ParityBound(0.35, 0.9, tie=0.1),
 }
 """By the precision that the file runs in.
 
-The f32 bound leaves room for another order of summation only. The others are several times what a trained MobileNet and
-a trained I3D showed on hundreds of clips (bf16 0.024, int8 0.17, top-1 the same on 99.7 % and more). One clip of 16 may
-fall to another class, and any that lies between two classes to either. They catch a broken file; accuracy is what
+The f32 bound leaves room for another order of summation only. What that changes shrinks with what clips change: it was
+at most a thousandth of that in TSM, I3D and X3D whose probabilities differed by 4e-5 to 0.96. So a fifth of it is room
+enough for a model that is barely trained. The others are several times what a trained MobileNet and a trained I3D
+showed on hundreds of clips (bf16 0.024, int8 0.17, top-1 the same on 99.7 % and more). One clip of 16 may fall to
+another class, and any that lies between two classes to either. They catch a broken file; accuracy is what
 ``tools/test.py`` is for.
 """
 
@@ -84,6 +88,11 @@ class ParityReport:
         """Whether the file may be trusted."""
         return not self.problems
 
+    @property
+    def largest_allowed(self) -> float:
+        """The largest difference that passes."""
+        return min(self.bound.difference, self.bound.share * self.spread)
+
     def __str__(self) -> str:
         rows = [
             ('file', self.path),
@@ -92,7 +101,7 @@ class ParityReport:
             ('probabilities differ between clips by', f'{self.spread:.2g} (file {self.exported_spread:.2g})'),
             (
                 f'largest difference from {self.reference}',
-                f'{self.largest_difference:.2g} (bound {self.bound.difference:g})',
+                f'{self.largest_difference:.2g} (bound {self.largest_allowed:.2g})',
             ),
             (f'mean difference from {self.reference}', f'{self.mean_difference:.2g}'),
             (
@@ -166,7 +175,7 @@ def compare(
     difference = np.abs(expected - found).max(axis=1)
     rows, choice = np.arange(len(expected)), found.argmax(axis=1)
     spread, exported_spread = _spread(expected), _spread(found)
-    tie = max(TIE, min(bound.tie, spread / 5))
+    tie = min(bound.tie, spread / 5)
     same = expected.max(axis=1) - expected[rows, choice] <= tie
     suspects = rows if same.all() or not same.any() else rows[~same]
     worst = int(suspects[difference[suspects].argmax()])
@@ -177,8 +186,11 @@ def compare(
             problems.append(f'the output of {owner} does not depend on its input, so nothing is shown; train it first')
     if not largest <= bound.difference:
         problems.append(f'a probability differs by {largest:.2g}, more than {bound.difference:g}')
-    elif not problems and largest >= spread:
-        problems.append(f'file and model differ by {largest:.2g}, as much as clips do; train the model first')
+    elif not problems and largest >= bound.share * spread:
+        problems.append(
+            f'file and model differ by {largest:.2g}, {largest / spread:.0%} of what clips do (bound '
+            f'{bound.share:.0%}); train the model first'
+        )
     if agreement < bound.agreement:
         problems.append(f'top-1 agrees on {agreement:.1%} of the clips, less than {bound.agreement:.0%}')
     return ParityReport(

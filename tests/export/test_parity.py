@@ -1,10 +1,19 @@
+import re
 from dataclasses import replace
 
 import numpy as np
 import pytest
 from exportable import noise, tiny_model
 
-from mmkd_video.export import PARITY_BOUNDS, DeployableRecognizer, ExportMetadata, ParityBound, check_parity
+from mmkd_video.export import (
+    PARITY_BOUNDS,
+    DeployableRecognizer,
+    ExportMetadata,
+    ParityBound,
+    check_parity,
+    export_onnx,
+    load_exported,
+)
 from mmkd_video.export.parity import compare
 
 
@@ -80,6 +89,30 @@ def test_a_timid_model_has_no_wide_ties(model):
     assert report.tie == pytest.approx(0.004) and report.agreement == pytest.approx(1 / 3)
 
 
+@pytest.mark.parametrize(('wrong', 'passed'), [(1e-6, True), (3e-6, True), (5e-5, False), (9e-5, False)])
+def test_a_barely_trained_model_is_compared_by_what_there_is_to_see(wrong, passed):
+    expected = 0.5 + np.array([[1e-4, -1e-4], [0.0, 0.0], [-1e-4, 1e-4]])
+    exported = FakeExport.__new__(FakeExport)
+    exported.precision = 'f32'
+    report = compare(expected, expected + [wrong, -wrong], exported, None, PARITY_BOUNDS['f32'])
+    assert report.spread == pytest.approx(2e-4) and report.tie == pytest.approx(4e-5)
+    assert report.passed == passed and 'bound 4e-05' in str(report)
+    if not passed:
+        assert f'{wrong / 2e-4:.0%} of what clips do (bound 20%)' in report.problems[0]
+
+
+@pytest.mark.parametrize('backend', ['onnxruntime', 'openvino'])
+def test_a_barely_trained_model_that_is_exported_rightly_passes(tmp_path, backend):
+    pytest.importorskip('onnxscript')
+    pytest.importorskip(backend)
+    recognizer = tiny_model()
+    recognizer.cls_head.fc_cls.weight.data.mul_(1e-4)
+    model, clips = DeployableRecognizer(recognizer), noise(4)
+    path = export_onnx(model, tmp_path / 'a.onnx', np.stack(clips[:1]))
+    report = check_parity(model, load_exported(path, backend), clips)
+    assert report.passed and 1e-5 < report.spread < 2e-4, str(report)
+
+
 def test_each_precision_has_its_own_bound(model):
     for precision, passed in (('f32', False), ('bf16', True), ('int8', True)):
         report = check_parity(model, FakeExport(model, lambda rows: rows * 0.97, precision), noise(4))
@@ -111,7 +144,7 @@ def test_a_difference_as_large_as_between_clips_fails(model):
     reference.predict = lambda clips: timid(model.predict(clips))
     found = FakeExport(model, lambda rows: timid(1 - rows))
     report = check_parity(reference, found, noise(4), bound=ParityBound(0.1, 0.0))
-    assert len(report.problems) == 1 and 'as much as clips do' in report.problems[0]
+    assert len(report.problems) == 1 and re.search(r' \d{3}% of what clips do \(bound 100%\)', report.problems[0])
 
 
 def test_a_file_with_a_dynamic_clip_count_is_run_with_another_one(model):
