@@ -41,8 +41,8 @@ class QATHook(Hook):
     in training and validation. First ranges come from clips of the validation set; then they are trained in a
     parameter group of their own, without weight decay. The ``state_dict`` of a checkpoint has the plain recognizer's
     keys; the quantizers live under the top-level key ``quantization``, as JSON text and tensors, and a resumed training
-    takes them up before the weights are loaded. ``tools/quantize.py`` writes such a checkpoint as an int8 file with the
-    ranges it was trained with.
+    takes them up before the weights are loaded. ``tools/quantize.py``, and ``tools/export.py --format openvino``, write
+    such a checkpoint as an int8 file with the ranges it was trained with.
 
     Prune first: a pruned recognizer is quantized like any other, but one with quantizers is not pruned.
 
