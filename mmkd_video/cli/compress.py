@@ -2,7 +2,7 @@
 
 import argparse
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -177,7 +177,9 @@ def compress(work: Compression, checkpoint: str | None = None) -> None:
         if not stage.run(work.work_dir, work.force):
             print('done before')
     print((work.work_dir / 'table.txt').read_text())
-    print(f'everything is in {work.work_dir}; the picture is {work.work_dir / "deploy.png"}')
+    picture = work.work_dir / 'deploy.png'
+    drawn = f'the picture is {picture}' if picture.is_file() else 'no picture: no clip of test has a label'
+    print(f'everything is in {work.work_dir}; {drawn}')
 
 
 def student_config(work: Compression, name: str) -> str:
@@ -251,19 +253,24 @@ def stages(work: Compression) -> list[Stage]:
         found.append(Stage('quantize', 'tools/quantize.py', quantize.main, arguments, inputs, outputs))
         files = ['--file', INT8, name, str(target)]
     models = [word for model in work.models for word in ('--model', *model)]
-    outputs = [folder / each for each in ('deploy.json', 'deploy.png', 'table.txt')]
+    outputs, picture = [folder / 'deploy.json', folder / 'table.txt'], folder / 'deploy.png'
     arguments = ['deploy', *models, *files, '--reference', DISTILLED]
-    arguments += ['--out', str(outputs[0]), '--picture', str(outputs[1])]
+    arguments += ['--out', str(outputs[0]), '--picture', str(picture)]
     arguments += as_arguments(work.settings.get('benchmark') or {})
     inputs = [Path(model[2]) for model in work.models] + [Path(each) for each in files[3:]]
     inputs += _written(work, work.models)
-    found.append(Stage('benchmark', 'tools/benchmark.py', _benchmark(outputs[2]), arguments, inputs, outputs))
+    measure = _benchmark(outputs[1], picture)
+    found.append(Stage('benchmark', 'tools/benchmark.py', measure, arguments, inputs, outputs, [picture]))
     return found
 
 
-def _benchmark(table: Path):
+def _benchmark(table: Path, picture: Path) -> Callable[[list[str]], None]:
+    """Return what measures; it draws no picture where no clip of test has a label."""
+
     def measure(arguments: list[str]) -> None:
         report = benchmark.main(arguments)
+        if all(each.accuracy is None for each in report.deployments):
+            picture.unlink(missing_ok=True)  # of an earlier measurement
         write_atomically((report.as_text() + '\n').encode(), table)
 
     return measure

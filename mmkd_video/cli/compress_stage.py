@@ -23,6 +23,7 @@ class Stage:
         arguments: Of the command.
         inputs: Files it reads.
         outputs: Files it writes.
+        optional: Files that it may write too.
     """
 
     name: str
@@ -31,6 +32,7 @@ class Stage:
     arguments: Sequence[str]
     inputs: Sequence[Path]
     outputs: Sequence[Path]
+    optional: Sequence[Path] = ()
 
     @property
     def command(self) -> str:
@@ -55,7 +57,7 @@ class Stage:
         note = dict(command=self.command, inputs={str(each): digest(each) for each in self.inputs})
         known = json.loads(path.read_text()) if path.is_file() else None
         same = known is not None and {key: known[key] for key in note} == note
-        if same and known['state'] == DONE and all(each.is_file() for each in self.outputs):
+        if same and known['state'] == DONE and all(Path(each).is_file() for each in known.get('made', self.outputs)):
             return False
         if known is not None and known['state'] == DONE and not same and not force:
             raise FileExistsError(
@@ -72,7 +74,8 @@ class Stage:
         missing = [str(each) for each in self.outputs if not each.is_file()]
         if missing:
             raise RuntimeError(f'the stage {self.name!r} did not write {", ".join(missing)}; by hand: {self.command}')
-        write_atomically(json.dumps(dict(note, state=DONE), indent=1).encode(), path)
+        made = [str(each) for each in (*self.outputs, *self.optional) if each.is_file()]
+        write_atomically(json.dumps(dict(note, state=DONE, made=made), indent=1).encode(), path)
         return True
 
 

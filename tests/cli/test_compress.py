@@ -13,10 +13,12 @@ import torch
 from mmengine.config import Config
 from tiny_experiment import TOOLS
 
+from mmkd_video.benchmark import Deployment, DeploymentReport
 from mmkd_video.cli import compress
 from mmkd_video.cli.cfg_options import read_config
 from mmkd_video.cli.compress_stage import Stage, as_arguments
 from mmkd_video.quantization import CHECKPOINT_KEY
+from mmkd_video.registry import build_model
 
 ROOT = Path(__file__).resolve().parents[2]
 SHIPPED = str(ROOT / 'configs/compress/i3d_to_mobilenet.py')
@@ -106,6 +108,20 @@ def test_a_tool_that_writes_nothing_is_noticed(tmp_path):
     stage = Stage('idle', 'tools/idle.py', lambda _: None, [], [], [tmp_path / 'x.txt'])
     with pytest.raises(RuntimeError, match='did not write .*x.txt'):
         stage.run(tmp_path)
+
+
+@pytest.mark.parametrize('draws', [True, False])
+def test_a_file_that_need_not_be_written_is_missed_only_where_it_was(tmp_path, draws):
+    table, picture = tmp_path / 'a.txt', tmp_path / 'a.png'
+
+    def draw(_):
+        for path in (table, picture) if draws else (table,):
+            path.touch()
+
+    stage = Stage('draw', 'tools/draw.py', draw, [], [], [table], [picture])
+    assert stage.run(tmp_path) is True and stage.run(tmp_path) is False
+    picture.unlink(missing_ok=True)
+    assert stage.run(tmp_path) is draws
 
 
 def test_settings_become_options():
@@ -226,6 +242,17 @@ def test_what_the_command_line_changed_reaches_every_stage(monkeypatch, tmp_path
         assert Path(stage.arguments[place]) in stage.inputs  # other settings, another stage
 
 
+@pytest.mark.parametrize('accuracy', [0.5, None])
+def test_a_picture_of_an_earlier_measurement_does_not_stay(monkeypatch, tmp_path, accuracy):
+    stage = begin(monkeypatch, tmp_path)['benchmark']
+    lines = [Deployment('student', 'eager', 1, [0.1], [10.0], 1, 1, 0.1, accuracy=accuracy)]
+    monkeypatch.setattr(compress.benchmark, 'main', lambda _: DeploymentReport('Models', lines))
+    (tmp_path / 'deploy.png').touch()
+    stage.main([])
+    assert (tmp_path / 'deploy.png').is_file() == (accuracy is not None)
+    assert 'student' in (tmp_path / 'table.txt').read_text()
+
+
 def test_a_config_that_is_not_changed_is_named_as_it_is(monkeypatch, tmp_path):
     found = begin(monkeypatch, tmp_path, **{'compress.benchmark': None, 'model.teacher.checkpoint': 'mine.pth'})
     for stage in found.values():
@@ -304,3 +331,22 @@ def test_a_distillation_in_int8_keeps_its_ranges(tiny):
     assert '<precision value="&quot;f32&quot;"' in (out / 'student.xml').read_text()
     assert '<precision value="&quot;int8&quot;"' in (out / 'student_int8.xml').read_text()
     assert json.loads((out / 'quantize.json').read_text())['command'].split()[3] == 'out/student_distilled.pth'
+
+
+@pytest.mark.slow
+def test_without_labels_of_test_clips_it_ends_without_accuracy_and_picture(tiny):
+    model = build_model(read_config(str(tiny.student)).model)
+    torch.nn.init.normal_(model.cls_head.fc_cls.weight, std=1.0)
+    torch.save(dict(state_dict=model.state_dict()), tiny.folder / 'student.pth')
+    clips, unlabelled = (tiny.root / 'test.txt').read_text().splitlines(), tiny.folder / 'unlabelled.txt'
+    unlabelled.write_text('\n'.join(f'{line.split()[0]} -1' for line in clips))
+    for path in (tiny.teacher, tiny.student):
+        path.write_text(f"{path.read_text()}\ntest_dataloader['dataset']['ann_file'] = {str(unlabelled)!r}\n")
+    (tiny.folder / 'whole.py').write_text(f"{BLOCK}\ncompress.pop('quantize')")
+    out = tiny.folder / 'out'
+    options = ['compress.prune=None', 'compress.benchmark.runtimes=[eager]']
+    said = tiny.run(
+        'compress.py', 'whole.py', '--work-dir', 'out', '--checkpoint', 'student.pth', '--cfg-options', *options
+    ).stdout
+    assert said.splitlines()[-1] == 'everything is in out; no picture: no clip of test has a label'
+    assert [each['accuracy'] for each in json.loads((out / 'deploy.json').read_text())['deployments']] == [None, None]
