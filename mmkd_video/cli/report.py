@@ -15,7 +15,7 @@ from mmkd_video.hooks.atomic_file import write_atomically
 
 METAFILE, RESULTS, README = Path('configs/distill/metafile.yml'), Path('docs/results.md'), Path('README.md')
 BENCHMARKS, DEPLOYED, PICTURE = Path('docs/benchmarks.md'), Path('docs/deploy.json'), Path('docs/deploy.png')
-MAIN = 'i3d_to_mobilenet'
+MAIN, DATA = 'i3d_to_mobilenet', 'motion clips'
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -24,9 +24,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
         prog='report.py', description=f'Record comparisons in {METAFILE}; write the tables of {RESULTS} and {README}.'
     )
     parser.add_argument('comparisons', nargs='*', type=Path, help='folders that tools/compare.py wrote')
-    parser.add_argument('--data', default='motion clips', help='name of the data set of these comparisons')
+    parser.add_argument(
+        '--data', help=f'name of the data set of these comparisons; as recorded before by default, else {DATA!r}'
+    )
     parser.add_argument('--deploy', type=Path, metavar='FOLDER', help='what tools/compress.py made of the main example')
-    parser.add_argument('--note', default='', help='what a reader of these tables must know')
+    parser.add_argument(
+        '--note', help="what a reader of these tables must know; as recorded before by default, '': none"
+    )
     options = parser.parse_args(arguments)
     try:
         for path, content in render(options).items():
@@ -85,16 +89,19 @@ def _read_from(path: Path, tool: str, remedy: str) -> Iterator[None]:
         raise ValueError(f'{path} is not what {tool} writes ({type(error).__name__}: {reason}); {remedy}') from error
 
 
-def record(metafile: dict, comparison: dict, data: str, note: str = '') -> None:
+def record(metafile: dict, comparison: dict, data: str | None = None, note: str | None = None) -> None:
     """Put a comparison into the metafile, in the place of an older one of the same config.
 
     Args:
         metafile: Its content; changed.
         comparison: What ``compare.json`` holds.
-        data: Name of the data set.
-        note: What a reader of the table must know.
+        data: Name of the data set; by default that of the older one.
+        note: What a reader of the table must know; by default that of the older one.
     """
     name = Path(comparison['config']).stem
+    older = next((model for model in metafile.get('Models') or [] if model['Name'] == name), {})
+    data = data or older.get('Metadata', {}).get('Training Data', DATA)
+    note = older.get('Note', '') if note is None else note
     rows = comparison['rows']
     entry = {
         'Name': name,

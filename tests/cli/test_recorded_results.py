@@ -32,6 +32,18 @@ def test_newer_comparison_takes_the_place_of_the_older():
     assert report.main_text(metafile) == 'Not recorded yet.'
 
 
+def test_label_and_note_stay_unless_others_are_given():
+    metafile, name = dict(Models=[]), 'configs/distill/a.py'
+    report.record(metafile, measured(name, 0.5))
+    assert metafile['Models'][0]['Metadata']['Training Data'] == 'motion clips'
+    report.record(metafile, measured(name, 0.5), 'clips', 'Read with care.')
+    report.record(metafile, measured(name, 0.75))
+    (model,) = metafile['Models']
+    assert (model['Metadata']['Training Data'], model['Note']) == ('clips', 'Read with care.')
+    report.record(metafile, measured(name, 0.75), note='')
+    assert 'Note' not in metafile['Models'][0]
+
+
 def test_documents_say_what_the_metafile_says():
     metafile = yaml.safe_load((ROOT / report.METAFILE).read_text())
     assert report.results_text(metafile) in (ROOT / report.RESULTS).read_text()
