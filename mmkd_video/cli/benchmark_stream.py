@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 
 import cv2
 import numpy as np
@@ -27,7 +28,7 @@ from mmkd_video.serving import (
     Stream,
     StreamOptions,
     StreamStatistics,
-    WindowQueue,
+    Submitter,
     build_engine,
 )
 
@@ -139,13 +140,14 @@ class Stages:
         self._clips = [random.integers(0, 256, shape, dtype=np.uint8).astype(dtype) for _ in range(CLIPS)]
 
     def decode(self) -> None:
-        """Read the video and prepare its frames; the windows are thrown away."""
+        """Read the video, prepare its frames and lay its windows out; these are thrown away."""
         source = self.source()
         source.open()
         interval = self.offsets[1] - self.offsets[0] if len(self.offsets) > 1 else 1
         window = SlidingWindow(len(self.offsets), interval, self.options.hop)
         preparer = FramePreparer(self.engine.model.metadata)
-        FrameReader(source, preparer, window, WindowQueue(1, 'newest'), StreamStatistics()).run()
+        nobody = SimpleNamespace(submit=lambda clip: None)
+        FrameReader(source, preparer, window, Submitter(nobody, preparer), StreamStatistics()).run()
 
     def infer(self) -> None:
         """Run the model as often as there are windows, with all its requests, on clips that are there."""
@@ -158,7 +160,7 @@ class Stages:
             results.popleft()()
 
     def apart(self) -> None:
-        """Do both at once, in two threads that hand nothing over: what the machine can do at best."""
+        """Do both at once, in two threads that hand nothing over."""
         with ThreadPoolExecutor(2) as threads:
             for done in [threads.submit(self.decode), threads.submit(self.infer)]:
                 done.result()

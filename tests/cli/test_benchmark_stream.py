@@ -10,7 +10,7 @@ from mmkd_video.benchmark import Timings
 from mmkd_video.cli.benchmark import main
 from mmkd_video.cli.benchmark_stream import APART, DECODE, INFER, STREAM, Stages, make_video, stream_rows
 from mmkd_video.export import load_exported
-from mmkd_video.serving import OpenCVSource, build_engine
+from mmkd_video.serving import FramePreparer, OpenCVSource, build_engine
 
 
 @pytest.fixture(scope='module')
@@ -60,15 +60,17 @@ def test_the_stages_do_all_of_the_work(model, tmp_path, monkeypatch):
     submit, grab = engine.submit, OpenCVSource.grab
     monkeypatch.setattr(engine, 'submit', lambda clip: submitted.append(1) or submit(clip))
     monkeypatch.setattr(OpenCVSource, 'grab', lambda self: grabbed.append(1) or grab(self))
+    laid_out, assemble = [], FramePreparer.assemble
+    monkeypatch.setattr(FramePreparer, 'assemble', lambda self, frames: laid_out.append(1) or assemble(self, frames))
     stages = Stages(engine, lambda: OpenCVSource(tmp_path / 'a.mp4'), hop=5)
     assert (stages.windows, stages.pictures) == (4, 30)
     done = {}
     for name in ('decode', 'infer', 'apart', 'stream'):
-        submitted.clear()
-        grabbed.clear()
+        for each in (laid_out, submitted, grabbed):
+            each.clear()
         getattr(stages, name)()
-        done[name] = (len(submitted), len(grabbed) >= 30)
-    assert done == {'decode': (0, True), 'infer': (4, False), 'apart': (4, True), 'stream': (4, True)}
+        done[name] = (len(laid_out), len(submitted), len(grabbed) >= 30)
+    assert done == dict(decode=(4, 0, True), infer=(0, 4, False), apart=(4, 4, True), stream=(4, 4, True))
 
 
 def test_a_missing_model_is_told(tmp_path, capsys):
