@@ -32,7 +32,7 @@ def lively(model, clips=None, seed=0):
     torch.manual_seed(seed)
     for module in model.modules():
         if isinstance(module, torch.nn.Linear):
-            torch.nn.init.normal_(module.weight, std=0.5)
+            torch.nn.init.normal_(module.weight, std=min(0.5, 4 / module.in_features**0.5))  # wider ones would saturate
         elif isinstance(module, (torch.nn.Conv2d, torch.nn.Conv3d)):
             torch.nn.init.kaiming_normal_(module.weight, nonlinearity='relu')
         if isinstance(getattr(module, 'bias', None), torch.Tensor):
