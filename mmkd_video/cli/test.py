@@ -34,6 +34,8 @@ def main(arguments: Sequence[str] | None = None) -> dict[str, float]:
     options = parser.parse_args(arguments)
     os.environ.setdefault('LOCAL_RANK', str(options.local_rank))
     with told_in_one_line(parser, building=lambda: True):
+        if not _is_here(options.checkpoint):
+            raise FileNotFoundError(f'checkpoint {options.checkpoint!r} does not exist')
         config = merge_options(read_config(options.config), options)
         runner = prepare_test(config, options)
     with told_in_one_line(parser, building=lambda: is_exported(options)):  # a file that does not take these clips
@@ -105,7 +107,6 @@ def merge_options(config: Config, options: argparse.Namespace) -> Config:
         options: Of :func:`build_parser`.
 
     Raises:
-        FileNotFoundError: There is no such checkpoint or file.
         ValueError: An argument does not go with the config.
     """
     if options.cfg_options:
@@ -143,11 +144,8 @@ def is_exported(options: argparse.Namespace) -> bool:
         options: Of :func:`build_parser`.
 
     Raises:
-        FileNotFoundError: There is no such checkpoint or file.
         ValueError: The backend cannot run such a file.
     """
-    if not _is_here(options.checkpoint):
-        raise FileNotFoundError(f'checkpoint {options.checkpoint!r} does not exist')
     exported = Path(options.checkpoint).suffix in BACKEND_OF
     if options.backend is not None and exported == (options.backend == 'pytorch'):
         raise ValueError(

@@ -6,6 +6,7 @@ from zoo import config_of
 
 from mmkd_video.cli import shrink
 from mmkd_video.cli import test as test_tool
+from mmkd_video.cli.prepare import needed_parts
 from mmkd_video.cli.shrink_axes import Shrinkable
 from mmkd_video.registry import MODELS
 
@@ -164,14 +165,12 @@ def test_what_is_no_recognizer_is_told_in_one_line(tmp_path, capsys, model, mess
     assert error.startswith('error: ') and not error.startswith(('error: "', "error: '"))
 
 
-def test_a_key_is_told_without_quotes_by_the_test_too(monkeypatch, capsys):
-    def refuse(*_):
-        raise KeyError("a: got 'b'; expected c")
-
-    monkeypatch.setattr(test_tool, 'merge_options', refuse)
+def test_a_key_is_told_without_quotes_by_the_test_too(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(test_tool, 'merge_options', lambda *_: needed_parts(Config(dict(prepare=dict(dta='x')))))
+    (tmp_path / 'x.pth').touch()
     with pytest.raises(SystemExit):
-        test_tool.main([STUDENT, 'x.pth'])
-    assert capsys.readouterr().err == "error: a: got 'b'; expected c\n"
+        test_tool.main([STUDENT, str(tmp_path / 'x.pth')])
+    assert capsys.readouterr().err.startswith("error: prepare: got ['dta']; expected data")
 
 
 def test_a_mobilenet3d_loses_blocks():
