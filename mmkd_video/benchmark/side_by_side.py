@@ -25,15 +25,13 @@ class SideBySide:
         self.callers, self.times = callers, times
         # fresh processes: neither threads nor what runtimes hold would survive a fork
         context = multiprocessing.get_context('spawn')
-        pipes = [context.Pipe() for _ in range(callers)]
-        self._connections = [ours for ours, _ in pipes]
+        self._connections, self._far_ends = zip(*(context.Pipe() for _ in range(callers)), strict=True)
         self._processes = [
-            context.Process(target=_serve, args=(theirs, times, open), daemon=True) for _, theirs in pipes
+            context.Process(target=_serve, args=(end, times, open), daemon=True) for end in self._far_ends
         ]
-        self._theirs = [theirs for _, theirs in pipes]
 
     def __enter__(self) -> 'SideBySide':
-        for process, end in zip(self._processes, self._theirs, strict=True):
+        for process, end in zip(self._processes, self._far_ends, strict=True):
             process.start()
             end.close()  # else it would not be noticed here when the process ends
         try:

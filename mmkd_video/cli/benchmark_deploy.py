@@ -195,10 +195,8 @@ def _open_calls(
     """Return what runs a clip on one thread, by line; for a process of its own."""
     torch._dynamo.config.recompile_limit = RECOMPILE_LIMIT
     opened = _open(runtimes, 1, candidates, files, clips, folder)
-    return {
-        line: partial(call, clips[files[line[0]][0] if line[0] in files else line[0]])
-        for line, (call, _) in opened.items()
-    }
+    sources = _sources(candidates, files)
+    return {line: partial(call, clips[sources[line[0]]]) for line, (call, _) in opened.items()}
 
 
 def _open(

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from mmengine.config import Config
-from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 
 import mmkd_video  # noqa: F401  the stack must be mended before a runner is built
@@ -20,6 +19,7 @@ from mmkd_video.cli.student import model_parts, read_checkpoint
 from mmkd_video.cli.train import add_launcher, build_runner, default_work_dir
 from mmkd_video.export.loading import BACKEND_OF, BACKENDS
 from mmkd_video.export.metadata import PRECISIONS
+from mmkd_video.hooks.wrapped_anew import bare_model
 from mmkd_video.quantization import CHECKPOINT_KEY
 from mmkd_video.teachers.source import check_weights
 
@@ -59,10 +59,9 @@ def prepare_test(config: Config, options: argparse.Namespace) -> Runner:
             "tools/test.py runs (test_cfg = dict(type='TestLoop'))"
         )
     if not is_exported(options) and os.path.isfile(options.checkpoint):
-        model = runner.model.module if is_model_wrapper(runner.model) else runner.model
         loaded = read_checkpoint(options.checkpoint)
         check_weights(
-            model,
+            bare_model(runner),
             loaded.get('state_dict', loaded),
             f'{options.checkpoint} does not belong to {options.config}',
             'check backbone, depth and num_classes',
