@@ -60,11 +60,11 @@ def noise(count, shape=(4, 3, 32, 32), seed=0):
     return [rng.integers(0, 40 + 50 * (i % 5), shape, dtype=np.uint8) for i in range(count)]
 
 
-def videos(root, count=6, frames=16):
+def videos(root, count=6, frames=16, size=64):
     """Write a set of real videos of different brightness, with class names; return the annotation file."""
     root.mkdir(parents=True, exist_ok=True)
     for i in range(count):
-        encode(root / f'{i}.mp4', i % CLASSES, frames, seed=i)
+        encode(root / f'{i}.mp4', i % CLASSES, frames, size, seed=i)
     (root / 'list.txt').write_text('\n'.join(f'{i}.mp4 {i % CLASSES}' for i in range(count)) + '\n')
     (root / 'classes.txt').write_text('\n'.join('abcde') + '\n')
     return root / 'list.txt'

@@ -82,10 +82,13 @@ def test_every_family(tmp_path, name):
         config['backbone'].update(arch=dict(embed_dims=24, depths=[2, 2], num_heads=[2, 4]), out_indices=(1,))
         config['cls_head']['in_channels'] = 48
     layout = config['data_preprocessor']['format_shape']
-    videos(tmp_path / 'videos', count=4, frames=32)
     size = height if name == 'c3d' else min(height, 64)  # C3D has fixed widths
+    videos(tmp_path / 'videos', count=4, frames=32, size=max(size, 64))
     found = decoded(tmp_path / 'videos', frames, size, layout)
-    model = DeployableRecognizer(lively(build_model(config), found.clips))
+    recognizer = lively(build_model(config), found.clips)
+    if name == 'c3d':  # without batch norms, pixels of a hundred reach the head, and its scores would saturate
+        recognizer.cls_head.fc_cls.weight.data.mul_(1e-3)
+    model = DeployableRecognizer(recognizer)
     path = export_onnx(model, tmp_path / 'a.onnx', np.stack(found.clips[:1]))
     for backend in ('onnxruntime', 'openvino'):
         report = check_parity(model, load_exported(path, backend, threads=1), found.clips)
