@@ -11,6 +11,7 @@ from mmengine.config import Config
 import mmkd_video  # noqa: F401  the stack must be mended before a model is built
 from mmkd_video.cli.cfg_options import add_cfg_options, read_config
 from mmkd_video.cli.class_names import class_names
+from mmkd_video.cli.clip_shape import expect_shape
 from mmkd_video.cli.clip_source import unaugmented_clips
 from mmkd_video.cli.quantized_student import VALIDATION, Source, convert_trained, write_quantized
 from mmkd_video.cli.real_clips import RealClips, real_clips
@@ -48,6 +49,7 @@ def main(arguments: Sequence[str] | None = None) -> ParityReport | None:
             path,
             precision=options.precision,
             dynamic_clips=options.dynamic_clips,
+            batch=options.batch,
             num_clips=options.clips,
             shape=options.shape,
             check=not options.no_check,
@@ -72,6 +74,7 @@ def export_student(
     path: Path,
     precision: str | None = None,
     dynamic_clips: bool = False,
+    batch: int | None = 1,
     num_clips: int = 16,
     shape: Sequence[int] | None = None,
     check: bool = True,
@@ -86,6 +89,7 @@ def export_student(
         precision: In which the file is meant to run: ``'f32'``, or with OpenVINO ``'bf16'``, or ``'int8'`` with the
             ranges of a student that ``QATHook`` trained. By default int8 for such a student with OpenVINO, else f32.
         dynamic_clips: Whether the number of clips may vary.
+        batch: Samples that the file computes at once; None for any number, which runtimes compute more slowly.
         num_clips: Of the test data set, to compare on.
         shape: Of one sample, where the data set is not here; only without ``check``.
         check: Whether to compare; in int8 also whether to measure top-1 on validation clips, of which it may lose 0.01.
@@ -102,6 +106,10 @@ def export_student(
         MissingExtraError: A package is missing.
         RuntimeError: The model cannot be exported, or OpenVINO cannot run it in int8.
     """
+    if shape is not None:
+        if check:
+            raise ValueError('--shape is for a machine without the data set: nothing can be compared; add --no-check')
+        expect_shape(shape, _pipeline(config), dynamic_clips)
     kind = 'onnx' if path.suffix == '.onnx' else 'openvino'
     expect_new(path, SUFFIXES[kind], force)
     quantizers = read_checkpoint(checkpoint).get(CHECKPOINT_KEY)
@@ -113,13 +121,14 @@ def export_student(
     elif quantizers is not None:
         print('note: this student was trained in int8; this file computes in float')
     model = DeployableRecognizer(recognizer)
-    found = _clips(config, num_clips, shape, check)
+    found = real_clips(config, max(num_clips, 2)) if shape is None else _blank_clip(config, shape)
     metadata = ExportMetadata.describe(
         model,
         np.stack(found.clips[:1]),
         class_names(config, model.num_classes),
         found.pipeline,
         dynamic_clips=dynamic_clips,
+        batch=batch,
         precision=precision,
         checkpoint_sha256=checkpoint_digest(checkpoint),
     )
@@ -154,7 +163,15 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument('checkpoint', help='of the student')
     parser.add_argument('--format', choices=list(SUFFIXES), help="by the suffix of --out, or 'onnx', by default")
     parser.add_argument('--out', metavar='FILE', help='.onnx or .xml; beside the checkpoint by default')
-    parser.add_argument('--dynamic-clips', action='store_true', help='let the number of clips vary, not only the batch')
+    parser.add_argument(
+        '--batch',
+        type=batch_size,
+        default=1,
+        metavar='N|dynamic',
+        help='samples that the file computes at once (1); dynamic: any number; of small models, one then '
+        'takes half as long again',
+    )
+    parser.add_argument('--dynamic-clips', action='store_true', help='let the number of clips of a sample vary')
     parser.add_argument(
         '--precision',
         choices=['f32', 'bf16', 'int8'],
@@ -169,6 +186,19 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument('--force', action='store_true', help='replace existing files')
     add_cfg_options(parser)
     return parser
+
+
+def batch_size(text: str) -> int | None:
+    """Read ``--batch``.
+
+    Raises:
+        argparse.ArgumentTypeError: It is neither a number of at least 1 nor ``'dynamic'``.
+    """
+    if text == 'dynamic':
+        return None
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"got {text!r}, expected a number of at least 1, or 'dynamic'")
+    return int(text)
 
 
 def _target(options: argparse.Namespace) -> Path:
@@ -192,13 +222,13 @@ def _precision(asked: str | None, kind: str, trained_in_int8: bool, dynamic_clip
     return asked
 
 
-def _clips(config: Config, count: int, shape: Sequence[int] | None, check: bool) -> RealClips:
-    if shape is None:
-        return real_clips(config, max(count, 2))
-    if check:
-        raise ValueError('--shape is for a machine without the data set, so nothing can be compared; add --no-check')
-    pipeline = ((config.get('test_dataloader') or {}).get('dataset') or {}).get('pipeline') or ()
-    return RealClips((np.zeros(shape, np.uint8),), ('',), (-1,), tuple(dict(step) for step in pipeline))
+def _blank_clip(config: Config, shape: Sequence[int]) -> RealClips:
+    return RealClips((np.zeros(shape, np.uint8),), ('',), (-1,), _pipeline(config))
+
+
+def _pipeline(config: Config) -> tuple[dict, ...]:
+    steps = ((config.get('test_dataloader') or {}).get('dataset') or {}).get('pipeline') or ()
+    return tuple(dict(step) for step in steps)
 
 
 if __name__ == '__main__':

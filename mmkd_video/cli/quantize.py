@@ -174,6 +174,7 @@ def _loaded(config: Config, checkpoint: str | Path, clips: ClipSource, path: Pat
         np.stack(clips[:1]),
         class_names(config, model.num_classes),
         plain_student(config).test_dataloader.dataset.pipeline,
+        batch=1,
         checkpoint_sha256=checkpoint_digest(checkpoint),
     )
     if trained is not None:

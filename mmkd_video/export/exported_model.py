@@ -16,7 +16,8 @@ class ExportedModel(ABC):
         path: Of the file.
         threads: CPU threads of one inference; the runtime's choice by default.
         precision: ``'f32'``, ``'bf16'``, or ``'int8'`` for a quantized file as it is; what the metadata say by default.
-        batch: Fixes the batch size, which lets the runtime plan ahead; any by default.
+        batch: Fixes the batch size, which lets the runtime plan ahead; any by default. What the file fixes stays, and
+            larger batches run in pieces.
 
     Raises:
         FileNotFoundError: There is no such file.
@@ -63,7 +64,11 @@ class ExportedModel(ABC):
             TypeError: Another type of numbers.
         """
         self.check(clips)
-        return self._infer(clips)
+        size = self.metadata.batch or len(clips)
+        if len(clips) == size:
+            return self._infer(clips)
+        pieces = [_filled(clips[start : start + size], size) for start in range(0, len(clips), size)]
+        return np.concatenate([self._infer(piece) for piece in pieces])[: len(clips)]
 
     def predict(self, clips: np.ndarray | Sequence[np.ndarray], batch_size: int = 8) -> np.ndarray:
         """Classify any number of clips.
@@ -77,13 +82,8 @@ class ExportedModel(ABC):
         """
         size = self.batch or batch_size
         starts = range(0, len(clips), size)
-        return np.concatenate([self._padded(np.stack(list(clips[start : start + size]))) for start in starts])
-
-    def _padded(self, clips: np.ndarray) -> np.ndarray:
-        missing = (self.batch or len(clips)) - len(clips)
-        if not missing:
-            return self(clips)
-        return self(np.concatenate([clips, np.repeat(clips[-1:], missing, axis=0)]))[: len(clips)]
+        pieces = (np.stack(list(clips[start : start + size])) for start in starts)
+        return np.concatenate([self(_filled(piece, self.batch or len(piece)))[: len(piece)] for piece in pieces])
 
     def check(self, clips: np.ndarray) -> None:
         """Check a batch against the metadata; see :meth:`__call__`."""
@@ -115,3 +115,9 @@ class ExportedModel(ABC):
     @abstractmethod
     def _infer(self, clips: np.ndarray) -> np.ndarray:
         """Run one batch that was checked."""
+
+
+def _filled(clips: np.ndarray, size: int) -> np.ndarray:
+    """Return a batch with its last clip repeated until it has that size."""
+    missing = size - len(clips)
+    return np.concatenate([clips, np.repeat(clips[-1:], missing, axis=0)]) if missing else clips

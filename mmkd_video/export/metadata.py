@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from mmkd_video.export.deployable import LAYOUTS, DeployableRecognizer
+from mmkd_video.export.input_rules import RGB, channel_order, sampling_rule
 from mmkd_video.version import __version__
 
 PREFIX = 'mmkd_video'
@@ -29,6 +30,10 @@ class ExportMetadata:
         frames: Frames of one clip.
         interval: Distance of its frames in the video; None where they are spread over the whole video.
         dynamic_clips: Whether M may differ from ``shape[0]``.
+        batch: N that the file computes at once, fixed in it so that a runtime plans ahead; None where any number may
+            come. OpenVINO's ``Model.reshape`` changes it; for ONNX Runtime, export again.
+        channel_order: ``'RGB'``; None where the pipeline does not tell.
+        sampling: Which pictures of a video the test took, in a sentence; None where it is not known.
         architecture: Types of recognizer, backbone and head.
         precision: ``'f32'``, ``'bf16'`` or ``'int8'``: what the file is meant to be run in.
         checkpoint_sha256: Of the checkpoint file; None where there was none.
@@ -46,6 +51,9 @@ class ExportMetadata:
     frames: int
     interval: int | None = None
     dynamic_clips: bool = False
+    batch: int | None = None
+    channel_order: str | None = None
+    sampling: str | None = None
     architecture: str = ''
     precision: str = 'f32'
     checkpoint_sha256: str | None = None
@@ -61,6 +69,10 @@ class ExportMetadata:
             raise ValueError(f'metadata: shape {self.shape} does not go with layout {self.layout}')
         if self.precision not in PRECISIONS:
             raise ValueError(f'metadata: precision: got {self.precision!r}, expected one of {PRECISIONS}')
+        if self.batch is not None and (type(self.batch) is not int or self.batch < 1):
+            raise ValueError(f'metadata: batch: got {self.batch!r}, expected a number of at least 1, or None for any')
+        if self.channel_order not in (None, RGB):
+            raise ValueError(f'metadata: channel_order: got {self.channel_order!r}, expected {RGB!r} or None')
 
     @classmethod
     def describe(
@@ -107,6 +119,8 @@ class ExportMetadata:
             dtype='uint8' if clips.dtype == np.uint8 else 'float32',
             frames=frames,
             interval=None if spread else sampler.get('frame_interval', 1),
+            channel_order=channel_order(pipeline, clips.shape[2]),
+            sampling=sampling_rule(pipeline),
             architecture=model.architecture,
             pipeline=tuple(json.loads(json.dumps([dict(step) for step in pipeline], default=str))),
             **more,

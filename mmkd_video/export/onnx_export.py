@@ -17,7 +17,7 @@ from mmkd_video.export.metadata import PREFIX, ExportMetadata
 from mmkd_video.export.placed_files import expect_new, placed_files
 from mmkd_video.extras import import_extra
 
-INPUT, OUTPUT = 'clips', 'probabilities'
+INPUT, OUTPUT, BATCH = 'clips', 'probabilities', 'batch'
 LEAST_OPSET = 20
 
 
@@ -32,7 +32,8 @@ def export_onnx(
 ) -> Path:
     """Write a recognizer as one ONNX file with input ``clips`` and output ``probabilities``.
 
-    Traced by ``torch.export`` (https://docs.pytorch.org/docs/stable/onnx_export.html); the batch size is dynamic.
+    Traced by ``torch.export`` (https://docs.pytorch.org/docs/stable/onnx_export.html); the batch size is dynamic unless
+    ``metadata.batch`` fixes it.
 
     Args:
         model: A recognizer, or a :class:`DeployableRecognizer`.
@@ -67,7 +68,7 @@ def save_onnx(model: Any, path: str | Path, metadata: ExportMetadata, force: boo
     """Write an ONNX model with metadata into one file.
 
     Args:
-        model: An ``onnx.ModelProto``; its metadata is changed.
+        model: An ``onnx.ModelProto``; its metadata is changed, and its batch to the one that they fix.
         path: Ends in ``.onnx``.
         metadata: What the file says about itself.
         force: Whether an existing file may be replaced.
@@ -78,14 +79,24 @@ def save_onnx(model: Any, path: str | Path, metadata: ExportMetadata, force: boo
     onnx = import_extra('onnx', 'onnx')
     del model.metadata_props[:]
     onnx.helper.set_model_props(model, {f'{PREFIX}.{name}': text for name, text in metadata.to_strings().items()})
+    if metadata.batch is not None:
+        _fix_batch(model.graph, metadata.batch)
     with placed_files(path, ['.onnx'], force) as temporary:
         onnx.save(model, str(temporary))
     return Path(path)
 
 
+def _fix_batch(graph: Any, batch: int) -> None:
+    for value in (*graph.input, *graph.output):
+        for dimension in value.type.tensor_type.shape.dim:
+            if dimension.dim_param == BATCH:
+                dimension.dim_value = batch
+    del graph.value_info[:]  # shapes in between that speak of any batch; runtimes work them out anew
+
+
 def _trace(model: DeployableRecognizer, clips: np.ndarray, dynamic_clips: bool, opset: int) -> Any:
     example = torch.from_numpy(np.ascontiguousarray(np.concatenate([clips, clips])[:2]))  # a batch of 1 would be fixed
-    dimensions: dict[int, Any] = {0: torch.export.Dim('batch')}
+    dimensions: dict[int, Any] = {0: torch.export.Dim(BATCH)}
     if dynamic_clips:
         segments = getattr(model.recognizer.backbone, 'num_segments', 1) if model.layout == 'NCHW' else 1
         repeats = max(1, -(-2 * segments // example.shape[1]))

@@ -4,7 +4,7 @@ import numpy as np
 
 from mmkd_video.export.exported_model import ExportedModel
 from mmkd_video.export.metadata import PREFIX
-from mmkd_video.export.onnx_export import INPUT, OUTPUT
+from mmkd_video.export.onnx_export import BATCH, INPUT, OUTPUT
 from mmkd_video.extras import import_extra
 
 
@@ -24,7 +24,7 @@ class OnnxRuntimeModel(ExportedModel):
         if self.threads is not None:
             options.intra_op_num_threads = self.threads
         if self.batch is not None:
-            options.add_free_dimension_override_by_name('batch', self.batch)
+            options.add_free_dimension_override_by_name(BATCH, self.batch)  # no effect where the file fixes it
         try:
             self.session = runtime.InferenceSession(str(self.path), options, providers=['CPUExecutionProvider'])
         except Exception as error:  # its types are not public

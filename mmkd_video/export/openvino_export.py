@@ -59,7 +59,7 @@ def save_openvino(model: Any, path: str | Path, metadata: ExportMetadata, force:
     """Write an OpenVINO model with metadata.
 
     Args:
-        model: An ``openvino.Model``; its ``rt_info`` is changed.
+        model: An ``openvino.Model``; its ``rt_info`` is changed, and its batch to the one that the metadata fix.
         path: Ends in ``.xml``.
         metadata: What the file says about itself.
         force: Whether existing files may be replaced.
@@ -68,8 +68,22 @@ def save_openvino(model: Any, path: str | Path, metadata: ExportMetadata, force:
         FileExistsError: A file exists.
     """
     openvino = import_extra('openvino', 'openvino')
+    if metadata.batch is not None:
+        fix_batch(model, metadata.batch)
     for name, text in metadata.to_strings().items():
         model.set_rt_info(text, [PREFIX, name])
     with placed_files(path, SUFFIXES, force) as temporary:
         openvino.save_model(model, str(temporary), compress_to_fp16=False)
     return Path(path)
+
+
+def fix_batch(model: Any, batch: int) -> None:
+    """Let an OpenVINO model take one batch size, so that the runtime plans ahead.
+
+    Args:
+        model: An ``openvino.Model``; changed in place.
+        batch: Samples at once.
+    """
+    shape = model.input(0).partial_shape
+    shape[0] = batch
+    model.reshape(shape)

@@ -6,6 +6,7 @@ import numpy as np
 
 from mmkd_video.export.exported_model import ExportedModel
 from mmkd_video.export.metadata import PREFIX
+from mmkd_video.export.openvino_export import fix_batch
 from mmkd_video.extras import import_extra
 
 
@@ -50,10 +51,8 @@ class OpenVINOModel(ExportedModel):
             options['INFERENCE_PRECISION_HINT'] = self.precision
         if self.precision == 'bf16' and 'BF16' not in self._core.get_property('CPU', 'OPTIMIZATION_CAPABILITIES'):
             raise ValueError(f"{self.path}: this processor has no bf16 instructions; run it with precision='f32'")
-        if self.batch is not None:
-            shape = self.model.input(0).partial_shape
-            shape[0] = self.batch
-            self.model.reshape(shape)
+        if self.batch is not None and self.metadata.batch is None:
+            fix_batch(self.model, self.batch)
         self.compiled = self._core.compile_model(self.model, 'CPU', options)
         self._request = self.compiled.create_infer_request()
 

@@ -19,12 +19,17 @@ class InferenceEngine(ABC):
         requests: Clips at once.
 
     Raises:
-        ValueError: ``requests`` is below 1.
+        ValueError: ``requests`` is below 1, or the model's file fixes a larger batch than one.
     """
 
     def __init__(self, model: ExportedModel, requests: int = 2) -> None:
         if requests < 1:
             raise ValueError(f'requests: got {requests}, expected at least 1')
+        if model.metadata.batch not in (None, 1):
+            raise ValueError(
+                f'{model.path} computes {model.metadata.batch} clips at once, but a stream has one at a time; export '
+                'it with --batch 1 or --batch dynamic'
+            )
         self.model, self.requests = model, requests
 
     @abstractmethod

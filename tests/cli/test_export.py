@@ -62,7 +62,8 @@ def test_metadata_say_where_it_comes_from(shipped):
     found = load_exported(shipped.folder / 'student.xml').metadata
     assert found.classes == tuple(CLASSES)
     assert found.checkpoint_sha256 == hashlib.sha256(shipped.student_checkpoint.read_bytes()).hexdigest()
-    assert (found.shape, found.frames, found.interval) == ((4, 3, 32, 32), 4, None)
+    assert (found.shape, found.frames, found.interval, found.batch) == ((4, 3, 32, 32), 4, None, 1)
+    assert found.channel_order == 'RGB' and 'counted from 0, is this picture of a video of n pictures' in found.sampling
     assert [step['type'] for step in found.pipeline][:2] == ['DecordInit', 'SampleFrames']
 
 
@@ -81,6 +82,17 @@ def test_the_number_of_clips_may_vary(shipped, tmp_path, capsys):
         exported = load_exported(tmp_path / name)
         assert exported.metadata.dynamic_clips
         assert exported(np.zeros((1, 12, 3, 32, 32), np.uint8)).shape == (1, 8)
+
+
+@pytest.mark.parametrize('name', ['a.onnx', 'a.xml'])
+def test_the_batch_is_one_unless_another_is_asked_for(shipped, tmp_path, capsys, name):
+    for asked, expected in (((), 1), (('--batch', '3'), 3), (('--batch', 'dynamic'), None)):
+        export(shipped, '--out', tmp_path / name, '--shape', 4, 3, 32, 32, '--no-check', '--force', *asked)
+        assert load_exported(tmp_path / name).metadata.batch == expected
+    for wrong in ('0', '-1', 'any'):
+        with pytest.raises(SystemExit) as stop:
+            export(shipped, '--out', tmp_path / name, '--force', '--batch', wrong)
+        assert stop.value.code == 2 and "expected a number of at least 1, or 'dynamic'" in capsys.readouterr().err
 
 
 def test_failed_check_keeps_the_file_and_names_the_clip(shipped, tmp_path, capsys, monkeypatch):
@@ -121,12 +133,19 @@ def test_every_way_of_testing_gives_the_same_numbers(shipped, tmp_path):
     assert sum(map(sum, written['confusion_matrix'])) == NUM_CLIPS['test']
 
 
-def test_export_without_the_data_set(shipped, tmp_path, capsys):
+def test_export_without_the_data_set(shipped, tmp_path, capsys, monkeypatch):
     settings = ['--cfg-options', 'test_dataloader.dataset.ann_file=missing.txt']
     options = ['--out', tmp_path / 'a.onnx', '--shape', 4, 3, 32, 32]
     arguments = [shipped.student, shipped.student_checkpoint, *options]
     assert 'missing.txt' in failed(capsys, export_command, *arguments[:-5], *settings)
+    monkeypatch.setattr(export_command, 'read_checkpoint', None)  # these mistakes are told before anything is read
     assert 'add --no-check' in failed(capsys, export_command, *arguments, *settings)
+    wrong = [*arguments[:-2], 64, 64, '--no-check', *settings]
+    assert failed(capsys, export_command, *wrong) == (
+        'error: --shape: got 4 3 64 64, but the test pipeline, which is stored in the file, leaves 4 3 32 32; '
+        'give that shape, or change that pipeline'
+    )
+    monkeypatch.undo()
     assert export(shipped, *options, '--no-check', *settings) is None
     assert load_exported(tmp_path / 'a.onnx').metadata.shape == (4, 3, 32, 32)
 

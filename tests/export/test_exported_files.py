@@ -128,6 +128,25 @@ def test_fixed_batch(folder, name, backend, precision):
         exported(np.stack(clips))
 
 
+@pytest.mark.parametrize('name', ['b.onnx', 'b.xml'])
+@pytest.mark.parametrize('size', [1, 2])
+def test_a_batch_that_the_file_fixes(folder, tmp_path, name, size):
+    model, clips = DeployableRecognizer(tiny_model()), np.stack(noise(5))
+    metadata = ExportMetadata.describe(model, clips, batch=size)
+    export = export_onnx if name == 'b.onnx' else export_openvino
+    path = export(model, tmp_path / name, clips[:1], metadata)
+    expected = load_exported(folder / name.replace('b', 'a'), threads=1)(clips)
+    for options in (dict(), dict(batch=1), dict(batch=4)):  # larger batches run in pieces
+        exported = load_exported(path, threads=1, **options)
+        assert exported.metadata.batch == size
+        assert exported.predict(clips) == pytest.approx(expected, abs=1e-5)
+    assert load_exported(path, threads=1)(clips) == pytest.approx(expected, abs=1e-5)
+    raw = openvino.Core().read_model(path)  # any other program finds fixed shapes
+    assert [raw.input(0).partial_shape[0], raw.output(0).partial_shape[0]] == [size, size]
+    if name == 'b.xml':
+        assert not any(output.partial_shape.is_dynamic for node in raw.get_ops() for output in node.outputs())
+
+
 def test_an_answer_is_not_overwritten_by_the_next(folder):
     exported = load_exported(folder / 'a.xml', threads=1)
     first, second = noise(1), noise(2)[1:]

@@ -5,6 +5,8 @@ import pytest
 from exportable import noise, tiny_model
 
 from mmkd_video.export import DeployableRecognizer, ExportMetadata
+from mmkd_video.export.input_rules import channel_order, sampling_rule
+from mmkd_video.registry import TRANSFORMS
 from mmkd_video.version import __version__
 
 TSN = [dict(type='SampleFrames', clip_len=1, frame_interval=1, num_clips=4), dict(type='Resize', scale=(32, 32))]
@@ -39,6 +41,49 @@ def test_frames_and_interval_come_from_the_sampler(model, pipeline, frames, inte
 
 def test_classes_without_names_are_numbers(model):
     assert describe(model).classes == ('0', '1', '2', '3', '4')
+
+
+@pytest.mark.parametrize(
+    'sampler',
+    [
+        dict(type='SampleFrames', clip_len=8, frame_interval=2),
+        dict(type='mmaction.SampleFrames', clip_len=4, frame_interval=3, num_clips=3),
+        dict(type='SampleFrames', clip_len=1, num_clips=7),
+        dict(type='UniformSample', clip_len=6, num_clips=2),
+    ],
+    ids=['one clip', 'several clips', 'spread', 'uniform'],
+)
+def test_a_program_without_mmaction2_takes_the_pictures_of_the_test(sampler):
+    sampler = dict(sampler, test_mode=True)
+    formula = sampling_rule([sampler]).rpartition(': ')[2]
+    taken = TRANSFORMS.build(sampler)
+    for n in (1, 5, 12, 15, 16, 40, 97, 300):
+        expected = taken(dict(total_frames=n, start_index=0))['frame_inds']
+        clips = range(sampler.get('num_clips', 1))
+        found = [eval(formula, dict(n=n, k=k, j=j)) for k in clips for j in range(sampler['clip_len'])]
+        assert found == expected.tolist(), n
+
+
+@pytest.mark.parametrize(
+    'more', [dict(test_mode=False), dict(twice_sample=True), dict(out_of_bound_opt='repeat_last'), dict(target_fps=8)]
+)
+def test_what_has_no_short_formula_is_named(more):
+    found = sampling_rule([{**dict(type='SampleFrames', clip_len=8, test_mode=True), **more}])
+    assert found == 'as SampleFrames of MMAction2 takes them, with the arguments in the pipeline'
+
+
+def test_colours_are_told_where_they_are_known(model):
+    assert describe(model, pipeline=[dict(type='DecordDecode')]).channel_order == 'RGB'
+    assert describe(model, pipeline=DENSE).channel_order is None
+    assert channel_order([dict(type='RawFrameDecode')], 10) is None  # optical flow
+    with pytest.raises(ValueError, match="channel_order: got 'BGR', expected 'RGB' or None"):
+        dataclasses.replace(describe(model), channel_order='BGR')
+
+
+@pytest.mark.parametrize('batch', [0, True, '1'])
+def test_an_impossible_batch(model, batch):
+    with pytest.raises(ValueError, match='batch: got .*, expected a number of at least 1, or None for any'):
+        describe(model, batch=batch)
 
 
 def test_survives_being_written(model):

@@ -1,5 +1,6 @@
 """Both runtimes, several clips at once."""
 
+import dataclasses
 import threading
 from types import SimpleNamespace
 
@@ -73,3 +74,9 @@ def test_bad_arguments(model):
         build_engine(model, 0)
     with pytest.raises(ValueError, match="backend: got 'torch'"):
         build_engine(SimpleNamespace(backend='torch'))
+
+
+def test_a_file_for_larger_batches_is_refused(model):
+    model.metadata = dataclasses.replace(model.metadata, batch=8)
+    with pytest.raises(ValueError, match='computes 8 clips at once, .* export it with --batch 1 or --batch dynamic'):
+        build_engine(model)
