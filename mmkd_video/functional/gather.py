@@ -1,14 +1,10 @@
 """A batch joined over all processes, with gradients."""
 
-import weakref
-
 import torch
 import torch.distributed as dist
 from torch import Tensor
 
 __all__ = ['gather_batch']
-
-_compared: weakref.ref | None = None  # the process group whose first batches had equal sizes
 
 
 class _GatherBatch(torch.autograd.Function):
@@ -45,7 +41,7 @@ def gather_batch(tensor: Tensor) -> Tensor:
         ``(world size * N, ...)``.
 
     Raises:
-        ValueError: The first batches of the processes differ in size; later ones are not compared.
+        ValueError: The batches of the processes differ in size.
     """
     if not (dist.is_available() and dist.is_initialized()) or dist.get_world_size() == 1:
         return tensor
@@ -55,10 +51,6 @@ def gather_batch(tensor: Tensor) -> Tensor:
 
 def _compare_sizes(tensor: Tensor) -> None:
     """Refuse batches of differing sizes, for which the processes would wait for ever or read foreign memory."""
-    global _compared
-    world = dist.group.WORLD
-    if _compared is not None and _compared() is world:
-        return
     mine = torch.tensor([len(tensor)], device=tensor.device)
     sizes = [torch.empty_like(mine) for _ in range(dist.get_world_size())]
     dist.all_gather(sizes, mine)
@@ -68,4 +60,3 @@ def _compare_sizes(tensor: Tensor) -> None:
             f'gather: got batches of {found} clips on the {len(found)} processes, expected equal ones; give all the '
             'same batch_size, and drop_last=True where the last batch differs'
         )
-    _compared = weakref.ref(world)

@@ -87,9 +87,11 @@ def test_the_bank_of_a_contrast_agrees_between_processes() -> None:
     assert moved.nonzero().flatten().tolist() == [0, 1, 2, 4, 5, 6]
 
 
-def run_unequal(rank: int, folder: str) -> None:
+def run_unequal(rank: int, folder: str, equal_before: int) -> None:
     dist.init_process_group('gloo', init_method=f'file://{folder}/store', rank=rank, world_size=2)
     try:
+        for _ in range(equal_before):
+            gather_batch(torch.zeros(2, 3))
         gather_batch(torch.zeros(2 + rank, 3))
         message = ''
     except ValueError as error:
@@ -98,11 +100,13 @@ def run_unequal(rank: int, folder: str) -> None:
     dist.destroy_process_group()
 
 
-def test_batches_of_differing_sizes_are_refused() -> None:
+@pytest.mark.parametrize('equal_before', [0, 2])
+def test_batches_of_differing_sizes_are_refused_whenever_they_come(equal_before) -> None:
     with tempfile.TemporaryDirectory() as folder:
-        start_processes(run_unequal, (folder,), nprocs=2, start_method='fork')
+        start_processes(run_unequal, (folder, equal_before), nprocs=2, start_method='fork')
         messages = [Path(folder, f'{rank}.txt').read_text() for rank in range(2)]
     assert messages[0] == messages[1]
     assert messages[0].startswith(
         'gather: got batches of [2, 3] clips on the 2 processes, expected equal ones; give all'
     )
+    assert 'drop_last=True' in messages[0]
