@@ -19,6 +19,7 @@ from mmengine.logging import print_log
 from mmkd_video.cli.cfg_options import read_config, to_arguments
 from mmkd_video.cli.folder_lock import locked
 from mmkd_video.cli.render import prepare_motion_clips
+from mmkd_video.compat import safe_load
 from mmkd_video.hooks.atomic_file import write_atomically
 from mmkd_video.hooks.run_record import deciding_settings, difference
 from mmkd_video.teachers.source import resolve_config
@@ -272,7 +273,7 @@ def publish(work_dir: Path, target: Path, settings: Mapping[str, Any] | None = N
         FileNotFoundError: The training wrote no checkpoint.
     """
     last = find_last(work_dir)
-    loaded = torch.load(last, map_location='cpu', weights_only=True)
+    loaded = safe_load.load(last)
     part = target.with_name(f'.{target.name}.{os.getpid()}.part')
     target.parent.mkdir(parents=True, exist_ok=True)
     published = {key: loaded[key] for key in PUBLISHED if key in loaded}

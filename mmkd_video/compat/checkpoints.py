@@ -5,7 +5,8 @@ buffers (``HistoryBuffer``), which are numpy arrays and, through pickle, four of
 
 Mend: the protection stays on. The few harmless types are put on torch's list; ``getattr``, which pickle asks for to
 name a method, is answered by a function that gives those four methods and nothing else. MMEngine's loader names the
-file and the type when it refuses one, and the file when it cannot be read. See https://docs.pytorch.org/docs/stable/notes/serialization.html#weights-only.
+file and the type when it refuses one, and the file when it cannot be read or its checksums, at which torch does not
+look, do not match. See https://docs.pytorch.org/docs/stable/notes/serialization.html#weights-only.
 """
 
 import pickle
@@ -68,12 +69,15 @@ def allow_types() -> None:
 
 def _name_the_file(load_checkpoint: Callable) -> Callable:
     def load(cls: type, filename: str, *args: Any, **kwargs: Any) -> Any:
+        local = Path(filename).expanduser()
+        if local.is_file():
+            safe_load.expect_whole(local)
         try:
             return load_checkpoint(cls, filename, *args, **kwargs)
         except OSError:
             raise
         except Exception as error:  # torch raises as many types as there are ways to break a file
-            if not isinstance(error, pickle.UnpicklingError) and not Path(filename).expanduser().is_file():
+            if not isinstance(error, pickle.UnpicklingError) and not local.is_file():
                 raise
             raise safe_load.explain_any(error, filename) from None
 

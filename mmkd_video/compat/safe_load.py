@@ -10,6 +10,8 @@ import re
 from pathlib import Path
 from typing import Any
 
+from mmkd_video.compat import checksums
+
 _REFUSED = (
     r'GLOBAL (\S+) was not an allowed global',
     r'unsupported GLOBAL (\S+) whose module',
@@ -71,8 +73,24 @@ def explain_any(error: Exception, filename: str | Path) -> Exception:
     )
 
 
+def expect_whole(filename: str | Path) -> None:
+    """Refuse a local file whose checksums do not match its content.
+
+    Args:
+        filename: Of a file that is there.
+
+    Raises:
+        UnreadableCheckpointError: The file is damaged.
+    """
+    wrong = checksums.damage(filename)
+    if wrong is not None:
+        raise UnreadableCheckpointError(f'{filename} cannot be read ({wrong}); copy it again, or name another')
+
+
 def load(filename: str | Path, map_location: Any = 'cpu') -> Any:
     """Read a file written by ``torch.save``, executing nothing that it holds.
+
+    Its checksums are compared first.
 
     Args:
         filename: A local file.
@@ -91,6 +109,7 @@ def load(filename: str | Path, map_location: Any = 'cpu') -> Any:
     path = Path(filename).expanduser()
     if not path.is_file():
         raise FileNotFoundError(f'no checkpoint at {path}; got {filename!r}, expected the path of a local file')
+    expect_whole(path)
     try:
         return torch.load(path, map_location=map_location, weights_only=True)
     except OSError:

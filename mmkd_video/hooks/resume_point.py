@@ -5,8 +5,9 @@ import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import torch
 from mmengine.logging import print_log
+
+from mmkd_video.compat import safe_load
 
 NEEDED = ('meta', 'state_dict', 'message_hub')
 
@@ -108,9 +109,10 @@ class ResumePoint:
     def _obstacle(self, path: Path) -> tuple[str | None, bool]:
         """Return why training cannot go on from a file (None if it can), and whether it merely lies in epoch 0."""
         try:
-            checkpoint = torch.load(path, map_location='cpu', weights_only=True)
-        except Exception as error:  # torch raises as many types as there are ways to break a file
-            return f'it cannot be read ({type(error).__name__}: {_first_line(error)})', False
+            checkpoint = safe_load.load(path)
+        except (OSError, safe_load.UnsafeCheckpointError, safe_load.UnreadableCheckpointError) as error:
+            text = (str(error).strip().splitlines() or ['no message'])[0]
+            return text.replace(f'{path} cannot be read', 'it cannot be read').removeprefix(f'{path}: '), False
         needed = (*NEEDED, 'optimizer') if self.needs_optimizer else NEEDED
         missing = [key for key in needed if not isinstance(checkpoint, dict) or key not in checkpoint]
         if missing:
@@ -130,7 +132,3 @@ class ResumePoint:
             '(saved within an epoch, or with another data set, batch size or number of processes)'
         )
         return reason, epoch == 0
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip().splitlines() or ['no message'])[0]

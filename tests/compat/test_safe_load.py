@@ -2,6 +2,7 @@ from collections import OrderedDict
 
 import pytest
 import torch
+from damaged_file import damage_weights
 
 from mmkd_video.compat import safe_load
 
@@ -82,3 +83,44 @@ def test_a_truncated_file_is_not_called_unsafe(tmp_path):
     with pytest.raises(safe_load.UnreadableCheckpointError, match=r'cut\.pth cannot be read \(') as caught:
         safe_load.load(tmp_path / 'cut.pth')
     assert not isinstance(caught.value, safe_load.UnsafeCheckpointError)
+
+
+@pytest.fixture
+def saved(tmp_path):
+    path = tmp_path / 'saved.pth'
+    torch.save({'state_dict': {'weight': torch.arange(1.0, 1001.0)}}, path)
+    return path
+
+
+@pytest.mark.parametrize('kind', ['bit', 'block'])
+def test_damaged_weights_are_refused_and_named(saved, kind):
+    damage_weights(saved, kind)
+    torch.load(saved, weights_only=True)  # torch itself sees nothing
+    with pytest.raises(safe_load.UnreadableCheckpointError, match=r'saved\.pth cannot be read .*data/0.* not match'):
+        safe_load.load(saved)
+
+
+def test_a_damaged_directory_of_a_file_is_no_traceback(saved):
+    saved.write_bytes(saved.read_bytes()[:-30])
+    with pytest.raises(safe_load.UnreadableCheckpointError, match='damaged'):
+        safe_load.load(saved)
+
+
+def test_mmengines_loader_refuses_damaged_weights_too(saved):
+    from mmengine.runner import CheckpointLoader
+
+    damage_weights(saved)
+    with pytest.raises(safe_load.UnreadableCheckpointError, match='not match'):
+        CheckpointLoader.load_checkpoint(str(saved), map_location='cpu')
+
+
+def test_files_without_checksums_are_read(tmp_path):
+    before = torch.serialization.get_crc32_options()
+    torch.serialization.set_crc32_options(False)
+    try:
+        torch.save({'weight': torch.ones(3)}, tmp_path / 'unchecked.pth')
+    finally:
+        torch.serialization.set_crc32_options(before)
+    torch.save({'weight': torch.ones(3)}, tmp_path / 'old.pth', _use_new_zipfile_serialization=False)
+    for name in ('unchecked.pth', 'old.pth'):
+        assert safe_load.load(tmp_path / name)['weight'].tolist() == [1, 1, 1]

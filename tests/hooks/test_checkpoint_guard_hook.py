@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from damaged_file import damage_weights
 from guarded_run import ScriptedScore, make_runner
 from mmengine.hooks import CheckpointHook
 
@@ -68,7 +69,7 @@ def test_resume_goes_on_and_equals_the_uninterrupted_run(trained, tmp_path_facto
     torch.testing.assert_close(got['state_dict'], expected['state_dict'], rtol=0, atol=0)
 
 
-@pytest.mark.parametrize('damage', ['truncated', 'empty', 'not a checkpoint', 'incomplete'])
+@pytest.mark.parametrize('damage', ['truncated', 'empty', 'not a checkpoint', 'incomplete', 'bit', 'block'])
 def test_unreadable_newest_falls_back_to_the_one_before_and_says_so(trained, damage, capsys):
     newest = trained / 'epoch_2.pth'
     if damage == 'truncated':
@@ -77,6 +78,8 @@ def test_unreadable_newest_falls_back_to_the_one_before_and_says_so(trained, dam
         newest.write_bytes(b'')
     elif damage == 'not a checkpoint':
         torch.save([1, 2], newest)
+    elif damage in ('bit', 'block'):
+        damage_weights(newest, damage)
     else:
         parts = torch.load(newest, weights_only=True)
         parts.pop('optimizer')
