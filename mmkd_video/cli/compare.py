@@ -4,42 +4,54 @@ import argparse
 import json
 import re
 import shlex
-import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-
-from mmengine.config import Config
+from typing import Any
 
 import mmkd_video  # noqa: F401  the stack must be mended before a config with custom imports is read
-from mmkd_video.cli.cfg_options import add_cfg_options, read_config
-from mmkd_video.cli.comparison import Comparison, Row
-from mmkd_video.cli.plain_student import is_distillation, plain_student
+from mmkd_video.cli.cfg_options import add_cfg_options, read_config, to_arguments
+from mmkd_video.cli.comparison.arms import make_arms
+from mmkd_video.cli.comparison.picture import draw_comparison
+from mmkd_video.cli.comparison.protocol import TUNING_SEEDS, compare
+from mmkd_video.cli.comparison.result import Comparison
+from mmkd_video.cli.comparison.table import as_markdown, as_text
 from mmkd_video.cli.prepare import prepare
-from mmkd_video.cli.run_folder import RunFolder
 from mmkd_video.hooks.atomic_file import write_atomically
-from mmkd_video.teachers.source import resolve_config
 
-ALONE, DISTILLED = 'student alone', 'student distilled'
+SAVED = 'compare.json'
+REMEMBERED = ('grid', 'tuning_seeds', 'at_grid', 'as_long', 'metric', 'cfg_options')  # when seeds are added
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run what is not finished yet, print the table and save it."""
+    """Run what is not finished yet, print the tables and save them."""
     parser = build_parser()
     options = parser.parse_args(arguments)
+    names = [Path(path).stem for path in options.configs]
+    work_dir = Path(options.work_dir or Path('work_dirs', 'compare', names[0]))
     try:
-        config = read_config(options.config, options.cfg_options)
-        if not is_distillation(config):
-            raise ValueError(f"{options.config}: model.type is {config.model.get('type')!r}; expected 'Distiller'")
-        work_dir = Path(options.work_dir or Path('work_dirs', 'compare', Path(options.config).stem))
-        prepare(config, allowed=not options.no_prepare)
-        command = shlex.join(['python', 'tools/compare.py', *(sys.argv[1:] if arguments is None else arguments)])
-        comparison = compare(config, options.seeds, work_dir, options.metric, command)
+        if len(set(names)) < len(names):
+            raise ValueError(f'got configs {", ".join(names)}; expected different names')
+        settings = settings_of(options, work_dir)
+        command = command_of(options.configs, settings, options.work_dir)
+        configs = {
+            name: read_config(path, settings['cfg_options']) for name, path in zip(names, options.configs, strict=True)
+        }
+        make_arms(configs)  # tells what does not fit together before a teacher is trained
+        for config in configs.values():
+            prepare(config, allowed=not options.no_prepare)
+        given = {key: settings[key] for key in ('grid', 'tuning_seeds', 'at_grid', 'as_long', 'metric')}
+        comparison = compare(
+            configs, settings['seeds'], work_dir, jobs=options.jobs, command=command, say=_say, **given
+        )
     except (OSError, KeyError, ValueError, RuntimeError) as error:
         parser.exit(1, f'error: {error.args[0] if isinstance(error, KeyError) else error}\n')
     except KeyboardInterrupt:
         parser.exit(130, '\ninterrupted; the same command goes on from here\n')
-    save(comparison, work_dir)
-    print(f'\n{comparison.as_text()}\n\nsaved in {work_dir}: compare.txt, compare.md, compare.json')
+    comparison.options.update(settings)
+    files = save(comparison, work_dir)
+    print(f'\n{as_text(comparison)}\n\nsaved in {work_dir}: {", ".join(files)}')
+    if comparison.missing:
+        parser.exit(1, f'error: {len(comparison.missing)} runs failed; the same command tries them again\n')
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -49,80 +61,136 @@ def build_parser() -> argparse.ArgumentParser:
         description='Compare teacher, student alone and student distilled: same steps, augmentation and learning rate; '
         'the last checkpoint is scored on test. Finished runs are kept, an interrupted one is resumed.',
     )
-    parser.add_argument('config', help='a distillation config')
-    parser.add_argument('--seeds', type=int, nargs='+', default=[0], help='one run alone and one distilled for each')
-    parser.add_argument('--work-dir', help="work_dirs/compare/<config's name> by default")
-    parser.add_argument('--metric', help="compared on test; acc/top1 by default, or the test's first one")
+    parser.add_argument('configs', nargs='+', metavar='config', help='distillation configs of one plain student')
+    parser.add_argument(
+        '--seeds', type=seeds_in, nargs='+', default=[[0]], help='of the evaluation, 0 by default; 0-9 is ten of them'
+    )
+    parser.add_argument(
+        '--add-seeds', type=seeds_in, nargs='+', metavar='SEED', help='further seeds for the table in the work dir'
+    )
+    parser.add_argument(
+        '--grid',
+        nargs='+',
+        action='extend',
+        default=[],
+        metavar='KEY=V1,V2',
+        help='every arm is tuned over these values of any config key, on validation, with as many trials for each; '
+        'x0.5 is half of what the config ships, which is always tried too',
+    )
+    parser.add_argument(
+        '--tuning-seeds', type=seeds_in, nargs='*', default=[list(TUNING_SEEDS)], help='for the tuning; none of --seeds'
+    )
+    parser.add_argument('--at-grid', action='store_true', help='evaluate every point of the grid on all seeds')
+    parser.add_argument(
+        '--as-long', action='store_true', help='the student alone for as long as the distilled one takes, too'
+    )
+    parser.add_argument('--jobs', type=positive, default=1, help='runs side by side; the cores are shared out')
+    parser.add_argument('--work-dir', help="work_dirs/compare/<first config's name> by default")
+    parser.add_argument('--metric', help="compared; acc/top1 by default, or the test's first one")
     parser.add_argument('--no-prepare', action='store_true', help='neither render clips nor train the teacher first')
     add_cfg_options(parser)
     return parser
 
 
-def compare(
-    config: Config, seeds: Sequence[int], work_dir: Path, metric: str | None = None, command: str = ''
-) -> Comparison:
-    """Run what is not finished yet.
+def seeds_in(text: str) -> list[int]:
+    """Return the seeds that ``3`` or ``0-9`` means."""
+    found = re.fullmatch(r'(\d+)(?:-(\d+))?', text)
+    if not found:
+        raise argparse.ArgumentTypeError(f'got {text!r}; expected a number, or two as in 0-9')
+    first, last = int(found[1]), int(found[2] or found[1])
+    if last < first:
+        raise argparse.ArgumentTypeError(f'got {text!r}; expected the smaller number first')
+    return list(range(first, last + 1))
+
+
+def positive(text: str) -> int:
+    """Return a number of at least 1."""
+    if not text.isdigit() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f'got {text!r}; expected a number of at least 1')
+    return int(text)
+
+
+def settings_of(options: argparse.Namespace, work_dir: Path) -> dict[str, Any]:
+    """Return what decides the table; with ``--add-seeds``, what decided the one that is there.
 
     Args:
-        config: The distillation config; what it needs is there.
-        seeds: Of the runs.
-        work_dir: Has one folder for each run.
-        metric: What is compared; see ``--metric``.
-        command: Kept beside the results.
-
-    Returns:
-        The comparison.
+        options: Of the command line.
+        work_dir: Of the comparison.
 
     Raises:
-        ValueError: A folder holds a run of another config, or the test has no such metric.
-        RuntimeError: A run failed.
+        ValueError: There is no table to add to, or it is not what this tool writes.
     """
-    jobs = [(name, None, RunFolder(work_dir / re.sub(r'\W+', '_', name), *job)) for name, job in _teachers(config)]
-    for seed in dict.fromkeys(seeds):
-        for name, base in ((ALONE, plain_student(config)), (DISTILLED, config)):
-            run = Config(base.to_dict(), filename=base.filename)
-            run.prepare = None
-            run.randomness = dict(dict(run.get('randomness') or {}), seed=seed)
-            jobs.append((name, seed, RunFolder(work_dir / re.sub(r'\W+', '_', name) / f'seed{seed}', run)))
-    rows: dict[str, Row] = {}
-    for index, (name, seed, folder) in enumerate(jobs, 1):
-        title = name if seed is None else f'{name}, seed {seed}'
-        print(f'[{index}/{len(jobs)}] {title}: {folder.path}', flush=True)
-        result = folder.result()
-        key, value = _pick(result['metrics'], metric)
-        print(f'[{index}/{len(jobs)}] {title}: {key} {value:.4f}', flush=True)
-        row = rows.setdefault(name, Row(name, result['params'], result['gflops'], key))
-        row.add(seed, value, result['seconds'])
-    return Comparison(config.filename or '', command, list(rows.values()))
+    settings = dict(
+        seeds=_flat(options.seeds),
+        grid=list(options.grid),
+        tuning_seeds=_flat(options.tuning_seeds),
+        at_grid=options.at_grid,
+        as_long=options.as_long,
+        metric=options.metric,
+        cfg_options=dict(options.cfg_options or {}),
+    )
+    if options.add_seeds is None:
+        return settings
+    path = work_dir / SAVED
+    try:
+        saved = Comparison.from_dict(json.loads(path.read_text()))
+        before = {key: saved.options[key] for key in ('seeds', *REMEMBERED)}
+        configs = list(saved.configs.values())
+    except FileNotFoundError:
+        raise ValueError(f'--add-seeds: {path} does not exist; make the table first, with --seeds') from None
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise ValueError(f'--add-seeds: {path} is not what tools/compare.py writes ({error}); use --seeds') from error
+    if configs != list(options.configs):
+        raise ValueError(
+            f'--add-seeds: got {", ".join(options.configs)}; the table in {work_dir} is of {", ".join(configs)}'
+        )
+    plain = build_parser().parse_args(options.configs)
+    changed = [key for key in REMEMBERED if getattr(options, key) != getattr(plain, key)]
+    if changed:
+        names = ', '.join(f'--{key.replace("_", "-")}' for key in changed)
+        raise ValueError(f'--add-seeds: got {names} too; these stay as they are in {path}, so leave them out')
+    return dict(before, seeds=list(dict.fromkeys([*before['seeds'], *_flat(options.add_seeds)])))
 
 
-def save(comparison: Comparison, work_dir: Path) -> None:
-    """Write the table as text, as markdown, and all numbers as JSON."""
-    write_atomically((comparison.as_text() + '\n').encode(), work_dir / 'compare.txt')
-    write_atomically((comparison.as_markdown() + '\n').encode(), work_dir / 'compare.md')
-    write_atomically((json.dumps(comparison.as_dict(), indent=1) + '\n').encode(), work_dir / 'compare.json')
+def command_of(configs: Sequence[str], settings: Mapping[str, Any], work_dir: str | None = None) -> str:
+    """Return the one command that makes the whole table.
+
+    Args:
+        configs: Paths.
+        settings: What :func:`settings_of` gave.
+        work_dir: As given.
+    """
+    words = ['python', 'tools/compare.py', *configs, '--seeds', *map(str, settings['seeds'])]
+    if settings['grid']:
+        words += ['--grid', *settings['grid']]
+        if settings['tuning_seeds'] != list(TUNING_SEEDS):
+            words += ['--tuning-seeds', *map(str, settings['tuning_seeds'])]
+    words += [f'--{key.replace("_", "-")}' for key in ('at_grid', 'as_long') if settings[key]]
+    words += ['--metric', settings['metric']] if settings['metric'] else []
+    words += ['--work-dir', work_dir] if work_dir else []
+    words += ['--cfg-options', *to_arguments(settings['cfg_options'])] if settings['cfg_options'] else []
+    return shlex.join(words)
 
 
-def _teachers(config: Config) -> list[tuple[str, tuple[Config, Path]]]:
-    """Return name, plain config and checkpoint of every teacher that can be tested by itself."""
-    teachers = config.model.get('teacher') or {}
-    teachers = {'': teachers} if 'config' in teachers else teachers
-    found = []
-    for name, teacher in teachers.items():
-        title = f'teacher {name}'.strip()
-        whole = resolve_config(teacher.get('config'))[1] if teacher.get('config') is not None else None
-        if whole is None or whole.get('test_dataloader') is None or not teacher.get('checkpoint'):
-            print(f'{title}: not tested, it has no test configuration or no checkpoint of its own')
-            continue
-        found.append((title, (whole, Path(teacher['checkpoint']))))
-    return found
+def save(comparison: Comparison, work_dir: Path) -> list[str]:
+    """Write the tables as text and as markdown, all numbers as JSON, and the picture.
+
+    Returns:
+        Their names.
+    """
+    write_atomically((as_text(comparison) + '\n').encode(), work_dir / 'compare.txt')
+    write_atomically((as_markdown(comparison) + '\n').encode(), work_dir / 'compare.md')
+    write_atomically((json.dumps(comparison.as_dict(), indent=1) + '\n').encode(), work_dir / SAVED)
+    draw_comparison(comparison, work_dir / 'compare.png')
+    return ['compare.txt', 'compare.md', SAVED, 'compare.png']
 
 
-def _pick(metrics: dict[str, float], wanted: str | None) -> tuple[str, float]:
-    key = wanted or ('acc/top1' if 'acc/top1' in metrics else next(iter(metrics), None))
-    if key not in metrics:
-        raise ValueError(f'--metric: got {key!r}; the test measures {", ".join(metrics) or "nothing"}')
-    return key, metrics[key]
+def _flat(seeds: Sequence[Sequence[int]]) -> list[int]:
+    return list(dict.fromkeys(seed for each in seeds for seed in each))
+
+
+def _say(line: str) -> None:
+    print(line, flush=True)
 
 
 if __name__ == '__main__':

@@ -11,7 +11,8 @@ from mmengine.config import Config
 import mmkd_video  # noqa: F401  the stack must be mended before a config with custom imports is read
 from mmkd_video.cli import benchmark, export, quantize
 from mmkd_video.cli.cfg_options import add_cfg_options, read_config
-from mmkd_video.cli.compare import ALONE, DISTILLED
+from mmkd_video.cli.comparison.arms import ALONE, DISTILLED, arm_folder
+from mmkd_video.cli.comparison.runs import run_config, run_path
 from mmkd_video.cli.compress_check import (
     expect_arguments,
     expect_blocks,
@@ -206,12 +207,10 @@ def student_run(work: Compression, config: Config, name: str) -> RunFolder:
         config: Of the student alone, or of the distillation.
         name: Of the student.
     """
-    seed, folder = work.settings.get('seed', 0), name.replace(' ', '_')
-    run = Config(config.to_dict(), filename=config.filename)
-    run.prepare = None
-    run.randomness = dict(dict(run.get('randomness') or {}), seed=seed)
-    compared = RunFolder(Path('work_dirs', 'compare', Path(config.filename).stem, folder, f'seed{seed}'), run)
-    return compared if compared.is_finished() else RunFolder(work.work_dir / folder, run)
+    seed, stem = work.settings.get('seed', 0), Path(config.filename).stem
+    run = run_config(config, seed)
+    compared = RunFolder(run_path(Path('work_dirs', 'compare', stem), arm_folder(name, stem), seed), run)
+    return compared if compared.is_finished() else RunFolder(work.work_dir / name.replace(' ', '_'), run)
 
 
 def pruning_config(work: Compression) -> Config:

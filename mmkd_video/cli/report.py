@@ -9,7 +9,8 @@ from pathlib import Path
 import yaml
 
 from mmkd_video.benchmark import DeploymentReport
-from mmkd_video.cli.comparison import Comparison
+from mmkd_video.cli.comparison.result import Comparison
+from mmkd_video.cli.comparison.table import as_markdown
 from mmkd_video.cli.generated_section import with_section
 from mmkd_video.hooks.atomic_file import write_atomically
 
@@ -52,13 +53,16 @@ def render(options: argparse.Namespace) -> dict[Path, bytes]:
     with _read_from(METAFILE, 'tools/report.py', 'call it in the root of the repository'):
         metafile = yaml.safe_load(METAFILE.read_text())
         results_text(metafile)
+    pictures: dict[Path, bytes] = {}
     for folder in options.comparisons:
         path = folder / 'compare.json'
         with _read_from(path, 'tools/compare.py', 'give the folder of a comparison that is finished'):
             comparison = json.loads(path.read_text())
-            Comparison.from_dict(comparison).as_markdown()
-            record(metafile, comparison, options.data, options.note)
-    found = {METAFILE: yaml.safe_dump(metafile, sort_keys=False, width=120).encode()}
+            as_markdown(Comparison.from_dict(comparison))
+            picture = record(metafile, comparison, options.data, options.note)
+        with _read_from(path.with_suffix('.png'), 'tools/compare.py', 'run the comparison again'):
+            pictures[picture] = path.with_suffix('.png').read_bytes()
+    found = {METAFILE: as_yaml(metafile), **pictures}
     sections = [(RESULTS, 'results', results_text(metafile)), (README, 'results', main_text(metafile))]
     folder = options.deploy or DEPLOYED.parent
     if options.deploy is not None or DEPLOYED.is_file():
@@ -89,44 +93,56 @@ def _read_from(path: Path, tool: str, remedy: str) -> Iterator[None]:
         raise ValueError(f'{path} is not what {tool} writes ({type(error).__name__}: {reason}); {remedy}') from error
 
 
-def record(metafile: dict, comparison: dict, data: str | None = None, note: str | None = None) -> None:
-    """Put a comparison into the metafile, in the place of an older one of the same config.
+def record(metafile: dict, comparison: dict, data: str | None = None, note: str | None = None) -> Path:
+    """Put a comparison into the metafile, in the place of an older one of the same configs.
 
     Args:
         metafile: Its content; changed.
         comparison: What ``compare.json`` holds.
         data: Name of the data set; by default that of the older one.
         note: What a reader of the table must know; by default that of the older one.
+
+    Returns:
+        Where its picture belongs.
     """
-    name = Path(comparison['config']).stem
+    name, found = '+'.join(comparison['configs']), Comparison.from_dict(comparison)
+    picture = RESULTS.parent / f'compare_{name}.png'
     older = next((model for model in metafile.get('Models') or [] if model['Name'] == name), {})
     data = data or older.get('Metadata', {}).get('Training Data', DATA)
     note = older.get('Note', '') if note is None else note
-    rows = comparison['rows']
+    rows = found.sections[0].rows
+    means = {each.name: each.score for each in found.teachers} | {row.arm: row.mean for row in rows}
     entry = {
         'Name': name,
-        'Config': f'configs/distill/{name}.py',
+        'Config': found.config,
         'In Collection': 'mmkd_video',
-        'Metadata': {'Parameters': rows[-1]['params'], 'Training Data': data},
+        'Metadata': {'Parameters': rows[-1].params, 'Training Data': data},
         'Results': [
             {
                 'Task': 'Action Recognition',
                 'Dataset': data,
-                'Metrics': {row['name']: round(row['mean'], 4) for row in rows},
+                'Metrics': {key: round(mean, 4) for key, mean in means.items() if mean is not None},
             }
         ],
         **({'Note': note} if note else {}),
-        'Comparison': {**comparison, 'config': f'configs/distill/{name}.py'},
+        'Picture': picture.name,
+        'Comparison': comparison,
     }
     models = [model for model in metafile.get('Models') or [] if model['Name'] != name]
     metafile['Models'] = sorted([*models, entry], key=lambda model: model['Name'])
+    return picture
+
+
+def as_yaml(metafile: dict) -> bytes:
+    """Return a metafile as YAML, in its order; what has no further parts, such as a trial, is a line."""
+    return yaml.safe_dump(metafile, sort_keys=False, width=120, default_flow_style=None).encode()
 
 
 def results_text(metafile: dict) -> str:
     """Return all tables, for docs/results.md."""
     parts = [
         f'## {model["Name"]}: {model["Metadata"]["Training Data"]}\n\n'
-        f'{Comparison.from_dict(model["Comparison"]).as_markdown()}{_note(model)}'
+        f'{as_markdown(Comparison.from_dict(model["Comparison"]))}{_picture(model)}{_note(model)}'
         for model in metafile.get('Models') or []
     ]
     return '\n\n'.join(parts) or 'Nothing is recorded yet.'
@@ -141,10 +157,14 @@ def _note(model: dict) -> str:
     return f'\n\n{model["Note"]}' if model.get('Note') else ''
 
 
+def _picture(model: dict) -> str:
+    return f'\n\n![Every seed of {model["Name"]}]({model["Picture"]})' if model.get('Picture') else ''
+
+
 def main_text(metafile: dict) -> str:
     """Return the main example's table, for the README."""
     main_model = [model for model in metafile.get('Models') or [] if model['Name'] == MAIN]
-    return Comparison.from_dict(main_model[0]['Comparison']).as_markdown() if main_model else 'Not recorded yet.'
+    return as_markdown(Comparison.from_dict(main_model[0]['Comparison'])) if main_model else 'Not recorded yet.'
 
 
 if __name__ == '__main__':

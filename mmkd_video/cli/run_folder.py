@@ -7,15 +7,20 @@ import re
 import subprocess
 import sys
 from collections import deque
+from collections.abc import Mapping, Sequence
+from functools import cache
 from pathlib import Path
+from typing import IO
 
 from mmengine.config import Config
 
 from mmkd_video.cli.folder_lock import locked
 from mmkd_video.cli.trial import CONFIG, RESULT
 from mmkd_video.hooks.atomic_file import write_atomically
+from mmkd_video.hooks.run_record import fingerprint, flatten
 
 LOG = 'console.log'
+TAIL = 30  # lines of a log that an error shows
 _SHOWN = re.compile(r'(Epoch|Iter)\((train|val|test)\)|WARNING|ERROR')
 _NOISE = re.compile(r'"FileClient"|"HardDiskBackend"|save_param_scheduler')  # MMEngine's, about itself
 
@@ -27,11 +32,15 @@ class RunFolder:
         path: The folder.
         config: Of the run.
         checkpoint: Tested instead of training anything.
+        splits: What the last checkpoint is scored on, ``'val'`` and ``'test'``.
     """
 
-    def __init__(self, path: Path, config: Config, checkpoint: Path | None = None) -> None:
+    def __init__(
+        self, path: Path, config: Config, checkpoint: Path | None = None, splits: Sequence[str] = ('test',)
+    ) -> None:
         self.path = path
-        self._config = config
+        self.splits = tuple(splits)
+        self.config = config
         self._checkpoint = checkpoint
 
     def result(self) -> dict:
@@ -42,24 +51,35 @@ class RunFolder:
             RuntimeError: The run failed.
         """
         with locked(self.path) as lock:
-            self._claim()
-            if not (self.path / RESULT).is_file():
+            self.claim()
+            if self.read() is None:
                 self._run(lock)
-        return json.loads((self.path / RESULT).read_text())
+        found = self.read()
+        if found is None:
+            raise RuntimeError(f'the run in {self.path} ended without a whole {RESULT}; see {self.path / LOG}')
+        return found
+
+    def read(self) -> dict | None:
+        """Return the result; None where there is none, or where it is damaged or lacks a score."""
+        try:
+            found = json.loads((self.path / RESULT).read_text())
+        except (FileNotFoundError, json.JSONDecodeError, UnicodeDecodeError):
+            return None
+        keys = ['metrics' if split == 'test' else split for split in self.splits]
+        return found if isinstance(found, dict) and all(isinstance(found.get(key), dict) for key in keys) else None
 
     def is_finished(self) -> bool:
         """Return whether the folder holds the result of this very run."""
         known = self.path / 'run.json'
-        return (self.path / RESULT).is_file() and known.is_file() and known.read_text() == self._note()
+        return self.read() is not None and known.is_file() and known.read_text() == self._note()
 
-    def _note(self) -> str:
-        digests = [_digest(path) for path in self._weights()]
-        text = self._config.pretty_text
-        return json.dumps(dict(config=hashlib.sha256(text.encode()).hexdigest(), weights=digests))
+    def claim(self) -> None:
+        """Note the config and the weights it begins from, or see that they are the same as before.
 
-    def _claim(self) -> None:
-        """Note the config and the weights it begins from, or see that they are the same as before."""
-        text, note = self._config.pretty_text, self._note()
+        Raises:
+            ValueError: They are not.
+        """
+        note = self._note()
         known = self.path / 'run.json'
         if known.is_file():
             if known.read_text() != note:
@@ -68,44 +88,84 @@ class RunFolder:
                     f'delete {self.path}'
                 )
             return
-        write_atomically(text.encode(), self.path / CONFIG)
+        write_atomically(self.config.pretty_text.encode(), self.path / CONFIG)
         write_atomically(note.encode(), known)
+
+    def start(self, output: IO | int, threads: int | None = None, keep: Sequence[int] = ()) -> subprocess.Popen:
+        """Start the run in a process, and a session, of its own.
+
+        Args:
+            output: Takes what it says.
+            threads: Of the run; ``OMP_NUM_THREADS`` counts before it, and all cores are taken by default.
+            keep: File descriptors that it inherits.
+        """
+        command = [sys.executable, '-m', 'mmkd_video.cli.trial', str(self.path), '--score', *self.splits]
+        if self._checkpoint is not None:
+            command += ['--checkpoint', str(self._checkpoint)]
+        return subprocess.Popen(
+            command,
+            env=environment_of(threads or cores()),
+            pass_fds=list(keep),
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+        )
+
+    def tail(self) -> str:
+        """Return the end of the log."""
+        path = self.path / LOG
+        return ''.join(deque(path.open(errors='replace'), maxlen=TAIL)) if path.is_file() else ''
+
+    def _note(self) -> str:
+        digests = [_digest(path, path.stat().st_mtime_ns) for path in self._weights()]
+        return json.dumps(dict(config=fingerprint(flatten(self.config.to_dict())), weights=digests))
 
     def _weights(self) -> list[Path]:
         if self._checkpoint is not None:
             return [self._checkpoint]
-        teacher = self._config.model.get('teacher') or {}
+        teacher = self.config.model.get('teacher') or {}
         named = [each.get('checkpoint') for each in ([teacher] if 'config' in teacher else teacher.values())]
-        named.append(self._config.get('load_from'))
+        named.append(self.config.get('load_from'))
         return [Path(checkpoint) for checkpoint in named if checkpoint and '://' not in checkpoint]
 
     def _run(self, lock: int) -> None:
-        command = [sys.executable, '-m', 'mmkd_video.cli.trial', str(self.path)]
-        if self._checkpoint is not None:
-            command += ['--checkpoint', str(self._checkpoint)]
-        cores = str(len(os.sched_getaffinity(0)) if hasattr(os, 'sched_getaffinity') else os.cpu_count())
-        threads = os.environ.get('OMP_NUM_THREADS', cores)
-        # Both libraries get one number, and waiting threads sleep: spinning ones starve the loader's workers.
-        given = {'OMP_WAIT_POLICY': 'PASSIVE', 'MKL_NUM_THREADS': threads}
-        environment = {**given, **os.environ, 'OMP_NUM_THREADS': threads}
-        last: deque[str] = deque(maxlen=30)
         with (
             open(self.path / LOG, 'a') as log,
-            subprocess.Popen(
-                command, env=environment, pass_fds=[lock], text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
-            ) as process,
+            self.start(subprocess.PIPE, keep=[lock]) as process,
         ):
-            for line in process.stdout:
-                log.write(line)
-                last.append(line)
-                if _SHOWN.search(line) and not _NOISE.search(line):
-                    print(f'  {line.rstrip()}', flush=True)
+            try:
+                for line in process.stdout:
+                    log.write(line)
+                    if _SHOWN.search(line) and not _NOISE.search(line):
+                        print(f'  {line.rstrip()}', flush=True)
+            except BaseException:
+                process.terminate()  # it has a session of its own, which a ctrl-C does not reach
+                raise
         if process.returncode != 0:
             raise RuntimeError(
                 f'the run in {self.path} failed (exit code {process.returncode}); the end of {self.path / LOG}:\n'
-                f'{"".join(last)}The same command goes on from its last checkpoint.'
+                f'{self.tail()}The same command goes on from its last checkpoint.'
             )
 
 
-def _digest(path: Path) -> str:
+def cores() -> int:
+    """Return how many cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, 'sched_getaffinity') else os.cpu_count() or 1
+
+
+def environment_of(threads: int) -> Mapping[str, str]:
+    """Return the environment of a run.
+
+    Args:
+        threads: Where ``OMP_NUM_THREADS`` does not say how many.
+    """
+    number = os.environ.get('OMP_NUM_THREADS', str(threads))
+    # Both libraries get one number, and waiting threads sleep: spinning ones starve the loader's workers.
+    given = {'OMP_WAIT_POLICY': 'PASSIVE', 'MKL_NUM_THREADS': number}
+    return {**given, **os.environ, 'OMP_NUM_THREADS': number}
+
+
+@cache
+def _digest(path: Path, changed: int) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()

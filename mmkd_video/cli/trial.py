@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -16,18 +17,21 @@ from mmkd_video.cli.pruned_config import rebuild_pruned
 from mmkd_video.cli.student import read_checkpoint
 from mmkd_video.cli.train import build_runner
 from mmkd_video.cli.train import train as train_to_the_end
-from mmkd_video.cli.training_clock import META_KEY
+from mmkd_video.cli.training_clock import CPU_META_KEY, META_KEY
+from mmkd_video.evaluation import ClipScores
 from mmkd_video.hooks.atomic_file import write_atomically
 
 CONFIG = 'config.py'
 RESULT = 'result.json'
+SCORES = 'test_scores.npz'
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Train (or go on) in a run's folder as its ``config.py`` says, test, and write ``result.json``."""
+    """Train (or go on) in a run's folder as its ``config.py`` says, score, and write ``result.json``."""
     parser = argparse.ArgumentParser(prog='trial.py', description=__doc__)
     parser.add_argument('run', type=Path, help='folder with config.py')
     parser.add_argument('--checkpoint', type=Path, help='test this one; train nothing')
+    parser.add_argument('--score', nargs='+', choices=('val', 'test'), default=['test'], help='on what')
     options = parser.parse_args(arguments)
     run = options.run
     config = Config.fromfile(run / CONFIG)
@@ -35,7 +39,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if options.checkpoint is None:
         train(config, parser)
     checkpoint = options.checkpoint or find_last(run)
-    result = score(plain_student(config), checkpoint, run / 'test')
+    result = score(plain_student(config), checkpoint, run / 'test', options.score)
     write_atomically(json.dumps(result, indent=1).encode(), run / RESULT)
 
 
@@ -52,33 +56,60 @@ def train(config: Config, parser: argparse.ArgumentParser) -> None:
     train_to_the_end(config, parser)
 
 
-def score(config: Config, checkpoint: Path, work_dir: Path) -> dict:
-    """Test a checkpoint with a plain config.
+def score(config: Config, checkpoint: Path, work_dir: Path, splits: Sequence[str] = ('test',)) -> dict:
+    """Score a checkpoint with a plain config.
 
     Args:
         config: Of the recognizer alone; it is changed.
         checkpoint: Of its weights.
-        work_dir: For the test's log.
+        work_dir: For the test's log. What the model says about each clip of test is written beside it.
+        splits: ``'val'``, ``'test'`` or both.
 
     Returns:
-        ``metrics`` as MMAction2 names them, ``params``, ``gflops`` (or None), ``seconds`` of training (or None), and
-        the ``checkpoint``'s path.
+        ``metrics`` of test and ``val``, as MMAction2 names them, of the splits that were asked for; ``params``,
+        ``gflops`` (or None), ``seconds`` and ``cpu_seconds`` of training (or None), where it ran (``device``,
+        ``threads``, ``cpu``), and the ``checkpoint``'s path.
     """
     rebuild_pruned(config, read_checkpoint(checkpoint))
     config.work_dir, config.load_from, config.resume = str(work_dir), str(checkpoint), False
     config.experiment_name = f'test_{work_dir.parent.parent.name}_{work_dir.parent.name}'
     runner = build_runner(config)
-    metrics = {key: float(value) for key, value in runner.test().items()}
-    params, gflops = measure_complexity(runner.model, runner.test_dataloader.dataset[0]['inputs'])
+    found: dict = {}
+    if 'val' in splits:
+        found['val'] = _plain(runner.val())
+    if 'test' in splits:
+        clips = ClipScores(work_dir.parent / SCORES, runner.test_dataloader.dataset)
+        runner.test_loop.evaluator.metrics.append(clips)
+        found['metrics'] = _plain(runner.test())
+    loader = runner.test_dataloader if 'test' in splits else runner.val_dataloader
+    params, gflops = measure_complexity(runner.model, loader.dataset[0]['inputs'])
     return dict(
-        metrics=metrics, params=params, gflops=gflops, seconds=training_seconds(checkpoint), checkpoint=str(checkpoint)
+        **found,
+        params=params,
+        gflops=gflops,
+        **training_time(checkpoint),
+        device=next(runner.model.parameters()).device.type,
+        threads=torch.get_num_threads(),
+        cpu=os.environ.get('ATEN_CPU_CAPABILITY') or torch.backends.cpu.get_cpu_capability(),
+        checkpoint=str(checkpoint),
     )
 
 
-def training_seconds(checkpoint: Path) -> float | None:
-    """Return how long the training that wrote a checkpoint took; None where it was not counted."""
-    loaded = torch.load(checkpoint, map_location='cpu', weights_only=True)
-    return loaded.get('meta', {}).get(META_KEY)
+def training_time(checkpoint: Path) -> dict[str, float | None]:
+    """Return how long the training that wrote a checkpoint took.
+
+    Args:
+        checkpoint: Of any training.
+
+    Returns:
+        ``seconds`` of the wall clock and ``cpu_seconds``; None where they were not counted.
+    """
+    meta = torch.load(checkpoint, map_location='cpu', weights_only=True).get('meta', {})
+    return dict(seconds=meta.get(META_KEY), cpu_seconds=meta.get(CPU_META_KEY))
+
+
+def _plain(metrics: dict) -> dict[str, float]:
+    return {key: float(value) for key, value in metrics.items()}
 
 
 if __name__ == '__main__':

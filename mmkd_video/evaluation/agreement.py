@@ -74,7 +74,7 @@ class AgreementMetric(BaseMetric):
         if self._probabilities is None:
             return
         for sample in data_samples:
-            student = _as_probabilities(sample['pred_score'].detach().float().cpu().numpy())
+            student = as_probabilities(sample['pred_score'].detach().float().cpu().numpy())
             classes = self._probabilities.shape[1]
             if len(student) != classes:
                 raise ValueError(
@@ -126,8 +126,12 @@ class AgreementMetric(BaseMetric):
         return metrics
 
 
-def _as_probabilities(scores: np.ndarray) -> np.ndarray:
-    """Return ``(K,)`` probabilities from ``(K,)`` or ``(clips, K)`` probabilities or logits."""
+def as_probabilities(scores: np.ndarray) -> np.ndarray:
+    """Return ``(K,)`` probabilities from ``(K,)`` or ``(clips, K)`` probabilities or logits.
+
+    Args:
+        scores: Of one sample; several clips are averaged.
+    """
     scores = np.atleast_2d(scores).astype(np.float64)
     if (scores < 0).any() or (np.abs(scores.sum(1) - 1) > 1e-2).any():
         scores = np.exp(scores - scores.max(1, keepdims=True))

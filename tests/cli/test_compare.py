@@ -1,6 +1,7 @@
 """Teacher, student alone and student distilled, with nothing else different."""
 
 import json
+import shlex
 
 import pytest
 import torch
@@ -8,53 +9,11 @@ from mmengine.config import Config
 from mmengine.registry import init_default_scope
 from torch import nn
 
-from mmkd_video.cli import compare
-from mmkd_video.cli.comparison import Comparison, Row
+from mmkd_video.cli import compare, training_clock
+from mmkd_video.cli.comparison.result import Comparison, Row, Section
 from mmkd_video.cli.complexity import measure_complexity
 from mmkd_video.cli.run_folder import RunFolder
-from mmkd_video.cli.training_clock import META_KEY, TrainingClock
-
-
-def comparison_of(alone, distilled):
-    rows = [Row('teacher', 2_100_000, 0.2, 'acc/top1'), Row('student alone', 700_000, None, 'acc/top1')]
-    rows.append(Row('student distilled', 700_000, 0.04, 'acc/top1'))
-    rows[0].add(None, 0.95, None)
-    for seed, (without, taught) in enumerate(zip(alone, distilled, strict=True)):
-        rows[1].add(seed, without, 59.0)
-        rows[2].add(seed, taught, 125.4)
-    return Comparison('c.py', 'python tools/compare.py c.py', rows)
-
-
-def test_table_shows_seeds_mean_and_sample_deviation():
-    comparison = comparison_of([0.6, 0.8], [0.7, 0.7])
-    lines = comparison.as_text().splitlines()
-    found = [' '.join(line.split()) for line in lines]
-    assert found[0] == 'params GFLOPs seed 0 seed 1 acc/top1 on test training'
-    assert found[2] == 'teacher 2.10 M 0.200 95.00 -'
-    assert found[3] == 'student alone 0.70 M - 60.00 80.00 70.00 ± 14.14 0:59'
-    assert found[4] == 'student distilled 0.70 M 0.040 70.00 70.00 70.00 ± 0.00 2:05'
-    assert found[5] == 'distilled - alone +10.00 -10.00 +0.00 ± 14.14'
-    assert len({len(line) for line in lines[3:5]}) == 1
-
-
-def test_single_seed_has_no_deviation():
-    text = comparison_of([0.6], [0.7]).as_text()
-    assert '±' not in text and 'one seed' in text
-
-
-def test_markdown_has_the_same_cells_and_the_command():
-    comparison = comparison_of([0.6, 0.8], [0.7, 0.7])
-    lines = comparison.as_markdown().splitlines()
-    assert lines[4] == '| student distilled | 0.70 M | 0.040 | 70.00 | 70.00 | 70.00 ± 0.00 | 2:05 |'
-    assert lines[-1] == '`python tools/compare.py c.py`'
-    assert len({line.count('|') for line in lines[:6]}) == 1
-
-
-def test_json_holds_every_number():
-    comparison = comparison_of([0.6, 0.8], [0.7, 0.7])
-    saved = json.loads(json.dumps(comparison.as_dict()))
-    assert Comparison.from_dict(saved) == comparison
-    assert saved['rows'][1]['deviation'] == pytest.approx(0.141421356)
+from mmkd_video.cli.training_clock import CPU_META_KEY, META_KEY, TrainingClock
 
 
 def test_plain_config_is_refused(tiny, capsys):
@@ -63,18 +22,13 @@ def test_plain_config_is_refused(tiny, capsys):
     assert "expected 'Distiller'" in capsys.readouterr().err
 
 
-def test_unknown_metric_names_the_known(tiny):
-    with pytest.raises(ValueError, match="got 'f1'; the test measures acc/top1, acc/top5"):
-        compare._pick({'acc/top1': 0.5, 'acc/top5': 1.0}, 'f1')
-    assert compare._pick({'map': 0.5}, None) == ('map', 0.5)
-
-
 def test_finished_run_is_read_and_one_of_another_config_refused(tmp_path):
     config = Config(dict(model=dict(type='Recognizer3D')))
     (tmp_path / 'run').mkdir()
     (tmp_path / 'run' / 'result.json').write_text('{"metrics": {"acc/top1": 0.5}}')
+    assert not RunFolder(tmp_path / 'run', config).is_finished()  # nobody says of which config it is
     assert RunFolder(tmp_path / 'run', config).result()['metrics'] == {'acc/top1': 0.5}
-    assert RunFolder(tmp_path / 'run', config).result()['metrics'] == {'acc/top1': 0.5}
+    assert RunFolder(tmp_path / 'run', config).is_finished()
     other = Config(dict(model=dict(type='Recognizer2D')))
     with pytest.raises(ValueError, match='holds a run of another config'):
         RunFolder(tmp_path / 'run', other).result()
@@ -85,7 +39,7 @@ def test_run_of_another_teacher_is_refused(tmp_path):
     teacher.write_bytes(b'one')
     config = Config(dict(model=dict(type='Distiller', teacher=dict(config='t.py', checkpoint=str(teacher)))))
     (tmp_path / 'run').mkdir()
-    (tmp_path / 'run' / 'result.json').write_text('{}')
+    (tmp_path / 'run' / 'result.json').write_text('{"metrics": {}}')
     RunFolder(tmp_path / 'run', config).result()
     teacher.write_bytes(b'two')
     with pytest.raises(ValueError, match='another teacher'):
@@ -102,6 +56,7 @@ def test_failed_run_shows_the_end_of_its_log(tmp_path):
 def test_clock_counts_training_alone_and_goes_on_after_a_resume(monkeypatch):
     now = [0.0]
     monkeypatch.setattr('time.perf_counter', lambda: now[0])
+    monkeypatch.setattr(training_clock, 'cpu_seconds', lambda: 2 * now[0])
     clock, checkpoint = TrainingClock(), dict(meta={})
 
     def after(seconds, call, *arguments):
@@ -112,13 +67,13 @@ def test_clock_counts_training_alone_and_goes_on_after_a_resume(monkeypatch):
     after(5, clock.before_val, None)
     after(100, clock.after_val, None)
     after(2, clock.before_save_checkpoint, None, checkpoint)
-    assert checkpoint['meta'][META_KEY] == 7
+    assert checkpoint['meta'] == {META_KEY: 7, CPU_META_KEY: 14}
     resumed, runner = TrainingClock(), type('Runner', (), dict(_resume=True))
     after(50, resumed.after_load_checkpoint, runner, checkpoint)
     resumed.before_train(None)
     after(3, resumed.after_train, None)
     after(9, lambda: None)
-    assert resumed.seconds == 10
+    assert (resumed.seconds, resumed.cpu_seconds) == (10, 20)
     fine_tuned = TrainingClock()
     fine_tuned.after_load_checkpoint(type('Runner', (), dict(_resume=False)), checkpoint)
     assert fine_tuned.seconds == 0
@@ -151,19 +106,78 @@ def test_model_that_cannot_be_traced_has_no_gflops(capsys):
     assert 'GFLOPs not counted: RuntimeError' in capsys.readouterr().out
 
 
+@pytest.mark.parametrize('text', ['', '{"metrics": {"acc/t', '[]', '{"metrics": 1}', '{"val": {"acc/top1": 0.5}}'])
+def test_damaged_or_partial_result_counts_as_none(tmp_path, text):
+    (tmp_path / 'result.json').write_text(text)
+    assert RunFolder(tmp_path, Config(dict(model=dict()))).read() is None
+    assert RunFolder(tmp_path, Config(dict(model=dict())), splits=('val', 'test')).read() is None
+
+
+def options_of(*arguments):
+    return compare.build_parser().parse_args(['c.py', *arguments])
+
+
+def test_seeds_are_numbers_and_ranges(tmp_path, capsys):
+    settings = compare.settings_of(options_of('--seeds', '0-3', '7', '3'), tmp_path)
+    assert settings['seeds'] == [0, 1, 2, 3, 7]
+    assert compare.settings_of(options_of(), tmp_path)['seeds'] == [0]
+    for wrong in ('a', '3-1', '-1'):
+        with pytest.raises(SystemExit):
+            options_of('--seeds', wrong)
+    with pytest.raises(SystemExit):
+        options_of('--jobs', '0')
+
+
+def test_the_command_makes_the_whole_table():
+    given = ['--seeds', '0-2', '--grid', 'a.lr=x0.5,x2', 'b=[1,2],3', '--tuning-seeds', '50', '--at-grid', '--as-long']
+    given += ['--metric', 'acc/top5', '--jobs', '2', '--cfg-options', 'train_cfg.max_epochs=1']
+    settings = compare.settings_of(options_of(*given), None)
+    command = compare.command_of(['c.py'], settings, 'out')
+    assert command == (
+        "python tools/compare.py c.py --seeds 0 1 2 --grid a.lr=x0.5,x2 'b=[1,2],3' --tuning-seeds 50 --at-grid "
+        '--as-long --metric acc/top5 --work-dir out --cfg-options train_cfg.max_epochs=1'
+    )
+    words = shlex.split(command)[2:]
+    assert compare.settings_of(compare.build_parser().parse_args(words), None) == settings
+
+
+def test_added_seeds_join_a_table_that_stays_as_it_is(tmp_path):
+    row = Row('student alone', 'student alone', 'recipe untouched', {}, [0.5], [None], [None], [None], [None])
+    before = compare.settings_of(options_of('--seeds', '4', '--grid', 'a=1,2'), tmp_path)
+    saved = Comparison({'c': 'c.py'}, '', 'acc/top1', [4], [], [Section('recipe untouched', [row])], options=before)
+    with pytest.raises(ValueError, match='compare.json does not exist; make the table first'):
+        compare.settings_of(options_of('--add-seeds', '5'), tmp_path)
+    (tmp_path / 'compare.json').write_text(json.dumps(saved.as_dict()))
+    settings = compare.settings_of(options_of('--add-seeds', '5', '4', '6'), tmp_path)
+    assert settings == dict(before, seeds=[4, 5, 6]) and settings['grid'] == ['a=1,2']
+    with pytest.raises(ValueError, match='got --grid, --as-long too; these stay'):
+        compare.settings_of(options_of('--add-seeds', '5', '--grid', 'a=1', '--as-long'), tmp_path)
+    with pytest.raises(ValueError, match='got d.py; the table .* is of c.py'):
+        compare.settings_of(compare.build_parser().parse_args(['d.py', '--add-seeds', '5']), tmp_path)
+    (tmp_path / 'compare.json').write_text('{"format": 1}')
+    with pytest.raises(ValueError, match='is not what tools/compare.py writes .*got format 1'):
+        compare.settings_of(options_of('--add-seeds', '5'), tmp_path)
+
+
 @pytest.mark.slow
 def test_comparison_ends_with_the_table_and_is_not_run_twice(tiny):
     init_default_scope('mmaction')
-    first = tiny.run('compare.py', 'distill.py', '--seeds', 0).stdout
+    first = tiny.run('compare.py', 'distill.py', '--jobs', 2).stdout
     folder = tiny.folder / 'work_dirs' / 'compare' / 'distill'
     table = (folder / 'compare.txt').read_text()
-    assert table in first and '[3/3] student distilled, seed 0: acc/top1' in first
-    alone, distilled = (Config.fromfile(folder / f'student_{kind}/seed0/config.py') for kind in ('alone', 'distilled'))
+    assert table in first and 'student distilled, seed 0: acc/top1' in first and '[3/3]' in first
+    names = ('student_alone', 'student_distilled_distill')
+    alone, distilled = (Config.fromfile(folder / name / 'seed0' / 'config.py') for name in names)
     assert alone.model == distilled.model.student
     for key in ('optim_wrapper', 'train_cfg', 'randomness', 'val_dataloader', 'test_dataloader'):
         assert alone[key] == distilled[key], key
-    saved = json.loads((folder / 'compare.json').read_text())
-    assert [len(row['scores']) for row in saved['rows']] == [1, 1, 1]
-    assert all(row['seconds'][0] > 0 and row['gflops'] > 0 for row in saved['rows'])
-    again = tiny.run('compare.py', 'distill.py', '--seeds', 0).stdout
-    assert 'Epoch' not in again and table in again
+    saved = Comparison.from_dict(json.loads((folder / 'compare.json').read_text()))
+    rows = saved.sections[0].rows
+    assert [len(row.scores) for row in rows] == [1, 1] and saved.chance == 0.125
+    assert all(row.cpu_seconds[0] > 0 and row.gflops > 0 and 0 <= row.agreement[0] <= 1 for row in rows)
+    assert [trial['val'] is not None for trial in saved.trials] == [True] * 3
+    assert (folder / 'compare.png').read_bytes().startswith(b'\x89PNG')
+    (folder / 'student_alone' / 'seed0' / 'result.json').write_text('{"metrics": {"acc')  # half of it
+    more = tiny.run('compare.py', 'distill.py', '--add-seeds', 1).stdout
+    assert f'{rows[0].scores[0]:.4f}' in more and 'seed 1' in (folder / 'compare.txt').read_text()
+    assert len((folder / 'trials.jsonl').read_text().splitlines()) == 5  # the second reading of a run adds nothing

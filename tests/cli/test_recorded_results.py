@@ -8,16 +8,19 @@ import yaml
 
 from mmkd_video.benchmark import DeploymentReport
 from mmkd_video.cli import report
-from mmkd_video.cli.comparison import Comparison, Row
+from mmkd_video.cli.comparison.arms import ALONE, DISTILLED
+from mmkd_video.cli.comparison.result import Comparison, Row, Section
 
 ROOT = Path(__file__).resolve().parents[2]
 
 
 def measured(config, score):
-    rows = [Row(name, 1000, 0.1, 'acc/top1') for name in ('student alone', 'student distilled')]
-    for row in rows:
-        row.add(0, score, 60.0)
-    return Comparison(config, f'python tools/compare.py {config}', rows).as_dict()
+    rows = [
+        Row(kind, kind, 'recipe untouched', {}, [score], [None], [0.5], [60.0], [50.0], 1000, 0.1)
+        for kind in (ALONE, DISTILLED)
+    ]
+    sections, name = [Section('recipe untouched', rows)], Path(config).stem
+    return Comparison({name: config}, f'python tools/compare.py {config}', 'acc/top1', [0], [], sections).as_dict()
 
 
 def test_newer_comparison_takes_the_place_of_the_older():
@@ -72,6 +75,7 @@ def record(tmp_path, monkeypatch):
         (tmp_path / folder).mkdir()
     comparison = measured('configs/distill/i3d_to_mobilenet.py', 0.875)
     (tmp_path / 'run' / 'compare.json').write_text(json.dumps(comparison))
+    (tmp_path / 'run' / 'compare.png').write_bytes(b'a picture')
     for path in (report.DEPLOYED, report.PICTURE):
         (tmp_path / 'out' / path.name).write_bytes((ROOT / path).read_bytes())
     return tmp_path
@@ -81,6 +85,8 @@ def test_recording_writes_all_files(record):
     report.main(['run', '--data', 'some clips', '--deploy', 'out'])
     assert all('0.875' in path.read_text() or '87.50' in path.read_text() for path in (report.RESULTS, report.README))
     assert yaml.safe_load(report.METAFILE.read_text())['Models'][0]['Metadata']['Training Data'] == 'some clips'
+    assert Path('docs/compare_i3d_to_mobilenet.png').read_bytes() == b'a picture'
+    assert '](compare_i3d_to_mobilenet.png)' in report.RESULTS.read_text()
     deployment = DeploymentReport.from_dict(json.loads((ROOT / report.DEPLOYED).read_text()))
     assert deployment.highlights() in report.README.read_text()
     assert report.deploy_text(deployment) in report.BENCHMARKS.read_text()
@@ -90,7 +96,7 @@ def test_recording_writes_all_files(record):
 
 def without_scores():
     comparison = measured('configs/distill/i3d_to_mobilenet.py', 0.875)
-    del comparison['rows'][0]['scores']
+    del comparison['sections'][0]['rows'][0]['scores']
     return json.dumps(comparison)
 
 
@@ -99,12 +105,13 @@ def without_scores():
     [
         ('run/compare.json', None, 'run/compare.json does not exist; give the folder of a comparison'),
         ('run/compare.json', '{"config": ', 'run/compare.json is not what tools/compare.py writes (JSONDecodeError: '),
-        ('run/compare.json', '[]', 'run/compare.json is not what tools/compare.py writes (TypeError: '),
+        ('run/compare.json', '[]', 'run/compare.json is not what tools/compare.py writes (AttributeError: '),
         (
             'run/compare.json',
             '{"config": "a.py"}',
-            "run/compare.json is not what tools/compare.py writes (KeyError: 'rows'",
+            'run/compare.json is not what tools/compare.py writes (ValueError: got format 1, expected 2',
         ),
+        ('run/compare.png', None, 'run/compare.png does not exist; run the comparison again'),
         ('run/compare.json', without_scores(), 'run/compare.json is not what tools/compare.py writes ('),
         ('out/deploy.json', None, 'out/deploy.json does not exist; give the work dir of a compression'),
         (

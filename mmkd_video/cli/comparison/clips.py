@@ -1,0 +1,27 @@
+"""What runs say about each clip of test."""
+
+from collections.abc import Sequence
+
+from mmkd_video.cli.comparison.runs import Run
+from mmkd_video.cli.comparison.teachers import TestedTeacher
+from mmkd_video.cli.trial import SCORES
+from mmkd_video.evaluation import ScoredClips
+
+
+def clips_of(run: Run) -> ScoredClips | None:
+    """Return what a run says about each clip of test; None where it left no file."""
+    return ScoredClips.read(run.folder.path / SCORES)
+
+
+def agreement_of(run: Run, teacher: TestedTeacher) -> float | None:
+    """Return the fraction of test clips on which a run and a teacher give one answer; None where it is not known."""
+    student, taught_by = clips_of(run), clips_of(teacher.run)
+    if student is None or taught_by is None:
+        return None
+    return student.agreement(taught_by, teacher.classes)
+
+
+def chance_of(runs: Sequence[Run]) -> float | None:
+    """Return the accuracy of always giving the most frequent answer on test; None where no run left a file."""
+    found = next((clips for clips in map(clips_of, runs) if clips is not None), None)
+    return found.chance if found is not None else None
