@@ -10,7 +10,8 @@ def class_indices(labels: Tensor, logits: Tensor) -> Tensor:
     """Return the class of every sample, ``(N,)`` int64; soft labels stand for their largest class.
 
     Args:
-        labels: Class indices ``(N,)``, or scores per class ``(N, K)`` (mixup, cutmix).
+        labels: Class indices ``(N,)``, of any integers or bool (classes 0 and 1), or scores per class ``(N, K)``
+            (mixup, cutmix, one-hot).
         logits: ``(N, K)``; says N and K.
 
     Raises:
@@ -18,9 +19,10 @@ def class_indices(labels: Tensor, logits: Tensor) -> Tensor:
             its own check, as reading them back would make the host wait.
     """
     shape = tuple(labels.shape)
-    if shape == tuple(logits.shape):
-        return labels.argmax(1)
-    if shape != tuple(logits.shape[:1]) or labels.is_floating_point():
+    labels = labels.byte() if labels.dtype == torch.bool else labels
+    if shape == tuple(logits.shape) and not labels.is_complex():
+        return labels.to(logits.device).argmax(1)
+    if shape != tuple(logits.shape[:1]) or labels.is_floating_point() or labels.is_complex():
         num_samples, num_classes = logits.shape
         raise ValueError(
             f'labels: got shape {shape} of {labels.dtype}, expected class indices ({num_samples},) '
@@ -30,7 +32,7 @@ def class_indices(labels: Tensor, logits: Tensor) -> Tensor:
         wrong = labels[(labels < 0) | (labels >= logits.shape[1])]
         if len(wrong):
             raise ValueError(f'labels: got class {int(wrong[0])}, expected 0 to {logits.shape[1] - 1}')
-    return labels.long()
+    return labels.to(logits.device, torch.long)
 
 
 def non_target_logits(logits: Tensor, target: Tensor) -> Tensor:

@@ -218,19 +218,50 @@ def _may_overflow(student: Features) -> bool:
     return half or first.dtype == torch.float16
 
 
-def _widen(tensor: Tensor) -> Tensor:
-    return tensor if tensor.dtype == torch.float64 else tensor.float()
+def _widened(dtype: torch.dtype) -> torch.dtype:
+    return torch.float64 if dtype == torch.float64 else torch.float32
+
+
+def _precision(loss: nn.Module, student: Features) -> torch.dtype:
+    """Return what a loss computes in: what its learned parts are in, else what the student is in, at least float32."""
+    layers = [student] if isinstance(student, Tensor) else student
+    name, parameter = next(loss.named_parameters(), ('', None))
+    if parameter is None:
+        return torch.float64 if any(layer.dtype == torch.float64 for layer in layers) else torch.float32
+    if parameter.dtype not in (torch.float32, torch.float64):
+        raise TypeError(
+            f'{type(loss).__name__}: its learned {name!r} is {parameter.dtype}, expected torch.float32 or '
+            'torch.float64; call float() on the loss and train in half precision with AMP'
+        )
+    return parameter.dtype
+
+
+def _as_tensor(kind: str, name: str, value: object) -> object:
+    """Return a list or NumPy array as a Tensor; all else as it is."""
+    if isinstance(value, Tensor) or callable(value) or value is None:
+        return value
+    try:
+        if isinstance(value, Sequence) and value and isinstance(value[0], Tensor):
+            return torch.stack(list(value))
+        return torch.tensor(value)
+    except (TypeError, ValueError, RuntimeError):
+        raise ValueError(
+            f'{kind}: got {name} as a {type(value).__name__} that is no array of numbers, expected a Tensor, a NumPy '
+            'array or a list of numbers, its rows equally long'
+        ) from None
 
 
 def in_float32(forward: Callable[..., Tensor]) -> Callable[..., Tensor]:
     """Decorate the ``forward(self, student, teacher, ...)`` of a :class:`DistillLoss`.
 
-    The two sides are checked, the teacher is detached, half precision becomes float32, autocast is off inside, and the
-    scalar is returned in float32 (float64 where the student is float64). A keyword without default must be given.
-    What is not finite is refused by :class:`~mmkd_video.losses.finite.FiniteWatch`.
+    The two sides are checked, the teacher is detached, autocast is off inside, and both sides are brought to one
+    precision: that of the learned parts of the loss, else float32, or float64 where the student is float64. The scalar
+    is returned in float32, or float64 where the student is float64. A keyword without default must be given; lists and
+    NumPy arrays become Tensors. What is not finite is refused by :class:`~mmkd_video.losses.finite.FiniteWatch`.
 
     Raises:
-        ValueError: Such a keyword (``labels``, ...) is missing or None, or a tensor holds NaN or infinity.
+        ValueError: Such a keyword (``labels``, ...) is missing, None or no array, or a tensor holds NaN or infinity.
+        TypeError: The loss has learned parts in half precision.
     """
     keywords = list(inspect.signature(forward).parameters.values())[3:]
     needed = [keyword.name for keyword in keywords if keyword.default is keyword.empty]
@@ -244,15 +275,17 @@ def in_float32(forward: Callable[..., Tensor]) -> Callable[..., Tensor]:
                 )
         self.check(student, teacher)
         may_overflow = _may_overflow(student)
-        student = _map_tensors(_widen, student)
-        teacher = _map_tensors(lambda tensor: _widen(tensor.detach()), teacher)
         first = student if isinstance(student, Tensor) else student[0]
+        precision = _precision(self, student)
+        student = _map_tensors(lambda tensor: tensor.to(precision), student)
+        teacher = _map_tensors(lambda tensor: tensor.detach().to(precision), teacher)
+        given = {key: _as_tensor(type(self).__name__, key, value) for key, value in given.items()}
         floats = {key: value for key, value in given.items() if isinstance(value, Tensor) and value.is_floating_point()}
         with torch.autocast(first.device.type, enabled=False):
             self._finite.inputs(
                 self, _by_name('teacher', teacher) | floats | _by_name('student', student), may_overflow
             )
-            value = forward(self, student, teacher, **given).to(first.dtype)
+            value = forward(self, student, teacher, **given).to(_widened(first.dtype))
             self._finite.value(self, value)
             return value
 

@@ -79,7 +79,7 @@ class CRDLoss(DistillLoss):
             ValueError: ``indices`` has another shape, or names a clip beyond ``num_samples``, which is seen only
                 where ``indices`` are on the host.
         """
-        if tuple(indices.shape) != (len(student),) or indices.is_floating_point():
+        if tuple(indices.shape) != (len(student),) or indices.dtype.is_floating_point or indices.dtype == torch.bool:
             raise ValueError(
                 f'indices: got shape {tuple(indices.shape)} of {indices.dtype}, expected int64 ({len(student)},)'
             )

@@ -63,5 +63,5 @@ class MGDLoss(DistillLoss):
             mask = torch.rand(shape, device=student.device) < self.mask_ratio
         if tuple(mask.shape) != shape:
             raise ValueError(f'mask: got shape {tuple(mask.shape)}, expected (N, H, W) = {shape}')
-        kept = (~mask.bool()).to(student.dtype)[:, None, None]
+        kept = (~mask.bool()).to(student)[:, None, None]
         return (self.generator(student * kept) - teacher).square().sum() / student.shape[0]
