@@ -3,6 +3,8 @@
 import torch
 from torch import Tensor
 
+from mmkd_video.functional.normalize import LEAST_SPREAD, divide
+
 __all__ = ['dist', 'pearson']
 
 EPS = 1e-8
@@ -12,17 +14,20 @@ def pearson(student: Tensor, teacher: Tensor, dim: int) -> Tensor:
     """Return the Pearson correlation along ``dim``.
 
     ``EPS`` is added to the product of the norms (``cosine_similarity`` clamps instead), so a constant row correlates
-    with nothing: 0, with zero gradient.
+    with nothing: 0. The derivative is as large as the deviations are small; below a thousandth of the length of a
+    student's row it grows no further, so that it is bounded for a constant row too.
 
     Args:
         student: Any shape.
         teacher: The same shape.
         dim: The axis to correlate over; it is removed.
     """
+    length = torch.linalg.vector_norm(student.detach(), dim=dim)
     student = student - student.mean(dim, keepdim=True)
     teacher = teacher - teacher.mean(dim, keepdim=True)
-    norms = torch.linalg.vector_norm(student, dim=dim) * torch.linalg.vector_norm(teacher, dim=dim)
-    return (student * teacher).sum(dim) / (norms + EPS)
+    scale = torch.linalg.vector_norm(teacher, dim=dim)
+    norms = torch.linalg.vector_norm(student, dim=dim) * scale + EPS
+    return divide((student * teacher).sum(dim), norms, LEAST_SPREAD * length * scale.detach())
 
 
 def dist(

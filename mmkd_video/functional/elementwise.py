@@ -5,7 +5,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from mmkd_video.functional.layout import channels_and_positions
-from mmkd_video.functional.normalize import unit
+from mmkd_video.functional.normalize import LEAST_SPREAD, divide, unit
 
 __all__ = ['activation_boundary', 'batch_norm_margin', 'factor_transfer', 'overhaul', 'pearson_features']
 
@@ -84,11 +84,12 @@ def pearson_features(student: Tensor, teacher: Tensor) -> Tensor:
 
     Args:
         student: Tokens ``(N, L, C)`` or map ``(N, C, [T,] H, W)``; each channel is standardised over the batch and all
-            positions with its unbiased deviation.
+            positions with its unbiased deviation. The gradient of a channel that is all but constant is no larger than
+            that of one with deviation 1e-3.
         teacher: The same shape.
 
     Returns:
-        A scalar; zero with zero gradient where a channel has a single value.
+        A scalar; zero with zero gradient for one clip of one position.
     """
     student, teacher = channels_and_positions(student), channels_and_positions(teacher)
     if student.shape[0] * student.shape[2] == 1:
@@ -96,6 +97,6 @@ def pearson_features(student: Tensor, teacher: Tensor) -> Tensor:
 
     def standardise(feature: Tensor) -> Tensor:
         centred = feature - feature.mean((0, 2), keepdim=True)
-        return centred / (feature.std((0, 2), keepdim=True) + STD_EPS)
+        return divide(centred, feature.std((0, 2), keepdim=True) + STD_EPS, LEAST_SPREAD)
 
     return F.mse_loss(standardise(student), standardise(teacher)) / 2

@@ -1,12 +1,14 @@
 """The manifold on which the clips of a batch lie, and how well the student keeps it.
 
-All functions take the joined clips as rows and measure the student in units of its own spread, so that a student which
-shrinks to a point gains nothing.
+All functions take the joined clips as rows and measure both sides from their mean and in units of their own size, so
+that a student which shrinks to a point gains nothing. Rows that differ by rounding alone count as one point: they are
+given the value of clips without any relation, without a gradient.
 """
 
 import torch
 from torch import Tensor
 
+from mmkd_video.functional.normalize import LEAST_SPREAD, divide
 from mmkd_video.functional.relations import pairwise_distances
 
 __all__ = [
@@ -20,16 +22,38 @@ __all__ = [
     'reconstruction_weights',
 ]
 
-EPS = 1e-12
+ROUNDING = 16  # units in the last place
 
 
 def _nothing(student: Tensor) -> Tensor:
     return student.sum() * 0
 
 
+def _rounding(feature: Tensor) -> Tensor:
+    """Return how far rows ``(N, C)`` may be off by rounding."""
+    return ROUNDING * torch.finfo(feature.dtype).eps * feature.detach().abs().amax()
+
+
+def _in_own_units(feature: Tensor) -> Tensor:
+    """Return rows ``(N, C)`` from their mean, the largest component being 1; all zero where they are one point.
+
+    The losses know no scale, so that the size may be a constant for the gradient. Rows that lie closer together than
+    1e-3, or than a thousandth of the largest component, have the gradient of rows of that distance.
+    """
+    centred = feature - feature.mean(0)
+    size, length = centred.detach().abs().amax(), feature.detach().abs().amax()
+    differ = size > _rounding(feature)
+    return torch.where(differ, divide(centred, torch.where(differ, size, 1), LEAST_SPREAD * length.clamp_min(1)), 0)
+
+
+def _relative(value: Tensor, unit: Tensor, of_a_point: float | Tensor) -> Tensor:
+    """Return ``value / unit``, or what a single point is given, where ``unit`` is 0."""
+    return torch.where(unit > 0, value / torch.where(unit > 0, unit, 1), of_a_point)
+
+
 def _spread(student: Tensor) -> Tensor:
-    """Return the mean squared distance to the mean, never 0."""
-    return (student - student.mean(0)).square().sum(1).mean() + EPS
+    """Return the mean squared length of centred rows."""
+    return student.square().sum(1).mean()
 
 
 def nearest_neighbours(feature: Tensor, k: int) -> Tensor:
@@ -70,13 +94,16 @@ def locally_linear(student: Tensor, teacher: Tensor, k: int) -> Tensor:
 
     Returns:
         The mean squared error of the student's rebuilt rows in units of its spread; a scalar, zero below three rows.
+        A single point gives ``(1 + mean sum_j w_ij**2) * N / (N - 1)``, as rows without any relation do on average.
     """
     if len(student) < 3:
         return _nothing(student)
+    student, teacher = _in_own_units(student), _in_own_units(teacher)
     neighbours = nearest_neighbours(teacher, k)
     weights = reconstruction_weights(teacher, neighbours)
     rebuilt = torch.einsum('nk,nkc->nc', weights, student[neighbours])
-    return (student - rebuilt).square().sum(1).mean() / _spread(student)
+    unrelated = (1 + weights.square().sum(1).mean()) * len(student) / (len(student) - 1)
+    return _relative((student - rebuilt).square().sum(1).mean(), _spread(student), unrelated)
 
 
 def laplacian_eigenmap(student: Tensor, teacher: Tensor, k: int) -> Tensor:
@@ -90,10 +117,11 @@ def laplacian_eigenmap(student: Tensor, teacher: Tensor, k: int) -> Tensor:
 
     Returns:
         The weighted mean squared distance of neighbours in units of that of all pairs; a scalar, zero below three rows.
-        Equal sides are not zero: 1 means that neighbours are no nearer than others.
+        Equal sides are not zero: 1 means that neighbours are no nearer than others, and is the value of a single point.
     """
     if len(student) < 3:
         return _nothing(student)
+    student, teacher = _in_own_units(student), _in_own_units(teacher)
     neighbours = nearest_neighbours(teacher, k)
     squares = (teacher[neighbours] - teacher.unsqueeze(1)).square().sum(2)
     width = squares.mean()
@@ -103,7 +131,7 @@ def laplacian_eigenmap(student: Tensor, teacher: Tensor, k: int) -> Tensor:
     graph = torch.maximum(graph, graph.T)
     distances = pairwise_distances(student).square()
     all_pairs = 2 * _spread(student) * len(student) / (len(student) - 1)
-    return (graph * distances).sum() / graph.sum() / all_pairs
+    return _relative((graph * distances).sum() / graph.sum(), all_pairs, 1.0)
 
 
 def geodesic_distances(feature: Tensor, k: int) -> Tensor:
@@ -123,12 +151,15 @@ def geodesic_distances(feature: Tensor, k: int) -> Tensor:
 
 
 def _stress(student: Tensor, target: Tensor) -> Tensor:
-    """Return the squared error of distances over the finite off-diagonal pairs, each side scaled to mean 1."""
+    """Return the squared error of distances over the finite off-diagonal pairs, each side scaled to mean 1.
+
+    Distances that are all 0 stay 0.
+    """
     known = target.isfinite() & ~torch.eye(len(target), dtype=torch.bool, device=target.device)
     count = known.sum()
     ours = torch.where(known, pairwise_distances(student), 0)
     theirs = torch.where(known, target, 0)
-    ours, theirs = (side / (side.sum() / count).clamp_min(EPS) for side in (ours, theirs))
+    ours, theirs = (_relative(side, side.sum() / count, 0.0) for side in (ours, theirs))
     return (ours - theirs).square().sum() / count
 
 
@@ -143,7 +174,9 @@ def isomap(student: Tensor, teacher: Tensor, k: int) -> Tensor:
     Returns:
         The mean squared difference of the distances in units of their mean; a scalar, zero below three rows.
     """
-    return _stress(student, geodesic_distances(teacher, k)) if len(student) > 2 else _nothing(student)
+    if len(student) < 3:
+        return _nothing(student)
+    return _stress(_in_own_units(student), geodesic_distances(_in_own_units(teacher), k))
 
 
 def multidimensional_scaling(student: Tensor, teacher: Tensor) -> Tensor:
@@ -156,7 +189,25 @@ def multidimensional_scaling(student: Tensor, teacher: Tensor) -> Tensor:
     Returns:
         The mean squared difference of the distances in units of their mean; a scalar, zero below three rows.
     """
-    return _stress(student, pairwise_distances(teacher)) if len(student) > 2 else _nothing(student)
+    if len(student) < 3:
+        return _nothing(student)
+    return _stress(_in_own_units(student), pairwise_distances(_in_own_units(teacher)))
+
+
+def _share_of_directions(values: Tensor, dim: int, rounding: Tensor) -> Tensor:
+    """Return how much ``(N, R)`` of each direction belongs to the ``dim`` leading ones.
+
+    Args:
+        values: Singular values ``(N, R)``, largest first. Those that equal the last of the leading ones share its
+            place, so that nothing depends on the order of the rows.
+        dim: At most R.
+        rounding: Smaller values stand for no direction.
+    """
+    last = values[:, dim - 1 : dim]
+    above, tied = values > last + rounding, (values - last).abs() <= rounding
+    places = dim - above.sum(1, keepdim=True)
+    share = torch.where(above, 1.0, tied * places / tied.sum(1, keepdim=True))
+    return torch.where(values > rounding, share, 0).to(values.dtype)
 
 
 def local_tangent_space(student: Tensor, teacher: Tensor, k: int, dim: int) -> Tensor:
@@ -164,21 +215,24 @@ def local_tangent_space(student: Tensor, teacher: Tensor, k: int, dim: int) -> T
 
     Args:
         student: ``(N, Cs)``.
-        teacher: ``(N, Ct)``; ``dim`` leading directions of each neighbourhood are its tangent coordinates.
+        teacher: ``(N, Ct)``; ``dim`` leading directions of each neighbourhood are its tangent coordinates, fewer where
+            it has fewer.
         k: Number of neighbours; a neighbourhood holds the clip too.
         dim: Below k, else every student fits.
 
     Returns:
         The part of the student's local variance that is no affine function of the coordinates, in [0, 1]; a scalar,
-        zero where the neighbourhoods hold at most ``dim + 1`` clips.
+        zero where the neighbourhoods hold at most ``dim + 1`` clips. A single point gives 1.
     """
     if min(k, len(student) - 1) <= dim:
         return _nothing(student)
     own = torch.arange(len(teacher), device=teacher.device).unsqueeze(1)
     patches = torch.cat([own, nearest_neighbours(teacher, k)], dim=1)
     local = teacher[patches]
-    coordinates = torch.linalg.svd(local - local.mean(1, keepdim=True), full_matrices=False)[0][..., :dim]
-    ours = student[patches]
+    rounding = _rounding(teacher)
+    directions, values, _ = torch.linalg.svd(local - local.mean(1, keepdim=True), full_matrices=False)
+    share = _share_of_directions(values, min(dim, values.shape[1]), rounding)
+    ours = _in_own_units(student)[patches]
     ours = ours - ours.mean(1, keepdim=True)
-    residual = ours - coordinates @ (coordinates.transpose(1, 2) @ ours)
-    return residual.square().sum() / (ours.square().sum() + EPS)
+    residual = ours - directions * share.unsqueeze(1) @ (directions.transpose(1, 2) @ ours)
+    return _relative((residual * ours).sum(), ours.square().sum(), 1.0)

@@ -1,14 +1,47 @@
-"""Unit vectors whose gradient survives the zero vector."""
+"""Unit vectors whose gradient survives the zero vector, and quotients whose gradient is bounded."""
 
 import torch
 from torch import Tensor
 
-__all__ = ['unit']
+__all__ = ['LEAST_SPREAD', 'divide', 'mean_norm', 'unit']
 
 EPS = 1e-12
+# A loss that knows no scale has a gradient as large as its input is small. What varies by less than this share of its
+# size is given the gradient of what varies by that much.
+LEAST_SPREAD = 1e-3
 
 
-def unit(tensor: Tensor, dim: int) -> Tensor:
+class _Calm(torch.autograd.Function):
+    """The tensor itself, with its gradient multiplied by a constant."""
+
+    @staticmethod
+    def forward(ctx, tensor: Tensor, factor: Tensor) -> Tensor:
+        ctx.save_for_backward(factor)
+        return tensor.view_as(tensor)
+
+    @staticmethod
+    def backward(ctx, gradient: Tensor) -> tuple[Tensor, None]:
+        return gradient * ctx.saved_tensors[0], None
+
+
+def divide(numerator: Tensor, divisor: Tensor, least: float | Tensor) -> Tensor:
+    """Return ``numerator / divisor``, with the gradient of a divisor of at least ``least``.
+
+    Args:
+        numerator: Any shape.
+        divisor: Above 0, broadcast to ``numerator``.
+        least: Not negative; where ``divisor`` is below it, both gradients are multiplied by ``divisor / least``.
+    """
+    factor = (divisor.detach() / least).clamp_max(1)
+    return _Calm.apply(numerator, factor) / _Calm.apply(divisor, factor)
+
+
+def mean_norm(tensor: Tensor, dim: int) -> Tensor:
+    """Return the mean length of the vectors along ``dim``, 0-d and without gradient."""
+    return torch.linalg.vector_norm(tensor.detach(), dim=dim).mean()
+
+
+def unit(tensor: Tensor, dim: int, least: Tensor | None = None) -> Tensor:
     """Return ``tensor / max(norm, 1e-12)`` along ``dim``.
 
     A zero vector stays zero with zero gradient; ``F.normalize`` would multiply its gradient by 1e12.
@@ -16,6 +49,8 @@ def unit(tensor: Tensor, dim: int) -> Tensor:
     Args:
         tensor: Any shape.
         dim: The axis of the vectors.
+        least: Shorter vectors are given the gradient of this length; None leaves it as it is.
     """
     norm = torch.linalg.vector_norm(tensor, dim=dim, keepdim=True)
-    return torch.where(norm > 0, tensor / norm.clamp_min(EPS), 0.0)
+    length = norm.clamp_min(EPS)
+    return torch.where(norm > 0, tensor / length if least is None else divide(tensor, length, least), 0.0)

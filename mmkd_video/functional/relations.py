@@ -5,7 +5,7 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
-from mmkd_video.functional.normalize import unit
+from mmkd_video.functional.normalize import LEAST_SPREAD, divide, mean_norm, unit
 
 __all__ = [
     'correlation_congruence',
@@ -65,7 +65,8 @@ def probabilistic_transfer(student: Tensor, teacher: Tensor) -> Tensor:
 
     def neighbours(feature: Tensor) -> Tensor:
         feature = feature.flatten(1)
-        feature = feature / (torch.linalg.vector_norm(feature, dim=1, keepdim=True) + PKT_EPS)
+        length = torch.linalg.vector_norm(feature, dim=1, keepdim=True) + PKT_EPS
+        feature = divide(feature, length, LEAST_SPREAD * mean_norm(feature, 1))
         similarity = (feature @ feature.T + 1) / 2
         return similarity / similarity.sum(1, keepdim=True)
 
@@ -84,10 +85,14 @@ def pairwise_distances(feature: Tensor) -> Tensor:
 
 
 def _scaled_distances(feature: Tensor) -> Tensor:
-    """Return distances in units of their off-diagonal mean; coincident rows count as 1e-6, the diagonal as 0."""
+    """Return distances in units of their off-diagonal mean; coincident rows count as 1e-6, the diagonal as 0.
+
+    Where that mean is below a thousandth of the rows' length, the gradient is as if it were that much.
+    """
     distances = pairwise_distances(feature).clamp_min(MIN_DISTANCE)
     distances = distances * (1 - torch.eye(len(distances), dtype=distances.dtype, device=distances.device))
-    return distances / (distances.sum() / (len(distances) * (len(distances) - 1)))
+    mean = distances.sum() / (len(distances) * (len(distances) - 1))
+    return divide(distances, mean, LEAST_SPREAD * mean_norm(feature.flatten(1), 1))
 
 
 def relational_distances(student: Tensor, teacher: Tensor) -> Tensor:
@@ -107,8 +112,12 @@ def relational_distances(student: Tensor, teacher: Tensor) -> Tensor:
 
 
 def _cosines(feature: Tensor, start: int, stop: int) -> Tensor:
-    """Return ``(stop - start, N, N)``: cosines of the angles that all pairs form at the vertices start to stop."""
-    rays = unit(feature.unsqueeze(0) - feature[start:stop].unsqueeze(1), 2)
+    """Return ``(stop - start, N, N)``: cosines of the angles that all pairs form at the vertices start to stop.
+
+    The gradient of rays shorter than a thousandth of the rows is that of rays of such a length.
+    """
+    least = LEAST_SPREAD * mean_norm(feature, 1)
+    rays = unit(feature.unsqueeze(0) - feature[start:stop].unsqueeze(1), 2, least)
     return rays @ rays.transpose(1, 2)
 
 

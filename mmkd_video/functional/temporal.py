@@ -4,7 +4,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from mmkd_video.functional.normalize import unit
+from mmkd_video.functional.normalize import LEAST_SPREAD, mean_norm, unit
 
 __all__ = [
     'frame_importance',
@@ -63,7 +63,8 @@ def temporal_relation(student: Tensor, teacher: Tensor) -> Tensor:
 def temporal_order(student: Tensor, teacher: Tensor) -> Tensor:
     """Compare the direction in which the feature moves from every frame to every later one.
 
-    Reversing a clip turns all directions around, so the order of the frames counts.
+    Reversing a clip turns all moves around, so the order of the frames counts. Moves that are shorter than a thousandth
+    of the frames' own length have the gradient of moves of that length.
 
     Args:
         student: Tokens ``(N, T, C)`` or clip map ``(N, C, T, H, W)``.
@@ -77,8 +78,11 @@ def temporal_order(student: Tensor, teacher: Tensor) -> Tensor:
     if student.shape[1] == 1:
         return student.sum() * 0
     first, second = torch.triu_indices(student.shape[1], student.shape[1], 1, device=student.device)
-    moves = [unit(feature[:, second] - feature[:, first], 2) for feature in (student, teacher)]
-    return (moves[0] - moves[1]).square().sum(2).mean() / 2
+    ours, theirs = (
+        unit(feature[:, second] - feature[:, first], 2, LEAST_SPREAD * mean_norm(feature, 2))
+        for feature in (student, teacher)
+    )
+    return (ours - theirs).square().sum(2).mean() / 2
 
 
 def frame_importance(student: Tensor, teacher: Tensor, temperature: float | Tensor) -> Tensor:

@@ -3,6 +3,7 @@
 from torch import Tensor
 
 from mmkd_video.functional.divergence import kd, kl_divergence, log_probabilities
+from mmkd_video.functional.normalize import LEAST_SPREAD, divide
 
 __all__ = ['logit_std_kd', 'ttm', 'wttm']
 
@@ -43,14 +44,15 @@ def wttm(student: Tensor, teacher: Tensor, exponent: float | Tensor) -> Tensor:
 
 def _standardise(logits: Tensor) -> Tensor:
     centred = logits - logits.mean(1, keepdim=True)
-    return centred / (logits.std(1, keepdim=True) + STD_EPS)
+    return divide(centred, logits.std(1, keepdim=True) + STD_EPS, LEAST_SPREAD)
 
 
 def logit_std_kd(student: Tensor, teacher: Tensor, temperature: float | Tensor) -> Tensor:
     """Distillation of standardised logits (https://arxiv.org/abs/2403.01427).
 
     Args:
-        student: Logits ``(N, K)`` with K at least 2; the gradient flows through mean and (unbiased) deviation.
+        student: Logits ``(N, K)`` with K at least 2; the gradient flows through mean and (unbiased) deviation, and is
+            no larger for a row that is all but constant than for one of deviation 1e-3.
         teacher: Logits ``(N, K)``.
         temperature: Positive.
 

@@ -14,8 +14,9 @@ class LLELoss(ManifoldLoss):
     """LLE: the weights that rebuild a clip from its neighbours in the teacher rebuild it in the student too.
 
     ``mean |s_i - sum_j w_ij s_j|**2`` over the student's mean squared distance to its mean, so that shrinking to a
-    point gains nothing. The weights are regularised with 1e-3 of the trace; equal sides are zero only where clips are
-    affine combinations of their neighbours.
+    point gains nothing, at any size; the point itself is given the value of clips without any relation. The weights are
+    regularised with 1e-3 of the trace; equal sides are zero only where clips are affine combinations of their
+    neighbours.
 
     Zero for fewer than three clips. Terms average maps to one vector per clip; given one directly, each clip is
     flattened, its ``T * H * W`` places being positions.

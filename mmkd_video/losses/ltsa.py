@@ -15,8 +15,9 @@ class LTSALoss(ManifoldLoss):
     """LTSA: around each clip, the student is an affine image of the teacher's tangent space.
 
     The share of the student's local variance that is no affine function of the ``dim`` leading coordinates of the
-    teacher's neighbourhood, in [0, 1]. Equal sides are zero only where neighbourhoods have ``dim`` dimensions. Zero for
-    neighbourhoods of at most ``dim + 1`` clips.
+    teacher's neighbourhood, in [0, 1]; fewer coordinates where a neighbourhood has fewer dimensions. Equal sides are
+    zero only where neighbourhoods have at most ``dim`` dimensions. Zero for neighbourhoods of at most ``dim + 1``
+    clips, 1 for a student in a single point.
 
     Zero for fewer than three clips. Terms average maps to one vector per clip; given one directly, each clip is
     flattened, its ``T * H * W`` places being positions.

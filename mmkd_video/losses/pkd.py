@@ -14,7 +14,8 @@ class PKDLoss(DistillLoss):
     """PKD: features agree up to scale and shift of each channel.
 
     ``mean (z_s - z_t)**2 / 2`` with ``z = (x - mean) / (std + 1e-6)`` per channel over the whole batch and all
-    positions (``T * H * W`` for a clip map). Zero where a channel has a single value.
+    positions (``T * H * W`` for a clip map). Zero for one clip of one position. A channel that is all but constant
+    gives zeros, with a gradient no larger than for a deviation of 1e-3 (a thousand times that in the authors' code).
     Source: https://arxiv.org/abs/2207.02039, code open-mmlab/mmrazor ``mmrazor/models/losses/pkd_loss.py``.
     """
 

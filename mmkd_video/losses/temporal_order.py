@@ -14,7 +14,8 @@ class TemporalOrderLoss(DistillLoss):
     """From any frame to any later one, the student's feature moves in the teacher's direction.
 
     ``mean over pairs of frames t < u of 1 - cos(s_u - s_t, t_u - t_t)`` of frames averaged over space: the length of a
-    move is free, a reversed clip is maximally wrong. Zero for one frame. Ours.
+    move is free. The reversed clip of a feature that moves on a straight line is maximally wrong, at 2; of one that
+    moves to and fro, some moves are the same backwards. Zero for one frame. Ours.
     """
 
     layouts = ('tokens', 'map')

@@ -1,3 +1,5 @@
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 import torch
@@ -136,3 +138,57 @@ def test_clips_that_coincide_stay_finite() -> None:
         student = rows(5, 3).float().requires_grad_()
         loss(student, teacher, 2).backward()
         assert student.grad.isfinite().all()
+
+
+LOSSES = {
+    'LLE': lambda student, teacher: locally_linear(student, teacher, 4),
+    'Laplacian': lambda student, teacher: laplacian_eigenmap(student, teacher, 4),
+    'Isomap': lambda student, teacher: isomap(student, teacher, 4),
+    'MDS': multidimensional_scaling,
+    'LTSA': lambda student, teacher: local_tangent_space(student, teacher, 4, 2),
+}
+every_loss = pytest.mark.parametrize('loss', LOSSES.values(), ids=LOSSES)
+
+
+@pytest.mark.parametrize('dtype', [torch.float32, torch.float64])
+@pytest.mark.parametrize('size', [1e-3, 1e-8, 1e-20, 1e10])
+@every_loss
+def test_shrinking_or_growing_gains_nothing_at_any_size(loss: Callable, size: float, dtype: torch.dtype) -> None:
+    student, teacher = rows().to(dtype), rows(seed=1).to(dtype)
+    expected = pytest.approx(loss(student, teacher).item(), rel=1e-3)
+    assert loss(size * student, teacher).item() == expected
+    assert loss(student, size * teacher).item() == expected
+
+
+@pytest.mark.parametrize('at', [0.0, 3.7])
+@every_loss
+def test_a_single_point_is_no_better_than_clips_without_relation(loss: Callable, at: float) -> None:
+    teacher = rows(30, 3).float()
+    unrelated = sum(loss(rows(30, 3, seed).float(), teacher).item() for seed in range(2, 32)) / 30
+    student = torch.full((30, 3), at, requires_grad=True)
+    value = loss(student + at * 1e-7 * rows(30, 3).float(), teacher)
+    value.backward()
+    assert value.item() > 0.9 * unrelated
+    assert student.grad.abs().sum() == 0
+
+
+@pytest.mark.parametrize('rank', [1, 2], ids=['on a line', 'on a plane'])
+def test_tangents_of_a_flat_teacher_do_not_depend_on_the_order_of_the_clips(rank: int) -> None:
+    teacher = rows(12, rank) @ rows(rank, 5, seed=3)
+    student = rows(12, 4, seed=1)
+    expected = local_tangent_space(student, teacher, 6, 3).item()
+    for seed in range(5):
+        order = torch.randperm(12, generator=torch.Generator().manual_seed(seed))
+        assert local_tangent_space(student[order], teacher[order], 6, 3).item() == pytest.approx(expected, rel=1e-9)
+    assert expected == pytest.approx(local_tangent_space(student, teacher, 6, rank).item(), rel=1e-9)
+    assert expected == pytest.approx(local_tangent_space(student, 1e-6 * teacher + 1, 6, 3).item(), rel=1e-4)
+
+
+def test_tangents_that_are_as_long_share_the_place() -> None:
+    """A neighbourhood that is a regular simplex has no leading direction."""
+    teacher = torch.cat([torch.eye(5), 20 + torch.eye(5)]).double()
+    student = rows(10, 4, seed=1)
+    expected = local_tangent_space(student, teacher, 4, 2).item()
+    assert expected == pytest.approx(0.5)  # 2 of the 4 directions, whichever they are
+    order = torch.tensor([3, 8, 0, 6, 1, 9, 5, 2, 7, 4])
+    assert local_tangent_space(student[order], teacher[order], 4, 2).item() == pytest.approx(expected, rel=1e-9)

@@ -24,10 +24,15 @@ def test_still_background_does_not_count_as_motion() -> None:
     assert temporal_difference(moving.flip(2), moving).item() > 1
 
 
-def test_reversed_motion_is_maximally_wrong() -> None:
+def test_reversed_motion_is_maximally_wrong_on_a_straight_line_only() -> None:
     steps = torch.arange(4.0).view(1, 4, 1) * torch.tensor([1.0, 2.0])
     assert temporal_order(3 * steps, steps).item() == pytest.approx(0, abs=1e-6)
     assert temporal_order(steps.flip(1), steps).item() == pytest.approx(2)
+    there_and_back = steps[:, [0, 1, 2, 1, 0]]
+    assert temporal_order(there_and_back.flip(1), there_and_back).item() == 0
+    angle = torch.linspace(0, torch.pi, 5).view(1, 5, 1)
+    half_circle = torch.cat([angle.cos(), angle.sin()], dim=2)
+    assert 0.5 < temporal_order(half_circle.flip(1), half_circle).item() < 1.9
 
 
 def test_relation_of_frames_is_the_cosine_of_their_vectors() -> None:
