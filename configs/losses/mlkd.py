@@ -1,3 +1,3 @@
-# MLKD: predictions per clip, between clips and between classes.
+# MLKD: predictions per clip, between clips and between classes. Weight 9 circulates, too: it is that of LogitStdKDLoss.
 _base_ = '../_base_/loss_pair.py'
-model = dict(terms=[dict(type='MLKDLoss', at='logits', weight=9.0)])
+model = dict(terms=[dict(type='MLKDLoss', at='logits', weight=0.9)])

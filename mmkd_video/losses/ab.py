@@ -16,7 +16,8 @@ class ABLoss(DistillLoss):
     ``sum max(0, margin - s)**2`` where the teacher is above 0 and ``sum max(0, margin + s)**2`` elsewhere, over N; a
     sum, so it grows with ``C * T * H * W``. Equal sides are not zero.
     Source: https://arxiv.org/abs/1811.03233, code HobbitLong/RepDistiller ``distiller_zoo/AB.py`` without its constant
-    factor 3/1000.
+    factor 3/1000 and its layer weights: it sums L layers, layer i of them (from 0) with ``2**-(L - 1 - i)``; here each
+    layer is a term with its own weight.
 
     Args:
         margin: Positive.

@@ -23,7 +23,7 @@ class CRDLoss(DistillLoss):
     are buffers: they survive resume, and are updated with the clips of all processes, so that these agree. The bank
     moves in training only. Memory: ``N * num_negatives * dim`` numbers per side.
     Source: https://arxiv.org/abs/1910.10699, code HobbitLong/RepDistiller ``crd/``; that code draws negatives of other
-    classes, here they are other clips.
+    classes, here they are other clips, and it adds 1e-7 to ``q + M / n`` in both logarithms, here left out.
 
     Args:
         student_channels: Channels of the student's vector; a term fills it in.
