@@ -12,7 +12,7 @@ from mmengine.config import Config
 from mmkd_video import connectors
 from mmkd_video.cli import compress, prepare
 from mmkd_video.distillers import Distiller
-from mmkd_video.hooks import PruningHook, QATHook, ReproducibleHook
+from mmkd_video.hooks import FiniteHook, PruningHook, QATHook, ReproducibleHook
 from mmkd_video.models import SimKDHead
 from mmkd_video.pruning import Pruner
 from mmkd_video.pruning.recognizer import build_pruned_recognizer
@@ -123,6 +123,7 @@ ACCEPTED = {
     ('Schedules', 'key'): lambda: CLOCK,
     ('DistillViews', 'key'): lambda: parameters(DistillViews),
     ('Unreadable videos', 'key of `ReproducibleHook`'): lambda: parameters(ReproducibleHook),
+    ('Base file', 'key of `FiniteHook`'): lambda: parameters(FiniteHook),
     ('Base file', 'hook'): lambda: set(BASE_HOOKS),
     ('prepare', 'key'): prepare_keys,
     ('compress', 'key'): lambda: set(compress.KEYS),
@@ -140,6 +141,7 @@ DEFAULTS = {  # whose signature holds what a table calls default; the last one c
     ('Schedules', 'key'): [Schedule],
     ('DistillViews', 'key'): [DistillViews],
     ('Unreadable videos', 'key of `ReproducibleHook`'): [ReproducibleHook],
+    ('Base file', 'key of `FiniteHook`'): [FiniteHook],
     ('PruningHook', 'key'): [Pruner, PruningHook],
     ('QATHook', 'key'): [QATHook],
 }

@@ -4,6 +4,7 @@ custom_hooks = [
     dict(type='DistillHook'),  # schedules, connectors in checkpoints
     dict(type='ReproducibleHook', max_bad_videos=10),  # randomness from (seed, epoch, sample); bad videos, by process
     dict(type='CheckpointGuardHook'),  # atomic checkpoints, fallback on resume
+    dict(type='FiniteHook', max_skipped=10),  # ends a training on NaN before a checkpoint holds any
     dict(type='PruningHook'),  # without a target: keeps in checkpoints what was removed from a pruned student
     dict(type='TeacherPredictionsHook'),  # agreement of student and teacher beside accuracy
 ]

@@ -14,7 +14,7 @@ from mmkd_video.cli.cfg_options import add_cfg_options, read_config
 from mmkd_video.cli.mistakes import TRACEBACK, told_in_one_line
 from mmkd_video.cli.prepare import own_rank, prepare, publish, teacher_settings
 from mmkd_video.cli.training_clock import TrainingClock
-from mmkd_video.hooks import CheckpointGuardHook, ReproducibleHook
+from mmkd_video.hooks import CheckpointGuardHook, FiniteHook, ReproducibleHook
 
 AMP_WRAPPERS = ('OptimWrapper', 'AmpOptimWrapper')
 
@@ -46,7 +46,7 @@ def train(config: Config, parser: argparse.ArgumentParser) -> None:
     with told_in_one_line(parser, building=lambda: not clock.started):
         runner = build_runner(config)
         runner.register_hook(clock)
-        for hook in (ReproducibleHook, CheckpointGuardHook):
+        for hook in (ReproducibleHook, CheckpointGuardHook, FiniteHook):
             if not any(isinstance(each, hook) for each in runner.hooks):
                 runner.register_hook(hook())
         runner.train()

@@ -1,0 +1,148 @@
+"""No training on numbers that are none."""
+
+import math
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import torch
+from mmengine.dist import all_gather_object
+from mmengine.hooks import Hook
+from mmengine.runner import Runner
+from torch import Tensor
+
+from mmkd_video.hooks.agreement import on_any_rank
+from mmkd_video.hooks.wrapped_anew import bare_model
+from mmkd_video.registry import HOOKS
+
+SHOWN = 5
+
+
+@HOOKS.register_module()
+class FiniteHook(Hook):
+    """End a training at the first loss or parameter that is NaN or infinite; no checkpoint ever holds one.
+
+    Losses are looked at after every step, which costs nothing: MMEngine reads them for its log anyway. Parameters are
+    looked at before a checkpoint. With several processes all end together, with the same message.
+
+    A gradient scaler (fp16) leaves out a step whose gradients overflow and lowers its scale; that is no failure, and
+    such a step's losses are only counted.
+
+    Args:
+        max_skipped: Steps in a row with a non-finite loss that end a training with a gradient scaler.
+
+    Raises:
+        ValueError: ``max_skipped`` is less than 1.
+    """
+
+    priority = 'VERY_HIGH'
+
+    def __init__(self, max_skipped: int = 10) -> None:
+        if not isinstance(max_skipped, int) or max_skipped < 1:
+            raise ValueError(f'FiniteHook.max_skipped: got {max_skipped!r}, expected a whole number of at least 1')
+        self.max_skipped = max_skipped
+        self._skipped = 0
+
+    def after_train_iter(
+        self, runner: Runner, batch_idx: int, data_batch: Any = None, outputs: Mapping | None = None
+    ) -> None:
+        """Look at the losses of a step.
+
+        Raises:
+            FloatingPointError: One of them is no finite number.
+        """
+        wrong = not_finite(outputs or {})
+        if not on_any_rank(bool(wrong)):
+            self._skipped = 0
+            return
+        self._skipped += 1
+        if _scales_gradients(runner) and self._skipped < self.max_skipped:
+            return
+        lines = [found for found in all_gather_object(_listed(wrong)) if found]
+        times = f', as in the {self._skipped} steps up to it' if self._skipped > 1 else ''
+        raise FloatingPointError(f'iteration {runner.iter + 1}: {lines[0]}{times}; {_advice(runner)}')
+
+    def after_train_epoch(self, runner: Runner) -> None:
+        """Look at the parameters before the checkpoint of an epoch, on every rank.
+
+        Raises:
+            FloatingPointError: One of them is no finite number.
+        """
+        self._expect_finite(runner)
+
+    def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
+        """Look at the parameters before any checkpoint.
+
+        Raises:
+            FloatingPointError: One of them is no finite number.
+        """
+        self._expect_finite(runner)
+
+    @staticmethod
+    def _expect_finite(runner: Runner) -> None:
+        model = bare_model(runner)
+        wrong = unusable_tensors(model.named_parameters(), model.named_buffers())
+        if wrong:
+            more = f' and {len(wrong) - 1} more' if len(wrong) > 1 else ''
+            raise FloatingPointError(
+                f'iteration {runner.iter}: {wrong[0]}{more} holds NaN or infinite numbers, so no checkpoint is '
+                f'written; {_advice(runner)}'
+            )
+
+
+def not_finite(outputs: Mapping) -> dict[str, float]:
+    """Return the losses among a step's outputs that are NaN or infinite.
+
+    Args:
+        outputs: What ``train_step`` returned; their sum is ``loss``.
+    """
+    if 'loss' in outputs and math.isfinite(_number(outputs['loss'])):
+        return {}
+    losses = {key: _number(value) for key, value in outputs.items() if 'loss' in key and _is_scalar(value)}
+    return {key: value for key, value in losses.items() if not math.isfinite(value)}
+
+
+def unusable_tensors(parameters: Iterable[tuple[str, Tensor]], buffers: Iterable[tuple[str, Tensor]] = ()) -> list[str]:
+    """Return the names of parameters with a non-finite number, and of buffers with a NaN; masks may be infinite.
+
+    Args:
+        parameters: By name, as of ``named_parameters``.
+        buffers: By name.
+    """
+    checks = [(name, torch.isfinite(each.detach()).all()) for name, each in parameters]
+    checks += [(name, ~torch.isnan(each).any()) for name, each in buffers if each.is_floating_point()]
+    if not checks:
+        return []
+    device = checks[0][1].device
+    good = torch.stack([check.to(device) for _, check in checks]).tolist()
+    return [name for (name, _), fine in zip(checks, good, strict=True) if not fine]
+
+
+def _number(value: float | Tensor) -> float:
+    return value.item() if isinstance(value, Tensor) else value
+
+
+def _is_scalar(value: Any) -> bool:
+    return isinstance(value, (int, float)) or (isinstance(value, Tensor) and value.numel() == 1)
+
+
+def _listed(wrong: Mapping[str, float]) -> str:
+    terms = {key: value for key, value in wrong.items() if key != 'loss'} or wrong  # the sum only where nothing else is
+    shown = ', '.join(f'{key} is {value}' for key, value in list(terms.items())[:SHOWN])
+    return shown + (f' and {len(terms) - SHOWN} more' if len(terms) > SHOWN else '')
+
+
+def _scales_gradients(runner: Runner) -> bool:
+    scaler = getattr(runner.optim_wrapper, 'loss_scaler', None)
+    return scaler is not None and scaler.is_enabled()
+
+
+def _advice(runner: Runner) -> str:
+    rates = runner.optim_wrapper.get_lr().get('lr', [])
+    wrong = [rate for rate in rates if not math.isfinite(rate)]
+    if wrong:
+        return f'the learning rate is {wrong[0]}: correct optim_wrapper.optimizer.lr or param_scheduler'
+    return (
+        'the training ends here, and its last checkpoint is from before; lower the learning rate '
+        f'({max(rates, default=0.0):g} now) or the weight of what is named, or clip gradients '
+        '(optim_wrapper.clip_grad), then resume'
+    )
