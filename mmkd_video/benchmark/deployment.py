@@ -161,14 +161,14 @@ class DeploymentReport:
             title=self.title,
             facts=self.facts,
             deployments=[dict(asdict(each), speedup=self.speedup(each)) for each in self.deployments],
-            targets=[dict(asdict(row), met=row.met) for row in self.targets],
+            targets=[row.as_dict() for row in self.targets],
         )
 
     @classmethod
     def from_dict(cls, saved: dict) -> 'DeploymentReport':
         """Read back what :meth:`as_dict` gave."""
         lines = [{key: value for key, value in each.items() if key != 'speedup'} for each in saved['deployments']]
-        targets = [Row(**{key: value for key, value in row.items() if key != 'met'}) for row in saved['targets']]
+        targets = [Row.from_dict(row) for row in saved['targets']]
         return cls(saved['title'], [Deployment(**each) for each in lines], dict(saved['facts']), targets)
 
     def _table(self) -> Sequence[tuple[str, ...]]:

@@ -3,10 +3,16 @@
 import gc
 import random
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import torch
+
+from mmkd_video.benchmark.load_watch import LoadWatch
+
+PATIENCE = 2
+SETTLED = 0.2
 
 
 @dataclass
@@ -16,17 +22,53 @@ class Timings:
     Attributes:
         wall: Seconds that passed.
         cpu: CPU seconds of the whole process, all threads together; time in which others had the cores is not in it.
+        disturbed: Whether other load went on in these rounds, so that ``wall`` says nothing.
     """
 
     wall: list[float] = field(default_factory=list)
     cpu: list[float] = field(default_factory=list)
+    disturbed: bool = False
+
+
+@dataclass(frozen=True)
+class Rounds:
+    """How many rounds are measured.
+
+    Attributes:
+        fewest: Measured before anything is judged, at least 1.
+        most: More are added until there is enough, but no more than these; ``fewest`` by default.
+        warmup: Rounds before them, which are not measured.
+        seed: Of the orders of the variants.
+        enough: Told the timings by name so far, whether they will do.
+    """
+
+    fewest: int
+    most: int | None = None
+    warmup: int = 3
+    seed: int = 0
+    enough: Callable[[dict[str, Timings]], bool] = lambda timings: True
+
+    def __post_init__(self) -> None:
+        if self.fewest < 1:
+            raise ValueError(f'rounds: got {self.fewest}; expected at least 1')
+        if self.most is not None and self.most < self.fewest:
+            raise ValueError(f'most rounds: got {self.most}, fewer than the {self.fewest} that are always measured')
+
+    def done(self, kept: list[dict]) -> bool:
+        """Tell whether these rounds will do."""
+        if len(kept) < self.fewest:
+            return False
+        return len(kept) >= (self.most or self.fewest) or self.enough(_by_name(kept))
+
+    def goal(self, count: int) -> int:
+        """Return how many rounds there may be, given how many there are."""
+        return self.fewest if count <= self.fewest else max(count, self.most or self.fewest)
 
 
 def measure_interleaved(
     variants: Mapping[str, Callable[[], object]],
-    rounds: int,
-    warmup: int = 3,
-    seed: int = 0,
+    rounds: Rounds,
+    watch: LoadWatch | None = None,
     device: str | torch.device = 'cpu',
     progress: Callable[[int, int], None] | None = None,
     settle: int = 0,
@@ -34,57 +76,94 @@ def measure_interleaved(
     """Call every variant once a round, in an order drawn anew each round.
 
     What disturbs a machine for longer than a round disturbs all variants alike, and none always follows the same other.
-    Garbage is collected before each call and never during one.
+    Garbage is collected before each call and never during one. Rounds beside which others used the processors are
+    measured again; where twice as many as were wanted had to be, it is given up: all rounds are returned, as disturbed.
 
     Args:
         variants: Name to callable.
-        rounds: Measured rounds, at least 1.
-        warmup: Rounds before that which are not measured.
-        seed: Of the orders.
+        rounds: How many.
+        watch: Sees other load, and keeps what it saw; one that nobody asks by default.
         device: Where the work runs; a CUDA device is waited for at both ends of a call.
-        progress: Called with (rounds done, rounds in all).
+        progress: Called with (rounds done, rounds in all as far as is known).
         settle: Calls right before each measured one, so that it finds its own data and code in the caches and its
-            threads awake: how a variant runs that has a machine to itself. Some ten calls of a millisecond do it.
+            threads awake: how a variant runs that has a machine to itself. Some ten calls of a millisecond do it; after
+            0.2 seconds no more are made.
 
     Returns:
         Timings by name, the i-th of each from the same round.
 
     Raises:
-        ValueError: No variants, or ``rounds`` below 1.
+        ValueError: No variants.
     """
-    if not variants or rounds < 1:
-        raise ValueError(f'got {len(variants)} variants and rounds={rounds}; expected at least one of each')
-    orders = random.Random(seed)
-    timings = {name: Timings() for name in variants}
+    if not variants:
+        raise ValueError('got 0 variants to measure; expected at least one')
+    watch, device = watch or LoadWatch(), torch.device(device)
+    orders = random.Random(rounds.seed)
+
+    def one_round() -> dict[str, tuple[float, float]]:
+        found = {}
+        for name in orders.sample(list(variants), len(variants)):
+            gc.collect()
+            _settle(variants[name], settle)
+            found[name] = _time_once(variants[name], device, watch)
+            if device.type == 'cpu':  # a GPU's work is not the process's
+                watch.saw(*found[name])
+        return {name: found[name] for name in variants}
+
+    kept: list[dict] = []
+    thrown: list[dict] = []
+    window: list[dict] = []
+    done = False
+    with _collected_by_hand():
+        for _ in range(rounds.warmup):
+            one_round()
+        watch.begin()
+        while not done and len(thrown) <= PATIENCE * rounds.fewest:
+            window.append(one_round())
+            count = len(kept) + len(window)
+            if watch.due or count in (rounds.fewest, rounds.most):
+                (thrown if watch.end() else kept).extend(window)
+                window, done = [], rounds.done(kept)
+            if progress is not None:
+                progress(count, rounds.goal(count))
+    if done:
+        return _by_name(kept)
+    watch.gave_up = True
+    return {name: Timings(each.wall, each.cpu, True) for name, each in _by_name(kept + thrown).items()}
+
+
+def _by_name(rounds: list[dict[str, tuple[float, float]]]) -> dict[str, Timings]:
+    return {name: Timings(*map(list, zip(*(each[name] for each in rounds), strict=True))) for name in rounds[0]}
+
+
+@contextmanager
+def _collected_by_hand() -> Iterator[None]:
     collecting = gc.isenabled()
     gc.disable()
     gc.collect()
     gc.freeze()  # what is there already is not looked through before every call
     try:
-        for index in range(-warmup, rounds):
-            for name in orders.sample(list(variants), len(variants)):
-                gc.collect()
-                for _ in range(settle):
-                    variants[name]()
-                wall, cpu = _time_once(variants[name], torch.device(device))
-                if index >= 0:
-                    timings[name].wall.append(wall)
-                    timings[name].cpu.append(cpu)
-            if progress is not None and index >= 0:
-                progress(index + 1, rounds)
+        yield
     finally:
         gc.unfreeze()
         if collecting:
             gc.enable()
-    return timings
 
 
-def _time_once(call: Callable[[], object], device: torch.device) -> tuple[float, float]:
+def _settle(call: Callable[[], object], times: int) -> None:
+    start = time.perf_counter()
+    for _ in range(times):
+        call()
+        if time.perf_counter() - start > SETTLED:
+            return
+
+
+def _time_once(call: Callable[[], object], device: torch.device, watch: LoadWatch) -> tuple[float, float]:
     _wait_for(device)
-    cpu, wall = time.process_time(), time.perf_counter()
+    cpu, wall = watch.cpu_time(), watch.clock()
     call()
     _wait_for(device)
-    return time.perf_counter() - wall, time.process_time() - cpu
+    return watch.clock() - wall, watch.cpu_time() - cpu
 
 
 def _wait_for(device: torch.device) -> None:

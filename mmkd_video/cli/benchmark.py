@@ -18,7 +18,10 @@ from torch import nn
 import mmkd_video
 from mmkd_video.benchmark import (
     CallCounter,
+    DeploymentReport,
+    LoadWatch,
     Report,
+    Rounds,
     Row,
     Timings,
     file_bytes,
@@ -32,6 +35,7 @@ from mmkd_video.cli.benchmark_losses import benchmark_losses, write_costs
 from mmkd_video.cli.benchmark_memory import PLAIN, measure_apart
 from mmkd_video.cli.benchmark_outputs import add_outputs, expect_new_outputs
 from mmkd_video.cli.benchmark_pair import FEATURES, LOGITS, BenchmarkPair
+from mmkd_video.cli.benchmark_rounds import FEWEST, add_max_rounds, measured_facts, most_rounds
 from mmkd_video.cli.benchmark_stream import add_stream
 from mmkd_video.cli.generated_section import update_section
 from mmkd_video.cli.loss_costs import LossCosts
@@ -43,10 +47,9 @@ CLIPS = 'data/motion_clips'
 STUDENT_STEP, TEACHER = 'student step', 'teacher forward'
 TIME_TARGETS = {LOGITS: 1.02, FEATURES: 1.05}
 MEMORY_TARGET = 1.1  # times the teacher's weights
-FEWEST_PAIRS = 20
 
 
-def main(arguments: Sequence[str] | None = None) -> Report | LossCosts:
+def main(arguments: Sequence[str] | None = None) -> Report | LossCosts | DeploymentReport:
     """Measure as the command line says, print the table, save it, and return it."""
     parser = build_parser()
     options = parser.parse_args(arguments)
@@ -61,11 +64,20 @@ def main(arguments: Sequence[str] | None = None) -> Report | LossCosts:
         print(f'\nsaved in {options.out}')
         if options.update_docs:
             update_section(options.update_docs, f'benchmark {options.what}', report.as_markdown())
-            if isinstance(report, LossCosts):
-                write_costs(report)
+            _record(report, options)
     except (OSError, KeyError, ValueError, RuntimeError, ImportError) as error:
         parser.exit(1, f'error: {error.args[0] if isinstance(error, KeyError) else error}\n')
     return report
+
+
+def _record(report: Report | LossCosts | DeploymentReport, options: argparse.Namespace) -> None:
+    """Write the numbers of a page, from which ``tools/report.py`` writes it again."""
+    if isinstance(report, LossCosts):
+        write_costs(report)
+    elif isinstance(report, Report):
+        shown = {key: value for key, value in report.as_dict().items() if key != 'raw'}
+        path = Path(options.update_docs).with_name(f'{options.what}.json')
+        write_atomically((json.dumps(shown, indent=1) + '\n').encode(), path)
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -91,9 +103,8 @@ def build_parser() -> argparse.ArgumentParser:
     add_deploy(kinds)
     add_stream(kinds)
     for kind, warmup, memory_runs in ((step, 3, 3), (losses, 6, 1)):
-        kind.add_argument(
-            '--pairs', type=int, default=FEWEST_PAIRS, help='measured rounds; each holds every variant once'
-        )
+        kind.add_argument('--pairs', type=int, default=FEWEST, help='measured rounds; each holds every variant once')
+        add_max_rounds(kind)
         kind.add_argument('--warmup', type=int, default=warmup, help='rounds before that')
         kind.add_argument('--batch-size', type=int, help="instead of the config's")
         kind.add_argument('--threads', type=int, default=1, help="PyTorch's; with one, CPU time counts only work")
@@ -127,38 +138,53 @@ def benchmark_step(given: dict, options: argparse.Namespace) -> Report:
         steps = {name: pair.training_step(model, wrappers[name], batch) for name, model in models.items()}
         variants = {STUDENT_STEP: steps[PLAIN], TEACHER: pair.teacher_forward(models[LOGITS], batch)}
         variants |= {kind: steps[kind] for kind in (LOGITS, FEATURES)}
-        timings = measure_interleaved(variants, options.pairs, options.warmup, device=options.device, progress=_show)
+        labels, watch = _labels(pair), LoadWatch()
+        rounds = Rounds(
+            options.pairs,
+            most_rounds(options, options.pairs),
+            options.warmup,
+            enough=lambda timings: all(row.settled for row in time_rows(timings, labels, options.device)),
+        )
+        timings = measure_interleaved(variants, rounds, watch, options.device, _show)
     finally:
         torch.set_num_threads(threads)
     weights = sum(tensor_bytes(teacher.module.state_dict()) for teacher in models[LOGITS].teachers.values())
     report.facts |= _facts(pair, options, models[PLAIN], weights)
-    report.rows += time_rows(timings, _labels(pair), options.device)
+    report.facts |= measured_facts(timings, watch, options.device)
+    report.rows += time_rows(timings, labels, options.device)
     peaks = {}
     for name in models if options.memory_runs else ():
         job = dict(pair=given, variant=name, device=options.device, threads=options.threads)
         peaks[name] = [measure_apart(job) for _ in range(options.memory_runs)]
     trained = _training_state_bytes(models[FEATURES], wrappers[FEATURES])
-    report.rows += memory_rows(peaks, weights, trained, _labels(pair)) if peaks else []
-    report.rows += size_rows(models, wrappers, _labels(pair)) + decoded
+    report.rows += memory_rows(peaks, weights, trained, labels) if peaks else []
+    report.rows += size_rows(models, wrappers, labels) + decoded
     report.raw = dict(seconds={name: vars(each) for name, each in timings.items()}, peak_bytes=peaks)
     return report
 
 
 def time_rows(timings: dict[str, Timings], labels: dict[str, str], device: str) -> list[Row]:
-    """Return the medians, and the ratios of a distillation step to its parts, round by round."""
+    """Return the medians, and the ratios of a distillation step to its parts, round by round.
+
+    Args:
+        timings: By variant; wall times beside other load are left out.
+        labels: Of the variants.
+        device: Where it ran; of a GPU there is only wall time.
+    """
     clocks = ('wall',) if device.startswith('cuda') else ('cpu', 'wall')  # a GPU's work is not the process's
     named = {'cpu': 'CPU time', 'wall': 'wall time'}
+    void = {'wall'} if any(each.disturbed for each in timings.values()) else set()
     rows = []
     for clock in clocks:
         for name, each in timings.items():
-            interval = median_interval(getattr(each, clock))
-            rows.append(Row(f'{labels.get(name, name)}, {named[clock]}', interval.median, 's', interval))
+            interval = None if clock in void else median_interval(getattr(each, clock))
+            rows.append(Row.of(f'{labels.get(name, name)}, {named[clock]}', 's', interval))
     for kind, target in TIME_TARGETS.items():
         for clock in clocks:
             whole, *parts = (getattr(timings[name], clock) for name in (kind, STUDENT_STEP, TEACHER))
-            interval = median_interval(paired_ratios(whole, *parts))
+            interval = None if clock in void else median_interval(paired_ratios(whole, *parts))
             name = f'{labels[kind]} / ({STUDENT_STEP} + {TEACHER}), {named[clock]}'
-            rows.append(Row(name, interval.median, 'ratio', interval, target))
+            rows.append(Row.of(name, 'ratio', interval, target))
     return rows
 
 
@@ -238,13 +264,10 @@ def _names(pair: BenchmarkPair) -> str:
 
 
 def _facts(pair: BenchmarkPair, options: argparse.Namespace, student: nn.Module, weights: int) -> dict[str, str]:
-    pairs = f'{options.pairs} interleaved rounds in random order after {options.warmup} to warm up'
-    if options.pairs < FEWEST_PAIRS:
-        pairs += f' (too few to judge by: at least {FEWEST_PAIRS})'
     terms = [f'{term["type"]} at {term["at"]}' for term in pair.feature_terms]
     where = torch.cuda.get_device_name() if options.device.startswith('cuda') else f'{options.threads} CPU thread(s)'
     return {
-        'measured': f'{pairs}; batch of {pair.batch_size} decoded clips; {where}',
+        'a step': f'batch of {pair.batch_size} decoded clips; {where}',
         'weights': f'student {tensor_bytes(student.state_dict()) / 1e6:.2f} MB, teacher {weights / 1e6:.2f} MB',
         'feature terms': '; '.join(terms),
         'versions': f'mmkd_video {mmkd_video.__version__}, torch {torch.__version__}',

@@ -1,8 +1,6 @@
 """The code behind ``tools/benchmark.py deploy``: latency, size and accuracy of models where they will run."""
 
 import argparse
-import os
-import platform
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
@@ -15,8 +13,10 @@ import mmkd_video
 from mmkd_video.benchmark import (
     Deployment,
     DeploymentReport,
+    Rounds,
     Row,
     SideBySide,
+    describe_processor,
     draw_deployments,
     measure_interleaved,
 )
@@ -31,7 +31,6 @@ FOLDER = Path('work_dirs/benchmark/deploy')
 EACH = 20  # clips of each caller where several work side by side
 SETTLE = 10  # calls before a measured one, clip by clip: with one, a small model still ran at half its speed
 RECOMPILE_LIMIT = 1000  # the models share their code, which is compiled for each of them
-FLAGS = ('avx2', 'avx512f', 'avx512_vnni', 'avx_vnni', 'avx512_bf16', 'amx_int8', 'amx_bf16')
 
 Line = tuple[str, str]
 """A model and what runs it: the two names that a line of the table begins with."""
@@ -142,7 +141,7 @@ def _measure(
         opened = _open(options.runtimes, threads, candidates, files, clips, FOLDER)
         variants = {key: partial(call, _batch(data[sources[key[0]]], size)) for key, (call, _) in opened.items()}
         _say(f'measuring batches of {size}, {threads} thread(s)')
-        timed[size] = measure_interleaved(variants, options.rounds, options.warmup, settle=settle)
+        timed[size] = measure_interleaved(variants, Rounds(options.rounds, warmup=options.warmup), settle=settle)
     side_by_side = {}
     if threads > 1:
         side_by_side = _measure_side_by_side(options, opened, threads, candidates, files, data)
@@ -181,7 +180,7 @@ def _measure_side_by_side(
     fresh = {name: replace(each) for name, each in candidates.items()}  # without the weights that are loaded already
     with SideBySide(callers, EACH, partial(_open_calls, options.runtimes, fresh, files, clips, FOLDER)) as side_by_side:
         variants = {line: partial(side_by_side.run, line) for line in lines}
-        timed = measure_interleaved(variants, options.rounds, options.warmup, settle=1)
+        timed = measure_interleaved(variants, Rounds(options.rounds, warmup=options.warmup), settle=1)
     return {line: [side_by_side.calls / seconds for seconds in each.wall] for line, each in timed.items()}
 
 
@@ -316,7 +315,7 @@ def _facts(options: argparse.Namespace, data: Mapping[str, RealClips], left_out:
         f'({EACH} in each); batched/s: batches of {options.batch_size}; batches are fixed',
         'a clip': 'what the test pipeline of a model takes of a video, so that x compares videos, not frames; frames x '
         f'height x width: {_each(data, _clip_size)}',
-        'processor': f'{platform.machine()}, {os.cpu_count()} logical cores, {_instructions()}',
+        'processor': describe_processor(),
         'accuracy': f'top-1 on {_each(data, _labelled)} clips of test' if options.clips else 'not measured',
         'versions': ', '.join(versions),
     }
@@ -350,15 +349,6 @@ def _version(package: str) -> str:
         return version(package)
     except PackageNotFoundError:
         return 'not installed'
-
-
-def _instructions() -> str:
-    """Return the instruction sets that decide how fast int8 and bf16 are."""
-    info = Path('/proc/cpuinfo')
-    if not info.exists():
-        return 'instruction sets not known'
-    flags = next((line.split(':')[1].split() for line in info.read_text().splitlines() if line.startswith('flags')), [])
-    return ' '.join(flag for flag in FLAGS if flag in flags) or 'none of ' + ' '.join(FLAGS)
 
 
 def _say(what: str) -> None:

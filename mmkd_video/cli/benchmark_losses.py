@@ -9,9 +9,10 @@ import torch
 import yaml
 
 import mmkd_video
-from mmkd_video.benchmark import Timings, measure_interleaved, median_interval, paired_ratios
+from mmkd_video.benchmark import LoadWatch, Rounds, Timings, measure_interleaved, median_interval, paired_ratios
 from mmkd_video.cli.benchmark_memory import measure_apart
 from mmkd_video.cli.benchmark_pair import FEATURES, SCORES, BenchmarkPair
+from mmkd_video.cli.benchmark_rounds import measured_facts, most_rounds
 from mmkd_video.cli.loss_costs import LossCost, LossCosts
 from mmkd_video.hooks.atomic_file import write_atomically
 
@@ -40,25 +41,34 @@ def benchmark_losses(
     baseline = Path(options.baseline).stem
     for name, pair in pairs.items():
         _see_that_only_terms_differ(name, pair, pairs[baseline])
-    threads = torch.get_num_threads()
+    clock = 'wall' if options.device.startswith('cuda') else 'cpu'  # a GPU's work is not the process's
+    threads, watch = torch.get_num_threads(), LoadWatch()
     torch.set_num_threads(options.threads)
     try:
         batch, steps = pairs[baseline].batch(), {}
         for name, pair in pairs.items():
             model = pair.distiller(FEATURES, options.device)
             steps[name] = pair.training_step(model, pair.wrap(model), batch)
-        timings = measure_interleaved(steps, options.pairs, options.warmup, device=options.device, progress=progress)
+        rounds = Rounds(
+            options.pairs,
+            most_rounds(options, options.pairs),
+            options.warmup,
+            enough=lambda timings: all(
+                cost.row(name).settled for name, cost in loss_costs(pairs, timings, {}, baseline, clock).items()
+            ),
+        )
+        timings = measure_interleaved(steps, rounds, watch, options.device, progress)
     finally:
         torch.set_num_threads(threads)
     peaks: dict[str, list[int]] = {}
     for name, job in jobs.items() if options.memory_runs else ():
         whole = dict(pair=job, variant=FEATURES, device=options.device, threads=options.threads)
         peaks[name] = [measure_apart(whole) for _ in range(options.memory_runs)]
-    clock = 'wall' if options.device.startswith('cuda') else 'cpu'  # a GPU's work is not the process's
     costs = loss_costs(pairs, timings, peaks, baseline, clock)
     return LossCosts(
         f'A distillation step with other losses over one with KDLoss alone, {clock} time on {options.device}',
-        _facts(pairs[baseline], options, getattr(timings[baseline], clock), peaks.get(baseline)),
+        measured_facts(timings, watch, options.device)
+        | _facts(pairs[baseline], options, getattr(timings[baseline], clock), peaks.get(baseline)),
         costs,
         dict(seconds={name: vars(each) for name, each in timings.items()}, peak_bytes=peaks),
     )
@@ -135,8 +145,7 @@ def _facts(
     found = median_interval(seconds)
     middle, low, high = (f'{1e3 * value:.1f} ms' for value in (found.median, found.low, found.high))
     facts = {
-        'measured': f'{options.pairs} interleaved rounds in random order after {options.warmup} to warm up; batch of '
-        f'{pair.batch_size} decoded clips; {where}',
+        'a step': f'batch of {pair.batch_size} decoded clips; {where}',
         'step with KDLoss': f'{middle} ({low} to {high})',
     }
     if peaks:

@@ -16,8 +16,18 @@ import cv2
 import numpy as np
 
 import mmkd_video
-from mmkd_video.benchmark import Report, Row, Timings, measure_interleaved, median_interval, paired_ratios
+from mmkd_video.benchmark import (
+    LoadWatch,
+    Report,
+    Rounds,
+    Row,
+    Timings,
+    measure_interleaved,
+    median_interval,
+    paired_ratios,
+)
 from mmkd_video.cli.benchmark_outputs import add_outputs
+from mmkd_video.cli.benchmark_rounds import FEWEST, add_max_rounds, measured_facts, most_rounds
 from mmkd_video.export import load_exported
 from mmkd_video.serving import (
     FramePreparer,
@@ -37,6 +47,7 @@ APART = 'both at once, apart'
 TARGET = 1 / 0.9  # of the slower stage's time
 SIZE, FPS = (320, 240), 25
 HOPS = (2, 8, 32)
+MOST = 100  # rounds; one takes several seconds
 CLIPS = 8  # different inputs of the inference alone
 
 
@@ -52,7 +63,8 @@ def add_stream(kinds: argparse._SubParsersAction) -> None:
     parser.add_argument('--video', help=f'by default one of {SIZE[0]} x {SIZE[1]} pixels is made')
     parser.add_argument('--frames', type=int, default=3000, help='of the video that is made')
     parser.add_argument('--hop', type=int, nargs='+', default=HOPS, help='pictures from window to window')
-    parser.add_argument('--rounds', type=int, default=20, help='each measures everything once')
+    parser.add_argument('--rounds', type=int, default=FEWEST, help='each measures everything once')
+    add_max_rounds(parser, MOST)
     parser.add_argument('--warmup', type=int, default=2, help='rounds before that')
     parser.add_argument('--requests', type=int, default=2, help='windows in the model at once')
     parser.add_argument('--threads', type=int, default=1, help='of the model')
@@ -76,15 +88,18 @@ def benchmark_stream(options: argparse.Namespace, clips: str | None = None) -> R
     """
     model = load_exported(options.model, options.backend, options.threads, options.precision, batch=1)
     with closing(build_engine(model, options.requests)) as engine, _video(options) as video:
-        report = Report(f'{Path(options.model).name} on a video')
+        report, measured, watch = Report(f'{Path(options.model).name} on a video'), {}, LoadWatch()
         for hop in options.hop:
             stages = Stages(engine, partial(OpenCVSource, video, options.decoder_threads), hop)
             variants = {DECODE: stages.decode, INFER: stages.infer, APART: stages.apart, STREAM: stages.stream}
-            timings = measure_interleaved(variants, options.rounds, options.warmup, progress=partial(_show, hop))
+            enough = partial(_settled, stages.windows, hop)
+            rounds = Rounds(options.rounds, most_rounds(options, options.rounds), options.warmup, enough=enough)
+            timings = measure_interleaved(variants, rounds, watch, progress=partial(_show, hop))
+            measured |= {f'{hop} {name}': each for name, each in timings.items()}
             report.rows += stream_rows(timings, stages.windows, hop)
             seconds = {name: vars(each) for name, each in timings.items()}
             report.raw[f'hop {hop}'] = dict(windows=stages.windows, seconds=seconds)
-        report.facts = _facts(options, engine, stages)
+        report.facts = measured_facts(measured, watch) | _facts(options, engine, stages)
     return report
 
 
@@ -96,23 +111,26 @@ def stream_rows(timings: dict[str, Timings], windows: int, hop: int) -> list[Row
     cores share caches and memory. Its CPU time is told in that of both: nothing is done twice.
 
     Args:
-        timings: By variant.
+        timings: By variant; wall times beside other load are left out.
         windows: In the video.
         hop: Pictures from window to window.
     """
-    rows = []
+    rows, void = [], any(each.disturbed for each in timings.values())
     for name, each in timings.items():
-        interval = median_interval([windows / value for value in each.wall])
-        rows.append(Row(f'hop {hop}: windows per second, {name}', interval.median, 'count', interval))
+        interval = None if void else median_interval([windows / value for value in each.wall])
+        rows.append(Row.of(f'hop {hop}: windows per second, {name}', 'count', interval))
     decode, infer, stream = (timings[name] for name in (DECODE, INFER, STREAM))
     slower = [max(pair) for pair in zip(decode.wall, infer.wall, strict=True)]
-    interval = median_interval(paired_ratios(stream.wall, slower))
-    rows.append(Row(f'hop {hop}: time of the stream / slower stage alone', interval.median, 'ratio', interval, TARGET))
-    interval = median_interval(paired_ratios(stream.wall, timings[APART].wall))
-    rows.append(Row(f'hop {hop}: time of the stream / {APART}', interval.median, 'ratio', interval))
+    for name, others, target in (('slower stage alone', slower, TARGET), (APART, timings[APART].wall, None)):
+        interval = None if void else median_interval(paired_ratios(stream.wall, others))
+        rows.append(Row.of(f'hop {hop}: time of the stream / {name}', 'ratio', interval, target))
     interval = median_interval(paired_ratios(stream.cpu, decode.cpu, infer.cpu))
-    rows.append(Row(f'hop {hop}: CPU time of the stream / both stages', interval.median, 'ratio', interval))
+    rows.append(Row.of(f'hop {hop}: CPU time of the stream / both stages', 'ratio', interval))
     return rows
+
+
+def _settled(windows: int, hop: int, timings: dict[str, Timings]) -> bool:
+    return all(row.settled for row in stream_rows(timings, windows, hop))
 
 
 class Stages:
@@ -204,7 +222,6 @@ def _facts(options: argparse.Namespace, engine: InferenceEngine, stages: Stages)
     metadata = engine.model.metadata
     size = f'made, {SIZE[0]} x {SIZE[1]} pixels' if options.video is None else Path(options.video).name
     return {
-        'measured': f'{options.rounds} interleaved rounds in random order after {options.warmup} to warm up',
         'model': f'{metadata.architecture}, {engine.model.backend} {engine.model.precision}, input {metadata.shape}, '
         f'{metadata.frames} frames at intervals of {metadata.interval}, {options.requests} requests',
         'video': f'{size}, {stages.pictures} pictures',

@@ -24,13 +24,21 @@ class LossCost:
     target: float | None = None
     memory: int | None = None
 
+    def row(self, name: str) -> Row:
+        """Return its time beside the target.
+
+        Args:
+            name: Of the config.
+        """
+        return Row.of(name, 'ratio', self.time, self.target)
+
     def cells(self, name: str) -> tuple[str, ...]:
         """Return the row of the table.
 
         Args:
             name: Of the config.
         """
-        _, value, interval, target, verdict = Row(name, self.time.median, 'ratio', self.time, self.target).cells()
+        _, value, interval, target, verdict = self.row(name).cells()
         memory = '' if self.memory is None else f'{self.memory / 1e6:+.1f} MB'
         return name, self.terms, value, interval, target or 'stated', verdict, memory
 

@@ -8,14 +8,17 @@ from pathlib import Path
 
 import yaml
 
-from mmkd_video.benchmark import DeploymentReport
+from mmkd_video.benchmark import DeploymentReport, Report
 from mmkd_video.cli.comparison.result import Comparison
 from mmkd_video.cli.comparison.table import as_markdown
 from mmkd_video.cli.generated_section import with_section
+from mmkd_video.cli.loss_costs import LossCosts
 from mmkd_video.hooks.atomic_file import write_atomically
 
 METAFILE, RESULTS, README = Path('configs/distill/metafile.yml'), Path('docs/results.md'), Path('README.md')
 BENCHMARKS, DEPLOYED, PICTURE = Path('docs/benchmarks.md'), Path('docs/deploy.json'), Path('docs/deploy.png')
+COSTS = Path('docs/losses/costs.yml')
+MEASURED = ('step', 'stream')  # kinds of tools/benchmark.py whose numbers lie beside the page
 MAIN, DATA = 'i3d_to_mobilenet', 'motion clips'
 
 
@@ -64,6 +67,7 @@ def render(options: argparse.Namespace) -> dict[Path, bytes]:
             pictures[picture] = path.with_suffix('.png').read_bytes()
     found = {METAFILE: as_yaml(metafile), **pictures}
     sections = [(RESULTS, 'results', results_text(metafile)), (README, 'results', main_text(metafile))]
+    sections += recorded_benchmarks()
     folder = options.deploy or DEPLOYED.parent
     if options.deploy is not None or DEPLOYED.is_file():
         path = folder / DEPLOYED.name
@@ -78,6 +82,26 @@ def render(options: argparse.Namespace) -> dict[Path, bytes]:
     for path, name, text in sections:
         document = found[path] if path in found else path.read_bytes()
         found[path] = with_section(document.decode(), path, name, text).encode()
+    return found
+
+
+def recorded_benchmarks() -> list[tuple[Path, str, str]]:
+    """Return page, section and text of what ``tools/benchmark.py --update-docs`` recorded, judged anew.
+
+    Raises:
+        ValueError: A file is not what the tool writes.
+    """
+    found = []
+    for kind in MEASURED:
+        path = BENCHMARKS.with_name(f'{kind}.json')
+        if path.is_file():
+            with _read_from(path, 'tools/benchmark.py', f'record it again: tools/benchmark.py {kind} --update-docs'):
+                report = Report.from_dict(json.loads(path.read_bytes()))
+                found.append((BENCHMARKS, f'benchmark {kind}', report.as_markdown()))
+    if COSTS.is_file():
+        with _read_from(COSTS, 'tools/benchmark.py', 'record it again: tools/benchmark.py losses --update-docs'):
+            costs = LossCosts.from_dict(yaml.safe_load(COSTS.read_text()))
+            found.append((BENCHMARKS, 'benchmark losses', costs.as_markdown()))
     return found
 
 

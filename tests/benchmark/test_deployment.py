@@ -66,7 +66,7 @@ def test_highlights_are_the_first_and_the_fastest_runtime_of_each_model_with_all
 
 def test_reads_back_what_it_saved(report):
     saved = json.loads(json.dumps(report.as_dict()))
-    assert saved['targets'][0]['met'] is False
+    assert saved['targets'][0]['verdict'] == 'NOT met'
     again = DeploymentReport.from_dict(saved)
     assert again == report
 

@@ -18,3 +18,10 @@ def trained(tmp_path_factory, tiny_clips):
     experiment = TinyExperiment(tmp_path_factory.mktemp('trained'), tiny_clips)
     experiment.said = experiment.run('train.py', 'distill.py', '--work-dir', 'out').stdout
     return experiment
+
+
+@pytest.fixture
+def quiet_machine(monkeypatch):
+    """Let benchmarks see no other load, whatever else this machine does."""
+    monkeypatch.setattr('mmkd_video.benchmark.load_watch.busy_seconds', lambda: None)
+    monkeypatch.setattr('mmkd_video.benchmark.load_watch.LAG', 0.0)

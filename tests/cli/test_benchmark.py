@@ -6,11 +6,13 @@ from clips import make_set, pipeline
 from mmengine.config import Config
 from zoo import config_of
 
-from mmkd_video.benchmark import tensor_bytes
-from mmkd_video.cli.benchmark import build_parser, main, memory_rows, size_rows
+from mmkd_video.benchmark import Report, Timings, tensor_bytes
+from mmkd_video.cli.benchmark import build_parser, main, memory_rows, size_rows, time_rows
 from mmkd_video.cli.benchmark_memory import measure_apart
 from mmkd_video.cli.benchmark_outputs import expect_new_outputs
 from mmkd_video.cli.benchmark_pair import BenchmarkPair
+
+pytestmark = pytest.mark.usefixtures('quiet_machine')
 
 
 @pytest.fixture(scope='module')
@@ -45,7 +47,21 @@ def config(tmp_path_factory):
 
 def run(config, tmp_path, *more):
     out = tmp_path / 'out.json'
-    arguments = ['step', config, '--pairs', '2', '--warmup', '1', '--memory-runs', '0', '--out', str(out), *more]
+    arguments = [
+        'step',
+        config,
+        '--pairs',
+        '2',
+        '--max-rounds',
+        '2',
+        '--warmup',
+        '1',
+        '--memory-runs',
+        '0',
+        '--out',
+        str(out),
+        *more,
+    ]
     return main(arguments), json.loads(out.read_text())
 
 
@@ -73,6 +89,8 @@ def test_two_pairs_give_every_row(config, tmp_path, capsys):
     for text in (page.read_text(), report.as_markdown()):
         assert f'| {saved["rows"][0]["name"]} |' in text
     assert 'saved in' in capsys.readouterr().out
+    recorded = json.loads((tmp_path / 'step.json').read_text())
+    assert Report.from_dict(recorded).as_markdown() in page.read_text() and 'raw' not in recorded
 
 
 def test_a_teacher_in_the_state_dict_is_noticed(config):
@@ -85,6 +103,15 @@ def test_a_teacher_in_the_state_dict_is_noticed(config):
     assert fat.met is False
     weights = tensor_bytes(models['logits'].student.stowaway.state_dict())
     assert fat.value == pytest.approx(fat.target + weights)
+
+
+def test_only_cpu_times_are_told_of_rounds_beside_other_load():
+    names = ('student step', 'teacher forward', 'logits', 'features')
+    timings = {name: Timings([9.0] * 6, [1.0] * 6, True) for name in names}
+    rows = time_rows(timings, dict.fromkeys(names, 'x'), 'cpu')
+    told = {row.name.rpartition(', ')[2]: row.cells()[1] for row in rows}
+    assert told == {'CPU time': '0.500 x', 'wall time': 'not measured: other load'}
+    assert {row.verdict for row in rows if row.target is not None} == {'met', 'not shown'}
 
 
 def test_memory_is_told_in_teachers_weights():

@@ -19,6 +19,8 @@ from mmkd_video.cli.real_clips import RealClips
 from mmkd_video.datasets import render_motion_clips
 from mmkd_video.registry import build_model
 
+pytestmark = pytest.mark.usefixtures('quiet_machine')
+
 STUDENT = 'configs/students/mobilenet_motion.py'
 RUNTIMES = ['--runtimes', 'eager', 'onnxruntime', 'openvino']
 CHEAP = ['--threads', '1', '--rounds', '2', '--warmup', '0', '--batch-size', '2', '--clips', '6']

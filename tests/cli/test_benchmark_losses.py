@@ -12,6 +12,8 @@ from mmkd_video.cli import benchmark_losses
 from mmkd_video.cli.benchmark import main
 from mmkd_video.cli.benchmark_pair import BenchmarkPair
 
+pytestmark = pytest.mark.usefixtures('quiet_machine')
+
 KD = dict(type='KDLoss', at='logits')
 FITNET = dict(type='FitNetLoss', at=('backbone.conv2', 'backbone.layer4'))
 
@@ -33,7 +35,7 @@ def configs(tmp_path_factory):
 
 
 def run(configs, tmp_path, *more):
-    given = ['--baseline', configs['kd'], '--pairs', '2', '--warmup', '1', '--memory-runs', '0']
+    given = ['--baseline', configs['kd'], '--pairs', '2', '--max-rounds', '2', '--warmup', '1', '--memory-runs', '0']
     return main(['losses', *more, *given, '--out', str(tmp_path / 'out.json')])
 
 

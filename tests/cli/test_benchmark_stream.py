@@ -12,6 +12,8 @@ from mmkd_video.cli.benchmark_stream import APART, DECODE, INFER, STREAM, Stages
 from mmkd_video.export import load_exported
 from mmkd_video.serving import FramePreparer, OpenCVSource, build_engine
 
+pytestmark = pytest.mark.usefixtures('quiet_machine')
+
 
 @pytest.fixture(scope='module')
 def model(tmp_path_factory):
@@ -21,7 +23,7 @@ def model(tmp_path_factory):
 def test_every_row_is_there(model, tmp_path, capsys):
     out, page = tmp_path / 'out.json', tmp_path / 'page.md'
     page.write_text('<!-- begin benchmark stream -->\n<!-- end benchmark stream -->\n')
-    short = ['--frames', '40', '--rounds', '1', '--warmup', '0', '--hop', '2', '16']
+    short = ['--frames', '40', '--rounds', '1', '--max-rounds', '1', '--warmup', '0', '--hop', '2', '16']
     report = main(['stream', '--model', model, *short, '--out', str(out), '--update-docs', str(page)])
     assert [row.name for row in report.rows] == [
         f'hop {hop}: {name}'
@@ -39,16 +41,24 @@ def test_every_row_is_there(model, tmp_path, capsys):
 
 
 def test_the_stream_is_compared_with_the_slower_stage_of_each_round():
-    walls = {DECODE: [1.0, 2.0, 1.0], INFER: [2.0, 1.0, 4.0], APART: [2.0, 2.0, 4.0], STREAM: [2.0, 2.2, 8.0]}
+    walls = {DECODE: [1.0, 2.0, 1.0], INFER: [2.0, 1.0, 4.0], APART: [2.0, 2.0, 4.0], STREAM: [2.0, 2.2, 4.48]}
+    walls = {name: wall * 3 for name, wall in walls.items()}
     timings = {name: Timings(wall, [value / 2 for value in wall]) for name, wall in walls.items()}
     *speeds, ratio, handing, work = stream_rows(timings, windows=10, hop=4)
     assert [row.value for row in speeds] == [10, 5, 5, pytest.approx(10 / 2.2)]
     assert ratio.value == pytest.approx(1.1) and ratio.met
-    assert (ratio.interval.low, ratio.interval.high) == (1, 2)
+    assert (ratio.interval.low, ratio.interval.high) == (1, 1.12)
     assert handing.value == pytest.approx(1.1) and handing.met is None
     assert work.value == pytest.approx(2.2 / 3) and work.met is None
-    timings[STREAM] = Timings([4.0, 4.0, 8.0], [1.0] * 3)
-    assert stream_rows(timings, 10, 4)[-3].met is False
+    timings[STREAM] = Timings([4.0, 4.0, 8.0] * 3, [1.0] * 9)
+    assert stream_rows(timings, 10, 4)[-3].verdict == 'NOT met'
+
+
+def test_wall_times_beside_other_load_are_no_numbers():
+    timings = {name: Timings([1.0] * 6, [0.5] * 6, True) for name in (DECODE, INFER, APART, STREAM)}
+    *wall, cpu = stream_rows(timings, windows=10, hop=4)
+    assert all(row.cells()[1] == 'not measured: other load' for row in wall) and wall[4].verdict == 'not shown'
+    assert cpu.value == pytest.approx(0.5)
 
 
 def test_the_stages_do_all_of_the_work(model, tmp_path, monkeypatch):

@@ -61,6 +61,13 @@ def test_documents_show_the_recorded_deployment():
     assert saved.with_suffix('.png').read_bytes().startswith(b'\x89PNG')
 
 
+def test_documents_show_the_recorded_benchmarks_judged_as_the_code_judges(monkeypatch):
+    monkeypatch.chdir(ROOT)
+    found = report.recorded_benchmarks()
+    assert [name for _, name, _ in found] == ['benchmark step', 'benchmark stream', 'benchmark losses']
+    assert all(text in (ROOT / path).read_text() for path, _, text in found)
+
+
 @pytest.fixture
 def record(tmp_path, monkeypatch):
     """Be in a folder with documents, a comparison in ``run`` and a deployment in ``out``."""

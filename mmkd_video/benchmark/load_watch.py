@@ -1,0 +1,115 @@
+"""Whether other programs use the processors while something is timed."""
+
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+STATISTICS = Path('/proc/stat')
+LIMIT = 0.1
+LAG = 0.9
+WINDOW = 1.0
+SHORTEST = 0.2
+BUSY = (1, 2, 3, 6, 7, 8)  # columns of a line of /proc/stat: user, nice, system, interrupts, and what a host took
+
+
+class LoadWatch:
+    """Sees from two signs whether others use the processors.
+
+    The system's account of busy processors, less what the measured processes used themselves; and CPU time that stays
+    behind wall time, as it does where the measured calls wait for a processor. The first is looked at in windows of a
+    second: it is counted in hundredths of a second.
+
+    Args:
+        cpu_time: CPU seconds that the measured processes have used so far.
+        busy: Seconds that the processors have been busy so far, all together; it gives None where the system does not
+            tell.
+        clock: Seconds that pass.
+        processors: How many this process may use; those that it may use by default.
+
+    Attributes:
+        shares: Of the processors' time that others used, 0 to 1, in each window in which the system told it.
+        lags: CPU time over wall time of the measured calls in each window.
+        windows: How many were looked at.
+        disturbed: How many of them other load disturbed.
+        gave_up: Whether there were too few without other load.
+    """
+
+    def __init__(
+        self,
+        cpu_time: Callable[[], float] = time.process_time,
+        busy: Callable[[], float | None] | None = None,
+        clock: Callable[[], float] = time.perf_counter,
+        processors: int | None = None,
+    ) -> None:
+        self.cpu_time, self.busy, self.clock = cpu_time, busy or busy_seconds, clock
+        self.processors = processors or len(usable_processors())
+        self.shares: list[float] = []
+        self.lags: list[float] = []
+        self.windows = self.disturbed = 0
+        self.gave_up = False
+        self.begin()
+
+    def begin(self) -> None:
+        """Begin a window."""
+        self._start, self._busy, self._cpu = self.clock(), self.busy(), self.cpu_time()
+        self._calls_wall = self._calls_cpu = 0.0
+
+    def saw(self, wall: float, cpu: float) -> None:
+        """Take note of a measured call that was long at work.
+
+        Args:
+            wall: Seconds that passed in it.
+            cpu: CPU seconds that it used.
+        """
+        self._calls_wall += wall
+        self._calls_cpu += cpu
+
+    @property
+    def due(self) -> bool:
+        """Whether the window is long enough to be judged."""
+        return self.clock() - self._start >= WINDOW
+
+    def end(self) -> bool:
+        """End the window, begin the next one, and return whether other load disturbed it."""
+        elapsed, now = self.clock() - self._start, self.busy()
+        disturbed = False
+        if now is not None and self._busy is not None and elapsed >= SHORTEST:
+            others = now - self._busy - (self.cpu_time() - self._cpu)
+            self.shares.append(min(1.0, max(0.0, others / (elapsed * self.processors))))
+            disturbed = self.shares[-1] > LIMIT
+        if self._calls_wall > 0:
+            self.lags.append(self._calls_cpu / self._calls_wall)
+            disturbed = disturbed or self.lags[-1] < LAG
+        self.windows += 1
+        self.disturbed += disturbed
+        self.begin()
+        return disturbed
+
+    def __str__(self) -> str:
+        told = f'others used {max(self.shares):.0%} of {self.processors} processors at most' if self.shares else ''
+        if told and self.disturbed and not self.gave_up:
+            told += f'; what was measured beside more than {LIMIT:.0%} was measured again'
+        elif not told:
+            told = 'what others used of the processors is not known here'
+        if self.gave_up:
+            return f'{told}; wall times are left out, CPU times hold as far as their intervals tell'
+        return told
+
+
+def busy_seconds() -> float | None:
+    """Return for how many seconds the processors that this process may use have been busy; None where not known."""
+    try:
+        lines = STATISTICS.read_text().splitlines()
+    except OSError:
+        return None
+    names = {f'cpu{index}' for index in usable_processors()}
+    ticks = [line.split() for line in lines if line.split(maxsplit=1)[:1] and line.split(maxsplit=1)[0] in names]
+    return sum(int(each[column]) for each in ticks for column in BUSY) / os.sysconf('SC_CLK_TCK') if ticks else None
+
+
+def usable_processors() -> list[int]:
+    """Return the numbers of the processors that this process may use."""
+    if hasattr(os, 'sched_getaffinity'):
+        return sorted(os.sched_getaffinity(0))
+    return list(range(os.cpu_count() or 1))
