@@ -1,11 +1,11 @@
 """The known breaks of the stack: which of them bite here, and who mends them."""
 
 import importlib.util
-import os
 from types import ModuleType
 
 from mmkd_video import compat
 from mmkd_video.cli.finding import Finding
+from mmkd_video.compat import forced_loading
 
 TITLES = {
     'import_noise': 'warnings of mmcv and mmengine at import',
@@ -56,10 +56,12 @@ def _importlib_metadata() -> Finding:
 
 
 def _unsafe_environment() -> Finding:
-    subject, name = 'torch.load executes nothing', 'TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD'
-    if os.environ.get(name, '0').lower() in ('1', 'y', 'yes', 'true'):
-        return Finding(subject, f'{name} is set', 'checkpoints could run code', 'act', f'unset {name}')
-    return Finding(subject, 'protected', f'{name} is not set', 'ok')
+    subject, name = 'torch.load executes nothing', forced_loading.FORCED
+    if not forced_loading.is_forced():
+        return Finding(subject, 'protected', f'{name} is not set', 'ok')
+    if forced_loading.is_allowed():
+        return Finding(subject, f'{name} is set', f'{forced_loading.ALLOWED} allows it; only others read so', 'note')
+    return Finding(subject, f'{name} is set', 'checkpoints could run code', 'act', f'unset {name}')
 
 
 def break_findings() -> list[Finding]:

@@ -254,7 +254,7 @@ def published_settings(checkpoint: Path) -> dict[str, Any] | None:
         checkpoint: Any file; whether it serves as a teacher is seen when the teacher is built.
     """
     try:
-        return torch.load(checkpoint, map_location='cpu', weights_only=True, mmap=True)['meta'][SETTINGS]
+        return safe_load.load(checkpoint, mmap=True)['meta'][SETTINGS]
     except Exception:  # torch raises as many types as there are ways not to be such a file
         return None
 

@@ -18,6 +18,7 @@ from mmkd_video.cli.student import read_checkpoint
 from mmkd_video.cli.train import build_runner
 from mmkd_video.cli.train import train as train_to_the_end
 from mmkd_video.cli.training_clock import CPU_META_KEY, META_KEY
+from mmkd_video.compat import safe_load
 from mmkd_video.evaluation import ClipScores
 from mmkd_video.hooks.atomic_file import write_atomically
 
@@ -104,7 +105,7 @@ def training_time(checkpoint: Path) -> dict[str, float | None]:
     Returns:
         ``seconds`` of the wall clock and ``cpu_seconds``; None where they were not counted.
     """
-    meta = torch.load(checkpoint, map_location='cpu', weights_only=True).get('meta', {})
+    meta = safe_load.load(checkpoint).get('meta', {})
     return dict(seconds=meta.get(META_KEY), cpu_seconds=meta.get(CPU_META_KEY))
 
 

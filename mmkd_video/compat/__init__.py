@@ -13,13 +13,14 @@ from mmkd_video.compat import (
     cpu_launch,
     cpu_sync_batch_norm,
     empty_annotations,
+    forced_loading,
     gloo_exit,
     import_noise,
     missing_drn,
     optim_wrapper,
 )
 
-__all__ = ['BREAKS', 'apply']
+__all__ = ['BREAKS', 'apply', 'forced_loading']
 
 BREAKS = (
     import_noise,

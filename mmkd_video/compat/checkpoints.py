@@ -1,92 +1,113 @@
 """Resuming, ``load_from`` and testing fail with ``UnpicklingError: Weights only load failed ... HistoryBuffer``.
 
 Cause: since torch 2.6 ``torch.load`` reads tensors and plain data only, while MMEngine's checkpoints also hold its log
-buffers (``HistoryBuffer``), which are numpy arrays and, through pickle, four of their own methods.
+buffers (``HistoryBuffer``), which are numpy arrays and, through pickle, four of their own methods. And what comes from
+an address is read without that protection: there MMEngine calls ``torch.hub``, whose default is another one.
 
-Mend: the protection stays on. The few harmless types are put on torch's list; ``getattr``, which pickle asks for to
-name a method, is answered by a function that gives those four methods and nothing else. MMEngine's loader names the
-file and the type when it refuses one, and the file when it cannot be read or its checksums, at which torch does not
-look, do not match. See https://docs.pytorch.org/docs/stable/notes/serialization.html#weights-only.
+Mend: every loader of MMEngine, whatever it fetches from where, reads through :mod:`safe_load`. Files with log buffers
+are read, nothing is executed, and a file is named that is refused, cannot be read or has other checksums than it says.
+See https://docs.pytorch.org/docs/stable/notes/serialization.html#weights-only.
 """
 
+import io
+import os
 import pickle
 from collections.abc import Callable
+from contextvars import ContextVar
 from pathlib import Path
 from types import ModuleType
 from typing import Any
+from urllib.parse import urlparse
 
 from mmkd_video.compat import safe_load
 from mmkd_video.compat.patching import after_import, wrap
 
-STATISTICS = ('min', 'max', 'current', 'mean')
-_NUMPY_KINDS = 'biufcSU'  # numbers, bytes and text; never 'O': an object array can hold anything
+_ASKED_FOR: ContextVar[str | None] = ContextVar('checkpoint that MMEngine was asked for', default=None)
 
 
-def restricted_getattr(owner: Any, name: str) -> Any:
-    """Stand in for ``getattr`` while a checkpoint is read: the statistics of ``HistoryBuffer`` and nothing else.
+def load_url(
+    url: str,
+    model_dir: str | None = None,
+    map_location: Any = None,
+    progress: bool = True,
+    check_hash: bool = False,
+    file_name: str | None = None,
+) -> Any:
+    """Download a checkpoint, unless it was downloaded before, and read it as any local one.
+
+    Args:
+        url: Of the file.
+        model_dir: Where it is kept; torch's own folder for downloads by default.
+        map_location: As in :func:`torch.load`.
+        progress: Whether a bar shows how far the download is.
+        check_hash: Whether the name ends in the beginning of the file's SHA-256, which must be right.
+        file_name: Of the kept file; that of the URL by default.
 
     Raises:
-        pickle.UnpicklingError: Any other attribute was asked for.
+        UnsafeCheckpointError: The file asks for what is no plain data; nothing of it was executed.
+        UnreadableCheckpointError: It is damaged or no checkpoint.
+        ValueError: The URL names no file.
     """
-    from mmengine.logging.history_buffer import HistoryBuffer
+    from torch import hub
 
-    if owner is HistoryBuffer and name in STATISTICS:
-        return vars(HistoryBuffer)[name]
-    raise pickle.UnpicklingError(f'Trying to call reduce for unrecognized function getattr({owner!r}, {name!r})')
-
-
-def allowed_types() -> list[tuple[Any, str]]:
-    """Return every (object, name in the file) that may be read beside what torch allows by itself."""
-    import numpy as np
-    from mmengine.logging.history_buffer import HistoryBuffer
-
-    try:
-        from numpy._core import multiarray
-    except ImportError:  # numpy 1
-        from numpy.core import multiarray
-
-    allowed: list[tuple[Any, str]] = [
-        (HistoryBuffer, 'mmengine.logging.history_buffer.HistoryBuffer'),
-        (restricted_getattr, 'builtins.getattr'),
-        (bytes, 'builtins.bytes'),  # how pickle writes the empty data of an empty array
-        (np.ndarray, 'numpy.ndarray'),
-        (np.dtype, 'numpy.dtype'),
-    ]
-    for package in ('numpy.core', 'numpy._core'):  # numpy 1 and numpy 2 write different names
-        allowed.append((multiarray._reconstruct, f'{package}.multiarray._reconstruct'))
-        allowed.append((multiarray.scalar, f'{package}.multiarray.scalar'))
-    kinds = {type(np.dtype(code)) for code in np.typecodes['All'] if np.dtype(code).kind in _NUMPY_KINDS}
-    allowed.extend((kind, f'numpy.dtypes.{kind.__name__}') for kind in sorted(kinds, key=lambda kind: kind.__name__))
-    return allowed
+    name = os.path.basename(file_name or urlparse(url).path)
+    if not name:
+        raise ValueError(f'{url!r} names no file; expected the address of a checkpoint')
+    folder = Path(model_dir or Path(hub.get_dir(), 'checkpoints'))
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / name
+    if not path.exists():
+        told = hub.HASH_REGEX.search(name) if check_hash else None
+        hub.download_url_to_file(url, str(path), told.group(1) if told else None, progress=progress)
+    return safe_load.load(path, map_location, called=f'{url} (kept as {path})')
 
 
-def allow_types() -> None:
-    """Put :func:`allowed_types` on torch's list for ``weights_only=True``; once or often makes no difference."""
-    import torch
+class _TorchThatReadsSafely(ModuleType):
+    """torch as MMEngine's loaders see it: all as it is, but that ``load`` executes nothing."""
 
-    torch.serialization.add_safe_globals(allowed_types())
+    def __init__(self, torch: ModuleType) -> None:
+        super().__init__(torch.__name__, torch.__doc__)
+        self.__dict__['real'] = torch
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.__dict__['real'], name)
+
+    def load(self, file: Any, map_location: Any = None, **_ignored: Any) -> Any:
+        """Read a path, or an open file with the checkpoint's bytes."""
+        if isinstance(file, (str, os.PathLike)):
+            return safe_load.load(file, map_location, called=_ASKED_FOR.get())
+        content = file.getvalue() if isinstance(file, io.BytesIO) else file.read()
+        return safe_load.load_bytes(content, _ASKED_FOR.get() or 'the checkpoint', map_location)
 
 
 def _name_the_file(load_checkpoint: Callable) -> Callable:
     def load(cls: type, filename: str, *args: Any, **kwargs: Any) -> Any:
-        local = Path(filename).expanduser()
-        if local.is_file():
-            safe_load.expect_whole(local)
+        before = _ASKED_FOR.set(str(filename))
         try:
             return load_checkpoint(cls, filename, *args, **kwargs)
         except OSError:
             raise
         except Exception as error:  # torch raises as many types as there are ways to break a file
-            if not isinstance(error, pickle.UnpicklingError) and not local.is_file():
+            if isinstance(error, (safe_load.UnsafeCheckpointError, safe_load.UnreadableCheckpointError)):
+                raise
+            if not isinstance(error, pickle.UnpicklingError) and not Path(filename).expanduser().is_file():
                 raise
             raise safe_load.explain_any(error, filename) from None
+        finally:
+            _ASKED_FOR.reset(before)
 
     return load
 
 
-def _mend_loader(module: ModuleType) -> None:
-    allow_types()
+def _mend_loaders(module: ModuleType) -> None:
+    if not isinstance(module.torch, _TorchThatReadsSafely):
+        module.torch = _TorchThatReadsSafely(module.torch)
+    module.load_url = load_url
     wrap(module.CheckpointLoader, 'load_checkpoint', _name_the_file)
+
+
+def _mend_download(module: ModuleType) -> None:
+    module.load_url = load_url
 
 
 def applies() -> bool:
@@ -97,5 +118,7 @@ def applies() -> bool:
 
 
 def apply() -> None:
-    """Extend torch's list and MMEngine's message as soon as MMEngine's checkpoint module is imported."""
-    after_import('mmengine.runner.checkpoint', _mend_loader)
+    """Let MMEngine's loaders read safely as soon as they are imported."""
+    after_import('mmengine.utils.dl_utils.hub', _mend_download)
+    after_import('mmengine.utils.dl_utils', _mend_download)
+    after_import('mmengine.runner.checkpoint', _mend_loaders)

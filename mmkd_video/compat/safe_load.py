@@ -1,12 +1,18 @@
 """Read a checkpoint without running anything that is in it.
 
-``torch.load(weights_only=True)`` refuses a file that asks for anything but tensors and plain data, but its message
-names neither the file nor, at first sight, the thing refused, and recommends switching the protection off. Of a file
-that is empty, cut off or no checkpoint it says as much in as many ways as there are to break one.
+Three walls, one behind the other: :mod:`pickle_scan` follows what the file asks for before anything is built, torch
+reads it with ``weights_only=True`` and with stand-ins for the types of NumPy and MMEngine, and :mod:`plain_content`
+sees that nothing but tensors and plain data came out. Whatever is refused, the message names the file and the thing in
+one line.
 """
 
+import io
 import pickle
 import re
+import threading
+import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +23,11 @@ _REFUSED = (
     r'unsupported GLOBAL (\S+) whose module',
     r'reduce for unrecognized function (.+?)(?: which belongs to|\n|$)',
     r'but got (<class .+?>)',
+    r'refused (.+?)(?:\n|$)',
 )
+_ZIP = b'PK\x03\x04'
+_PICKLES_BEFORE_STORAGES = 5  # of the format before torch 1.6: magic number, version, system, content, storage keys
+_ALONE = threading.RLock()
 
 
 class UnsafeCheckpointError(pickle.UnpicklingError, ValueError):
@@ -29,7 +39,11 @@ class UnreadableCheckpointError(pickle.UnpicklingError, ValueError):
 
 
 def refused_global(error: BaseException) -> str | None:
-    """Return what torch refused, as it is named in the error of ``torch.load``; None for any other error."""
+    """Return what was refused, as it is named in the error; None for any other error."""
+    from mmkd_video.compat.pickle_scan import RefusedError
+
+    if isinstance(error, RefusedError):
+        return str(error)
     for pattern in _REFUSED:
         match = re.search(pattern, str(error))
         if match:
@@ -38,10 +52,10 @@ def refused_global(error: BaseException) -> str | None:
 
 
 def explain(error: BaseException, filename: str | Path) -> UnsafeCheckpointError | None:
-    """Return the readable form of an error of ``torch.load``, or None when the file was not refused for its content.
+    """Return the readable form of an error of reading, or None when the file was not refused for its content.
 
     Args:
-        error: What ``torch.load`` raised.
+        error: What was raised.
         filename: The file that was read.
     """
     refused = refused_global(error)
@@ -55,8 +69,8 @@ def explain(error: BaseException, filename: str | Path) -> UnsafeCheckpointError
     )
 
 
-def explain_any(error: Exception, filename: str | Path) -> Exception:
-    """Return the one-line form of whatever ``torch.load`` raised for a file that is there.
+def explain_any(error: BaseException, filename: str | Path) -> Exception:
+    """Return the one-line form of whatever was raised for a file that is there.
 
     Args:
         error: What was raised.
@@ -73,46 +87,116 @@ def explain_any(error: Exception, filename: str | Path) -> Exception:
     )
 
 
-def expect_whole(filename: str | Path) -> None:
+def expect_whole(filename: str | Path, called: str | None = None) -> None:
     """Refuse a local file whose checksums do not match its content.
 
     Args:
         filename: Of a file that is there.
+        called: What the message calls it, where it came from elsewhere.
 
     Raises:
         UnreadableCheckpointError: The file is damaged.
     """
     wrong = checksums.damage(filename)
     if wrong is not None:
-        raise UnreadableCheckpointError(f'{filename} cannot be read ({wrong}); copy it again, or name another')
+        raise UnreadableCheckpointError(
+            f'{called or filename} cannot be read ({wrong}); copy it again, or name another'
+        )
 
 
-def load(filename: str | Path, map_location: Any = 'cpu') -> Any:
+def load(filename: str | Path, map_location: Any = 'cpu', mmap: bool = False, called: str | None = None) -> Any:
     """Read a file written by ``torch.save``, executing nothing that it holds.
 
-    Its checksums are compared first.
+    Its checksums are compared first, unless most of it stays on the disk.
 
     Args:
         filename: A local file.
         map_location: As in :func:`torch.load`.
+        mmap: Leave tensors on the disk until they are used; as in :func:`torch.load`.
+        called: What the messages call the file, where it came from elsewhere.
 
     Raises:
         FileNotFoundError: There is no such file.
         UnsafeCheckpointError: The file asks for a type or function that is not on the list of allowed ones.
         UnreadableCheckpointError: The file is empty, cut off, damaged or no checkpoint.
     """
-    import torch
-
-    from mmkd_video.compat import checkpoints
-
-    checkpoints.allow_types()
     path = Path(filename).expanduser()
     if not path.is_file():
         raise FileNotFoundError(f'no checkpoint at {path}; got {filename!r}, expected the path of a local file')
-    expect_whole(path)
+    if not mmap:
+        expect_whole(path, called)
+    with open(path, 'rb') as file:
+        return _read(file, path, map_location, mmap, called or path)
+
+
+def load_bytes(content: bytes, called: str, map_location: Any = 'cpu') -> Any:
+    """Read what a file written by ``torch.save`` holds; see :func:`load`.
+
+    Args:
+        content: Of the file.
+        called: What the messages call it.
+        map_location: As in :func:`torch.load`.
+    """
+    file = io.BytesIO(content)
+    return _read(file, file, map_location, False, called)
+
+
+def _read(file: Any, source: Any, map_location: Any, mmap: bool, called: Any) -> Any:
+    import torch
+
+    from mmkd_video.compat.plain_content import plain_content
+
     try:
-        return torch.load(path, map_location=map_location, weights_only=True)
+        _scan(file, source)
+        file.seek(0)
+        with _only_ours():
+            loaded = torch.load(source, map_location=map_location, weights_only=True, mmap=mmap or None)
+        return plain_content(loaded)
     except OSError:
         raise
     except Exception as error:  # torch raises as many types as there are ways to break a file
-        raise explain_any(error, path) from None
+        raise explain_any(error, called) from None
+
+
+def _scan(file: Any, source: Any) -> None:
+    import torch
+
+    from mmkd_video.compat.pickle_scan import scan
+
+    zipped = file.read(len(_ZIP)) == _ZIP
+    file.seek(0)
+    if zipped:
+        with zipfile.ZipFile(file) as archive:
+            _expect_no_more_than_there_is(archive.infolist(), file.seek(0, io.SEEK_END))
+        file.seek(0)
+        reader = torch._C.PyTorchFileReader(source if isinstance(source, io.BytesIO) else str(source))
+        scan(io.BytesIO(reader.get_record('data.pkl')))
+        return
+    for _ in range(_PICKLES_BEFORE_STORAGES):
+        scan(file)
+
+
+def _expect_no_more_than_there_is(parts: list[zipfile.ZipInfo], size: int) -> None:
+    """See that the parts lie one after the other, as torch writes them, and not packed or over each other."""
+    from mmkd_video.compat.pickle_scan import RefusedError
+
+    if any(part.compress_type != zipfile.ZIP_STORED for part in parts) or sum(part.file_size for part in parts) > size:
+        raise RefusedError('more bytes than the file has')
+
+
+@contextmanager
+def _only_ours() -> Iterator[None]:
+    """Let torch know the stand-ins, and no type that was allowed elsewhere in this process."""
+    from torch.serialization import add_safe_globals, clear_safe_globals, get_safe_globals
+
+    from mmkd_video.compat.stand_ins import stand_ins
+
+    with _ALONE:
+        before = get_safe_globals()
+        clear_safe_globals()
+        add_safe_globals(stand_ins())
+        try:
+            yield
+        finally:
+            clear_safe_globals()
+            add_safe_globals(before)

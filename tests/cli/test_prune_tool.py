@@ -12,6 +12,7 @@ from tiny_experiment import ROOT, TinyExperiment
 from mmkd_video.cli import test as test_command
 from mmkd_video.cli.prune import main
 from mmkd_video.cli.student import load_student
+from mmkd_video.compat import safe_load
 from mmkd_video.pruning import CHECKPOINT_KEY, PruningHistory, count_params
 from mmkd_video.registry import build_model
 
@@ -35,7 +36,7 @@ def run(experiment, *more, config=None, out='pruned.pth', target='--target-param
 
 def test_checkpoint_and_config_build_the_pruned_student(experiment, capsys):
     history = run(experiment)
-    checkpoint = torch.load(experiment.folder / 'pruned.pth', weights_only=True)
+    checkpoint = safe_load.load(experiment.folder / 'pruned.pth')
     assert set(checkpoint) == {'meta', 'state_dict', CHECKPOINT_KEY}
     assert checkpoint[CHECKPOINT_KEY] == history.to_json()
     config = Config.fromfile(experiment.folder / 'pruned.py')
@@ -98,10 +99,10 @@ def test_layers_that_stay_whole_are_said(experiment, capsys):
 
 def test_quantizers_that_are_left_behind_are_said(experiment, tmp_path, capsys):
     path = experiment.folder / 'student.pth'
-    torch.save(dict(torch.load(path), quantization=dict(format='any')), path)
+    torch.save(dict(safe_load.load(path), quantization=dict(format='any')), path)
     run(experiment)
     assert 'note: this student was trained in int8; the pruned one computes in float' in capsys.readouterr().out
-    assert 'quantization' not in torch.load(experiment.folder / 'pruned.pth')
+    assert 'quantization' not in safe_load.load(experiment.folder / 'pruned.pth')
     for hooks, said in (([], True), ([dict(type='QATHook')], False)):
         options = test_command.build_parser().parse_args([str(experiment.student), str(path)])
         test_command.merge_options(Config(dict(Config.fromfile(experiment.student), custom_hooks=hooks)), options)
@@ -157,7 +158,7 @@ load_from = pruned
     )
     config = Config.fromfile(path)
     model = build_model(config.model)
-    saved = torch.load(config.load_from, weights_only=True)
+    saved = safe_load.load(config.load_from)
     assert {k: v.shape for k, v in model.state_dict().items()} == {k: v.shape for k, v in saved['state_dict'].items()}
     assert len(PruningHistory.load(config.load_from)) == 1
     assert any(hook.type == 'PruningHook' for hook in config.custom_hooks)  # keeps the history in its checkpoints

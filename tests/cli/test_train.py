@@ -22,6 +22,7 @@ from mmkd_video.cli import train
 from mmkd_video.cli.cfg_options import to_arguments
 from mmkd_video.cli.plain_student import plain_student
 from mmkd_video.cli.prepare import find_last, needed_parts, prepare, publish
+from mmkd_video.compat import safe_load
 from mmkd_video.datasets import motion_set
 
 STOCK_TOOLS = Path(mmaction.__file__).parent / '.mim' / 'tools'
@@ -152,7 +153,7 @@ def test_published_checkpoint_holds_weights_only(tmp_path):
     torch.save(weights, tmp_path / 'epoch_1.pth')
     (tmp_path / 'last_checkpoint').write_text('/moved/from/epoch_1.pth')
     publish(tmp_path, tmp_path / 'new' / 'teacher.pth')
-    published = torch.load(tmp_path / 'new' / 'teacher.pth', weights_only=True)
+    published = safe_load.load(tmp_path / 'new' / 'teacher.pth')
     assert set(published) == {'meta', 'state_dict'} and published['state_dict']['w'].tolist() == [1, 1]
     assert [path.name for path in (tmp_path / 'new').iterdir()] == ['teacher.pth']
     with pytest.raises(FileNotFoundError, match='holds no checkpoint'):
@@ -180,7 +181,7 @@ def test_plain_student_differs_in_the_teacher_alone(tiny):
 def test_teacher_is_trained_then_the_student(trained):
     assert f'training the teacher {trained.checkpoint} from {trained.teacher}' in trained.said
     assert trained.said.index('is ready') < trained.said.index('Distillation terms')
-    assert set(torch.load(trained.checkpoint, weights_only=True)) == {'meta', 'state_dict'}
+    assert set(safe_load.load(trained.checkpoint)) == {'meta', 'state_dict'}
     assert find_last(trained.folder / 'out').name == 'epoch_2.pth'
 
 
@@ -242,7 +243,7 @@ def test_mistake_in_a_test_is_one_line_before_it_begins(trained, config, checkpo
 @pytest.mark.slow
 def test_stock_train_tool_runs_the_same_config(trained):
     trained.run(STOCK_TOOLS / 'train.py', 'distill.py', '--work-dir', 'stock_train')
-    ours, stock = (torch.load(trained.folder / name / 'epoch_2.pth') for name in ('out', 'stock_train'))
+    ours, stock = (safe_load.load(trained.folder / name / 'epoch_2.pth') for name in ('out', 'stock_train'))
     assert all(torch.equal(ours['state_dict'][key], stock['state_dict'][key]) for key in ours['state_dict'])
 
 
@@ -263,7 +264,7 @@ def test_killed_teacher_training_is_resumed(tiny):
     assert not tiny.checkpoint.exists()
     said = tiny.run('train.py', 'distill.py', '--work-dir', 'out').stdout
     assert 'resumed epoch' in said and tiny.checkpoint.exists()
-    assert torch.load(tiny.checkpoint, weights_only=True)['meta']['epoch'] == 3
+    assert safe_load.load(tiny.checkpoint)['meta']['epoch'] == 3
 
 
 @pytest.mark.slow

@@ -2,8 +2,10 @@ import numpy as np
 import pytest
 import torch
 from mmengine.logging.history_buffer import HistoryBuffer
+from mmengine.runner import checkpoint as loaders
+from mmengine.utils import dl_utils
 
-from mmkd_video.compat import checkpoints, safe_load
+from mmkd_video.compat import checkpoints, safe_load, stand_ins
 
 # What a training run of MMEngine leaves in its message hub.
 LOAD = """
@@ -77,9 +79,8 @@ def test_numbers_and_text_of_numpy_are_read(tmp_path, value):
     np.testing.assert_array_equal(loaded, value)
 
 
-def test_only_the_listed_names_are_allowed():
-    names = {name for _, name in checkpoints.allowed_types() if not name.startswith('numpy.dtypes.')}
-    assert names == {
+def test_only_the_listed_names_stand_in():
+    assert {name for _, name in stand_ins.stand_ins()} == {
         'mmengine.logging.history_buffer.HistoryBuffer',
         'builtins.getattr',
         'builtins.bytes',
@@ -92,31 +93,39 @@ def test_only_the_listed_names_are_allowed():
     }
 
 
+def test_nothing_that_stands_in_is_the_real_thing():
+    real = (getattr, bytes, np.ndarray, np.dtype, HistoryBuffer)
+    assert not any(value is each for value, _ in stand_ins.stand_ins() for each in real)
+
+
+def test_what_was_allowed_elsewhere_is_not_allowed_here_and_is_afterwards(tmp_path):
+    torch.save({'value': np.ones(2)}, tmp_path / 'file.pth')
+    before = torch.serialization.get_safe_globals()
+    with torch.serialization.safe_globals([(np.ndarray, 'numpy.ndarray'), (np.dtype, 'numpy.dtype')]):
+        inside = torch.serialization.get_safe_globals()
+        np.testing.assert_array_equal(safe_load.load(tmp_path / 'file.pth')['value'], np.ones(2))
+        assert set(torch.serialization.get_safe_globals()) == set(inside)
+    assert set(torch.serialization.get_safe_globals()) == set(before)
+
+
 def test_arrays_of_objects_are_refused(tmp_path):
     torch.save({'value': np.array([None, {}], dtype=object)}, tmp_path / 'file.pth')
-    with pytest.raises(checkpoints.pickle.UnpicklingError):
+    with pytest.raises(safe_load.UnsafeCheckpointError, match="numpy type 'O8'"):
         safe_load.load(tmp_path / 'file.pth')
 
 
-def test_the_real_getattr_is_never_allowed():
-    assert all(value is not getattr for value, _ in checkpoints.allowed_types())
-    assert checkpoints.restricted_getattr(HistoryBuffer, 'mean') is HistoryBuffer.mean
-
-
-@pytest.mark.parametrize(
-    ('owner', 'name'),
-    [(HistoryBuffer, 'register_statistics'), (HistoryBuffer, '__init__'), (np.ndarray, 'mean'), (torch, 'load')],
-)
-def test_no_other_attribute_is_given(owner, name):
+@pytest.mark.parametrize('name', ['register_statistics', '__init__', '__reduce__'])
+def test_no_other_attribute_is_given(name):
+    assert stand_ins.statistic(stand_ins.LogBuffer, 'mean') == 'mean'
     with pytest.raises(checkpoints.pickle.UnpicklingError, match=name):
-        checkpoints.restricted_getattr(owner, name)
+        stand_ins.statistic(stand_ins.LogBuffer, name)
+    with pytest.raises(checkpoints.pickle.UnpicklingError, match='mean'):
+        stand_ins.statistic(HistoryBuffer, 'mean')
 
 
-def test_loading_stays_weights_only_and_applying_twice_is_once():
+def test_applying_twice_is_once():
     checkpoints.apply()
-    checkpoints.allow_types()
-    before = len(torch.serialization.get_safe_globals())
+    mended = loaders.CheckpointLoader.load_checkpoint.__func__, loaders.torch
     checkpoints.apply()
-    checkpoints.allow_types()
-    assert len(torch.serialization.get_safe_globals()) == before
-    assert torch.serialization._default_to_weights_only(None)
+    assert (loaders.CheckpointLoader.load_checkpoint.__func__, loaders.torch) == mended
+    assert loaders.load_url is dl_utils.load_url is checkpoints.load_url

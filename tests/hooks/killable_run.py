@@ -19,6 +19,7 @@ from mmengine.registry import init_default_scope
 from mmengine.runner import Runner
 
 import mmkd_video  # noqa: F401
+from mmkd_video.compat import safe_load
 from mmkd_video.hooks import atomic_file
 from mmkd_video.registry import HOOKS
 
@@ -146,7 +147,7 @@ def launch(settings, kill_at=None, delay=0.0):
 
 def final_state(work_dir):
     """Return what a finished training has come to: everything of its last checkpoint but times and logs."""
-    last = torch.load(Path(work_dir, 'last_checkpoint').read_text(), weights_only=True)
+    last = safe_load.load(Path(work_dir, 'last_checkpoint').read_text())
     keys = ('state_dict', 'ema_state_dict', 'optimizer', 'param_schedulers', 'training_state')
     state = {key: last.get(key) for key in keys}
     return state, (last['meta']['epoch'], last['meta']['iter'])

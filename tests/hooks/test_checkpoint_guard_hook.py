@@ -9,6 +9,7 @@ from damaged_file import damage_weights
 from guarded_run import ScriptedScore, make_runner
 from mmengine.hooks import CheckpointHook
 
+from mmkd_video.compat import safe_load
 from mmkd_video.hooks import checkpoint_guard_hook
 from mmkd_video.hooks.atomic_checkpoint_hook import AtomicCheckpointHook
 from mmkd_video.hooks.atomic_file import AtomicBackend
@@ -64,8 +65,8 @@ def test_resume_goes_on_and_equals_the_uninterrupted_run(trained, tmp_path_facto
     runner = make_runner(trained, epochs=4, resume=True)
     runner.train()
     assert runner.epoch == 4
-    expected = torch.load(whole / 'epoch_4.pth', weights_only=True)
-    got = torch.load(trained / 'epoch_4.pth', weights_only=True)
+    expected = safe_load.load(whole / 'epoch_4.pth')
+    got = safe_load.load(trained / 'epoch_4.pth')
     torch.testing.assert_close(got['state_dict'], expected['state_dict'], rtol=0, atol=0)
 
 
@@ -81,7 +82,7 @@ def test_unreadable_newest_falls_back_to_the_one_before_and_says_so(trained, dam
     elif damage in ('bit', 'block'):
         damage_weights(newest, damage)
     else:
-        parts = torch.load(newest, weights_only=True)
+        parts = safe_load.load(newest)
         parts.pop('optimizer')
         torch.save(parts, newest)
     runner = make_runner(trained, epochs=2, resume=True, log_level='INFO')
@@ -91,7 +92,7 @@ def test_unreadable_newest_falls_back_to_the_one_before_and_says_so(trained, dam
     assert f'Not resuming from {newest}' in log
     assert f'Resuming from {trained / "epoch_1.pth"}' in log
     assert 'resumed epoch: 1, iter: 3' in log
-    assert torch.load(newest, weights_only=True)['meta']['iter'] == 6
+    assert safe_load.load(newest)['meta']['iter'] == 6
 
 
 def test_pickle_that_runs_code_is_not_run(trained):
@@ -184,7 +185,7 @@ def test_named_checkpoint_that_cannot_serve_is_an_error(tmp_path, prepare, error
 
 def test_weights_to_start_from_are_not_held_to_the_rules_of_resuming(trained, tmp_path):
     weights = tmp_path / 'weights.pth'
-    torch.save(torch.load(trained / 'epoch_2.pth', weights_only=True)['state_dict'], weights)
+    torch.save(safe_load.load(trained / 'epoch_2.pth')['state_dict'], weights)
     runner = make_runner(tmp_path / 'fresh', epochs=1, load_from=str(weights))
     runner.train()
     assert runner.epoch == 1
@@ -298,7 +299,7 @@ def test_old_checkpoint_is_deleted_only_after_the_new_one_and_last_checkpoint(tm
     def watch(path, missing_ok=False):
         if path.suffix == '.pth':
             last = Path((tmp_path / 'last_checkpoint').read_text())
-            seen.append((path.name, last.name, torch.load(last, weights_only=True)['meta']['epoch']))
+            seen.append((path.name, last.name, safe_load.load(last)['meta']['epoch']))
         unlink(path, missing_ok=missing_ok)
 
     monkeypatch.setattr(Path, 'unlink', watch)
@@ -354,7 +355,7 @@ def test_best_checkpoint_is_kept_and_remembered_over_a_resume(tmp_path):
     assert names(tmp_path) == ['best_acc_top1_epoch_2.pth', 'epoch_1.pth', 'epoch_2.pth']
     validated(tmp_path, [0.6, 0.9], epochs=4, max_keep_ckpts=2).train()
     assert names(tmp_path) == ['best_acc_top1_epoch_4.pth', 'epoch_3.pth', 'epoch_4.pth']
-    hub = torch.load(tmp_path / 'epoch_4.pth', weights_only=True)['message_hub']['runtime_info']
+    hub = safe_load.load(tmp_path / 'epoch_4.pth')['message_hub']['runtime_info']
     assert hub['best_ckpt'] == str(tmp_path / 'best_acc_top1_epoch_4.pth')
     assert hub['keep_ckpt_ids'] == [3, 4]
 
@@ -376,5 +377,5 @@ def test_same_files_as_the_stock_hook(tmp_path):
     ours, stock = [sorted(name.split('-')[0] for name in names(tmp_path / str(guard))) for guard in (True, False)]
     assert ours == stock
     assert len(ours) == 5
-    states = [torch.load(tmp_path / str(guard) / 'epoch_3.pth', weights_only=True) for guard in (True, False)]
+    states = [safe_load.load(tmp_path / str(guard) / 'epoch_3.pth') for guard in (True, False)]
     assert states[0].keys() == states[1].keys()

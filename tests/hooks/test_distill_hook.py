@@ -8,6 +8,7 @@ from mmengine.config import Config
 from mmengine.runner import Runner
 
 import mmkd_video  # noqa: F401
+from mmkd_video.compat import safe_load
 from mmkd_video.registry import MODELS
 
 SCHEDULED = dict(type='KDLoss', at='logits', weight=dict(type='Linear', value=0.8, start_factor=0.25, end=2))
@@ -44,7 +45,7 @@ def scalars(work_dir):
 def test_a_stock_runner_trains_logs_and_writes_the_students_checkpoint(videos, tmp_path):
     runner = run(videos, tmp_path, 'stock', log_processor=dict(window_size=1))
     runner.train()
-    saved = torch.load(tmp_path / 'epoch_2.pth', weights_only=True)
+    saved = safe_load.load(tmp_path / 'epoch_2.pth')
     plain = MODELS.build(zoo.config_of('tsm_mobilenet')[0])
     plain.load_state_dict(saved['state_dict'], strict=True)
     assert set(saved['training_state']) == set(runner.model.training_state_dict())
@@ -71,7 +72,7 @@ def test_resume_takes_the_connectors_back_and_load_from_does_not(videos, tmp_pat
 
 def test_resuming_from_a_checkpoint_without_training_state_is_refused(videos, tmp_path):
     run(videos, tmp_path, 'written', epochs=1).train()
-    saved = torch.load(tmp_path / 'epoch_1.pth', weights_only=True)
+    saved = safe_load.load(tmp_path / 'epoch_1.pth')
     del saved['training_state']
     torch.save(saved, tmp_path / 'bare.pth')
     runner = run(videos, tmp_path, 'bare', epochs=2, resume=True, load_from=str(tmp_path / 'bare.pth'))
@@ -82,7 +83,7 @@ def test_resuming_from_a_checkpoint_without_training_state_is_refused(videos, tm
 def test_ema_hook_saves_the_average_under_the_students_names_and_resumes(videos, tmp_path):
     hooks = [dict(type='DistillHook'), dict(type='EMAHook', momentum=0.1)]
     run(videos, tmp_path, 'ema', epochs=1, custom_hooks=hooks).train()
-    saved = torch.load(tmp_path / 'epoch_1.pth', weights_only=True)
+    saved = safe_load.load(tmp_path / 'epoch_1.pth')
     plain = MODELS.build(zoo.config_of('tsm_mobilenet')[0])
     plain.load_state_dict(saved['state_dict'], strict=True)
     assert {key for key in saved['ema_state_dict'] if key != 'steps'} == {f'module.{k}' for k in plain.state_dict()}

@@ -9,6 +9,7 @@ import torch.distributed as dist
 from guarded_run import GuardedToy, make_runner
 from torch.multiprocessing import start_processes
 
+from mmkd_video.compat import safe_load
 from mmkd_video.hooks import FiniteHook
 from mmkd_video.hooks.finite_hook import unusable_tensors
 from mmkd_video.registry import MODELS
@@ -43,7 +44,7 @@ def run(work_dir, weights=(), lr=0.01, **settings):
 
 def checkpoints(folder: Path) -> dict[str, bool]:
     """Return whether all numbers are finite, by checkpoint."""
-    loaded = {path.name: torch.load(path, weights_only=True) for path in folder.glob('*.pth')}
+    loaded = {path.name: safe_load.load(path) for path in folder.glob('*.pth')}
     return {name: not unusable_tensors(each['state_dict'].items()) for name, each in loaded.items()}
 
 

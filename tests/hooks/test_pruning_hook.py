@@ -14,6 +14,7 @@ from mmengine.config import Config
 from mmengine.runner import Runner
 from pruned_run import config_for, launch
 
+from mmkd_video.compat import safe_load
 from mmkd_video.hooks import PruningHook, pruning_hook
 from mmkd_video.hooks.pruning_hook import step_points
 from mmkd_video.pruning import CHECKPOINT_KEY, PruningHistory, count_params, history_of, prune
@@ -36,7 +37,7 @@ def plain(hook, videos, folder, name='tsm_mobilenet', **extra):
 
 
 def last(folder):
-    return torch.load(Path(folder, 'last_checkpoint').read_text(), weights_only=True)
+    return safe_load.load(Path(folder, 'last_checkpoint').read_text())
 
 
 @pytest.fixture(scope='module')

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import clips
 import pytest
-import torch
 from killable_run import assert_same, final_state
 
+from mmkd_video.compat import safe_load
 from mmkd_video.pruning import CHECKPOINT_KEY, PruningHistory
 
 HERE = Path(__file__).parent
@@ -33,7 +33,7 @@ def run(videos, work_dir, resume='anew'):
 def test_two_ranks_prune_alike_and_resume(tmp_path):
     videos, folder = clips.make_set(tmp_path / 'clips', count=8), tmp_path / 'run'
     run(videos, folder)
-    checkpoint = torch.load(folder / 'epoch_3.pth', weights_only=True)
+    checkpoint = safe_load.load(folder / 'epoch_3.pth')
     assert len(PruningHistory.from_json(checkpoint[CHECKPOINT_KEY])) == 2
     expected, _ = final_state(folder)
     (folder / 'epoch_3.pth').unlink()

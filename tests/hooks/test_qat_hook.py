@@ -12,6 +12,7 @@ from mmengine.config import Config
 from mmengine.runner import Runner
 from qat_run import HOOK, config_for
 
+from mmkd_video.compat import safe_load
 from mmkd_video.hooks import PruningHook, QATHook, qat_hook
 from mmkd_video.quantization import CHECKPOINT_KEY, has_quantizers, load_quantizers, quantizer_parameters
 from mmkd_video.registry import build_model
@@ -35,12 +36,12 @@ def trained(videos, tmp_path_factory):
 
 
 def last(folder):
-    return torch.load(Path(folder, 'last_checkpoint').read_text(), weights_only=True)
+    return safe_load.load(Path(folder, 'last_checkpoint').read_text())
 
 
 def test_the_checkpoint_is_the_plain_student_with_quantizers_beside_it(trained):
     folder, runner = trained
-    early, late = (torch.load(folder / f'epoch_{epoch}.pth', weights_only=True) for epoch in (1, 3))
+    early, late = (safe_load.load(folder / f'epoch_{epoch}.pth') for epoch in (1, 3))
     assert CHECKPOINT_KEY not in early and 'training_state' in late
     student = build_model(zoo.config_of('i3d')[0])
     student.load_state_dict(late['state_dict'], strict=True)
@@ -57,9 +58,7 @@ def test_ranges_are_trained_with_the_learning_rate_of_the_others_and_without_dec
     assert groups[-1]['lr'] == groups[0]['lr'] and groups[-1]['initial_lr'] == groups[0]['initial_lr']
     assert groups[-1]['weight_decay'] == 0 < groups[0]['weight_decay']
     assert len(groups[-1]['params']) == len(quantizer_parameters(runner.model.student)) > 20
-    before, after = (
-        torch.load(folder / f'epoch_{epoch}.pth', weights_only=True)[CHECKPOINT_KEY]['tensors'] for epoch in (2, 3)
-    )
+    before, after = (safe_load.load(folder / f'epoch_{epoch}.pth')[CHECKPOINT_KEY]['tensors'] for epoch in (2, 3))
     assert any(not torch.equal(before[name], after[name]) for name in before)
 
 
@@ -122,7 +121,7 @@ def test_pruning_and_quantization_are_compared_in_iterations(videos, tmp_path):
 
 def test_quantized_model_is_not_pruned(videos, trained, tmp_path):
     model, _ = zoo.config_of('i3d')
-    checkpoint = dict(torch.load(trained[0] / 'epoch_3.pth', weights_only=True))
+    checkpoint = dict(safe_load.load(trained[0] / 'epoch_3.pth'))
     torch.save({key: checkpoint[key] for key in ('meta', 'state_dict', CHECKPOINT_KEY)}, tmp_path / 'quantized.pth')
     config = config_for(videos, tmp_path / 'run', dict(HOOK, begin=2), model, hooks=[PRUNING])
     config.update(load_from=str(tmp_path / 'quantized.pth'), experiment_name='cut')
