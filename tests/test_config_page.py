@@ -59,22 +59,6 @@ def parameters(built: object) -> set[str]:
     return {each.name for each in given if each.kind is not each.VAR_KEYWORD}
 
 
-def expected_by(call, *arguments) -> set[str]:
-    """Return the keys that a check names when it is given another one."""
-    with pytest.raises(KeyError) as refused:
-        call(*arguments)
-    return set(refused.value.args[0].rpartition('expected ')[2].split(', '))
-
-
-def prepare_keys() -> set[str]:
-    return expected_by(prepare.needed_parts, Config(dict(prepare=dict(bogus=1))))
-
-
-def prune_keys() -> set[str]:
-    settings = dict(prune=dict(bogus=1))
-    return expected_by(compress.pruning_config, compress.Compression(Config(), settings, Path()))
-
-
 def constants_of(tree: ast.AST) -> dict[str, str]:
     """Return the names to which capitals are assigned, alone or in a tuple."""
     found = {}
@@ -125,9 +109,9 @@ ACCEPTED = {
     ('Unreadable videos', 'key of `ReproducibleHook`'): lambda: parameters(ReproducibleHook),
     ('Base file', 'key of `FiniteHook`'): lambda: parameters(FiniteHook),
     ('Base file', 'hook'): lambda: set(BASE_HOOKS),
-    ('prepare', 'key'): prepare_keys,
-    ('compress', 'key'): lambda: set(compress.KEYS),
-    ('compress', 'key of `prune`'): prune_keys,
+    ('prepare', 'key'): lambda: set(prepare.PREPARE.kinds),
+    ('compress', 'key'): lambda: set(compress.COMPRESS.kinds),
+    ('compress', 'key of `prune`'): lambda: set(compress.PRUNE.kinds),
     ('PruningHook', 'key'): lambda: parameters(PruningHook) | parameters(Pruner),
     ('QATHook', 'key'): lambda: parameters(QATHook),
     ('Environment', 'variable'): environment,

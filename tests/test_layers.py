@@ -9,7 +9,7 @@ import pytest
 PACKAGE = 'mmkd_video'
 ROOT = Path(__file__).parents[1]
 # compat imports nothing of ours, so safe_load is a leaf that everybody may read checkpoints with.
-LEAVES = {'functional', 'registry', 'structures', 'version', 'extras', 'eval_mode', 'compat'}
+LEAVES = {'functional', 'registry', 'structures', 'version', 'extras', 'eval_mode', 'compat', 'checked'}
 ALLOWED = {
     'compat': set(),
     'functional': set(),
@@ -18,6 +18,7 @@ ALLOWED = {
     'version': set(),
     'extras': set(),
     'eval_mode': set(),
+    'checked': set(),
     'losses': LEAVES,
     'connectors': LEAVES,
     'taps': LEAVES,

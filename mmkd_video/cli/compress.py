@@ -9,6 +9,7 @@ from pathlib import Path
 from mmengine.config import Config
 
 import mmkd_video  # noqa: F401  the stack must be mended before a config with custom imports is read
+from mmkd_video.checked import Flag, Optional, Settings, Whole, table_of
 from mmkd_video.cli import benchmark, export, quantize
 from mmkd_video.cli.cfg_options import add_cfg_options, read_config
 from mmkd_video.cli.comparison.arms import ALONE, DISTILLED, arm_folder
@@ -30,7 +31,19 @@ from mmkd_video.hooks.atomic_file import write_atomically
 from mmkd_video.quantization import CHECKPOINT_KEY
 
 PRUNED, INT8 = 'student pruned', 'student int8'
-KEYS = ('seed', 'alone', 'prune', 'export', 'quantize', 'benchmark')
+OPTIONS = Settings('a dict of settings')
+COMPRESS = table_of(
+    'compress',
+    dict(
+        seed=Whole(0),
+        alone=Flag(),
+        prune=Optional(OPTIONS),
+        export=Optional(OPTIONS),
+        quantize=Optional(OPTIONS),
+        benchmark=Optional(OPTIONS),
+    ),
+)
+PRUNE = table_of('compress.prune', dict(hook=Optional(OPTIONS), config=Optional(OPTIONS)))
 PARSERS = {
     'tools/export.py': export.build_parser,
     'tools/quantize.py': quantize.build_parser,
@@ -114,9 +127,8 @@ def read_settings(config: Config) -> dict:
     settings = config.get('compress')
     if settings is None:
         raise KeyError(f"{config.filename} has no block 'compress'; see configs/compress/i3d_to_mobilenet.py")
-    unknown = sorted(set(settings) - set(KEYS))
-    if unknown:
-        raise KeyError(f'compress: got {", ".join(unknown)}; expected {", ".join(KEYS)}')
+    OPTIONS.check('compress', settings)
+    COMPRESS.check('compress', settings)
     if not is_distillation(config) or 'config' not in (config.model.get('teacher') or {}):
         raise ValueError(f"{config.filename}: compress needs model.type 'Distiller' with one teacher of its own config")
     config.pop('compress')
@@ -216,9 +228,7 @@ def student_run(work: Compression, config: Config, name: str) -> RunFolder:
 def pruning_config(work: Compression) -> Config:
     """Return the config that trains the distilled student on while it is pruned."""
     settings = dict(work.settings['prune'])
-    unknown = sorted(set(settings) - {'hook', 'config'})
-    if unknown:
-        raise KeyError(f'compress.prune: got {", ".join(unknown)}; expected hook, config')
+    PRUNE.check('compress.prune', settings)
     run = Config(work.config.to_dict(), filename=work.config.filename)
     run.merge_from_dict(settings.get('config') or {})
     run.prepare, run.load_from = None, work.final[2]

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from mmengine.config import Config
 
+from mmkd_video.checked import keys_of
 from mmkd_video.extras import expect_extra
 from mmkd_video.hooks import PruningHook
 
@@ -26,14 +27,11 @@ def expect_blocks(settings: Mapping) -> None:
         settings: The block ``compress``.
 
     Raises:
-        TypeError: A block is no dict.
-        ValueError: It holds an option that is not for the user to set, no clips to draw accuracies of, or a precision
-            in which not both files can be written.
+        ValueError: A block holds an option that is not for the user to set, no clips to draw accuracies of, or a
+            precision in which not both files can be written.
     """
     for name in BLOCKS:
         block = settings.get(name)
-        if block is not None and not isinstance(block, Mapping):
-            raise TypeError(f'compress.{name}: got {block!r}; expected a dict of settings, or None')
         taken = sorted(set(block or ()) & set(OWN))
         if taken and name != 'prune':
             raise ValueError(f'compress.{name}: got {", ".join(taken)}, which compress.py chooses itself; leave it out')
@@ -61,7 +59,7 @@ def expect_pruning(run: Config, in_int8: bool = False) -> None:
 
     Raises:
         ValueError: There is no target, a setting is out of range, or it would prune a student with quantizers.
-        TypeError: A setting is unknown.
+        KeyError: A setting is unknown.
     """
     hook = run.custom_hooks[-1]
     if in_int8 and trains_in_int8(run):
@@ -72,10 +70,12 @@ def expect_pruning(run: Config, in_int8: bool = False) -> None:
         )
     if hook.get('target') is None:
         raise ValueError('compress.prune.hook: got no target; expected such as target=dict(flops=0.5), what is left')
+    settings = {key: value for key, value in hook.items() if key != 'type'}
+    keys_of(PruningHook).check('compress.prune.hook', settings)
     try:
-        built = PruningHook(**{key: value for key, value in hook.items() if key != 'type'})
-    except (TypeError, ValueError) as error:
-        raise type(error)(f'compress.prune.hook: {error}') from error
+        built = PruningHook(**settings)
+    except ValueError as error:
+        raise ValueError(f'compress.prune.hook: {error}') from error
     last, epochs = built.points[-1], (run.get('train_cfg') or {}).get('max_epochs')
     if built.by_epoch and epochs is not None and last >= epochs:
         raise ValueError(f'compress.prune.hook.end: got {last}; expected less than the {epochs} epochs of its training')

@@ -16,6 +16,7 @@ import torch
 from mmengine.config import Config
 from mmengine.logging import print_log
 
+from mmkd_video.checked import AnyOf, Number, Optional, Settings, Text, table_of
 from mmkd_video.cli.cfg_options import read_config, to_arguments
 from mmkd_video.cli.folder_lock import locked
 from mmkd_video.cli.render import prepare_motion_clips
@@ -37,6 +38,17 @@ LAUNCHER_VARIABLES = (
 POLL_SECONDS = 1.0
 SETTINGS = 'mmkd_settings'
 PUBLISHED = ('meta', 'state_dict', 'pruning', 'quantization')
+
+
+PREPARE = table_of(
+    'prepare',
+    dict(
+        data=Optional(Text('the folder of the embedded clips')),
+        teacher=Optional(AnyOf(Text("the path of the teacher's training config"), Settings('a dict of these by name'))),
+        teacher_options=Optional(Settings('a dict that is merged into that config')),
+        timeout=Number(0, above=True),
+    ),
+)
 
 
 @dataclass(frozen=True)
@@ -196,10 +208,10 @@ def needed_parts(config: Config) -> list[Clips | TrainedTeacher]:
     Raises:
         KeyError: ``prepare`` holds an unknown key, or a teacher that the model does not have.
     """
-    wanted = dict(config.get('prepare') or {})
-    unknown = set(wanted) - {'data', 'teacher', 'teacher_options', 'timeout'}
-    if unknown:
-        raise KeyError(f'prepare: got {sorted(unknown)}; expected data, teacher, teacher_options, timeout')
+    given = config.get('prepare')
+    Optional(Settings('dict(data=..., teacher=...)')).check('prepare', given)
+    wanted = dict(given or {})
+    PREPARE.check('prepare', wanted)
     parts: list[Clips | TrainedTeacher] = []
     if wanted.get('data'):
         parts.append(Clips(Path(wanted['data'])))

@@ -6,6 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from mmkd_video.checked import ListOf, Whole, checked
 from mmkd_video.registry import MODELS
 
 
@@ -31,6 +32,7 @@ class _Fusion(nn.Module):
 
 
 @MODELS.register_module()
+@checked(in_channels=ListOf(Whole(1)), out_channels=ListOf(Whole(1)), mid_channels=Whole(1))
 class AttentionFusionConnector(nn.Module):
     """Each student layer fused with all deeper ones by a learned attention, in the teacher's channels: ReviewKD.
 
@@ -56,8 +58,6 @@ class AttentionFusionConnector(nn.Module):
 
     def __init__(self, in_channels: Sequence[int], out_channels: Sequence[int], mid_channels: int = 128) -> None:
         super().__init__()
-        if mid_channels < 1:
-            raise ValueError(f'AttentionFusionConnector.mid_channels: got {mid_channels}, expected at least 1')
         last = len(in_channels) - 1
         self.fusions = nn.ModuleList(
             _Fusion(ours, mid_channels, theirs, deepest=index == last)

@@ -3,10 +3,12 @@
 import torch
 from torch import Tensor, nn
 
+from mmkd_video.checked import OneOf, Whole, checked
 from mmkd_video.registry import MODELS
 
 
 @MODELS.register_module()
+@checked(in_channels=Whole(1), out_channels=Whole(1), layout=OneOf('map', 'tokens', 'vector'))
 class ProjectionConnector(nn.Module):
     """A linear map from the student's to the teacher's channels, the same at every position (a 1x1x1 convolution).
 
@@ -24,8 +26,6 @@ class ProjectionConnector(nn.Module):
 
     def __init__(self, in_channels: int, out_channels: int, layout: str, norm: bool = False) -> None:
         super().__init__()
-        if layout not in ('map', 'tokens', 'vector'):
-            raise ValueError(f"ProjectionConnector.layout: got {layout!r}; expected 'map', 'tokens' or 'vector'")
         self.layout = layout
         self.project = nn.Linear(in_channels, out_channels, bias=not norm)
         norm_class = nn.BatchNorm3d if layout == 'map' else nn.BatchNorm1d

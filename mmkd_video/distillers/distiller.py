@@ -10,7 +10,10 @@ from mmengine.model import BaseModel
 from mmengine.optim import OptimWrapper
 from torch import Tensor, nn
 
+from mmkd_video.checked import Number, Optional, Scheduled, Settings, checked
 from mmkd_video.distillers.dry_run import (
+    SIZES,
+    check_sides,
     explain_failure,
     explain_view,
     find_size,
@@ -18,6 +21,7 @@ from mmkd_video.distillers.dry_run import (
     noise_for,
 )
 from mmkd_video.distillers.first_batches import FirstBatches
+from mmkd_video.distillers.lengths import expect_within
 from mmkd_video.distillers.optimizer import build_distill_optimizer, check_groups, regroup
 from mmkd_video.distillers.refit import TensorCuts, transplant
 from mmkd_video.distillers.reuse import reuse_classifier
@@ -27,12 +31,21 @@ from mmkd_video.eval_mode import in_eval
 from mmkd_video.registry import MODELS, build_model
 from mmkd_video.schedules import Progress, Scalar
 from mmkd_video.taps import TapSet
-from mmkd_video.teachers import FrozenTeacher
-from mmkd_video.terms import Term, TermSpec, parse_terms
+from mmkd_video.teachers import TEACHERS, FrozenTeacher, build_teachers
+from mmkd_video.terms import TERMS, Term, TermSpec, parse_terms
 from mmkd_video.views import DistillDataPreprocessor
 
 
 @MODELS.register_module()
+@checked(
+    student=Settings('the model of the student, such as _base_.model', needs=('type',)),
+    teacher=TEACHERS,
+    terms=TERMS,
+    task_weight=Scheduled(Number(0)),
+    input_size=Optional(SIZES, 'inferred'),
+    connector_lr_mult=Number(0),
+    connector_decay=Optional(Number(0), "the optimizer's own"),
+)
 class Distiller(BaseModel):
     """A recognizer that learns from another one beside its labels.
 
@@ -69,13 +82,14 @@ class Distiller(BaseModel):
         student_config = copy.deepcopy(dict(student))
         if data_preprocessor is not None:
             student_config.setdefault('data_preprocessor', data_preprocessor)
-        self.task_weight = Scalar(task_weight, 'task_weight')
+        self.task_weight = Scalar(task_weight, 'task_weight', Number(0))
         self.connector_lr_mult, self.connector_decay = connector_lr_mult, connector_decay
         self.student = build_model(copy.deepcopy(student_config))
         with keep_random_state():  # the student starts and trains as it would alone
             self.teachers = build_teachers(teacher)
             reuse_classifier(self.student, self.teachers)
             specs = parse_terms(terms, list(self.teachers))
+            check_sides(input_size, ['student', *self.teachers])
             self._build_terms(specs, student_config, input_size)
         self.data_preprocessor = DistillDataPreprocessor(
             self.student.data_preprocessor,
@@ -184,8 +198,13 @@ class Distiller(BaseModel):
             epoch: Epochs done, from 0.
             iters_per_epoch: Iterations in an epoch.
             max_iters: Iterations in the whole training.
+
+        Raises:
+            ValueError: A term or a schedule begins after the end of the training.
         """
-        self._progress = Progress(iter, epoch, iters_per_epoch, max_iters)
+        first, self._progress = self._progress is None, Progress(iter, epoch, iters_per_epoch, max_iters)
+        if first:
+            expect_within(self.task_weight, self.training_state.terms.values(), self._progress)
         self.task_weight.move(self._progress)
         for term in self.training_state.terms.values():
             term.move(self._progress)
@@ -330,34 +349,6 @@ def _trains_without_hook(hub: MessageHub) -> bool:
     """Tell whether a runner trains now whose config holds a Distiller and no DistillHook."""
     config = str(hub.runtime_info.get('cfg', ''))
     return hub.runtime_info.get('loop_stage') == 'train' and 'Distiller' in config and 'DistillHook' not in config
-
-
-def build_teachers(config: Mapping | None) -> dict[str, FrozenTeacher]:
-    """Build one teacher, or several by name.
-
-    Args:
-        config: ``dict(config=, checkpoint=)``, a dict of these by name, or None.
-
-    Raises:
-        TypeError: Neither of these.
-    """
-    if config is None:
-        return {}
-    if not isinstance(config, Mapping):
-        raise TypeError(f'teacher: got {config!r}; expected dict(config=..., checkpoint=...)')
-    single = 'config' in config or 'type' in config or 'checkpoint' in config
-    named = {'teacher': config} if single else dict(config)
-    teachers = {}
-    for name, each in named.items():
-        if not isinstance(each, Mapping) or ('config' not in each and 'type' not in each):
-            raise TypeError(f'{name}: got {each!r}; expected dict(config=..., checkpoint=...)')
-        if 'name' in each:
-            raise TypeError(
-                f'{name}.name: got {each["name"]!r}; a teacher is named by its key: '
-                f'teacher=dict({each["name"]}=dict(config=..., checkpoint=...))'
-            )
-        teachers[name] = MODELS.build({'type': 'FrozenTeacher', **each, 'name': name})
-    return teachers
 
 
 def stack_labels(data_samples: Sequence, device: torch.device) -> Tensor | None:

@@ -9,9 +9,12 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from mmkd_video.checked import AnyOf, ListOf, Settings, Whole, nearest
 from mmkd_video.registry import MODELS
 from mmkd_video.views.view_spec import ViewSpec, find_pipeline
 
+SIZE = ListOf(Whole(1), length=3, example='(frames, height, width)')
+SIZES = AnyOf(SIZE, Settings('a dict of these by side'))
 DEFAULT_SIZE = (8, 64, 64)
 FRAME_KEYS = ('num_segments', 'num_frames', 'temporal_size')
 PIXEL_KEYS = ('img_size', 'spatial_size')
@@ -45,15 +48,30 @@ def find_size(model_config: Mapping, config: Mapping | None, asked: object, side
     Raises:
         ValueError: ``asked`` is malformed.
     """
-    if isinstance(asked, Mapping):
-        asked = asked.get(side)
+    by_side = isinstance(asked, Mapping)
+    asked = asked.get(side) if by_side else asked
     if asked is not None:
-        if not isinstance(asked, Sequence) or len(asked) != 3:
-            raise ValueError(f'input_size: got {asked!r}; expected (frames, height, width) or a dict of these by side')
+        SIZE.check(f'input_size.{side}' if by_side else 'input_size', asked)
         return tuple(asked)
     while 'recognizer' in model_config:  # a PrunedRecognizer
         model_config = model_config['recognizer']
     return _pipeline_size(config, side) or _declared_size(model_config['backbone'])
+
+
+def check_sides(asked: object, sides: Sequence[str]) -> None:
+    """See that sizes are given for models that there are.
+
+    Args:
+        asked: ``input_size`` of the Distiller.
+        sides: ``'student'`` and the names of the teachers.
+
+    Raises:
+        KeyError: Another name.
+    """
+    for side in asked if isinstance(asked, Mapping) else ():
+        if side not in sides:
+            hint = nearest(side, sides) or 'take it out'
+            raise KeyError(f'input_size: got the unknown key {side!r}; expected {", ".join(sides)}; {hint}')
 
 
 def noise_for(model: nn.Module, size: tuple[int, int, int]) -> Tensor:

@@ -6,12 +6,14 @@ from typing import Any
 import numpy as np
 from mmengine.evaluator import BaseMetric
 
+from mmkd_video.checked import OneOf, Optional, Text, checked
 from mmkd_video.registry import METRICS
 
 _TINY = float(np.finfo(np.float32).tiny)
 
 
 @METRICS.register_module()
+@checked(teacher=Optional(Text('the name of a teacher'), 'the only one'), collect_device=OneOf('cpu', 'gpu'))
 class AgreementMetric(BaseMetric):
     """Fidelity of the student to its teacher on the validation set, beside the teacher's own accuracy.
 

@@ -10,12 +10,14 @@ import numpy as np
 from mmengine.evaluator import BaseMetric
 from mmengine.logging import print_log
 
+from mmkd_video.checked import ListOf, OneOf, Whole, checked
 from mmkd_video.registry import METRICS
 
 SHOWN = 20  # classes of a confusion matrix that still fits into a log
 
 
 @METRICS.register_module()
+@checked(topk=ListOf(Whole(1), least=1), collect_device=OneOf('cpu', 'gpu'))
 class ClassificationReport(BaseMetric):
     """What a classifier does class by class.
 

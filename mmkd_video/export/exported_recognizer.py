@@ -7,11 +7,13 @@ import torch
 from mmengine.model import BaseModel
 from torch import Tensor
 
+from mmkd_video.checked import Optional, Whole, checked
 from mmkd_video.export.loading import load_exported
 from mmkd_video.registry import MODELS
 
 
 @MODELS.register_module()
+@checked(threads=Optional(Whole(1)), num_classes=Optional(Whole(1)))
 class ExportedRecognizer(BaseModel):
     """A recognizer that runs an exported file; for validation and test, with the loaders and metrics of any other.
 

@@ -10,6 +10,7 @@ from mmengine.hooks import CheckpointHook, Hook
 from mmengine.runner import EpochBasedTrainLoop, Runner
 from mmengine.runner.base_loop import BaseLoop
 
+from mmkd_video.checked import checked
 from mmkd_video.hooks.atomic_checkpoint_hook import AtomicCheckpointHook
 from mmkd_video.hooks.atomic_file import remove_temporary_files, write_atomically
 from mmkd_video.hooks.resume_point import ResumePoint
@@ -18,6 +19,7 @@ from mmkd_video.registry import HOOKS
 
 
 @HOOKS.register_module()
+@checked()
 class CheckpointGuardHook(Hook):
     """Whole checkpoints, a resume that finds the newest whole one, and no two configs in one work_dir.
 

@@ -6,6 +6,7 @@ from mmengine.hooks import Hook
 from mmengine.logging import print_log
 from torch import nn
 
+from mmkd_video.checked import checked
 from mmkd_video.hooks.wrapped_anew import bare_model
 from mmkd_video.registry import HOOKS
 
@@ -13,6 +14,7 @@ KEY = 'training_state'
 
 
 @HOOKS.register_module()
+@checked()
 class DistillHook(Hook):
     """Move the schedules, keep the training state in checkpoints, and see that the optimizer holds everything once.
 

@@ -13,10 +13,12 @@ from mmengine.runner.base_loop import BaseLoop
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
+from mmkd_video.checked import Optional, Whole, checked
 from mmkd_video.hooks.cut_runner import cut, prunable
 from mmkd_video.hooks.wrapped_anew import bare_model
 from mmkd_video.pruning import (
     CHECKPOINT_KEY,
+    TARGET,
     Pruner,
     PruningHistory,
     PruningStep,
@@ -30,6 +32,14 @@ BASE_KEY = 'pruning_base'  # a checkpoint's top-level key: how many steps the re
 
 
 @HOOKS.register_module()
+@checked(
+    further=Pruner,
+    target=Optional(TARGET, 'prune nothing'),
+    begin=Whole(0),
+    end=Optional(Whole(0), 'begin'),
+    steps=Whole(1),
+    batches=Whole(1),
+)
 class PruningHook(Hook):
     """Prune a recognizer, or the student of a distillation, step by step while it trains.
 
@@ -229,8 +239,6 @@ def step_points(begin: int, end: int, steps: int) -> list[int]:
     Raises:
         ValueError: The numbers leave no room for the steps.
     """
-    if not all(isinstance(value, int) for value in (begin, end, steps)) or begin < 0 or steps < 1:
-        raise ValueError(f'PruningHook: got begin={begin!r}, end={end!r}, steps={steps!r}; expected whole numbers')
     if steps > end - begin + 1 or (steps == 1 and end != begin):
         raise ValueError(
             f'PruningHook: {steps} steps do not fit between begin={begin} and end={end}; at most one for each epoch '

@@ -15,6 +15,7 @@ from mmengine.runner.base_loop import BaseLoop
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
+from mmkd_video.checked import Number, OneOf, Whole, checked
 from mmkd_video.hooks.pruning_hook import PruningHook
 from mmkd_video.hooks.wrapped_anew import bare_model, wrap_anew
 from mmkd_video.quantization import (
@@ -27,13 +28,20 @@ from mmkd_video.quantization import (
     quantizer_state,
     quantizer_tensors,
 )
-from mmkd_video.quantization.nncf_library import preset_of
+from mmkd_video.quantization.nncf_library import PRESETS, preset_of
 from mmkd_video.registry import HOOKS
 
 BATCH = 4  # clips at once in the calibration
 
 
 @HOOKS.register_module()
+@checked(
+    begin=Whole(0),
+    calibration=Whole(1),
+    preset=OneOf(*PRESETS),
+    lr_mult=Number(0),
+    operators=OneOf('auto', 'compiled', 'torch'),
+)
 class QATHook(Hook):
     """Train a recognizer, or the student of a distillation, with the rounding errors of int8; teachers stay in float.
 
@@ -71,9 +79,6 @@ class QATHook(Hook):
         lr_mult: float = 1.0,
         operators: str = 'auto',
     ) -> None:
-        for name, value, least in (('begin', begin, 0), ('calibration', calibration, 1), ('lr_mult', lr_mult, 0)):
-            if value < least:
-                raise ValueError(f'QATHook.{name}: got {value}, expected at least {least}')
         preset_of(preset)
         self.begin, self.by_epoch, self.calibration, self.preset = begin, by_epoch, calibration, preset
         self.lr_mult, self.operators = lr_mult, operators

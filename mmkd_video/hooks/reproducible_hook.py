@@ -10,6 +10,7 @@ from mmengine.runner import IterBasedTrainLoop, Runner
 from mmengine.runner.base_loop import BaseLoop
 from torch.utils.data import DataLoader, IterableDataset
 
+from mmkd_video.checked import Whole, checked
 from mmkd_video.datasets import KeyedBatchSampler, SeededDataset, name_unreadable, seed_everything
 from mmkd_video.hooks.label_check import wrong_label
 from mmkd_video.hooks.resuming_iterator import ResumingIterator
@@ -34,6 +35,7 @@ _SETTINGS = (
 
 
 @HOOKS.register_module()
+@checked(max_bad_videos=Whole(1))
 class ReproducibleHook(Hook):
     """Make training reproducible whatever the number of workers, and resume exact.
 

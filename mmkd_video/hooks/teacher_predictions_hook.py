@@ -9,6 +9,7 @@ from mmengine.dist import all_gather_object, broadcast_object_list, is_main_proc
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
+from mmkd_video.checked import checked
 from mmkd_video.hooks.teacher_predictions import (
     TeacherPredictions,
     describe,
@@ -31,6 +32,7 @@ class _Source:
 
 
 @HOOKS.register_module()
+@checked()
 class TeacherPredictionsHook(Hook):
     """Report the agreement of student and teacher, and the teacher's own accuracy, at every validation.
 

@@ -4,11 +4,11 @@ import functools
 import inspect
 import math
 from collections.abc import Callable, Sequence
-from numbers import Integral, Real
 
 import torch
 from torch import Tensor, nn
 
+from mmkd_video.checked import Number, Whole
 from mmkd_video.losses.finite import FiniteWatch
 
 __all__ = ['DistillLoss', 'at_least', 'in_float32', 'positive', 'whole']
@@ -23,18 +23,13 @@ SHAPES = {
 Features = Tensor | Sequence[Tensor]
 
 
-def _is_number(value: object) -> bool:
-    return isinstance(value, Real) and not isinstance(value, bool)
-
-
 def positive(key: str, value: float) -> float:
     """Return ``value``.
 
     Raises:
         ValueError: ``value`` is no number above 0, or not finite; names ``key``.
     """
-    if not _is_number(value) or not 0 < value < math.inf:
-        raise ValueError(f'{key}: got {value!r}, expected a number above 0')
+    Number(0, above=True).check(key, value)
     return value
 
 
@@ -44,8 +39,7 @@ def at_least(key: str, value: float, bound: float) -> float:
     Raises:
         ValueError: ``value`` is no number, below ``bound``, or not finite; names ``key``.
     """
-    if not _is_number(value) or not bound <= value < math.inf:
-        raise ValueError(f'{key}: got {value!r}, expected a number of at least {bound}')
+    Number(bound).check(key, value)
     return value
 
 
@@ -55,9 +49,7 @@ def whole(key: str, value: int, bound: int) -> int:
     Raises:
         ValueError: ``value`` is no whole number, or below ``bound``; names ``key``.
     """
-    at_least(key, value, bound)
-    if not isinstance(value, Integral):
-        raise ValueError(f'{key}: got {value!r}, expected a whole number of at least {bound}')
+    Whole(bound).check(key, value)
     return value
 
 

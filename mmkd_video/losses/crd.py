@@ -56,7 +56,7 @@ class CRDLoss(DistillLoss):
         self.temperature = positive('temperature', temperature)
         self.momentum = at_least('momentum', momentum, 0)
         if momentum > 1:
-            raise ValueError(f'momentum: got {momentum!r}, expected a number of at most 1')
+            raise ValueError(f'momentum: got {momentum!r}; expected a number of at most 1')
         whole('dim', dim, 1)
         self.build_for(student_channels=student_channels, teacher_channels=teacher_channels)
         self.embed_student = nn.Linear(student_channels, dim)

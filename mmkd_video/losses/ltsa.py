@@ -48,7 +48,7 @@ class LTSALoss(ManifoldLoss):
         super().__init__(k, gather, queue_size, student_channels, teacher_channels)
         self.dim = whole('dim', dim, 1)
         if dim >= k:
-            raise ValueError(f'dim: got {dim}, expected a number below k={k}; every student would fit')
+            raise ValueError(f'dim: got {dim}; expected a number below k={k}; every student would fit')
 
     def compare(self, student: Tensor, teacher: Tensor) -> Tensor:
         """Return the scalar loss of all clips at hand, ``(M, Cs)`` and ``(M, Ct)``."""

@@ -37,7 +37,7 @@ class MGDLoss(DistillLoss):
         self.build_for(teacher_channels=teacher_channels)
         self.mask_ratio = at_least('mask_ratio', mask_ratio, 0)
         if mask_ratio >= 1:
-            raise ValueError(f'mask_ratio: got {mask_ratio!r}, expected a number below 1; nothing would be left')
+            raise ValueError(f'mask_ratio: got {mask_ratio!r}; expected a number below 1; nothing would be left')
         self.generator = nn.Sequential(
             nn.Conv3d(teacher_channels, teacher_channels, 3, padding=1),
             nn.ReLU(),

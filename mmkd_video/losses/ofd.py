@@ -44,7 +44,7 @@ class OFDLoss(DistillLoss):
             margin = batch_norm_margin(*teacher_norm())
         if not isinstance(margin, Sequence | Tensor) or len(margin) == 0:
             raise ValueError(
-                f"margin: got {margin!r}, expected one number per channel; a term computes it from the teacher's batch "
+                f"margin: got {margin!r}; expected one number per channel; a term computes it from the teacher's batch "
                 'norm'
             )
         self.register_buffer('margin', torch.as_tensor(margin, dtype=torch.float64), persistent=False)

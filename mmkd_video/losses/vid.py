@@ -41,7 +41,7 @@ class VIDLoss(DistillLoss):
         self.build_for(teacher_channels=teacher_channels)
         excess = positive('initial_variance', initial_variance) - MIN_VARIANCE
         if excess <= 0:
-            raise ValueError(f'initial_variance: got {initial_variance!r}, expected a number above {MIN_VARIANCE}')
+            raise ValueError(f'initial_variance: got {initial_variance!r}; expected a number above {MIN_VARIANCE}')
         raw = excess + math.log(-math.expm1(-excess))  # the inverse of softplus, for any size
         self.raw_variance = nn.Parameter(torch.full((teacher_channels, 1), raw))
 

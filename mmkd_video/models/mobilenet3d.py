@@ -8,14 +8,25 @@ from mmengine.model import BaseModule
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from mmkd_video.checked import ListOf, Number, Whole, checked
 from mmkd_video.registry import MODELS
 
 # expansion, channels, blocks and spatial stride of each of the seven layers (MobileNetV2, table 2)
 LAYERS = ((1, 16, 1, 1), (6, 24, 2, 2), (6, 32, 3, 2), (6, 64, 4, 2), (6, 96, 3, 1), (6, 160, 3, 2), (6, 320, 1, 1))
+WIDER = Number(0, 64, above=True)
 STEM_CHANNELS, LAST_CHANNELS, DIVISOR = 32, 1280, 8
 
 
 @MODELS.register_module()
+@checked(
+    widen_factor=WIDER,
+    depth_factor=WIDER,
+    temporal_strides=ListOf(Whole(1)),
+    last_channels=Whole(1),
+    in_channels=Whole(1),
+    out_indices=ListOf(Whole(0)),
+    frozen_stages=Whole(-1),
+)
 class MobileNet3d(BaseModule):
     """MobileNetV2 with depthwise 3-D convolutions, a backbone for ``Recognizer3D``.
 
@@ -61,7 +72,7 @@ class MobileNet3d(BaseModule):
         pretrained: str | None = None,
     ) -> None:
         super().__init__(init_cfg=_initialisation(pretrained))
-        _check(widen_factor, depth_factor, temporal_strides, out_indices, frozen_stages)
+        _check(temporal_strides, out_indices, frozen_stages)
         self.out_indices, self.frozen_stages, self.norm_eval = tuple(out_indices), frozen_stages, norm_eval
         style = dict(
             conv_cfg=dict(type='Conv3d'),
@@ -170,12 +181,7 @@ def _initialisation(pretrained: str | None) -> dict | list[dict]:
     return [dict(type='Kaiming', layer='Conv3d'), dict(type='Constant', layer='_BatchNorm', val=1.0)]
 
 
-def _check(
-    widen: float, depth: float, temporal_strides: Sequence[int], out_indices: Sequence[int], frozen_stages: int
-) -> None:
-    for name, value in (('widen_factor', widen), ('depth_factor', depth)):
-        if value <= 0:
-            raise ValueError(f'{name}: got {value}; expected a positive number')
+def _check(temporal_strides: Sequence[int], out_indices: Sequence[int], frozen_stages: int) -> None:
     if len(temporal_strides) != len(LAYERS) + 1 or any(stride not in (1, 2) for stride in temporal_strides):
         raise ValueError(
             f'temporal_strides: got {tuple(temporal_strides)}; expected {len(LAYERS) + 1} strides of 1 or 2, '

@@ -7,12 +7,21 @@ from mmaction.models.heads import BaseHead
 from mmengine.model import kaiming_init
 from torch import Tensor, nn
 
+from mmkd_video.checked import Optional, Settings, Whole, checked
 from mmkd_video.registry import MODELS
 
 __all__ = ['SimKDHead']
 
 
 @MODELS.register_module()
+@checked(
+    num_classes=Whole(1),
+    in_channels=Whole(1),
+    teacher_channels=Whole(1),
+    num_segments=Optional(Whole(1), 'a 3D recognizer'),
+    reduction=Whole(1),
+    loss_cls=Optional(Settings("a loss such as dict(type='CrossEntropyLoss')", needs=('type',)), 'cross-entropy'),
+)
 class SimKDHead(BaseHead):
     """SimKD: a projector turns the student's map into the teacher's feature, the teacher's own classifier reads it.
 
@@ -52,10 +61,6 @@ class SimKDHead(BaseHead):
         **kwargs,
     ) -> None:
         super().__init__(num_classes, in_channels, loss_cls=dict(loss_cls or {'type': 'CrossEntropyLoss'}), **kwargs)
-        sizes = {'teacher_channels': teacher_channels, 'reduction': reduction, 'num_segments': num_segments or 1}
-        for key, value in sizes.items():
-            if value < 1:
-                raise ValueError(f'SimKDHead.{key}: got {value}, expected at least 1')
         self.num_segments = num_segments
         self.teacher = teacher
         convolution, norm = (nn.Conv3d, nn.BatchNorm3d) if num_segments is None else (nn.Conv2d, nn.BatchNorm2d)

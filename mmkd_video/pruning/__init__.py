@@ -7,13 +7,14 @@ from mmkd_video.pruning.masks import bake_masks, mask_weights
 from mmkd_video.pruning.measures import count_flops, count_params, latency_ratio
 from mmkd_video.pruning.optimizer_state import carry_over
 from mmkd_video.pruning.prune import fraction_after, prune
-from mmkd_video.pruning.pruner import Pruner
+from mmkd_video.pruning.pruner import TARGET, Pruner
 from mmkd_video.pruning.recognizer import build_pruned_recognizer, unpruned_config
 from mmkd_video.pruning.silence import surviving_channels
 from mmkd_video.pruning.surgery import TensorCuts, apply_step, remove_channels, replay
 
 __all__ = [
     'CHECKPOINT_KEY',
+    'TARGET',
     'Cut',
     'Pruner',
     'PruningHistory',

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor, nn
 
+from mmkd_video.checked import AnyOf, Fraction, ListOf, OneOf, Settings, Text, Whole, checked, wrong
 from mmkd_video.eval_mode import in_eval
 from mmkd_video.pruning.bare_copy import bare_copy
 from mmkd_video.pruning.cut import Cut, merge_cuts
@@ -23,6 +24,21 @@ BROKEN = (RuntimeError, ValueError, IndexError, AssertionError)  # what a model 
 TOLERANCE = 1e-3  # of the largest class score, between a pruned model and one with silent channels
 
 
+TARGET = Settings(
+    'one of dict(params=0.5), dict(flops=0.5), dict(latency=0.5)',
+    remedy='the number is the fraction that is left, between 0 and 1',
+)
+
+
+@checked(
+    target=TARGET,
+    criterion=OneOf(*CRITERIA),
+    scope=OneOf(*SCOPES),
+    keep=AnyOf(ListOf(Text('the name of a layer')), Text('the name of a layer')),
+    round_to=Whole(1),
+    max_ratio=Fraction(),
+    seed=Whole(0),
+)
 class Pruner:
     """Find the channels whose removal brings a model to a target.
 
@@ -50,13 +66,6 @@ class Pruner:
         seed: int = 0,
     ) -> None:
         self.kind, self.fraction = check_target(target)
-        for key, value, known in (('criterion', criterion, CRITERIA), ('scope', scope, SCOPES)):
-            if value not in known:
-                raise ValueError(f'{key}: got {value!r}; expected one of {", ".join(known)}')
-        if not (isinstance(round_to, int) and round_to >= 1):
-            raise ValueError(f'round_to: got {round_to!r}; expected a whole number of at least 1')
-        if not 0 < max_ratio < 1:
-            raise ValueError(f'max_ratio: got {max_ratio!r}; expected a fraction between 0 and 1')
         self.criterion, self.scope, self.keep = criterion, scope, tuple([keep] if isinstance(keep, str) else keep)
         self.round_to, self.max_ratio, self.seed = round_to, max_ratio, seed
 
@@ -171,11 +180,11 @@ def check_target(target: Mapping[str, float]) -> tuple[str, float]:
     Raises:
         ValueError: It is malformed.
     """
-    if not isinstance(target, Mapping) or len(target) != 1 or next(iter(target)) not in TARGETS:
-        raise ValueError(f'target: got {target!r}; expected one of dict(params=), dict(flops=), dict(latency=)')
+    TARGET.check('target', target)
+    if len(target) != 1 or next(iter(target)) not in TARGETS:
+        raise wrong('target', target, TARGET.expected, TARGET.remedy)
     ((kind, fraction),) = target.items()
-    if isinstance(fraction, bool) or not isinstance(fraction, (int, float)) or not 0 < fraction < 1:
-        raise ValueError(f'target.{kind}: got {fraction!r}; expected the fraction that is left, between 0 and 1')
+    Fraction().check(f'target.{kind}', fraction)
     return kind, float(fraction)
 
 

@@ -5,12 +5,17 @@ from collections.abc import Mapping
 
 from torch import nn
 
+from mmkd_video.checked import AnyOf, Instance, Settings, Text, checked
 from mmkd_video.pruning.history import PruningHistory
 from mmkd_video.pruning.surgery import replay
 from mmkd_video.registry import MODELS, build_model
 
 
 @MODELS.register_module(name='PrunedRecognizer')
+@checked(
+    recognizer=Settings('the config of the unpruned recognizer', needs=('type',)),
+    history=AnyOf(Text('the path of a pruned checkpoint or of a JSON file'), Settings(), Instance(PruningHistory)),
+)
 def build_pruned_recognizer(
     recognizer: Mapping, history: str | Mapping | PruningHistory, data_preprocessor: Mapping | None = None
 ) -> nn.Module:

@@ -2,11 +2,13 @@
 
 import math
 
+from mmkd_video.checked import checked
 from mmkd_video.registry import TASK_UTILS
 from mmkd_video.schedules.schedule import Schedule
 
 
 @TASK_UTILS.register_module(name='Cosine')
+@checked()
 class CosineSchedule(Schedule):
     """From ``value`` to ``eta_min`` along half a cosine (MMEngine's ``CosineAnnealingParamScheduler``).
 

@@ -6,9 +6,8 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor, nn
 
+from mmkd_video.checked import Number, Optional, Whole, checked, keys_of
 from mmkd_video.schedules.schedule import Progress
-
-LEARNED_KEYS = ('type', 'low', 'high', 'value', 'strength', 'begin', 'end', 'by_epoch')
 
 
 class _ReverseGradient(torch.autograd.Function):
@@ -23,6 +22,7 @@ class _ReverseGradient(torch.autograd.Function):
         return -strength * gradient, None
 
 
+@checked(strength=Number(0), begin=Whole(0), end=Optional(Whole(1), 'the end of training'))
 class LearnedScalar(nn.Module):
     """A loss argument that gradient ascent makes harder for the student, a little more in every epoch.
 
@@ -60,11 +60,9 @@ class LearnedScalar(nn.Module):
         super().__init__()
         value = (low + high) / 2 if value is None else value
         if not low < value < high:
-            raise ValueError(f'a learned scalar needs low < value < high; got {low}, {value}, {high}')
-        if strength < 0 or begin < 0 or (end is not None and end <= begin):
-            raise ValueError(
-                f'a learned scalar needs strength >= 0 and 0 <= begin < end; got {strength}, begin={begin}, end={end}'
-            )
+            raise ValueError(f'got low={low}, value={value}, high={high}; expected low < value < high')
+        if end is not None and end <= begin:
+            raise ValueError(f'got begin={begin} and end={end}; expected 0 <= begin < end')
         self.low, self.high = low, high
         self.full_strength = strength
         self.begin, self.end, self.by_epoch = begin, end, by_epoch
@@ -84,11 +82,10 @@ class LearnedScalar(nn.Module):
             KeyError: An unknown argument.
             ValueError: A number is out of its range.
         """
-        unknown = [name for name in config if name not in LEARNED_KEYS]
-        if unknown:
-            raise KeyError(f'{key}: unknown argument {unknown[0]!r} of Learned; expected {LEARNED_KEYS[1:]}')
+        arguments = {name: value for name, value in config.items() if name != 'type'}
+        keys_of(cls).check(key, arguments)
         try:
-            return cls(**{name: value for name, value in config.items() if name != 'type'})
+            return cls(**arguments)
         except ValueError as error:
             raise ValueError(f'{key}: {error}') from None
 

@@ -1,10 +1,12 @@
 """Linear schedule."""
 
+from mmkd_video.checked import checked
 from mmkd_video.registry import TASK_UTILS
 from mmkd_video.schedules.schedule import Schedule
 
 
 @TASK_UTILS.register_module(name='Linear')
+@checked()
 class LinearSchedule(Schedule):
     """From ``value * start_factor`` to ``value * end_factor`` in equal steps (MMEngine's ``LinearParamScheduler``).
 

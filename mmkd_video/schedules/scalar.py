@@ -1,19 +1,21 @@
 """A number of a config that may be a schedule."""
 
-import difflib
+from collections.abc import Mapping
 
 import torch
 from torch import Tensor
 
+from mmkd_video.checked import Number, Scheduled, keys_of, nearest
 from mmkd_video.registry import TASK_UTILS
 from mmkd_video.schedules.schedule import Progress, Schedule
 
+ANY_NUMBER = Number()
 SCHEDULES = ('Linear', 'Cosine', 'Warmup', 'Step')
 
 
 def is_schedule(value: object) -> bool:
     """Tell whether a config value describes a schedule."""
-    return isinstance(value, dict) and 'type' in value
+    return isinstance(value, Mapping) and 'type' in value
 
 
 def build_schedule(config: dict, key: str) -> Schedule:
@@ -24,16 +26,18 @@ def build_schedule(config: dict, key: str) -> Schedule:
         key: The key that holds it, for messages.
 
     Raises:
-        KeyError: Unknown schedule type.
-        ValueError: Wrong arguments.
+        KeyError: Unknown schedule type or argument.
+        ValueError: A wrong argument.
     """
     kind = config['type']
     if kind not in SCHEDULES:
-        nearest = difflib.get_close_matches(str(kind), SCHEDULES, n=1, cutoff=0.0)[0]
-        raise KeyError(f'{key}: unknown schedule type {kind!r}; expected one of {SCHEDULES}; did you mean {nearest!r}?')
+        hint = nearest(kind, SCHEDULES) or 'a number is written as it is'
+        raise KeyError(f'{key}.type: got the unknown schedule type {kind!r}; expected one of {SCHEDULES}; {hint}')
+    arguments = {name: value for name, value in config.items() if name != 'type'}
+    keys_of(TASK_UTILS.get(kind)).check(key, arguments)
     try:
         return TASK_UTILS.build(dict(config))
-    except TypeError as error:
+    except ValueError as error:
         raise ValueError(f'{key}: {error}') from None
 
 
@@ -43,17 +47,19 @@ class Scalar:
     Args:
         value: A number or the config of a schedule.
         key: The key that holds it, for messages.
+        kind: What the number may be, whenever.
 
     Raises:
-        TypeError: Neither a number nor a schedule.
+        KeyError: An unknown schedule, or an unknown argument of one.
+        ValueError: Neither a number nor a schedule, or one that leaves its range.
     """
 
-    def __init__(self, value: float | dict, key: str) -> None:
+    def __init__(self, value: float | dict, key: str, kind: Number = ANY_NUMBER) -> None:
+        Scheduled(kind).check(key, value)
         self.schedule = build_schedule(value, key) if is_schedule(value) else None
-        if self.schedule is None and (isinstance(value, bool) or not isinstance(value, (int, float))):
-            raise TypeError(
-                f"{key}: got {value!r}; expected a number or a schedule such as dict(type='Linear', end=10)"
-            )
+        for reached in self.schedule.reaches() if self.schedule else ():
+            if not kind.accepts(reached):
+                raise ValueError(f'{key}: its schedule reaches {reached:g}; expected {kind.expected}')
         first = self.schedule(Progress(0, 0, 1, 1)) if self.schedule else value
         self.tensor = torch.tensor(float(first))
         self.fixed = None if self.schedule else float(value)

@@ -3,6 +3,8 @@
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
+from mmkd_video.checked import Optional, Whole, checked
+
 LONG = 10**6  # steps of a training whose length is not known yet
 
 
@@ -23,6 +25,7 @@ class Progress:
     max_iters: int
 
 
+@checked(begin=Whole(0), end=Optional(Whole(1), 'the end of training'))
 class Schedule(ABC):
     """A scalar over training.
 
@@ -41,8 +44,8 @@ class Schedule(ABC):
     """
 
     def __init__(self, value: float = 1.0, begin: int = 0, end: int | None = None, by_epoch: bool = True) -> None:
-        if begin < 0 or (end is not None and end <= begin):
-            raise ValueError(f'a schedule needs 0 <= begin < end; got begin={begin}, end={end}')
+        if end is not None and end <= begin:
+            raise ValueError(f'got begin={begin} and end={end}; expected 0 <= begin < end')
         self.value = value
         self.begin = begin
         self.end = end

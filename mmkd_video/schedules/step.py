@@ -2,11 +2,13 @@
 
 from collections.abc import Sequence
 
+from mmkd_video.checked import ListOf, Number, Optional, Whole, checked
 from mmkd_video.registry import TASK_UTILS
 from mmkd_video.schedules.schedule import Schedule
 
 
 @TASK_UTILS.register_module(name='Step')
+@checked(gamma=Number(), step_size=Optional(Whole(1)), milestones=Optional(ListOf(Whole(0))))
 class StepSchedule(Schedule):
     """``value`` times ``gamma`` at each step (MMEngine's ``StepParamScheduler`` and ``MultiStepParamScheduler``).
 
@@ -24,11 +26,8 @@ class StepSchedule(Schedule):
         self, gamma: float = 0.1, step_size: int | None = None, milestones: Sequence[int] | None = None, **clock
     ) -> None:
         super().__init__(**clock)
-        if (step_size is None) == (milestones is None) or (step_size is not None and step_size < 1):
-            raise ValueError(
-                f'a Step schedule needs either step_size >= 1 or milestones; got step_size={step_size}, '
-                f'milestones={milestones}'
-            )
+        if (step_size is None) == (milestones is None):
+            raise ValueError(f'got step_size={step_size} and milestones={milestones}; expected exactly one of them')
         self.gamma = gamma
         self.step_size = step_size
         self.milestones = None if milestones is None else sorted(milestones)

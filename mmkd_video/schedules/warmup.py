@@ -1,10 +1,12 @@
 """Warm-up schedule."""
 
+from mmkd_video.checked import checked
 from mmkd_video.registry import TASK_UTILS
 from mmkd_video.schedules.schedule import Schedule
 
 
 @TASK_UTILS.register_module(name='Warmup')
+@checked()
 class WarmupSchedule(Schedule):
     """From a share of ``value`` up to ``value``, in equal steps; reaches it at ``end`` (Zhao et al., DKD, CVPR 2022).
 

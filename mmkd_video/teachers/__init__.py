@@ -1,5 +1,6 @@
 """Teachers: where knowledge comes from."""
 
+from mmkd_video.teachers.build import TEACHERS, build_teachers
 from mmkd_video.teachers.frozen import FrozenTeacher
 
-__all__ = ['FrozenTeacher']
+__all__ = ['TEACHERS', 'FrozenTeacher', 'build_teachers']

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 import torch
 from torch import Tensor, nn
 
+from mmkd_video.checked import AnyOf, ListOf, OneOf, Optional, Settings, Text, Whole, checked
 from mmkd_video.registry import MODELS, build_model
 from mmkd_video.taps import TapSet, norm_before
 from mmkd_video.teachers.source import fingerprint, load_weights, resolve_config
@@ -15,6 +16,12 @@ _REQUIRED = object()
 
 
 @MODELS.register_module()
+@checked(
+    config=AnyOf(Text("a path, 'mmaction::recognition/...'"), Settings("dict(type='Recognizer3D', ...)")),
+    checkpoint=Optional(Text('a path or URL'), 'untrained weights are meant'),
+    classes=Optional(ListOf(Whole(0), least=1), 'all'),
+    view=OneOf('own', 'student'),
+)
 class FrozenTeacher:
     """A trained recognizer that is learnt from.
 
@@ -47,8 +54,6 @@ class FrozenTeacher:
             raise ValueError(
                 f'{name}.checkpoint is missing; give a path or URL, or checkpoint=None if untrained weights are meant'
             )
-        if view not in ('own', 'student'):
-            raise ValueError(f"{name}.view: got {view!r}; expected 'own' or 'student'")
         self.name = name
         self.view = view
         self.model_config, self.config = resolve_config(config)

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from mmkd_video import connectors as connector_package
+from mmkd_video.checked import keys_of
 from mmkd_video.connectors import match_layouts, match_positions
 from mmkd_video.registry import MODELS
 from mmkd_video.structures import LAYOUT_SHAPES, channels_of, layout_of
@@ -149,6 +150,7 @@ class Pair(nn.Module):
         for key, value in known.items():
             if key in parameters:
                 config.setdefault(key, value)
+        keys_of(connector_class).check(f'{self.where}.connector', {k: v for k, v in config.items() if k != 'type'})
         built = MODELS.build(config)
         with torch.no_grad():
             shape = built.eval()(student).shape

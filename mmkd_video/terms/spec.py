@@ -8,10 +8,51 @@ from dataclasses import dataclass, field
 from torch import nn
 
 from mmkd_video import losses as loss_package
+from mmkd_video.checked import (
+    AnyOf,
+    Anything,
+    Class,
+    ListOf,
+    Nothing,
+    Number,
+    OneOf,
+    Optional,
+    Scheduled,
+    Settings,
+    Text,
+    Whole,
+    keys_of,
+    nearest,
+    table_of,
+    wrong,
+)
 from mmkd_video.registry import MODELS
 from mmkd_video.schedules import is_schedule
 
-TERM_KEYS = ('type', 'at', 'weight', 'connector', 'name', 'teacher', 'begin', 'end')
+TERM = table_of(
+    'term',
+    dict(
+        type=AnyOf(Text("the name of a loss, such as 'KDLoss'"), Class()),
+        at=Anything('parse_taps knows whether the loss takes several layers'),
+        weight=Scheduled(Number(0)),
+        connector=AnyOf(
+            Nothing('inferred'), OneOf(False), Settings("dict(type='ProjectionConnector', ...)", needs=('type',))
+        ),
+        name=Optional(Text("text, such as 'kd'"), 'the lower-case type without Loss'),
+        teacher=Optional(Text('the name of a teacher'), 'the only one'),
+        begin=Whole(0),
+        end=Optional(Whole(1), 'to the end'),
+    ),
+    required=('type', 'at'),
+    more=True,  # all others are the loss's
+)
+TERMS = ListOf(
+    Anything('TermSpec.parse names it by its place'),
+    least=1,
+    example="a list such as [dict(type='KDLoss', at='logits')]",
+)
+FORM = Settings("dict(type='KDLoss', at='logits', weight=1.0, ...)")
+TERM_KEYS = tuple(TERM.kinds)
 
 
 @dataclass
@@ -48,15 +89,14 @@ class TermSpec:
 
         Raises:
             KeyError: Unknown loss, or unknown argument of the loss.
-            ValueError: A missing or malformed key.
-            TypeError: The entry is no dict.
+            ValueError: The entry is no dict, or a key is missing or malformed.
         """
         where = f'terms[{index}]'
-        if not isinstance(config, Mapping):
-            raise TypeError(f"{where}: got {config!r}; expected dict(type='KDLoss', at='logits', weight=1.0, ...)")
-        if 'type' not in config or 'at' not in config:
-            missing = 'type' if 'type' not in config else 'at'
-            raise ValueError(f"{where}: {missing!r} is missing; expected dict(type='KDLoss', at='logits', ...)")
+        FORM.check(where, config)
+        for key in ('type', 'at'):
+            if key not in config:
+                raise ValueError(f"{where}: {key!r} is missing; expected dict(type='KDLoss', at='logits', ...)")
+        TERM.check(where, config)
         loss_class = find_loss(config['type'], where)
         name = config.get('name') or default_name(loss_class)
         check_name(name, where)
@@ -64,14 +104,9 @@ class TermSpec:
         check_arguments(loss_class, arguments, where)
         pairs = parse_taps(config['at'], bool(getattr(loss_class, 'multi_layer', False)), where)
         begin, end = config.get('begin', 0), config.get('end')
-        if begin < 0 or (end is not None and end <= begin):
-            raise ValueError(f'{where}: a term acts in epochs 0 <= begin < end; got begin={begin}, end={end}')
+        if end is not None and end <= begin:
+            raise ValueError(f'{where}: got begin={begin} and end={end}; expected 0 <= begin < end, in epochs')
         connector = config.get('connector')
-        if connector is not None and connector is not False and not isinstance(connector, Mapping):
-            raise ValueError(
-                f'{where}.connector: got {connector!r}; expected None (inferred), False (none) or '
-                "dict(type='ProjectionConnector', ...)"
-            )
         return cls(
             name=name,
             loss_class=loss_class,
@@ -92,8 +127,6 @@ def check_name(name: object, where: str) -> None:
     Raises:
         ValueError: Says which names are free.
     """
-    if not isinstance(name, str):
-        raise ValueError(f"{where}.name: got {name!r}; expected text, such as 'kd'")
     if 'loss' in name or '/' in name:
         raise ValueError(f"{where}.name: got {name!r}; a term's name holds neither 'loss' nor '/': logs add them")
     if '.' in name or hasattr(nn.ModuleDict(), name):
@@ -114,32 +147,35 @@ def find_loss(kind: str | type, where: str) -> type:
     Raises:
         KeyError: No such loss; the message names the nearest ones.
     """
-    found = kind if isinstance(kind, type) else MODELS.get(kind)
+    found = MODELS.get(kind) if isinstance(kind, str) else kind
     if found is None:
-        nearest = difflib.get_close_matches(str(kind), loss_package.__all__, n=3, cutoff=0.3)
+        close = difflib.get_close_matches(str(kind), loss_package.__all__, n=3, cutoff=0.3)
         raise KeyError(
-            f'{where}.type: unknown loss {kind!r}; nearest names: {", ".join(nearest or loss_package.__all__)}'
+            f'{where}.type: got the unknown loss {kind!r}; expected the name of a loss; nearest names: '
+            f'{", ".join(close or loss_package.__all__)}'
         )
     return found
 
 
 def check_arguments(loss_class: type, arguments: Mapping, where: str) -> None:
-    """Refuse arguments that the loss does not know.
+    """Refuse arguments that the loss does not know, or that it cannot mean; their range its constructor checks.
 
     Raises:
         KeyError: Names the unknown key, the nearest one and all that are valid.
+        ValueError: An argument is of another type.
     """
+    keys = keys_of(loss_class)
     parameters = inspect.signature(loss_class).parameters
-    if any(parameter.kind is inspect.Parameter.VAR_KEYWORD for parameter in parameters.values()):
-        return
-    for key in arguments:
-        if key not in parameters:
+    for key, value in arguments.items():
+        if key in keys.kinds:
+            kind = keys.kinds[key]
+            kind = Scheduled(kind) if kind.accepts(1.0) else kind
+            kind.check(f'{where}.{key}', value)
+        elif not keys.more:
             valid = [*TERM_KEYS[1:], *parameters]
-            nearest = difflib.get_close_matches(key, valid, n=1, cutoff=0.3)
-            hint = f'did you mean {nearest[0]!r}? ' if nearest else ''
             raise KeyError(
-                f'{where}: unknown argument {key!r} of {loss_class.__name__}; {hint}'
-                f'the loss knows {list(parameters)}, the term {list(TERM_KEYS[1:])}'
+                f'{where}: got the unknown argument {key!r} of {loss_class.__name__}; expected one of the loss '
+                f'{list(parameters)}, or of the term {list(TERM_KEYS[1:])}; {nearest(key, valid) or "take it out"}'
             )
 
 
@@ -164,13 +200,11 @@ def parse_taps(at: object, multi_layer: bool, where: str) -> list[tuple[str, str
 
 
 def _parse_pair(at: object, where: str) -> tuple[str, str]:
-    if isinstance(at, str):
+    if isinstance(at, str) and at:
         return at, at
     if isinstance(at, Mapping) and set(at) == {'student', 'teacher'}:
-        return at['student'], at['teacher']
+        at = at['student'], at['teacher']
     if isinstance(at, Sequence) and len(at) == 2 and all(isinstance(name, str) for name in at):
         return at[0], at[1]
-    raise ValueError(
-        f"{where}.at: got {at!r}; expected a tap such as 'logits', a pair (student, teacher), "
-        'or dict(student=..., teacher=...)'
-    )
+    expected = "a tap such as 'logits', a pair (student, teacher), or dict(student=..., teacher=...)"
+    raise wrong(f'{where}.at', at, expected)

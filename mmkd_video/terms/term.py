@@ -8,13 +8,14 @@ from collections.abc import Callable, Mapping
 import torch
 from torch import Tensor, nn
 
+from mmkd_video.checked import Number
 from mmkd_video.losses.base import DistillLoss
 from mmkd_video.registry import MODELS
 from mmkd_video.schedules import LearnedScalar, Progress, Scalar
 from mmkd_video.structures import channels_of
 from mmkd_video.terms.fusion import build_fusion, dry_fuse
 from mmkd_video.terms.pair import Pair
-from mmkd_video.terms.spec import TermSpec
+from mmkd_video.terms.spec import TERMS, TermSpec
 
 CONTEXT = ('labels', 'indices', 'teacher_head')
 REMEDIES = {
@@ -48,7 +49,7 @@ class Term(nn.Module):
         self.name = spec.name
         self.teacher = spec.teacher
         self.begin, self.end = spec.begin, spec.end
-        self.weight = Scalar(spec.weight, f'term {spec.name!r}.weight')
+        self.weight = Scalar(spec.weight, f'term {spec.name!r}.weight', Number(0))
         where = f'term {spec.name!r}.'
         learned = {key: value for key, value in spec.scheduled.items() if value['type'] == 'Learned'}
         self.learned = nn.ModuleDict(
@@ -61,7 +62,10 @@ class Term(nn.Module):
         if norm_before is not None and 'teacher_norm' in inspect.signature(spec.loss_class).parameters:
             known['teacher_norm'] = functools.partial(norm_before, spec.pairs[0][1])
         arguments = {**known, **spec.loss_config, **first}
-        self.loss = MODELS.build({**arguments, 'type': spec.loss_class})
+        try:
+            self.loss = MODELS.build({**arguments, 'type': spec.loss_class})
+        except ValueError as error:  # its constructor names the argument
+            raise ValueError(f'{where}{error}') from None
         self._schedule_arguments()
         self._try_schedules(arguments)
         self.multi_layer = bool(getattr(spec.loss_class, 'multi_layer', False))
@@ -186,8 +190,7 @@ def parse_terms(configs: list, teachers: list[str]) -> list[TermSpec]:
         ValueError: No terms, two of one name, a term without a teacher, or a teacher that nobody uses.
         KeyError: A term names a teacher that does not exist.
     """
-    if not isinstance(configs, (list, tuple)) or not configs:
-        raise ValueError(f"terms: got {configs!r}; expected a list such as [dict(type='KDLoss', at='logits')]")
+    TERMS.check('terms', configs)
     specs = [TermSpec.parse(config, index) for index, config in enumerate(configs)]
     if not teachers:
         raise ValueError(

@@ -7,15 +7,23 @@ from typing import Any
 import numpy as np
 from mmcv.transforms import BaseTransform, to_tensor
 
+from mmkd_video.checked import AnyOf, ListOf, OneOf, Settings, Text, checked
 from mmkd_video.registry import TRANSFORMS
 from mmkd_video.views.frame_plan import plan_frames
 from mmkd_video.views.transform_replay import TransformReplay, ViewFrames
 from mmkd_video.views.view_spec import ViewSpec, find_pipelines, type_name
 
+PIPELINE = ListOf(Settings("a transform, dict(type='...')", needs=('type',)), least=1)
 _MULTI_CROPS = ('ThreeCrop', 'TenCrop')
 
 
 @TRANSFORMS.register_module()
+@checked(
+    student=PIPELINE,
+    teacher=AnyOf(Text("a path or 'mmaction::...'"), PIPELINE, Settings('a dict of these by name')),
+    span=OneOf('inside', 'stretch'),
+    on_short=OneOf('error', 'clamp'),
+)
 class DistillViews(BaseTransform):
     """Run the student's training pipeline and cut the teachers' views from the same decoded frames.
 
@@ -49,8 +57,6 @@ class DistillViews(BaseTransform):
         name: str = 'teacher',
         on_short: str = 'error',
     ) -> None:
-        _expect('span', span, ('inside', 'stretch'))
-        _expect('on_short', on_short, ('error', 'clamp'))
         specs = [ViewSpec.from_pipeline(key, pipeline) for key, pipeline in find_pipelines(teacher, name).items()]
         self.specs = [replace(spec, stretch=True) for spec in specs] if span == 'stretch' else specs
         self.span = span
@@ -122,11 +128,6 @@ class DistillViews(BaseTransform):
         views = ', '.join(f'{spec.name}: {spec.num_clips}x{spec.clip_len}x{spec.frame_interval}' for spec in self.specs)
         steps = [*self.sampling, self.decode, *self.augmenting, *self.packing]
         return f'{type(self).__name__}(student={steps}, views=[{views}], span={self.span!r})'
-
-
-def _expect(key: str, got: str, expected: tuple[str, ...]) -> None:
-    if got not in expected:
-        raise ValueError(f'DistillViews({key}={got!r}): expected one of {", ".join(map(repr, expected))}')
 
 
 def _check_student(pipeline: Sequence[Mapping]) -> tuple[int, int]:

@@ -170,7 +170,7 @@ def test_a_key_is_told_without_quotes_by_the_test_too(tmp_path, monkeypatch, cap
     (tmp_path / 'x.pth').touch()
     with pytest.raises(SystemExit):
         test_tool.main([STUDENT, str(tmp_path / 'x.pth')])
-    assert capsys.readouterr().err.startswith("error: prepare: got ['dta']; expected data")
+    assert capsys.readouterr().err.startswith("error: prepare: got the unknown key 'dta'; expected data")
 
 
 def test_a_mobilenet3d_loses_blocks():

@@ -62,5 +62,7 @@ def test_what_it_cannot_join_is_refused() -> None:
         term('low', 'FitNetLoss')
     with pytest.raises(ValueError, match=r"joins maps \(N, C, T, H, W\), but \('vector', 'vector'\) are none"):
         term(('low', 'vector'))
-    with pytest.raises(ValueError, match='AttentionFusionConnector.mid_channels: got 0, expected at least 1'):
+    with pytest.raises(
+        ValueError, match='AttentionFusionConnector.mid_channels: got 0; expected a whole number of at least 1'
+    ):
         AttentionFusionConnector([2], [3], mid_channels=0)

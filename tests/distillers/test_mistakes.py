@@ -40,7 +40,7 @@ MISTAKES = {
         ValueError,
         "no term reads teacher 'b'",
     ),
-    'named within': (_teacher(checkpoint=None, name='big'), TypeError, 'teacher=dict\\(big=dict\\(config='),
+    'named within': (_teacher(checkpoint=None, name='big'), KeyError, 'teacher=dict\\(big=dict\\(config='),
     'alias before its activation': (dict(terms=[dict(KD, at='logits:pre')]), ValueError, "leave ':pre' out"),
     'wrong size': (
         dict(teacher=dict(config=zoo.config_of('c3d')[0], checkpoint=None), input_size=(8, 32, 32), terms=[KD]),

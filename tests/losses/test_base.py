@@ -65,7 +65,7 @@ def test_integers_and_empty_batches_are_refused() -> None:
 @pytest.mark.parametrize('value', ['4', None, True, [4.0]])
 def test_what_is_no_number_names_the_key(value: object) -> None:
     for check in (lambda: positive('dim', value), lambda: at_least('dim', value, 1), lambda: whole('dim', value, 1)):
-        with pytest.raises(ValueError, match=r'dim: got .*, expected a number'):
+        with pytest.raises(ValueError, match=r'dim: got .*; expected a whole number'):
             check()
 
 
@@ -84,7 +84,7 @@ def test_what_is_no_number_names_the_key(value: object) -> None:
     ],
 )
 def test_counts_are_whole_numbers(name: str, key: str, params: dict) -> None:
-    with pytest.raises(ValueError, match=rf'{key}: got 2\.5, expected a whole number of at least'):
+    with pytest.raises(ValueError, match=rf'{key}: got 2\.5; expected a whole number of at least'):
         getattr(losses, name)(**{**params, key: 2.5})
 
 
@@ -126,7 +126,7 @@ def test_layers_for_which_it_was_not_built_are_refused() -> None:
 
 def test_ranges_name_the_key() -> None:
     assert positive('temperature', 0.5) == 0.5 and at_least('power', 1, 1) == 1
-    with pytest.raises(ValueError, match='temperature: got 0, expected a number above 0'):
+    with pytest.raises(ValueError, match='temperature: got 0; expected a number above 0'):
         positive('temperature', 0)
-    with pytest.raises(ValueError, match='power: got nan, expected a number of at least 1'):
+    with pytest.raises(ValueError, match='power: got nan; expected a number of at least 1'):
         at_least('power', float('nan'), 1)

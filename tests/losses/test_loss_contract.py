@@ -353,7 +353,7 @@ def test_differing_positions_are_refused(name: str, case: LossCase) -> None:
 @pytest.mark.parametrize('wrong', [-1.0, float('nan'), float('inf')], ids=['negative', 'nan', 'infinite'])
 @pytest.mark.parametrize(('name', 'key'), HYPERPARAMETERS)
 def test_hyperparameter_out_of_range_is_refused(name: str, key: str, wrong: float) -> None:
-    with pytest.raises(ValueError, match=f'{key}: got {wrong:g}.*, expected'):
+    with pytest.raises(ValueError, match=f'{key}: got {wrong:g}.*; expected'):
         getattr(losses, name)(**{**CASES[name][0].params, key: wrong})
 
 

@@ -48,5 +48,5 @@ def test_the_classifier_is_adopted_frozen_and_survives_initialisation() -> None:
 def test_what_does_not_fit_is_named() -> None:
     with pytest.raises(ValueError, match='reads 7 channels and gives 3 classes, but SimKDHead has teacher_channels=6'):
         head().adopt_classifier(torch.zeros(3, 7), torch.zeros(3))
-    with pytest.raises(ValueError, match='SimKDHead.reduction: got 0, expected at least 1'):
+    with pytest.raises(ValueError, match='SimKDHead.reduction: got 0; expected a whole number of at least 1'):
         head(reduction=0)

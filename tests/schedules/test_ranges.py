@@ -28,7 +28,7 @@ def term(features: dict, **config) -> Term:
     ],
 )
 def test_a_temperature_that_would_not_stay_positive_is_refused(schedule: dict, reached: float) -> None:
-    message = rf"term 'kd'.temperature: its schedule reaches {reached:g}; temperature: got .*, expected a number above"
+    message = rf"term 'kd'.temperature: its schedule reaches {reached:g}; temperature: got .*; expected a number above"
     with pytest.raises(ValueError, match=message):
         term(LOGITS, type='KDLoss', temperature=schedule)
 

@@ -68,8 +68,8 @@ def test_the_tensor_moves_in_place_so_nothing_recompiles():
         (dict(type='Linaer', end=3), KeyError, "did you mean 'Linear'"),
         (dict(type='Linear', begin=5, end=3), ValueError, 'begin < end'),
         (dict(type='Step', gamma=0.1), ValueError, 'step_size'),
-        (dict(type='Linear', stop=3), ValueError, 'stop'),
-        ('0.9', TypeError, 'expected a number or a schedule'),
+        (dict(type='Linear', stop=3), KeyError, 'stop'),
+        ('0.9', ValueError, 'expected a number or a schedule'),
     ],
 )
 def test_mistakes_are_named(config, error, words):

@@ -133,8 +133,8 @@ def test_a_scheduled_argument_must_exist_on_the_loss():
 @pytest.mark.parametrize(
     ('configs', 'teachers', 'error', 'words'),
     [
-        (['KDLoss'], ['teacher'], TypeError, 'terms\\[0\\]: got'),
-        ([dict(type='KDLoss', at='logits', end=0)], ['teacher'], ValueError, '0 <= begin < end'),
+        (['KDLoss'], ['teacher'], ValueError, 'terms\\[0\\]: got'),
+        ([dict(type='KDLoss', at='logits', begin=2, end=2)], ['teacher'], ValueError, '0 <= begin < end'),
         ([dict(type='KDLoss', at='logits', name='a.b')], ['teacher'], ValueError, "terms\\[0\\].name: got 'a.b'"),
         ([dict(type='KDLoss', at='logits', name='items')], ['teacher'], ValueError, "terms\\[0\\].name: got 'items'"),
         ([dict(type='KDLoss', at='logits', name='train')], ['teacher'], ValueError, "terms\\[0\\].name: got 'train'"),

@@ -1,0 +1,57 @@
+"""What a config may say of teachers, and the teachers it says."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from mmkd_video.checked import Optional, Settings, keys_of, nearest
+from mmkd_video.registry import MODELS
+from mmkd_video.teachers.frozen import FrozenTeacher
+
+FORM = Settings('dict(config=..., checkpoint=...)')
+TEACHERS = Optional(Settings('dict(config=..., checkpoint=...), or a dict of these by name'))
+
+
+def build_teachers(config: Mapping | None) -> dict[str, FrozenTeacher]:
+    """Build one teacher, or several by name.
+
+    Args:
+        config: ``dict(config=, checkpoint=)``, a dict of these by name, or None.
+
+    Raises:
+        KeyError: An unknown key of a teacher.
+        ValueError: Neither of these, or a value that cannot be meant.
+    """
+    TEACHERS.check('teacher', config)
+    config = config or {}
+    single = 'config' in config or 'type' in config or 'checkpoint' in config
+    named = {'teacher': config} if single else dict(config)
+    for name, each in named.items():
+        check_teacher(name, each)
+    return {name: MODELS.build({'type': 'FrozenTeacher', **each, 'name': name}) for name, each in named.items()}
+
+
+def check_teacher(name: str, config: Any) -> None:
+    """See that a teacher's settings can be meant, before it is built.
+
+    Args:
+        name: Of the teacher.
+        config: What the config says of it.
+
+    Raises:
+        KeyError: An unknown key, or an unknown kind of teacher.
+        ValueError: A value that cannot be meant.
+    """
+    FORM.check(name, config)
+    if 'name' in config:
+        named = config['name']
+        raise KeyError(
+            f"{name}: got the key 'name' with {named!r}; expected a teacher that is named by its own key: "
+            f'teacher=dict({named}=dict(config=..., checkpoint=...))'
+        )
+    kind = config.get('type', 'FrozenTeacher')
+    found = MODELS.get(kind) if isinstance(kind, str) else kind
+    if found is None or not callable(found):
+        hint = nearest(kind, ['FrozenTeacher'])
+        raise KeyError(f"{name}.type: got {kind!r}; expected the name of a teacher, such as 'FrozenTeacher'; {hint}")
+    settings = {key: value for key, value in config.items() if key != 'type'}
+    keys_of(found).check(name, settings)

@@ -1,0 +1,78 @@
+"""No key of a config is unchecked: the table holds all that the constructors take."""
+
+import inspect
+
+import pytest
+from test_config_page import names, tables
+
+from mmkd_video import losses
+from mmkd_video.checked import TABLE, Anything, keys_of
+from mmkd_video.cli import compress, prepare  # noqa: F401  their parts join the table
+from mmkd_video.registry import HOOKS, LOOPS, METRICS, MODELS, TASK_UTILS, TRANSFORMS
+
+OURS = sorted(
+    {
+        built
+        for registry in (HOOKS, LOOPS, METRICS, MODELS, TASK_UTILS, TRANSFORMS)
+        for built in registry.module_dict.values()
+        if built.__module__.startswith('mmkd_video.')
+    },
+    key=lambda built: built.__qualname__,
+)
+LOSSES = [getattr(losses, name) for name in losses.__all__ if name.endswith('Loss') and name in MODELS.module_dict]
+STOCK = {'AtomicCheckpointHook'}  # its arguments are those of MMEngine's own hook
+# What cannot be judged by itself, and who does.
+ELSEWHERE = {('term', 'at'): 'parse_taps', ('OFDLoss', 'teacher_norm'): 'a term fills it in'}
+# The keys that a table of docs/config.md names, and the parts of the table that take them.
+PAGE = {
+    ('Distiller', 'key'): ['Distiller'],
+    ('Teacher', 'key'): ['FrozenTeacher'],
+    ('Student', 'key of `SimKDHead`'): ['SimKDHead'],
+    ('Student', 'key of `PrunedRecognizer`'): ['build_pruned_recognizer'],
+    ('Terms', 'key'): ['term'],
+    ('Schedules', 'key'): ['LinearSchedule', 'CosineSchedule', 'WarmupSchedule', 'StepSchedule', 'LearnedScalar'],
+    ('DistillViews', 'key'): ['DistillViews'],
+    ('Unreadable videos', 'key of `ReproducibleHook`'): ['ReproducibleHook'],
+    ('prepare', 'key'): ['prepare'],
+    ('compress', 'key'): ['compress'],
+    ('compress', 'key of `prune`'): ['compress.prune'],
+    ('PruningHook', 'key'): ['PruningHook'],
+    ('QATHook', 'key'): ['QATHook'],
+}
+NOT_OF_THE_CLASS = {('Teacher', 'key'): {'type'}}  # who is built, not how
+
+
+def named_arguments(built):
+    given = inspect.signature(built).parameters.values()
+    return {each.name for each in given if each.kind not in (each.VAR_KEYWORD, each.VAR_POSITIONAL)}
+
+
+@pytest.mark.parametrize('built', [each for each in OURS if each not in LOSSES], ids=lambda built: built.__qualname__)
+def test_all_that_a_constructor_takes_is_in_the_table(built):
+    if built.__name__ in STOCK:
+        return
+    assert built.__name__ in TABLE, 'decorate it with mmkd_video.checked.checked'
+    assert named_arguments(built) <= set(TABLE[built.__name__].kinds)
+
+
+@pytest.mark.parametrize('part', [*TABLE.values(), *map(keys_of, LOSSES)], ids=lambda part: part.name)
+def test_the_table_says_of_every_key_what_it_may_be(part):
+    for key, kind in part.kinds.items():
+        assert not isinstance(kind, Anything) or (part.name, key) in ELSEWHERE, (
+            f'{part.name}.{key}: annotate it, or tell its kind'
+        )
+
+
+@pytest.mark.parametrize('table', PAGE, ids=' '.join)
+def test_the_table_and_the_page_hold_the_same_keys(table):
+    for part in PAGE[table]:
+        named = set(names(*table)) - NOT_OF_THE_CLASS.get(table, set())
+        own = set(TABLE[part].kinds) - ({'name'} if part == 'FrozenTeacher' else set())
+        if table[0] == 'Schedules':
+            assert named <= own
+        else:
+            assert named == own, part
+
+
+def test_no_table_of_keys_on_the_page_is_left_out():
+    assert {table for table in tables() if table[1].startswith('key')} == set(PAGE)
