@@ -14,6 +14,7 @@ TITLES = {
     'cpu_launch': 'torchrun/slurm/mpi without a GPU',
     'gloo_exit': 'gloo aborts at exit',
     'empty_annotations': 'empty annotation file, not named',
+    'annotation_lines': 'wrong lines of annotation files, not named',
     'cpu_ddp': 'DDP device_ids on CPU',
     'cpu_sync_batch_norm': 'SyncBN on CPU',
     'cpu_amp': '--amp on CPU',

@@ -5,6 +5,7 @@ twice is once). Each mend waits for the import of the module it is about and imp
 """
 
 from mmkd_video.compat import (
+    annotation_lines,
     bfloat16_scores,
     checkpoints,
     color_jitter,
@@ -35,6 +36,7 @@ BREAKS = (
     color_jitter,
     optim_wrapper,
     empty_annotations,
+    annotation_lines,
 )
 
 

@@ -1,9 +1,12 @@
 """Labels that a model has no class for."""
 
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 from mmengine.structures import BaseDataElement
 from torch import nn
+
+from mmkd_video.compat.annotation_lines import annotation_files, wrong_line
 
 
 def wrong_label(samples: Iterable[BaseDataElement], model: nn.Module) -> str | None:
@@ -25,6 +28,23 @@ def wrong_label(samples: Iterable[BaseDataElement], model: nn.Module) -> str | N
                 'mend the labels'
             )
     return None
+
+
+def expect_known_classes(dataset: Any, model: nn.Module) -> None:
+    """See that a model has a class for every label of a dataset's annotation files.
+
+    Args:
+        dataset: Or a wrapper of some.
+        model: As for :func:`wrong_label`.
+
+    Raises:
+        ValueError: It has not; names file and line.
+    """
+    classes = getattr(getattr(model, 'cls_head', None), 'num_classes', None)
+    for path, columns in annotation_files(dataset) if classes is not None else ():
+        wrong = wrong_line(path, columns, classes)
+        if wrong:
+            raise ValueError(wrong)
 
 
 def _fits(label: Sequence[float], classes: int) -> bool:

@@ -12,7 +12,7 @@ from torch.utils.data import DataLoader, IterableDataset
 
 from mmkd_video.checked import Whole, checked
 from mmkd_video.datasets import KeyedBatchSampler, SeededDataset, name_unreadable, seed_everything
-from mmkd_video.hooks.label_check import wrong_label
+from mmkd_video.hooks.label_check import expect_known_classes, wrong_label
 from mmkd_video.hooks.resuming_iterator import ResumingIterator
 from mmkd_video.hooks.wrapped_anew import bare_model
 from mmkd_video.registry import HOOKS
@@ -35,7 +35,7 @@ _SETTINGS = (
 
 
 @HOOKS.register_module()
-@checked(max_bad_videos=Whole(1))
+@checked(max_bad_videos=Whole(0))
 class ReproducibleHook(Hook):
     """Make training reproducible whatever the number of workers, and resume exact.
 
@@ -58,16 +58,18 @@ class ReproducibleHook(Hook):
         """Put the seeded dataset and its keys into the training loop, names into the errors of the others.
 
         Raises:
-            ValueError: If the dataset is empty, or its samples have no index to follow.
+            ValueError: If the dataset is empty, its samples have no index to follow, or a label has no class.
         """
         for name in ('_val_loop', '_test_loop'):
             tested = getattr(runner, name, None)
             if isinstance(tested, BaseLoop) and hasattr(tested.dataloader.dataset, '__dict__'):
                 name_unreadable(tested.dataloader.dataset)
+                expect_known_classes(tested.dataloader.dataset, bare_model(runner))
         loop = runner._train_loop  # the property would build a loop that validation and testing do not need
         if not isinstance(loop, BaseLoop) or isinstance(loop.dataloader.dataset, SeededDataset):
             return
         _check(loop.dataloader)
+        expect_known_classes(loop.dataloader.dataset, bare_model(runner))
         old, loop.dataloader = loop.dataloader, _rebuild(loop.dataloader, runner.seed)
         if isinstance(loop, IterBasedTrainLoop):
             _stop_workers(old, loop.dataloader_iterator)
