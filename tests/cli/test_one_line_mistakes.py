@@ -10,6 +10,7 @@ from torch import nn
 from mmkd_video.cli.mistakes import TRACEBACK, told_in_one_line
 from mmkd_video.cli.prepare import needed_parts
 from mmkd_video.registry import MODELS
+from mmkd_video.structures import channels_of
 
 PARSER = argparse.ArgumentParser()
 
@@ -23,7 +24,7 @@ def failure_below():
 
 
 def failure_within():
-    needed_parts(Config(dict(prepare=5)))
+    channels_of(None)
 
 
 def wrong_setting():

@@ -239,7 +239,7 @@ def test_validation_and_test_name_the_video_that_they_cannot_read(name):
         raise OSError('damaged')
 
     loop = Loop(None, torch.utils.data.DataLoader(SimpleNamespace(pipeline=damaged)))
-    ReproducibleHook().before_run(SimpleNamespace(_train_loop=None, **{name: loop}))
+    ReproducibleHook().before_run(SimpleNamespace(_train_loop=None, model=None, **{name: loop}))
     with pytest.raises(RuntimeError, match=r'a\.mp4 cannot be read \(OSError: damaged\)'):
         loop.run()
 

@@ -184,7 +184,7 @@ def test_what_no_view_can_follow_is_refused_at_build(steps, message):
 def test_pipeline_without_decoder_and_wrong_options_are_refused():
     with pytest.raises(ValueError, match='with a decoder'):
         build([dict(type='FormatShape', input_format='NCHW')], teacher_pipeline())
-    with pytest.raises(ValueError, match="span='around'"):
+    with pytest.raises(ValueError, match="span: got 'around'"):
         build(student_pipeline(), teacher_pipeline(), span='around')
 
 
