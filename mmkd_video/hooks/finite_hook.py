@@ -10,6 +10,7 @@ from mmengine.hooks import Hook
 from mmengine.runner import Runner
 from torch import Tensor
 
+from mmkd_video.checked import Whole, checked
 from mmkd_video.hooks.agreement import on_any_rank
 from mmkd_video.hooks.wrapped_anew import bare_model
 from mmkd_video.registry import HOOKS
@@ -18,6 +19,7 @@ SHOWN = 5
 
 
 @HOOKS.register_module()
+@checked(max_skipped=Whole(1))
 class FiniteHook(Hook):
     """End a training at the first loss or parameter that is NaN or infinite; no checkpoint ever holds one.
 
@@ -37,8 +39,6 @@ class FiniteHook(Hook):
     priority = 'VERY_HIGH'
 
     def __init__(self, max_skipped: int = 10) -> None:
-        if not isinstance(max_skipped, int) or max_skipped < 1:
-            raise ValueError(f'FiniteHook.max_skipped: got {max_skipped!r}, expected a whole number of at least 1')
         self.max_skipped = max_skipped
         self._skipped = 0
 

@@ -33,6 +33,7 @@ PAGE = {
     ('Schedules', 'key'): ['LinearSchedule', 'CosineSchedule', 'WarmupSchedule', 'StepSchedule', 'LearnedScalar'],
     ('DistillViews', 'key'): ['DistillViews'],
     ('Unreadable videos', 'key of `ReproducibleHook`'): ['ReproducibleHook'],
+    ('Base file', 'key of `FiniteHook`'): ['FiniteHook'],
     ('prepare', 'key'): ['prepare'],
     ('compress', 'key'): ['compress'],
     ('compress', 'key of `prune`'): ['compress.prune'],
