@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from mmengine.config import Config, DictAction
+from mmengine.hub import get_config
 
 
 def add_cfg_options(parser: ArgumentParser) -> None:
@@ -22,13 +23,13 @@ def read_config(path: str, options: Mapping[str, Any] | None = None) -> Config:
     """Read a config and merge what the command line gives.
 
     Args:
-        path: Of the config.
+        path: Of the config, or ``'mmaction::recognition/...'``.
         options: By dotted key.
 
     Raises:
         FileNotFoundError: There is no such file.
     """
-    config = Config.fromfile(path)
+    config = get_config(path) if '::' in path else Config.fromfile(path)
     if options:
         config.merge_from_dict(dict(options))
     return config

@@ -2,19 +2,21 @@
 
 import argparse
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-
-from rich.progress import track
 
 import mmkd_video  # noqa: F401  the stack must be mended before a model is built
 from mmkd_video.cli.cfg_options import add_cfg_options, read_config
+from mmkd_video.cli.counting import Counting
 from mmkd_video.cli.shrink_axes import Shape, Shrinkable
 from mmkd_video.hooks.atomic_file import write_atomically
 
 STEPS = 6  # halvings of the factor; what they leave of the budget is filled axis by axis
 SMALLEST = 1 / 4096
+TRIES = 4
+COUNTS = 14  # of one way, about
+WEIGHTS = ('width', 'depth')  # the axes that make parameters; the others make clips
 POWERS = {'width': 0.5, 'size': 0.5, 'depth': 1.0, 'frames': 1.0}  # cost grows with the square of width and size
 
 
@@ -46,15 +48,20 @@ def main(arguments: Sequence[str] | None = None) -> list[Proposal]:
     try:
         if options.out and Path(options.out).exists() and not options.force:
             raise FileExistsError(f'--out: {options.out} exists; give another name, or --force to overwrite it')
-        config = read_config(options.config)
-        config.merge_from_dict(options.cfg_options or {})
+        config = read_config(options.config, options.cfg_options)
         student = Shrinkable(config)
         proposals = propose(student, options.gflops)
         print(as_table(student, proposals))
+        if not set(student.axes) & set(WEIGHTS):
+            print('this model has no argument for its width or depth, so that its parameters stay as many')
         if options.out:
             chosen = pick(proposals, options.pick)
             write_atomically(student.with_shape(chosen.shape).pretty_text.encode(), Path(options.out))
             print(f'\nwrote {options.out}: {chosen.name}, {chosen.gflops:.4f} GFLOPs')
+            if student.loses_weights(chosen.shape):
+                print(
+                    'it begins from scratch: the pretrained weights of the given config are of another width or depth'
+                )
     except (OSError, KeyError, ValueError, TypeError, RuntimeError, ImportError) as error:
         parser.exit(1, f'error: {error.args[0] if isinstance(error, KeyError) else error}\n')
     return proposals
@@ -64,10 +71,13 @@ def build_parser() -> argparse.ArgumentParser:
     """Return the parser."""
     parser = argparse.ArgumentParser(
         prog='shrink.py',
-        description='Propose smaller students for a budget: width, depth, frames and size, one by one and balanced. '
+        description='Propose smaller students for a budget: width, depth, frames and size, one by one and balanced; '
+        'balanced, width and depth take their share of the saving, in parameters too, and frames and size the rest. '
         'All cost about the same; which one is the most accurate, tools/compare.py tells.',
     )
-    parser.add_argument('config', help='a plain config, or a distillation, whose student is shrunk')
+    parser.add_argument(
+        'config', help="a plain config, 'mmaction::recognition/...', or a distillation, whose student is shrunk"
+    )
     parser.add_argument('--gflops', type=float, required=True, help='budget of one forward pass; multiply-add is one')
     parser.add_argument('--out', metavar='FILE.py', help='write the config of the picked proposal')
     parser.add_argument('--pick', default='balanced', help='which proposal --out writes; balanced by default')
@@ -87,21 +97,23 @@ def propose(student: Shrinkable, budget: float) -> list[Proposal]:
         ValueError: The budget is not below what the student costs, or below what any proposal reaches; or the
             operations of the student cannot be counted.
     """
-    counted = _Counted(student)
-    now = counted(student.shape)[1]
-    if not 0 < budget < now:
-        raise ValueError(f'--gflops: got {budget:g}; expected less than the {now:.4g} of the given student')
     ways = {'balanced': student.axes, **{axis: (axis,) for axis in student.axes}}
     ways['width and size'] = tuple(axis for axis in ('width', 'size') if axis in student.axes)
-    found, refused, smallest = [], {}, now
-    for name in track(ways, description='counting'):
-        try:
-            shape, least = _largest(student, counted, ways[name], budget)
-        except ValueError as error:
-            refused[name] = error
-            continue
-        smallest = min(smallest, least)
-        found += [Proposal(name, shape, *counted(shape))] if shape else []
+    with Counting(len(ways) * COUNTS) as counting:
+        counted = _Counted(student, counting)
+        now = counted.exact(student.shape)[1]
+        if not 0 < budget < now:
+            raise ValueError(f'--gflops: got {budget:g}; expected less than the {now:.4g} of the given student')
+        found, refused, smallest = [], {}, now
+        for done, name in enumerate(ways):
+            counting.begin(name, done * COUNTS)
+            try:
+                shape, least = _fitting(student, counted, name, ways[name], budget)
+            except ValueError as error:
+                refused[name] = error
+                continue
+            smallest = min(smallest, least)
+            found += [Proposal(name, shape, *counted.exact(shape))] if shape else []
     for name, error in refused.items() if found else ():
         print(f'no proposal for {name}: {error}')
     if refused and not found:
@@ -152,49 +164,104 @@ def as_table(student: Shrinkable, proposals: Sequence[Proposal]) -> str:
 
 
 class _Counted:
-    """Costs of shapes, each counted once."""
+    """Costs of shapes, each counted once: about, while shapes are looked for, and exactly, before one is proposed."""
 
-    def __init__(self, student: Shrinkable) -> None:
-        self._student, self._known = student, {}
+    def __init__(self, student: Shrinkable, counting: Counting) -> None:
+        self._student, self._counting = student, counting
+        self._estimates: dict[Shape, tuple[int, float]] = {}
+        self._exact: dict[Shape, tuple[int, float]] = {}
 
     def __call__(self, shape: Shape) -> tuple[int, float]:
-        if shape not in self._known:
-            params, gflops = self._student.cost(shape)
-            if gflops is None:
-                size = f'{shape.frames} frames of {shape.size} x {shape.size}'
-                raise ValueError(f'the operations of this model cannot be counted on {size}')
-            self._known[shape] = params, gflops
-        return self._known[shape]
+        """Return parameters, and about how many GFLOPs."""
+        whole = self._student.shape
+        return self._kept(self._estimates, shape, self._student.estimate, self.exact(whole)[1] / self._estimated(whole))
+
+    def exact(self, shape: Shape) -> tuple[int, float]:
+        """Return parameters and GFLOPs."""
+        return self._kept(self._exact, shape, self._student.cost, 1.0)
+
+    def _estimated(self, shape: Shape) -> float:
+        return self._kept(self._estimates, shape, self._student.estimate, 1.0)[1]
+
+    def _kept(self, known: dict, shape: Shape, count: Callable[[Shape], tuple], factor: float) -> tuple[int, float]:
+        if shape not in known:
+            known[shape] = count(shape)
+            self._counting.step()
+        params, gflops = known[shape]
+        if gflops is None:
+            size = f'{shape.frames} frames of {shape.size} x {shape.size}'
+            raise ValueError(f'the operations of this model cannot be counted on {size}')
+        return params, gflops * factor
+
+
+def _fitting(
+    student: Shrinkable, counted: _Counted, name: str, axes: Sequence[str], budget: float
+) -> tuple[Shape | None, float]:
+    """Return the largest shape on the way that is within the budget, exactly counted, and the smallest cost seen."""
+    look = _balanced if name == 'balanced' and set(axes) - set(WEIGHTS) else _largest
+    aim = budget
+    for _ in range(TRIES):
+        shape, smallest = look(student, counted, axes, aim)
+        if shape is None or counted.exact(shape)[1] <= budget:
+            return shape, smallest
+        aim *= 0.995 * budget / counted.exact(shape)[1]  # the estimate was too low
+    return None, smallest
 
 
 def _largest(student: Shrinkable, counted: _Counted, axes: Sequence[str], budget: float) -> tuple[Shape | None, float]:
     """Return the largest shape within the budget whose axes shrink by a common factor, and the smallest cost seen."""
+    return _search(student, counted, axes, budget, student.shape)
+
+
+def _balanced(student: Shrinkable, counted: _Counted, axes: Sequence[str], budget: float) -> tuple[Shape | None, float]:
+    """Let width and depth take their share of the saving, in parameters too, and frames and size the rest."""
+    weights = [axis for axis in axes if axis in WEIGHTS]
+    clip = [axis for axis in axes if axis not in WEIGHTS]
+    start = student.shape
+    if weights:
+        share = (budget / counted(start)[1]) ** (len(weights) / len(axes))
+        most = share * counted(start)[0]
+        narrow, _ = _search(student, counted, weights, most, start, measure=0)
+        start = narrow or _shape(student, weights, math.log(SMALLEST), start)
+    shape, smallest = _search(student, counted, clip, budget, start)
+    if shape is None:  # frames and size alone do not do the rest
+        return _largest(student, counted, axes, budget)
+    return shape, smallest
+
+
+def _search(
+    student: Shrinkable, counted: _Counted, axes: Sequence[str], most: float, start: Shape, measure: int = 1
+) -> tuple[Shape | None, float]:
+    """Shrink axes of a shape by a common factor, as little as will do; ``measure``: 0 for parameters, 1 for GFLOPs."""
     low, high = math.log(SMALLEST), 0.0
-    best = _shape(student, axes, low)
-    smallest = counted(best)[1]
-    if smallest > budget:
+    best = _shape(student, axes, low, start)
+    smallest = counted(best)[measure]
+    if smallest > most:
         return None, smallest
     for _ in range(STEPS):
         middle = (low + high) / 2
-        shape = _shape(student, axes, middle)
-        if counted(shape)[1] <= budget:
+        shape = _shape(student, axes, middle, start)
+        if counted(shape)[measure] <= most:
             low, best = middle, shape
         else:
             high = middle
-    return _filled(student, counted, best, axes, budget), smallest
+    return _filled(student, counted, best, axes, most, measure), smallest
 
 
-def _shape(student: Shrinkable, axes: Sequence[str], factor: float) -> Shape:
-    return student.rounded({axis: math.exp(factor * POWERS[axis] / len(axes)) for axis in axes})
+def _shape(student: Shrinkable, axes: Sequence[str], factor: float, start: Shape) -> Shape:
+    rounded = student.rounded({axis: math.exp(factor * POWERS[axis] / len(axes)) for axis in axes})
+    return replace(start, **{axis: getattr(rounded, axis) for axis in axes})
 
 
-def _filled(student: Shrinkable, counted: _Counted, shape: Shape, axes: Sequence[str], budget: float) -> Shape:
-    """Take back what rounding took too much: the axis that was shrunk most goes up a step, while the budget lasts."""
+def _filled(
+    student: Shrinkable, counted: _Counted, shape: Shape, axes: Sequence[str], most: float, measure: int
+) -> Shape:
+    """Take back what rounding took too much: the axis that was shrunk most goes up a step, while there is room."""
     open_axes = list(axes)
     while open_axes:
-        axis = min(open_axes, key=lambda name: student.share(shape, name))
+        axis = min(open_axes, key=lambda name: student.share(shape, name) ** (1 / POWERS[name]))
         larger = student.step_up(shape, axis)
-        if larger is None or counted(larger)[1] > budget:
+        if larger is None or counted(larger)[measure] > most:
             open_axes.remove(axis)
         else:
             shape = larger

@@ -10,6 +10,7 @@ import torch
 from mmengine.config import Config
 
 from mmkd_video.cli.complexity import measure_complexity
+from mmkd_video.cli.weightless import channels_without_weights, count_without_weights
 from mmkd_video.distillers.dry_run import FRAME_KEYS, PIXEL_KEYS, find_size, noise_for
 from mmkd_video.registry import MODELS, build_model
 from mmkd_video.views.view_spec import type_name
@@ -19,6 +20,7 @@ WIDTH_KEYS = {'widen_factor': 0.05, 'gamma_w': 0.05, 'base_channels': 8}  # and 
 DEPTH_KEYS = {'depth_factor': 0.05, 'gamma_d': 0.1}
 RESNET_DEPTHS = (18, 34, 50, 101, 152)
 MIN_FRAMES, MIN_SIZE, FRAME_STEP, SIZE_STEP = 4, 32, 2, 8
+PIPELINES = ('train_pipeline', 'val_pipeline', 'test_pipeline')
 CROP_KEYS = ('size', 'crop_size', 'input_size')
 
 
@@ -76,8 +78,8 @@ class Shrinkable:
         kind = MODELS.get(backbone['type']) if isinstance(backbone['type'], str) else backbone['type']
         if kind is None:
             raise ValueError(f'{config.filename}: got backbone.type {backbone["type"]!r}, which is not registered')
-        defaults = {key: p.default for key, p in inspect.signature(kind).parameters.items()}
-        known = {**defaults, **backbone}
+        self._arguments = _defaults(kind)
+        known = {**self._arguments, **backbone}
         self._width = next((key for key in WIDTH_KEYS if _is_number(known.get(key))), None)
         self._depth = next((key for key in (*DEPTH_KEYS, 'depth') if _is_number(known.get(key))), None)
         frames, _, size = find_size(self._model(config), config, None, 'student')
@@ -115,18 +117,39 @@ class Shrinkable:
         return replace(shape, **{axis: round(larger, 4)}) if larger <= whole else None
 
     def with_shape(self, shape: Shape) -> Config:
-        """Return the config with another shape; the head's channels follow the backbone's."""
+        """Return the config with another shape; the head's channels follow the backbone's.
+
+        Pretrained weights are of the old width and depth, and are left out where one of these changes.
+        """
+        config = self._changed(shape)
+        model = self._model(config)
+        model['cls_head']['in_channels'] = _backbone_channels(model, shape)
+        return config
+
+    def loses_weights(self, shape: Shape) -> bool:
+        """Return whether the config begins from pretrained weights that a shape has no place for."""
+        backbone = self._model(self.config)['backbone']
+        same = (shape.width, shape.depth) == (self.shape.width, self.shape.depth)
+        return not same and bool(backbone.get('pretrained') or backbone.get('init_cfg'))
+
+    def _changed(self, shape: Shape) -> Config:
         config = copy.deepcopy(self.config)
         model = self._model(config)
-        for key, value in ((self._width, shape.width), (self._depth, shape.depth)):
-            if value is not None and value != model['backbone'].get(key):
-                model['backbone'][key] = value
+        backbone = model['backbone']
+        for axis, key in (('width', self._width), ('depth', self._depth)):
+            if getattr(shape, axis) != getattr(self.shape, axis):
+                backbone[key] = getattr(shape, axis)
+        if self.loses_weights(shape):
+            backbone.pop('init_cfg', None)
+            backbone['pretrained'] = None
+            if 'pretrained2d' in self._arguments:  # it would not go without a checkpoint
+                backbone['pretrained2d'] = False
         _set_declared(model, FRAME_KEYS, self.shape.frames, shape.frames)
         _set_declared(model, PIXEL_KEYS, self.shape.size, shape.size)
-        for pipeline in student_pipelines(config):
+        for pipeline in (*named_pipelines(config), *student_pipelines(config)):
             _set_frames(pipeline, self.shape.frames, shape.frames)
             _set_size(pipeline, self.shape.size, shape.size)
-        model['cls_head']['in_channels'] = _backbone_channels(model, shape)
+        _set_dry_run(config, shape)
         return config
 
     def cost(self, shape: Shape) -> tuple[int, float | None]:
@@ -136,7 +159,15 @@ class Shrinkable:
             ValueError: The model does not run on that shape.
         """
         recognizer = build_model(copy.deepcopy(dict(self._model(self.with_shape(shape)))))
-        return measure_complexity(recognizer, noise_for(recognizer, (shape.frames, shape.size, shape.size))[0])
+        return measure_complexity(recognizer, noise_for(recognizer, _size(shape))[0])
+
+    def estimate(self, shape: Shape) -> tuple[int, float | None]:
+        """Return about what :meth:`cost` does, without the head, and in a moment where the model runs without weights.
+
+        Raises:
+            ValueError: As for :meth:`cost`.
+        """
+        return count_without_weights(self._model(self._changed(shape)), _size(shape)) or self.cost(shape)
 
     @staticmethod
     def _model(config: Config) -> dict:
@@ -148,6 +179,22 @@ def student_pipelines(config: Config) -> Iterator[list]:
     """Yield every pipeline of a config's data loaders that the student sees; of ``DistillViews``, its student's."""
     for key in ('train_dataloader', 'val_dataloader', 'test_dataloader'):
         yield from _pipelines(config.get(key))
+
+
+def named_pipelines(config: Config) -> Iterator[list]:
+    """Yield the variables of a config that hold a pipeline of its student; another config may inherit them by name.
+
+    These are ``train_pipeline`` and alike, and every other variable that equals a pipeline of a data loader, except
+    one that is named after the teacher.
+
+    Args:
+        config: A plain config, or a distillation.
+    """
+    loaded = list(student_pipelines(config))
+    for name, value in config.items():
+        is_list = isinstance(value, list) and value and all(isinstance(step, Mapping) for step in value)
+        if is_list and 'teacher' not in name and (name in PIPELINES or value in loaded):
+            yield value
 
 
 def _pipelines(value: object) -> Iterator[list]:
@@ -164,11 +211,25 @@ def _pipelines(value: object) -> Iterator[list]:
             yield from _pipelines(item)
 
 
+def _defaults(kind: type) -> dict[str, object]:
+    """Return the arguments of a class with their defaults; also those that it hands on to the class it is made from."""
+    found: dict[str, object] = {}
+    for each in kind.__mro__:
+        parameters = inspect.signature(each.__init__).parameters.values()
+        found = {**{p.name: p.default for p in parameters}, **found}
+        if not any(p.kind is inspect.Parameter.VAR_KEYWORD for p in parameters):
+            break
+    return found
+
+
 def _backbone_channels(model: Mapping, shape: Shape) -> int:
     """Return the channels that the head gets, from one pass over noise."""
+    found = channels_without_weights(model, _size(shape))
+    if found is not None:
+        return found
     try:
         recognizer = build_model(copy.deepcopy(dict(model))).eval()
-        noise = noise_for(recognizer, (shape.frames, shape.size, shape.size))
+        noise = noise_for(recognizer, _size(shape))
         with torch.no_grad():
             found = recognizer.extract_feat(noise, stage='neck')[0]
     except (RuntimeError, TypeError, AssertionError, IndexError) as error:
@@ -176,6 +237,21 @@ def _backbone_channels(model: Mapping, shape: Shape) -> int:
         size = f'{shape.frames} frames of {shape.size} x {shape.size}'
         raise ValueError(f'{model["backbone"]["type"]} does not run on {size}: {reason}') from error
     return found.shape[1] if isinstance(found, torch.Tensor) else model['cls_head']['in_channels']
+
+
+def _set_dry_run(config: Config, shape: Shape) -> None:
+    """Let a distillation try its student on clips of its new size."""
+    asked = config.model.get('input_size') if 'student' in config.model else None
+    if isinstance(asked, Mapping) and 'student' in asked:
+        asked['student'] = _size(shape)
+    elif asked is not None and not isinstance(asked, Mapping):  # one size for all
+        teacher = config.model.get('teacher') or {}
+        names = ('teacher',) if {'config', 'type'} & set(teacher) else tuple(teacher)
+        config.model['input_size'] = {'student': _size(shape), **{name: tuple(asked) for name in names}}
+
+
+def _size(shape: Shape) -> tuple[int, int, int]:
+    return shape.frames, shape.size, shape.size
 
 
 def _set_declared(model: Mapping, keys: tuple[str, ...], old: int, new: int) -> None:

@@ -1,15 +1,27 @@
 """Smaller students for a budget of operations."""
 
+import copy
+import os
+import re
+from dataclasses import replace
+
 import pytest
 from mmengine.config import Config
+from mmengine.runner import Runner
+from torch import equal
 from zoo import config_of
 
-from mmkd_video.cli import shrink
+from mmkd_video.cli import counting, shrink
 from mmkd_video.cli import test as test_tool
+from mmkd_video.cli.cfg_options import read_config
+from mmkd_video.cli.complexity import measure_complexity
 from mmkd_video.cli.prepare import needed_parts
-from mmkd_video.cli.shrink_axes import Shrinkable
-from mmkd_video.registry import MODELS
+from mmkd_video.cli.shrink_axes import Shape, Shrinkable
+from mmkd_video.cli.weightless import count_without_weights
+from mmkd_video.distillers.dry_run import noise_for
+from mmkd_video.registry import MODELS, build_model
 
+TEACHER = 'configs/teachers/i3d_motion.py'
 DISTILL = 'configs/distill/i3d_to_mobilenet.py'
 STUDENT = 'configs/students/mobilenet_motion.py'
 
@@ -54,6 +66,120 @@ def test_the_written_config_distils_the_balanced_student(half):
         assert pipeline[1].clip_len == 4
         assert pipeline[1].frame_interval == 4  # the same span of time
     MODELS.build(config.model.student)
+
+
+@pytest.mark.slow
+def test_the_balanced_student_has_fewer_parameters(half):
+    (balanced,) = (each for each in half[0] if each.name == 'balanced')
+    params = Shrinkable(Config.fromfile(DISTILL)).cost(balanced.shape)[0]
+    assert params == balanced.params < 0.8 * 697928
+
+
+DISTILLED = """
+_base_ = [{small!r}, {mmkd!r}]
+teacher = {teacher!r}
+model = dict(
+    _delete_=True,
+    type='Distiller',
+    student=_base_.model,
+    teacher=dict(config=teacher, checkpoint=None),
+    terms=[dict(type='KDLoss', at='logits', weight=1.0)],
+)
+train_dataloader = dict(
+    batch_size=4, num_workers=0, persistent_workers=False,
+    dataset=dict(
+        data_root={root!r}, pipeline=[dict(type='DistillViews', student=_base_.train_pipeline, teacher=teacher)]),
+)
+train_cfg = dict(_delete_=True, type='IterBasedTrainLoop', max_iters=1)
+param_scheduler = []
+val_cfg = val_dataloader = val_evaluator = test_cfg = test_dataloader = test_evaluator = None
+work_dir = {work_dir!r}
+"""
+
+
+@pytest.mark.parametrize(
+    ('student', 'shape', 'seen'),
+    [
+        (STUDENT, Shape(0.25, None, 4, 32), (4 * 4, 3, 32, 32)),
+        ('configs/students/mobilenet3d_motion.py', Shape(0.25, 0.5, 8, 40), (4, 3, 8, 40, 40)),
+    ],
+    ids=['2-D', '3-D'],
+)
+def test_a_shrunk_student_is_distilled_as_the_readme_does_it(tmp_path, tiny_clips, student, shape, seen):
+    small = tmp_path / 'small.py'
+    small.write_text(Shrinkable(read_config(student)).with_shape(shape).pretty_text)
+    values = dict(small=str(small), mmkd=os.path.abspath('configs/_base_/mmkd.py'), work_dir=str(tmp_path / 'work'))
+    child = tmp_path / 'distil.py'
+    child.write_text(DISTILLED.format(teacher=os.path.abspath(TEACHER), root=str(tiny_clips), **values))
+    runner = Runner.from_cfg(read_config(str(child)))
+    shapes = []
+    runner.model.student.backbone.register_forward_pre_hook(lambda module, given: shapes.append(tuple(given[0].shape)))
+    before = [parameter.clone() for parameter in runner.model.student.parameters()]
+    runner.train()
+    assert shapes[-1] == seen
+    assert any(not equal(old, new) for old, new in zip(before, runner.model.student.parameters(), strict=True))
+
+
+def test_the_variables_that_others_inherit_are_changed_too():
+    config = read_config(STUDENT)
+    config.clips_pipeline = copy.deepcopy(config.train_pipeline)
+    config.teacher_pipeline = copy.deepcopy(config.train_pipeline)
+    small = Shrinkable(config).with_shape(Shape(0.5, None, 4, 32))
+    for name in ('train_pipeline', 'test_pipeline', 'clips_pipeline'):
+        assert small[name][1].clip_len == 4 and small[name][4].scale == (32, 32), name
+    assert small.teacher_pipeline == config.teacher_pipeline
+    assert small.train_pipeline == small.train_dataloader.dataset.pipeline
+
+
+@pytest.mark.parametrize('asked', [(8, 48, 48), dict(student=(8, 48, 48), teacher=(16, 48, 48))])
+def test_the_dry_run_of_a_distillation_takes_the_new_size(asked):
+    config = read_config(DISTILL)
+    config.model.input_size = asked
+    found = Shrinkable(config).with_shape(Shape(0.5, None, 4, 32)).model.input_size
+    assert found == dict(student=(4, 32, 32), teacher=(8, 48, 48) if isinstance(asked, tuple) else (16, 48, 48))
+
+
+def test_a_model_of_mmaction2_by_its_name(capsys):
+    config = read_config(
+        'mmaction::recognition/tsm/tsm_imagenet-pretrained-mobilenetv2_8xb16-1x1x8-100e_kinetics400-rgb.py'
+    )
+    student = Shrinkable(config)
+    assert student.axes == ('width', 'frames', 'size') and student.shape == Shape(1.0, None, 8, 224)
+    shape = Shape(0.5, None, 8, 224)
+    assert student.loses_weights(shape) and not student.loses_weights(replace(student.shape, size=128))
+    small = student.with_shape(shape)
+    assert small.model.backbone.pretrained is None and small.model.backbone.pretrained2d is False
+    assert student.with_shape(replace(student.shape, size=128)).model.backbone.pretrained == 'mmcls://mobilenet_v2'
+    MODELS.build(small.model).init_weights()
+
+
+@pytest.mark.parametrize('name', ['tsm_mobilenet', 'i3d', 'slowfast', 'swin3d', 'uniformer'])
+def test_what_is_counted_without_weights_is_about_what_is_counted_with_them(name):
+    model, size = config_of(name)
+    if name == 'swin3d':
+        model['backbone'].update(arch=dict(embed_dims=24, depths=[2, 2], num_heads=[2, 4]), out_indices=(1,))
+        model['cls_head']['in_channels'] = 48
+    recognizer = build_model(copy.deepcopy(model))
+    params, gflops = measure_complexity(recognizer, noise_for(recognizer, size)[0])
+    found = count_without_weights(model, size)
+    assert found[0] == params - sum(parameter.numel() for parameter in recognizer.cls_head.parameters())
+    assert 0.85 * gflops < found[1] <= gflops
+
+
+def test_a_model_that_runs_with_weights_only_is_counted_with_them(monkeypatch):
+    student = Shrinkable(read_config(STUDENT))
+    monkeypatch.setattr('mmkd_video.cli.weightless.build_model', None)
+    assert student.estimate(student.shape) == student.cost(student.shape)
+    assert student.with_shape(Shape(0.25, None, 8, 48)).model.cls_head.in_channels == 1280
+
+
+def test_the_time_left_is_told_without_a_terminal_too(monkeypatch, capsys):
+    monkeypatch.setattr(counting, 'EVERY', 0.0)
+    with counting.Counting(4) as bar:
+        bar.begin('width', 2)
+        bar.step()
+        bar.step()
+    assert re.findall(r'counting: width, (\d) shapes so far, about 0:\d\d left', capsys.readouterr().err) == ['1', '2']
 
 
 @pytest.mark.parametrize('depth', [34, 50])
