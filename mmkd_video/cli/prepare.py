@@ -158,8 +158,8 @@ class TrainedTeacher:
             code = subprocess.run(command, env=environment, pass_fds=[lock]).returncode
         if code != 0 or not self.exists():
             raise RuntimeError(
-                f'{self} was not trained (exit code {code}); its messages are above. Once mended, the same command '
-                f'goes on from its last checkpoint; by hand: {self.command}'
+                f'{self} was not trained (exit code {code}); its messages are above. {what_remains(self.work_dir)} By '
+                f'hand: {self.command}'
             )
         _say(f'{self} is ready')
 
@@ -297,6 +297,17 @@ def publish(work_dir: Path, target: Path, settings: Mapping[str, Any] | None = N
     finally:
         part.unlink()
     _say(f'{last} is published as {target}')
+
+
+def what_remains(work_dir: Path) -> str:
+    """Return the sentence that says where a training that failed begins again.
+
+    Args:
+        work_dir: Of the training.
+    """
+    if Path(work_dir, 'last_checkpoint').is_file():
+        return 'Once that is mended, the same command goes on from its last checkpoint.'
+    return 'It has no checkpoint yet: once that is mended, the same command begins anew.'
 
 
 def find_last(work_dir: Path) -> Path:

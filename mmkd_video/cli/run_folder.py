@@ -15,6 +15,7 @@ from typing import IO
 from mmengine.config import Config
 
 from mmkd_video.cli.folder_lock import locked
+from mmkd_video.cli.prepare import what_remains
 from mmkd_video.cli.trial import CONFIG, RESULT
 from mmkd_video.hooks.atomic_file import write_atomically
 from mmkd_video.hooks.run_record import fingerprint, flatten
@@ -145,7 +146,7 @@ class RunFolder:
         if process.returncode != 0:
             raise RuntimeError(
                 f'the run in {self.path} failed (exit code {process.returncode}); the end of {self.path / LOG}:\n'
-                f'{self.tail()}The same command goes on from its last checkpoint.'
+                f'{self.tail()}{what_remains(self.path)}'
             )
 
 

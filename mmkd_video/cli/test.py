@@ -9,7 +9,7 @@ from mmengine.config import Config
 from mmengine.runner import Runner
 
 import mmkd_video  # noqa: F401  the stack must be mended before a runner is built
-from mmkd_video.cli.cfg_options import add_cfg_options, read_config
+from mmkd_video.cli.cfg_options import add_cfg_options, merge_cfg_options, read_config
 from mmkd_video.cli.class_names import class_names
 from mmkd_video.cli.mistakes import TRACEBACK, told_in_one_line
 from mmkd_video.cli.plain_student import is_distillation, plain_student
@@ -109,7 +109,7 @@ def merge_options(config: Config, options: argparse.Namespace) -> Config:
         ValueError: An argument does not go with the config.
     """
     if options.cfg_options:
-        config.merge_from_dict(options.cfg_options)
+        merge_cfg_options(config, options.cfg_options)
     if is_exported(options):
         config = exported_config(config, options)
     elif is_distillation(config) and not all(map(_is_here, _checkpoints(config))):

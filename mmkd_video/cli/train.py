@@ -10,7 +10,7 @@ from mmengine.config import Config
 from mmengine.runner import Runner
 
 import mmkd_video  # noqa: F401  the stack must be mended before a runner is built
-from mmkd_video.cli.cfg_options import add_cfg_options, read_config
+from mmkd_video.cli.cfg_options import add_cfg_options, merge_cfg_options, read_config
 from mmkd_video.cli.mistakes import TRACEBACK, told_in_one_line
 from mmkd_video.cli.prepare import own_rank, prepare, publish, teacher_settings
 from mmkd_video.cli.training_clock import TrainingClock
@@ -130,7 +130,7 @@ def merge_options(config: Config, options: argparse.Namespace) -> Config:
         config.auto_scale_lr.enable = True
     _merge_randomness(config, options)
     if options.cfg_options:
-        config.merge_from_dict(options.cfg_options)
+        merge_cfg_options(config, options.cfg_options)
     return config
 
 
