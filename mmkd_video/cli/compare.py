@@ -5,12 +5,16 @@ import json
 import re
 import shlex
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
+
+from mmengine.config import Config
 
 import mmkd_video  # noqa: F401  the stack must be mended before a config with custom imports is read
 from mmkd_video.cli.cfg_options import add_cfg_options, read_config, to_arguments
 from mmkd_video.cli.comparison.arms import make_arms
+from mmkd_video.cli.comparison.folds import compare_folds
 from mmkd_video.cli.comparison.picture import draw_comparison
 from mmkd_video.cli.comparison.protocol import TUNING_SEEDS, compare
 from mmkd_video.cli.comparison.result import Comparison
@@ -19,7 +23,8 @@ from mmkd_video.cli.prepare import prepare
 from mmkd_video.hooks.atomic_file import write_atomically
 
 SAVED = 'compare.json'
-REMEMBERED = ('grid', 'tuning_seeds', 'at_grid', 'as_long', 'metric', 'cfg_options')  # when seeds are added
+# What stays when seeds are added.
+REMEMBERED = ('grid', 'tuning_seeds', 'at_grid', 'as_long', 'folds', 'num_folds', 'metric', 'cfg_options')
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -37,12 +42,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             name: read_config(path, settings['cfg_options']) for name, path in zip(names, options.configs, strict=True)
         }
         make_arms(configs)  # tells what does not fit together before a teacher is trained
-        for config in configs.values():
-            prepare(config, allowed=not options.no_prepare)
-        given = {key: settings[key] for key in ('grid', 'tuning_seeds', 'at_grid', 'as_long', 'metric')}
-        comparison = compare(
-            configs, settings['seeds'], work_dir, jobs=options.jobs, command=command, say=_say, **given
-        )
+        comparison = run(configs, settings, work_dir, options.jobs, command, not options.no_prepare)
     except (OSError, KeyError, ValueError, RuntimeError) as error:
         parser.exit(1, f'error: {error.args[0] if isinstance(error, KeyError) else error}\n')
     except KeyboardInterrupt:
@@ -52,6 +52,35 @@ def main(arguments: Sequence[str] | None = None) -> None:
     print(f'\n{as_text(comparison)}\n\nsaved in {work_dir}: {", ".join(files)}')
     if comparison.missing:
         parser.exit(1, f'error: {len(comparison.missing)} runs failed; the same command tries them again\n')
+
+
+def run(
+    configs: Mapping[str, Config],
+    settings: Mapping[str, Any],
+    work_dir: Path,
+    jobs: int,
+    command: str,
+    may_prepare: bool,
+) -> Comparison:
+    """Make what is missing, and compare, in folds or not.
+
+    Args:
+        configs: Distillation configs by name.
+        settings: What :func:`settings_of` gave.
+        work_dir: Of the comparison.
+        jobs: Runs side by side.
+        command: Kept beside the results.
+        may_prepare: Whether clips are rendered and teachers trained.
+    """
+    given = {key: settings[key] for key in ('grid', 'tuning_seeds', 'at_grid', 'as_long', 'metric')}
+    given.update(jobs=jobs, command=command, say=_say)
+    make = partial(prepare, allowed=may_prepare)
+    if settings['folds']:
+        folds = dict(templates=settings['folds'], num_folds=settings['num_folds'], prepare=make)
+        return compare_folds(configs, settings['seeds'], work_dir, **folds, **given)
+    for config in configs.values():
+        make(config)
+    return compare(configs, settings['seeds'], work_dir, **given)
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -84,6 +113,16 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         '--as-long', action='store_true', help='the student alone for as long as the distilled one takes, too'
     )
+    parser.add_argument(
+        '--folds',
+        nargs='+',
+        action='extend',
+        default=[],
+        metavar='KEY=VALUE',
+        help="clips of each fold, with {} for its number: 'test_dataloader.dataset.ann_file=folds/fold{}_test.txt'; "
+        'each fold trains a teacher and students, accuracy is over all test clips',
+    )
+    parser.add_argument('--num-folds', type=positive, help='of --folds, counted from 0')
     parser.add_argument('--jobs', type=positive, default=1, help='runs side by side; the cores are shared out')
     parser.add_argument('--work-dir', help="work_dirs/compare/<first config's name> by default")
     parser.add_argument('--metric', help="compared; acc/top1 by default, or the test's first one")
@@ -126,10 +165,14 @@ def settings_of(options: argparse.Namespace, work_dir: Path) -> dict[str, Any]:
         tuning_seeds=_flat(options.tuning_seeds),
         at_grid=options.at_grid,
         as_long=options.as_long,
+        folds=list(options.folds),
+        num_folds=options.num_folds,
         metric=options.metric,
         cfg_options=dict(options.cfg_options or {}),
     )
     if options.add_seeds is None:
+        if bool(options.folds) != (options.num_folds is not None):
+            raise ValueError('--folds and --num-folds: got one of them; expected both')
         return settings
     path = work_dir / SAVED
     try:
@@ -166,6 +209,8 @@ def command_of(configs: Sequence[str], settings: Mapping[str, Any], work_dir: st
         if settings['tuning_seeds'] != list(TUNING_SEEDS):
             words += ['--tuning-seeds', *map(str, settings['tuning_seeds'])]
     words += [f'--{key.replace("_", "-")}' for key in ('at_grid', 'as_long') if settings[key]]
+    if settings['folds']:
+        words += ['--folds', *settings['folds'], '--num-folds', str(settings['num_folds'])]
     words += ['--metric', settings['metric']] if settings['metric'] else []
     words += ['--work-dir', work_dir] if work_dir else []
     words += ['--cfg-options', *to_arguments(settings['cfg_options'])] if settings['cfg_options'] else []

@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 
+import numpy as np
+
 from mmkd_video.cli.comparison.runs import Run
 from mmkd_video.cli.comparison.teachers import TestedTeacher
 from mmkd_video.cli.trial import SCORES
@@ -19,6 +21,14 @@ def agreement_of(run: Run, teacher: TestedTeacher) -> float | None:
     if student is None or taught_by is None:
         return None
     return student.agreement(taught_by, teacher.classes)
+
+
+def correct_by_clip(runs: Sequence[Run]) -> list[float] | None:
+    """Return the fraction of runs that got each test clip right; None where a run left no file, or of other clips."""
+    found = [clips_of(run) for run in runs]
+    if None in found or any(not np.array_equal(each.names, found[0].names) for each in found):
+        return None
+    return np.mean([each.correct for each in found], axis=0).tolist()
 
 
 def chance_of(runs: Sequence[Run]) -> float | None:

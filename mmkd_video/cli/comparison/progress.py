@@ -31,7 +31,7 @@ class Progress:
 
     def __init__(self, total: int, jobs: int, clock: Callable[[], float] = time.monotonic) -> None:
         self.total, self._jobs, self._clock = total, jobs, clock
-        self.done = 0
+        self.done = self.later = 0  # later: runs that are not known yet, beside the total
         self._going: dict[str, tuple[Run, _Started]] = {}
         self._took: dict[str, list[float]] = {}  # seconds of finished runs, by arm
         self._elsewhere: set[str] = set()
@@ -74,7 +74,7 @@ class Progress:
             shown.append(f'{run.title} {100 * fraction:.0f} %')
         left = self.seconds_left(parts)
         time_left = f', about {in_words(left)} left' if left is not None else ''
-        return f'{self.done} of {self.total} runs{time_left}' + (f': {"; ".join(shown)}' if shown else '')
+        return f'{self.done} of {self.total + self.later} runs{time_left}' + (f': {"; ".join(shown)}' if shown else '')
 
     def say_now_and_then(self, terminal: bool) -> None:
         """Print the line once a minute where no terminal shows it.
@@ -100,7 +100,7 @@ class Progress:
             return None
         usual = sum(took or whole) / len(took or whole)
         unknown = len(parts) - len(lefts)
-        ahead = self.total - self.done - len(parts)
+        ahead = self.total + self.later - self.done - len(parts)
         return max((sum(lefts) + (unknown + ahead) * usual) / self._jobs, max(lefts, default=0.0))
 
     def _parts(self) -> list[tuple[Run, float, float | None]]:

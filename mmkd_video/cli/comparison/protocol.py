@@ -9,7 +9,7 @@ from pathlib import Path
 from mmengine.config import Config
 
 from mmkd_video.cli.comparison.arms import AS_LONG, DISTILLED, Arm, length_of, make_arms
-from mmkd_video.cli.comparison.clips import agreement_of, chance_of
+from mmkd_video.cli.comparison.clips import agreement_of, chance_of, correct_by_clip
 from mmkd_video.cli.comparison.grid import SHIPPED, Axis, Point, check_axes, points_of
 from mmkd_video.cli.comparison.pool import run_all
 from mmkd_video.cli.comparison.progress import Progress
@@ -37,6 +37,8 @@ def compare(
     metric: str | None = None,
     command: str = '',
     say: Callable[[str], None] = print,
+    keep_clips: bool = False,
+    progress: Progress | None = None,
 ) -> Comparison:
     """Run what is not finished yet, and return what all runs say.
 
@@ -52,6 +54,8 @@ def compare(
         metric: What is compared; ``acc/top1`` by default, or the test's first one.
         command: Kept beside the results.
         say: Prints a line.
+        keep_clips: Keep in each row how often each clip was right.
+        progress: Of several comparisons; of this one alone by default.
 
     Raises:
         ValueError: The arms do not fit together, a folder holds a run of another config, a seed is for tuning and
@@ -62,7 +66,8 @@ def compare(
     axes = [Axis.parse(text) for text in grid]
     arms = make_arms(configs)
     check_axes(axes, configs)
-    protocol = Protocol(configs, arms, axes, seeds, tuning_seeds, work_dir, jobs, metric, say)
+    protocol = Protocol(configs, arms, axes, seeds, tuning_seeds, work_dir, jobs, metric, say, keep_clips)
+    protocol.progress = progress or protocol.progress
     protocol.check()
     return protocol.run(at_grid, as_long, command)
 
@@ -81,6 +86,7 @@ class Protocol:
         jobs: Runs side by side.
         metric: What is compared; None until the first result says what there is.
         say: Prints a line.
+        keep_clips: Keep in each row how often each clip was right.
     """
 
     configs: Mapping[str, Config]
@@ -92,6 +98,7 @@ class Protocol:
     jobs: int
     metric: str | None
     say: Callable[[str], None]
+    keep_clips: bool = False
     results: dict[Path, dict] = field(default_factory=dict)
     failures: dict[Path, str] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
@@ -99,7 +106,7 @@ class Protocol:
     def __post_init__(self) -> None:
         self.ledger = Ledger(self.work_dir)
         self.teachers, self._owned = tested_teachers(self.configs, self.work_dir)
-        self._progress = Progress(0, self.jobs)
+        self.progress = Progress(0, self.jobs)
         self._known: set[Path] = set()
         self._points: dict[str, list[Point]] = {}
         self._lacking = [axis.key for axis in self.axes if not self._alone_has(axis)]
@@ -174,8 +181,8 @@ class Protocol:
     def _run(self, runs: Sequence[Run]) -> None:
         new = [run for run in {run.folder.path: run for run in runs}.values() if run.folder.path not in self._known]
         self._known |= {run.folder.path for run in new}
-        self._progress.expect(len(new))
-        run_all(new, self.jobs, self._progress, self._take, self._miss)
+        self.progress.expect(len(new))
+        run_all(new, self.jobs, self.progress, self._take, self._miss)
 
     def _take(self, run: Run, result: dict) -> None:
         self.results[run.folder.path] = result
@@ -183,13 +190,13 @@ class Protocol:
         measured = result['metrics' if split == 'test' else split]
         self.metric = pick_metric(measured, self.metric, split)
         self.ledger.add(describe(run, result, self.metric))
-        place = f'[{self._progress.done}/{self._progress.total}] {run.title}'
+        place = f'[{self.progress.done}/{self.progress.total}] {run.title}'
         self.say(f'{place}: {self.metric} {measured[self.metric]:.4f}{" on validation" if split == "val" else ""}')
 
     def _miss(self, run: Run, why: str) -> None:
         self.failures[run.folder.path] = run.title
         self.ledger.add(describe(run, None, self.metric))
-        self.say(f'[{self._progress.done}/{self._progress.total}] {run.title} FAILED: {why.rstrip()}')
+        self.say(f'[{self.progress.done}/{self.progress.total}] {run.title} FAILED: {why.rstrip()}')
 
     def _best(self, arm: Arm) -> Point:
         """Return the point with the best mean on validation, the earlier of equals; none with a run missing."""
@@ -314,6 +321,7 @@ class Protocol:
             of=arm.of,
             length=_length(arm),
             device=first.get('device', 'cpu'),
+            clips=correct_by_clip(runs) if self.keep_clips else None,
         )
 
     def _teacher_of(self, arm: Arm) -> TestedTeacher | None:

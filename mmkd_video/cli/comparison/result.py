@@ -54,6 +54,8 @@ class Row:
         of: For ``AS_LONG``: the distilled arm whose time is bought.
         length: Of training, such as ``16 epochs``, for ``AS_LONG``.
         device: Where it was trained.
+        pairs: What is paired with another row, where that is more than the scores: those of all folds and seeds.
+        clips: For each test clip of all folds, the fraction of seeds that got it right.
     """
 
     arm: str
@@ -71,6 +73,8 @@ class Row:
     of: str | None = None
     length: str | None = None
     device: str = 'cpu'
+    pairs: list[float | None] | None = None
+    clips: list[float] | None = None
 
     @property
     def known(self) -> list[float]:
@@ -132,14 +136,21 @@ class Section:
 
 
 def gain_of(row: Row, other: Row) -> Gain | None:
-    """Return the scores of a row minus those of another, over the seeds that both have; None where there are none."""
-    pairs = [a - b for a, b in zip(row.scores, other.scores, strict=True) if a is not None and b is not None]
+    """Return the scores of a row minus those of another, over the pairs that both have; None where there are none."""
+    pairs = [after - before for before, after in _paired(row, other)]
     return Gain(pairs) if pairs else None
+
+
+def gain_by_clip(row: Row, other: Row) -> Gain | None:
+    """Return how much more often a row is right than another, clip by clip; None where the clips are not known."""
+    if row.clips is None or other.clips is None:
+        return None
+    return Gain([after - before for before, after in zip(other.clips, row.clips, strict=True)])
 
 
 def gap_of(row: Row, other: Row, goal: float) -> tuple[float | None, Interval | None]:
     """Return the share of the gap between another row and a goal that a row closes, with its interval."""
-    both = [(b, a) for a, b in zip(row.scores, other.scores, strict=True) if a is not None and b is not None]
+    both = _paired(row, other)
     if not both:
         return None, None
     before, after = zip(*both, strict=True)
@@ -261,7 +272,26 @@ def _finding(comparison: Comparison, section: Section, row: Row, other: Row) -> 
         closed=share,
         closed_interval=interval and asdict(interval),
         shown=gain.is_shown,
+        by_clip=_by_clip(row, other),
     )
+
+
+def _by_clip(row: Row, other: Row) -> dict | None:
+    gain = gain_by_clip(row, other)
+    if gain is None:
+        return None
+    return dict(
+        clips=len(gain.pairs),
+        mean=gain.mean,
+        student=gain.student and asdict(gain.student),
+        bootstrap=gain.bootstrap and asdict(gain.bootstrap),
+        shown=gain.is_shown,
+    )
+
+
+def _paired(row: Row, other: Row) -> list[tuple[float, float]]:
+    before, after = ([*each.scores] if each.pairs is None else each.pairs for each in (other, row))
+    return [(a, b) for a, b in zip(before, after, strict=True) if a is not None and b is not None]
 
 
 def mean_of(values: Sequence[float | None]) -> float | None:

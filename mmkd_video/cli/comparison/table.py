@@ -3,8 +3,18 @@
 from collections.abc import Sequence
 
 from mmkd_video.cli.comparison.arms import ALONE, AS_LONG
-from mmkd_video.cli.comparison.intervals import Interval
-from mmkd_video.cli.comparison.result import NEAR_CHANCE, POINT, Comparison, Row, Section, gain_of, gap_of, mean_of
+from mmkd_video.cli.comparison.intervals import Gain, Interval
+from mmkd_video.cli.comparison.result import (
+    NEAR_CHANCE,
+    POINT,
+    Comparison,
+    Row,
+    Section,
+    gain_by_clip,
+    gain_of,
+    gap_of,
+    mean_of,
+)
 
 FEW_SEEDS = 3  # up to so many, every seed has a column
 NOT_SHOWN = 'no difference shown'
@@ -61,7 +71,8 @@ def score_cells(comparison: Comparison, section: Section) -> Cells:
 
 def gain_cells(comparison: Comparison, section: Section) -> Cells:
     """Return head and rows of the paired differences."""
-    metric, several = comparison.metric, len(comparison.seeds) > 1
+    metric = comparison.metric
+    several = any(len(row.scores if row.pairs is None else row.pairs) > 1 for row in section.rows)
     head = ['', 'mean', "95 % (Student's t)", '95 % (bootstrap)', 'wins', 'worst pair', 'gap closed', '']
     table = [head if several else ['', 'difference', 'gap closed']]
     for row, other in section.pairs():
@@ -76,12 +87,20 @@ def gain_cells(comparison: Comparison, section: Section) -> Cells:
         if not several:
             table.append([name, _signed(gain.mean, metric), closed])
             continue
-        verdict = '' if gain.is_shown else NOT_SHOWN
-        intervals = [_interval(each, metric) for each in (gain.student, gain.bootstrap)]
-        wins = f'{gain.wins} of {len(gain.pairs)}'
-        mean = _spread(gain.mean, gain.deviation, metric, _signed)
-        table.append([name, mean, *intervals, wins, _signed(gain.worst, metric), closed, verdict])
+        table.append([name, *_gain(gain, metric), _signed(gain.worst, metric), closed, _verdict(gain)])
+        by_clip = gain_by_clip(row, other)
+        if by_clip is not None:
+            table.append([f'{name}, by clip', *_gain(by_clip, metric), '', '', _verdict(by_clip)])
     return table
+
+
+def _gain(gain: Gain, metric: str) -> list[str]:
+    intervals = [_interval(each, metric) for each in (gain.student, gain.bootstrap)]
+    return [_spread(gain.mean, gain.deviation, metric, _signed), *intervals, f'{gain.wins} of {len(gain.pairs)}']
+
+
+def _verdict(gain: Gain) -> str:
+    return '' if gain.is_shown else NOT_SHOWN
 
 
 def grid_cells(comparison: Comparison, sections: Sequence[Section]) -> Cells:
@@ -111,10 +130,12 @@ def grid_sentences(comparison: Comparison, sections: Sequence[Section]) -> list[
     for arm in [row.arm for row in sections[0].distilled]:
         rows = [(section.alone, row) for section in sections for row in section.distilled if row.arm == arm]
         gains = [gain for gain in (gain_of(row, alone) for alone, row in rows) if gain is not None]
-        pairs = sum(len(gain.pairs) for gain in gains)
-        held = pairs - sum(gain.losses(-POINT) for gain in gains)
+        known = sum(len(gain.pairs) for gain in gains)
+        pairs = sum(len(row.scores if row.pairs is None else row.pairs) for _, row in rows)
+        held = known - sum(gain.losses(-POINT) for gain in gains)
         chance = [comparison.near_chance(row) for _, row in rows]
-        text = f'{_capital(arm)}: never more than one point below the student alone in {held} of {pairs} pairs'
+        text = f'{_capital(arm)}: not more than one point below the student alone in {held} of {pairs} pairs'
+        text += f', of which {pairs - known} are missing' if known < pairs else ''
         if None not in chance:
             text += f'; near chance {sum(chance)} times'
         found.append(f'{text}.')

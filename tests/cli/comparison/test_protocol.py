@@ -117,7 +117,7 @@ def test_every_point_is_evaluated_on_all_seeds(trainings, compare):
     assert [section.title for section in points] == ['recipe untouched', 'lr x0.5', 'lr x2'] and found.tuning == []
     assert len(trainings.runs) == 1 + 3 * 2 * 2
     text = as_text(found)
-    assert 'Student distilled: never more than one point below the student alone in 4 of 6 pairs' in text
+    assert 'Student distilled: not more than one point below the student alone in 4 of 6 pairs' in text
 
 
 def test_arms_share_one_baseline(trainings, compare, tiny):
