@@ -9,6 +9,7 @@ from mmkd_video.cli.comparison.result import Comparison, Row, Section
 
 COLORS = {ALONE: '#4477aa', AS_LONG: '#66ccee'}  # Tol's, safe for all eyes
 DISTILLED_COLORS = ('#ee6677', '#228833', '#ccbb44', '#aa3377', '#bbbbbb')
+ROWS_ABREAST = 10  # arms of all panels beside each other
 SPREAD = 0.14  # of the dots, to both sides of their arm
 
 
@@ -27,9 +28,10 @@ def draw_comparison(comparison: Comparison, path: str | Path) -> Path:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    sections = comparison.sections
+    first, *others = comparison.sections
+    sections = [first, *(section for section in others if section.title != first.title)]
     widths = [len(section.rows) for section in sections]
-    columns = len(sections) if sum(widths) <= 16 else max(1, len(sections) // 2)
+    columns = min(len(sections), max(1, ROWS_ABREAST // max(widths)))
     lines = -(-len(sections) // columns)
     figure = Figure(figsize=(2.2 + 1.35 * columns * max(widths), 4.6 * lines), dpi=150, layout='constrained')
     FigureCanvasAgg(figure)
@@ -62,9 +64,9 @@ def _draw(axes: object, comparison: Comparison, section: Section) -> None:
             zorder=1,
         )
     for place, (row, each) in enumerate(zip(section.rows, heights, strict=True)):
-        axes.plot(place + offsets, each, 'o', color=_color(section, row), markersize=6, alpha=0.8, markeredgewidth=0)
+        axes.plot(place + offsets, each, 'o', color=_color(comparison, row), markersize=6, alpha=0.8, markeredgewidth=0)
         if row.mean is not None:
-            axes.hlines(scale * row.mean, place - 0.3, place + 0.3, color=_color(section, row), linewidth=2.2)
+            axes.hlines(scale * row.mean, place - 0.3, place + 0.3, color=_color(comparison, row), linewidth=2.2)
     for teacher in comparison.teachers:
         axes.axhline(scale * teacher.score, color='#555555', linewidth=1, linestyle='--', zorder=0)
         axes.annotate(
@@ -85,10 +87,11 @@ def _draw(axes: object, comparison: Comparison, section: Section) -> None:
     axes.spines[['top', 'right']].set_visible(False)
 
 
-def _color(section: Section, row: Row) -> str:
+def _color(comparison: Comparison, row: Row) -> str:
     if row.kind in COLORS:
         return COLORS[row.kind]
-    return DISTILLED_COLORS[[each.arm for each in section.distilled].index(row.arm) % len(DISTILLED_COLORS)]
+    arms = [each.arm for each in comparison.sections[0].distilled]
+    return DISTILLED_COLORS[arms.index(row.arm) % len(DISTILLED_COLORS)]
 
 
 def _tick(row: Row) -> str:

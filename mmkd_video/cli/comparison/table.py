@@ -53,19 +53,20 @@ def score_cells(comparison: Comparison, section: Section) -> Cells:
     metric, seeds = comparison.metric, comparison.seeds
     each = [f'seed {seed}' for seed in seeds] if 1 < len(seeds) <= FEW_SEEDS else []
     with_label = any(row.settings for row in section.rows)
-    head = ['', *(['setting'] if with_label else []), 'params', 'GFLOPs', *each, f'{metric} on test', 'worst seed']
-    table = [[*head, 'agreement', 'training']]
+    head = ['', *(['setting'] if with_label else []), 'params', 'GFLOPs', *each, f'{metric} on test']
+    several = len(seeds) > 1
+    table = [[*head, *(['worst seed'] if several else []), 'agreement', 'training']]
     for teacher in comparison.teachers:
         cost = teacher.cpu_seconds if _on_cpu(comparison) else teacher.seconds
         cells = [teacher.name, *([''] if with_label else []), *_size(teacher.params, teacher.gflops)]
-        table.append([*cells, *[''] * len(each), _score(teacher.score, metric), '', '', _duration(cost)])
+        table.append([*cells, *[''] * len(each), _score(teacher.score, metric), *[''] * (1 + several), _duration(cost)])
     for row in section.rows:
         cells = [row_name(row), *([row.label] if with_label else []), *_size(row.params, row.gflops)]
         cells += [_score(score, metric) for score in row.scores] if each else []
-        worst = _score(row.worst, metric) if len(seeds) > 1 else ''
+        worst = [_score(row.worst, metric)] if several else []
         agreement = mean_of(row.agreement)
         share = '-' if agreement is None else f'{100 * agreement:.2f}'
-        table.append([*cells, _spread(row.mean, row.deviation, metric), worst, share, _duration(row.cost)])
+        table.append([*cells, _spread(row.mean, row.deviation, metric), *worst, share, _duration(row.cost)])
     return table
 
 
@@ -137,7 +138,7 @@ def grid_sentences(comparison: Comparison, sections: Sequence[Section]) -> list[
         text = f'{_capital(arm)}: not more than one point below the student alone in {held} of {pairs} pairs'
         text += f', of which {pairs - known} are missing' if known < pairs else ''
         if None not in chance:
-            text += f'; near chance {sum(chance)} times'
+            text += f'; near chance in {sum(chance)} runs'
         found.append(f'{text}.')
     return found
 

@@ -85,7 +85,7 @@ def test_points_of_a_grid_say_how_often_a_promise_was_kept():
         in next(line for line in found if line.startswith('lr x2'))
     )
     assert (
-        'Student distilled: not more than one point below the student alone in 2 of 4 pairs; near chance 1 times.'
+        'Student distilled: not more than one point below the student alone in 2 of 4 pairs; near chance in 1 runs.'
         in found
     )
     assert 'Each arm at its best' in found and 'setting' in found[found.index('Each arm at its best') + 2]
