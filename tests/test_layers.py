@@ -9,7 +9,7 @@ import pytest
 PACKAGE = 'mmkd_video'
 ROOT = Path(__file__).parents[1]
 # compat imports nothing of ours, so safe_load is a leaf that everybody may read checkpoints with.
-LEAVES = {'functional', 'registry', 'structures', 'version', 'extras', 'eval_mode', 'compat', 'checked'}
+LEAVES = {'functional', 'registry', 'structures', 'version', 'extras', 'eval_mode', 'plain_data', 'compat', 'checked'}
 ALLOWED = {
     'compat': set(),
     'functional': set(),
@@ -19,6 +19,7 @@ ALLOWED = {
     'extras': set(),
     'eval_mode': set(),
     'checked': set(),
+    'plain_data': set(),
     'losses': LEAVES,
     'connectors': LEAVES,
     'taps': LEAVES,

@@ -8,8 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mmkd_video.hooks.atomic_file import write_atomically
+from mmkd_video.plain_data import Many, OneOf, Record, Table, Text, read_json
 
 BEGUN, DONE = 'begun', 'done'
+_NOTE = Record(
+    dict(command=Text(1 << 20), inputs=Table(Text(64), most=1000, longest_key=5000), state=OneOf((BEGUN, DONE))),
+    dict(made=Many(Text(5000), most=1000)),
+)
 
 
 @dataclass(frozen=True)
@@ -55,7 +60,7 @@ class Stage:
         """
         path = folder / f'{self.name}.json'
         note = dict(command=self.command, inputs={str(each): digest(each) for each in self.inputs})
-        known = json.loads(path.read_text()) if path.is_file() else None
+        known = read_json(path.read_bytes(), _NOTE, str(path)) if path.is_file() else None
         same = known is not None and {key: known[key] for key in note} == note
         if same and known['state'] == DONE and all(Path(each).is_file() for each in known.get('made', self.outputs)):
             return False

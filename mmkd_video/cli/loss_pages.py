@@ -2,7 +2,6 @@
 
 import argparse
 import inspect
-import pydoc
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -12,8 +11,18 @@ from mmkd_video.cli.loss_costs import LossCosts
 from mmkd_video.cli.loss_docstring import LossDocstring, page_name
 from mmkd_video.cli.loss_index import index_page
 from mmkd_video.cli.loss_sources import FOLDER, LINES, WRITTEN, Sources
+from mmkd_video.connectors import AttentionFusionConnector
 from mmkd_video.hooks.atomic_file import write_atomically
 from mmkd_video.losses.base import SHAPES
+from mmkd_video.models import SimKDHead
+from mmkd_video.schedules import LearnedScalar
+
+PARTS = {
+    'mmkd_video.connectors.AttentionFusionConnector': AttentionFusionConnector,
+    'mmkd_video.models.SimKDHead': SimKDHead,
+    'mmkd_video.schedules.LearnedScalar': LearnedScalar,
+}
+"""What beside a loss a method may consist of."""
 
 NEEDS = dict(
     labels='the labels of the batch',
@@ -57,9 +66,9 @@ def method_page(name: str, sources: Sources) -> str:
         ValueError: Its part does not exist, or lacks a section in its docstring.
     """
     line, configs = sources.methods[name], sources.configs.get(name, {})
-    part, loss_class = pydoc.locate(line['part']), getattr(losses, line['loss'])
+    part, loss_class = PARTS.get(line['part']), getattr(losses, line['loss'])
     if part is None:
-        raise ValueError(f'{LINES}: {name} has part {line["part"]!r}, expected an importable class')
+        raise ValueError(f'{LINES}: {name} has part {line["part"]!r}, expected one of {", ".join(PARTS)}')
     said = LossDocstring.of(part)
     parts = [WRITTEN, f'# {name}', f'{said.title}. [All losses](README.md)', said.summary, '## Formula', said.body]
     parts += ['## What it consists of', f'`{part.__name__}` with [{line["loss"]}]({page_name(loss_class)}.md).']

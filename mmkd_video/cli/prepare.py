@@ -1,6 +1,5 @@
 """What a distillation needs before it can be built: its embedded data, and a trained teacher."""
 
-import json
 import logging
 import os
 import shlex
@@ -21,6 +20,7 @@ from mmkd_video.cli.cfg_options import read_config, to_arguments
 from mmkd_video.cli.folder_lock import locked
 from mmkd_video.cli.render import prepare_motion_clips
 from mmkd_video.compat import safe_load
+from mmkd_video.datasets.motion_set import read_manifest
 from mmkd_video.hooks.atomic_file import write_atomically
 from mmkd_video.hooks.run_record import deciding_settings, difference
 from mmkd_video.teachers.source import resolve_config
@@ -68,9 +68,7 @@ class Clips:
     def exists(self) -> bool:
         """Return whether rendering finished and no clip was removed since."""
         manifest = self.root / 'manifest.json'
-        return manifest.is_file() and all(
-            (self.root / name).is_file() for name in json.loads(manifest.read_text())['sha256']
-        )
+        return manifest.is_file() and all((self.root / name).is_file() for name in read_manifest(self.root)['sha256'])
 
     def make(self) -> None:
         """Render them, or go on where an interrupted rendering stopped."""

@@ -8,7 +8,7 @@ from mmengine.config import Config
 
 from mmkd_video.cli.plain_student import is_distillation, plain_student
 from mmkd_video.hooks.atomic_file import write_atomically
-from mmkd_video.pruning import CHECKPOINT_KEY, unpruned_config
+from mmkd_video.pruning import CHECKPOINT_KEY, checked_history, unpruned_config
 
 _INHERITED = """# A pruned student; {name} holds what was removed, and the weights. Move the two together.
 _base_ = {base!r}
@@ -71,4 +71,4 @@ def rebuild_pruned(config: Config, checkpoint: Mapping) -> None:
     plain = owner[key]
     plain = unpruned_config(plain.to_dict() if hasattr(plain, 'to_dict') else plain)
     owner[key] = None  # else the unpruned model's keys would be merged in
-    owner[key] = dict(type='PrunedRecognizer', recognizer=plain, history=checkpoint[CHECKPOINT_KEY])
+    owner[key] = dict(type='PrunedRecognizer', recognizer=plain, history=checked_history(checkpoint[CHECKPOINT_KEY]))

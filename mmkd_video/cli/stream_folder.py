@@ -15,6 +15,7 @@ from mmkd_video.cli.folder_lock import locked
 from mmkd_video.cli.interrupts import Interrupts
 from mmkd_video.cli.json_lines import JsonLines
 from mmkd_video.hooks.atomic_file import write_atomically
+from mmkd_video.plain_data import Anything, Table, read_json
 from mmkd_video.serving import InferenceEngine, OpenCVSource, Stream, StreamOptions
 
 SUFFIXES = {
@@ -120,7 +121,7 @@ class FolderOfVideos:
                 result.unlink(missing_ok=True)
                 JsonLines.partial(result).unlink(missing_ok=True)
         elif path.is_file():
-            before = json.loads(path.read_text(encoding='utf-8'))
+            before = read_json(path.read_bytes(), Table(Anything(100), most=50), str(path))
             changed = [name for name in settings if before.get(name) != settings[name]]
             if changed:
                 was = ', '.join(f'{name} {before.get(name)!r}, now {settings[name]!r}' for name in changed)

@@ -10,7 +10,7 @@ from mmengine.runner.checkpoint import CheckpointLoader
 from torch import nn
 
 from mmkd_video.cli.plain_student import plain_student
-from mmkd_video.pruning import CHECKPOINT_KEY, unpruned_config
+from mmkd_video.pruning import CHECKPOINT_KEY, checked_history, unpruned_config
 from mmkd_video.registry import build_model
 from mmkd_video.teachers.source import load_completely
 
@@ -34,7 +34,7 @@ def load_student(config: Config, checkpoint: str | Path) -> nn.Module:
     settings = plain_student(config).model
     if CHECKPOINT_KEY in loaded:
         plain = unpruned_config(settings)
-        settings = dict(type='PrunedRecognizer', recognizer=plain, history=loaded[CHECKPOINT_KEY])
+        settings = dict(type='PrunedRecognizer', recognizer=plain, history=checked_history(loaded[CHECKPOINT_KEY]))
     model = build_model(settings)
     load_completely(
         model,

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from mmkd_video.datasets.motion_clips import CLASSES, clip_rng, encode_clip, render_clip
+from mmkd_video.plain_data import Record, Rule, Table, Text, Whole, read_json
 
 NUM_CLIPS = {'train': 640, 'val': 240, 'test': 800}
 """Clips of each split; the classes take turns."""
@@ -17,6 +18,11 @@ NUM_CLIPS = {'train': 640, 'val': 240, 'test': 800}
 _VERSION = 1  # of the pictures: a folder rendered by another version is refused
 _MANIFEST = 'manifest.json'
 _STARTED = 'rendering.json'
+_SETTINGS: dict[str, Rule] = dict(
+    version=Whole(0, 1000), seed=Whole(0, 2**64), num_clips=Table(Whole(0, 10_000_000), most=20)
+)
+_NAME = r'\w{1,50}/\d{1,8}_\w{1,50}\.mp4'  # within the folder, whatever a manifest says
+_MANIFEST_RULES = Record({**_SETTINGS, 'sha256': Table(Text(64, '[0-9a-f]{64}'), 30_000_000, key_pattern=_NAME)})
 
 Progress = Callable[[int, int], None]
 
@@ -70,6 +76,20 @@ def _holds_other_data(root: Path) -> bool:
     return bool(names) and not names & {_STARTED, _MANIFEST}
 
 
+def read_manifest(root: Path) -> dict:
+    """Return what a finished rendering says about its clips: its settings, and ``sha256`` by clip.
+
+    Args:
+        root: Folder of the data set.
+
+    Raises:
+        FileNotFoundError: It is not finished.
+        ValueError: The manifest is damaged, or names what is no clip in this folder.
+    """
+    path = root / _MANIFEST
+    return read_json(path.read_bytes(), _MANIFEST_RULES, str(path), longest=1 << 32)
+
+
 def _render(root: Path, settings: dict, workers: int, progress: Progress) -> None:
     jobs = list(_clips(settings['num_clips']))
     for split in settings['num_clips']:
@@ -101,7 +121,7 @@ def _render(root: Path, settings: dict, workers: int, progress: Progress) -> Non
 
 
 def _verify(root: Path, settings: dict) -> None:
-    manifest = json.loads((root / _MANIFEST).read_text())
+    manifest = read_manifest(root)
     digests = manifest.pop('sha256')
     _expect_same(root, manifest, settings)
     bad = [name for name, digest in digests.items() if not (root / name).is_file() or _digest(root / name) != digest]
@@ -129,7 +149,7 @@ def _claimed(root: Path, settings: dict) -> Iterator[None]:
         file.seek(0)
         text = file.read()
         if text:
-            _expect_same(root, json.loads(text), settings)
+            _expect_same(root, read_json(text, Record(_SETTINGS), str(root / _STARTED)), settings)
         else:
             file.write(json.dumps(settings))
             file.flush()

@@ -1,18 +1,57 @@
 """What an exported file says about itself."""
 
 import json
+import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 
 from mmkd_video.export.deployable import LAYOUTS, DeployableRecognizer
 from mmkd_video.export.input_rules import RGB, channel_order, sampling_rule
+from mmkd_video.plain_data import FLAG, Anything, Many, Maybe, OneOf, Rule, Text, Whole, read_json
 from mmkd_video.version import __version__
 
 PREFIX = 'mmkd_video'
 PRECISIONS = ('f32', 'bf16', 'int8')
+DTYPES = ('uint8', 'float32')
+MAX_BYTES = 2**31  # of a sample
+MAX_WINDOW_BYTES = 2**33  # of all pictures from the first frame of a clip to its last
+MAX_TEXT = 1 << 24  # characters of all fields
+
+
+class _Steps:
+    """A pipeline as plain data; what of it is built, and how, is for whoever builds it to check."""
+
+    def check(self, value: Any, where: str) -> None:
+        Many(Anything(items=1000, depth=8), most=64).check(value, where)
+        for index, step in enumerate(value):
+            Text(300).check(step.get('type') if isinstance(step, dict) else None, f'{where}[{index}].type')
+            for name, rule in _SAMPLING.items():
+                if name in step:
+                    rule.check(step[name], f'{where}[{index}].{name}')
+
+
+_SAMPLING: dict[str, Rule] = {'target_fps': Maybe(Whole(1, 1000)), 'out_of_bound_opt': OneOf(('loop', 'repeat_last'))}
+RULES: dict[str, Rule] = {
+    'classes': Many(Text(1000), most=100_000, fewest=1),
+    'layout': OneOf(tuple(LAYOUTS)),
+    'shape': Many(Whole(1, 2**20), most=5, fewest=4),
+    'dtype': OneOf(DTYPES),
+    'frames': Whole(1, 2**20),
+    'interval': Maybe(Whole(1, 100_000)),
+    'dynamic_clips': FLAG,
+    'batch': Maybe(Whole(1, 2**16)),
+    'channel_order': Maybe(OneOf((RGB,))),
+    'sampling': Maybe(Text(2000)),
+    'architecture': Text(1000),
+    'precision': OneOf(PRECISIONS),
+    'checkpoint_sha256': Maybe(Text(64, '[0-9a-f]*')),
+    'pipeline': _Steps(),
+    'version': Text(100),
+}
+"""What a file may say, by field."""
 
 
 @dataclass(frozen=True)
@@ -122,7 +161,7 @@ class ExportMetadata:
             channel_order=channel_order(pipeline, clips.shape[2]),
             sampling=sampling_rule(pipeline),
             architecture=model.architecture,
-            pipeline=tuple(json.loads(json.dumps([dict(step) for step in pipeline], default=str))),
+            pipeline=tuple(json.loads(json.dumps([dict(step) for step in pipeline], default=_as_text))),
             **more,
         )
 
@@ -139,16 +178,40 @@ class ExportMetadata:
             path: Of the file, for the message.
 
         Raises:
-            ValueError: The file does not come from here.
+            ValueError: The file does not come from here, or says what cannot be.
         """
-        known = {field.name for field in fields(cls)}
-        found = {name: json.loads(text) for name, text in strings.items() if name in known}
+        texts = {name: text for name, text in strings.items() if name in RULES}
+        if sum(map(len, texts.values())) > MAX_TEXT:
+            raise ValueError(f'{path}: its metadata are longer than {MAX_TEXT} characters; expected less')
+        found = {name: read_json(text, RULES[name], f'{path}: metadata: {name}') for name, text in texts.items()}
         if not {'classes', 'layout', 'shape', 'dtype', 'frames'} <= set(found):
             raise ValueError(
                 f'{path} holds no metadata of mmkd_video, so its input is not known; expected a file that '
                 'tools/export.py or tools/quantize.py wrote'
             )
-        return cls(**found)
+        try:
+            metadata = cls(**found)
+        except ValueError as error:
+            raise ValueError(f'{path}: {error}') from None
+        metadata._expect_possible(path)
+        return metadata
+
+    def _expect_possible(self, path: object) -> None:
+        """Check fields against each other, before anything of their size is made."""
+        of_picture = math.prod(self.shape[-2:]) * np.dtype(self.dtype).itemsize
+        if math.prod(self.shape) * np.dtype(self.dtype).itemsize > MAX_BYTES:
+            raise ValueError(f'{path}: metadata: shape: got {self.shape}, expected at most {MAX_BYTES} bytes a sample')
+        axis = 0 if self.layout == 'NCHW' else 2
+        if self.frames > self.shape[axis] or (axis and self.frames != self.shape[axis]):
+            raise ValueError(
+                f'{path}: metadata: frames: got {self.frames}, expected {"at most " if not axis else ""}the '
+                f'{self.shape[axis]} of the shape {self.shape}'
+            )
+        if 3 * of_picture * self.frames * (self.interval or 1) > MAX_WINDOW_BYTES:
+            raise ValueError(
+                f'{path}: metadata: interval: got {self.interval}; {self.frames} frames so far apart are more than '
+                f'{MAX_WINDOW_BYTES} bytes of pictures; expected less'
+            )
 
     def expect_model(self, architecture: str, num_classes: int, path: object) -> None:
         """Check that a file belongs to a model.
@@ -170,3 +233,7 @@ class ExportMetadata:
                 f'{path} was exported from {self.architecture}, the config builds {architecture}; they do not belong '
                 'together: give the config that the file was exported with'
             )
+
+
+def _as_text(value: Any) -> str:
+    return value.__name__ if isinstance(value, type) else str(value)  # a config may name a transform by its class

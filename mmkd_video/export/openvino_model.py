@@ -40,6 +40,8 @@ class OpenVINOModel(ExportedModel):
     def _properties(self, section: str, start: str) -> dict[str, str]:
         info = self.model.get_rt_info()
         found = _plain(info[section]) if section in info else {}
+        if not isinstance(found, dict):  # somebody else's, or damaged
+            return {}
         return {name.removeprefix(start): str(_plain(text)) for name, text in found.items() if name.startswith(start)}
 
     def _compile(self) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 from mmengine.logging import print_log
 
 from mmkd_video.hooks.atomic_file import write_atomically
+from mmkd_video.plain_data import Anything, Table, read_json
 
 FILE_NAME = 'mmkd_run.json'
 SHOWN = 5
@@ -131,7 +132,7 @@ def _read(path: Path) -> dict[str, Any] | None:
     if not path.exists():
         return None
     try:
-        record = json.loads(path.read_text())
+        record = read_json(path.read_bytes(), Table(Anything(1_000_000), most=10), str(path))
         return {f'model.{key}': value for key, value in record['model'].items()} | dict(record['training'])
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         print_log(f'{path} is no run record ({error!r}); it is written anew.', 'current', logging.WARNING)

@@ -1,7 +1,7 @@
 """Pruning: smaller recognizers from large ones; takes an ``nn.Module`` and knows nothing of distillation."""
 
 from mmkd_video.pruning.cut import Cut
-from mmkd_video.pruning.history import CHECKPOINT_KEY, PruningHistory, PruningStep, history_of
+from mmkd_video.pruning.history import CHECKPOINT_KEY, PruningHistory, PruningStep, checked_history, history_of
 from mmkd_video.pruning.loading import check_widths, watch_loading
 from mmkd_video.pruning.masks import bake_masks, mask_weights
 from mmkd_video.pruning.measures import count_flops, count_params, latency_ratio
@@ -18,6 +18,7 @@ __all__ = [
     'Cut',
     'Pruner',
     'PruningHistory',
+    'checked_history',
     'PruningStep',
     'TensorCuts',
     'apply_step',

@@ -3,7 +3,21 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from mmkd_video.plain_data import Many, Record, Text, Whole
+
 SIDES = ('out', 'in', 'heads')
+MAX_CHANNELS = 2**24
+CUTS = Many(
+    Record(
+        dict(
+            removed=Many(Whole(0, MAX_CHANNELS), most=MAX_CHANNELS),
+            size=Whole(1, MAX_CHANNELS),
+            at=Many(Text(500, rf'[^:]+:({"|".join(SIDES)})'), most=100_000),
+        )
+    ),
+    most=100_000,
+)
+"""What :func:`cuts_to_data` writes."""
 
 
 @dataclass(frozen=True)
@@ -55,21 +69,35 @@ def cuts_to_data(cuts: Iterable[Cut]) -> list[dict]:
 def cuts_from_data(data: Iterable[dict]) -> list[Cut]:
     """Read what :func:`cuts_to_data` wrote.
 
+    Nothing of the size that is named is made; whether a model has it is seen when the cuts are done.
+
+    Args:
+        data: As :data:`CUTS` says.
+
     Raises:
-        ValueError: It is not of that form.
+        ValueError: It is not of that form, or contradicts itself.
     """
+    CUTS.check(data, 'a pruning history holds a malformed cut: cuts')
     cuts = []
-    try:
-        for item in data:
-            for name in item['at']:
-                layer, side = name.rsplit(':', 1)
-                cuts.append(Cut(layer, side, tuple(map(int, item['removed'])), int(item['size'])))
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise ValueError(f'a pruning history holds a malformed cut ({type(error).__name__}: {error})') from None
-    wrong = [cut for cut in cuts if cut.side not in SIDES or not set(cut.removed) < set(range(cut.size))]
-    if wrong:
-        raise ValueError(
-            f'a pruning history removes channels {wrong[0].removed[:5]} on side {wrong[0].side!r} of '
-            f'{wrong[0].layer!r}, which has {wrong[0].size}; expected some of them, on side out, in or heads'
-        )
+    for item in data:
+        for name in item['at']:
+            layer, side = name.rsplit(':', 1)
+            cuts.append(Cut(layer, side, tuple(sorted(set(item['removed']))), item['size']))
+    _expect_consistent(cuts)
     return cuts
+
+
+def _expect_consistent(cuts: list[Cut]) -> None:
+    sizes: dict[tuple[str, str], int] = {}
+    for cut in cuts:
+        if sizes.setdefault((cut.layer, cut.side), cut.size) != cut.size:
+            raise ValueError(
+                f'a pruning history says that {cut.layer!r} has {sizes[cut.layer, cut.side]} channels on side '
+                f'{cut.side!r}, and that it has {cut.size}; expected one number'
+            )
+    for cut in merge_cuts(cuts):
+        if cut.removed[-1] >= cut.size or len(cut.removed) == cut.size:
+            raise ValueError(
+                f'a pruning history removes channels {cut.removed[:5]} on side {cut.side!r} of {cut.layer!r}, which '
+                f'has {cut.size}; expected some of them'
+            )

@@ -6,10 +6,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from mmkd_video.compat import safe_load
+from mmkd_video.plain_data import Anything, Many, Number, Record, Table, read_json
 from mmkd_video.pruning.cut import Cut, cuts_from_data, cuts_to_data
 
 FORMAT = 'mmkd_video.pruning/1'
 CHECKPOINT_KEY = 'pruning'  # the checkpoint's own top-level key; its value is the JSON text
+_COUNTS = Table(Number(0, 1e18), most=20)
+_STEPS = Many(
+    Record(optional=dict(cuts=Many(Anything(2**25), most=100_000), settings=Anything(), before=_COUNTS, after=_COUNTS)),
+    most=1000,
+)
+_ANY = Table(Anything(2**25), most=20)
 
 
 @dataclass(frozen=True)
@@ -62,13 +69,10 @@ class PruningHistory:
         Raises:
             ValueError: It is something else.
         """
-        try:
-            data = json.loads(text)
-        except json.JSONDecodeError as error:
-            raise ValueError(f'a pruning history must be JSON text; got {text[:60]!r} ({error})') from None
-        if not isinstance(data, dict) or data.get('format') != FORMAT or not isinstance(data.get('steps'), list):
-            found = data.get('format') if isinstance(data, dict) else type(data).__name__
-            raise ValueError(f'a pruning history must have format={FORMAT!r} and steps; got {found!r}')
+        data = read_json(text, _ANY, 'a pruning history must be JSON text')
+        if data.get('format') != FORMAT or not isinstance(data.get('steps'), list):
+            raise ValueError(f'a pruning history must have format={FORMAT!r} and steps; got {data.get("format")!r}')
+        _STEPS.check(data['steps'], 'a pruning history: steps')
         return cls(
             [
                 PruningStep(
@@ -108,6 +112,15 @@ class PruningHistory:
                 'make one with tools/prune.py or PruningHook'
             )
         return cls.from_json(checkpoint[CHECKPOINT_KEY])
+
+
+def checked_history(text: str) -> str:
+    """Return the JSON text of a history that a checkpoint holds, if it is one, and not the path of another file.
+
+    Raises:
+        ValueError: It is something else.
+    """
+    return PruningHistory.from_json(text).to_json()
 
 
 def history_of(model: object) -> PruningHistory:

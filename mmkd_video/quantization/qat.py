@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from mmkd_video.quantization.nncf_library import import_nncf, preset_of
+from mmkd_video.quantization.quantizer_rules import read_quantizer_config
 
 CHECKPOINT_KEY = 'quantization'  # the checkpoint's own top-level key; its value is what quantizer_state returns
 FORMAT = 'mmkd_video.quantization/1'
@@ -73,16 +74,22 @@ def load_quantizers(recognizer: nn.Module, state: Mapping) -> None:
         raise ValueError(f'quantizers must come with format={FORMAT!r}; got {str(state)[:60]!r}')
     backbone = recognizer.backbone
     device = next(backbone.parameters()).device
-    config = json.loads(state['config'])
+    config = read_quantizer_config(state.get('config'), 'quantization: config')
+    given = state.get('tensors')
+    if not isinstance(given, Mapping) or not all(isinstance(each, Tensor) for each in given.values()):
+        raise ValueError('quantization: tensors: expected tensors by name; the checkpoint was made by something else')
     described = _tensors(getattr(load_from_config(nn.Identity(), config), STORAGE))
-    wrong = sorted(set(described) ^ set(state['tensors']))
+    wrong = sorted(set(described) ^ set(given))
     if wrong:
         raise ValueError(f'quantizers do not fit their own description: {wrong[:3]} are on one side only')
+    wrong = [name for name, tensor in described.items() if tensor.shape != given[name].shape]
+    if wrong:
+        raise ValueError(f'quantizers do not fit their own description: {wrong[:3]} have another shape')
     storage = getattr(load_from_config(backbone, config), STORAGE)
     own = _tensors(storage)
     with torch.no_grad():
         for name, tensor in own.items():
-            tensor.copy_(state['tensors'][name])
+            tensor.copy_(given[name])
     storage.to(device)
     storage.train(backbone.training)
     storage._register_state_dict_hook(_leave_out)

@@ -4,34 +4,33 @@ from collections.abc import Mapping, Sequence
 
 import cv2
 import numpy as np
-from mmengine.registry import DefaultScope
 
 from mmkd_video.export import ExportMetadata
-from mmkd_video.registry import TRANSFORMS
+from mmkd_video.serving.picture_steps import build_steps
 
 
 class FramePreparer:
     """The part of a model's test pipeline between decoding and ``FormatShape``, for one picture at a time.
 
-    MMAction2's own transforms do the work, so that a stream's frames are those that the model was tested on. A picture
-    that several windows share is prepared once.
+    MMAction2's own transforms do the work, so that a stream's frames are those that the model was tested on; those of a
+    closed list, because a file names them. A picture that several windows share is prepared once.
 
     Args:
         metadata: Of the exported model.
+        path: Of its file, for messages.
 
     Attributes:
         repeats: How often a window stands in the model's input; more than 1 where the file was exported for several
             clips at once.
 
     Raises:
-        ValueError: The metadata hold no test pipeline, or one that cannot run frame by frame.
+        ValueError: The metadata hold no test pipeline, one that cannot run frame by frame, or one with a transform or
+            an argument that is not on the list.
     """
 
-    def __init__(self, metadata: ExportMetadata) -> None:
+    def __init__(self, metadata: ExportMetadata, path: object = 'the model') -> None:
         self.metadata = metadata
-        steps = _spatial_steps(metadata.pipeline)
-        with DefaultScope.overwrite_default_scope('mmaction'):
-            self._transforms = [TRANSFORMS.build(_with_tuples(step)) for step in steps]
+        self._transforms = build_steps(_spatial_steps(metadata.pipeline, path), path)
         self.repeats = 0  # known with the first picture, which tells the number of crops
         self._dtype = np.dtype(metadata.dtype)
 
@@ -112,27 +111,19 @@ class FramePreparer:
         return whole // once
 
 
-def _spatial_steps(pipeline: Sequence[Mapping]) -> list[Mapping]:
+def _spatial_steps(pipeline: Sequence[Mapping], path: object) -> list[Mapping]:
     """Return the steps between decoding and formatting."""
     kinds = [str(step.get('type', '')).rpartition('.')[2] for step in pipeline]
     decoders = [index for index, kind in enumerate(kinds) if kind.endswith('Decode')]
     if not decoders or 'FormatShape' not in kinds:
         raise ValueError(
-            'the model holds no test pipeline with a decoder and FormatShape, so it is not known how its frames are '
+            f'{path} holds no test pipeline with a decoder and FormatShape, so it is not known how its frames are '
             'prepared; export it with tools/export.py and its config'
         )
     steps = range(decoders[-1] + 1, kinds.index('FormatShape'))
     random = [kinds[index] for index in steps if kinds[index].startswith(('Random', 'Flip', 'ColorJitter'))]
     if random:
         raise ValueError(
-            f"the model's pipeline draws at random ({', '.join(random)}); export it with its test pipeline"
+            f'{path}: its pipeline draws at random ({", ".join(random)}); export it with its test pipeline'
         )
     return [pipeline[index] for index in steps]
-
-
-def _with_tuples(step: Mapping) -> dict:
-    """Undo what JSON does to tuples of numbers: ``Resize`` takes no list."""
-    return {
-        key: tuple(value) if isinstance(value, list) and all(isinstance(item, int | float) for item in value) else value
-        for key, value in step.items()
-    }
