@@ -40,6 +40,7 @@ REDUCED = {  # how a command begins, and what is added to it here
     'python tools/train.py': SHORT,
     'CLIPS=my_clips CLASSES=8 python tools/train.py': SHORT,
     'python tools/test.py': '',
+    'python tools/baseline.py': '',
     'python tools/prune.py': '',
     'python tools/export.py': ' --no-check',  # after one iteration the outputs do not depend on the clips yet
     'python tools/quantize.py': ' --no-check --max-drop 1',
