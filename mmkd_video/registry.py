@@ -6,11 +6,21 @@ package imports its registries from one leaf.
 
 from collections.abc import Mapping
 
-from mmaction.registry import HOOKS, LOOPS, METRICS, MODELS, TASK_UTILS, TRANSFORMS
+from mmaction.registry import DATA_SAMPLERS, DATASETS, HOOKS, LOOPS, METRICS, MODELS, TASK_UTILS, TRANSFORMS
 from mmengine.registry import DefaultScope
 from torch import nn
 
-__all__ = ['HOOKS', 'LOOPS', 'METRICS', 'MODELS', 'TASK_UTILS', 'TRANSFORMS', 'build_model']
+__all__ = [
+    'DATASETS',
+    'DATA_SAMPLERS',
+    'HOOKS',
+    'LOOPS',
+    'METRICS',
+    'MODELS',
+    'TASK_UTILS',
+    'TRANSFORMS',
+    'build_model',
+]
 
 
 def build_model(config: Mapping) -> nn.Module:

@@ -11,6 +11,7 @@ from mmengine.config import Config
 
 from mmkd_video import connectors
 from mmkd_video.cli import compress, prepare
+from mmkd_video.datasets import MixedBatchSampler, MixedVideoDataset
 from mmkd_video.distillers import Distiller
 from mmkd_video.hooks import FiniteHook, PruningHook, QATHook, ReproducibleHook
 from mmkd_video.models import SimKDHead
@@ -106,6 +107,12 @@ ACCEPTED = {
     ('Schedules', 'type'): lambda: {*SCHEDULES, 'Learned'},
     ('Schedules', 'key'): lambda: CLOCK,
     ('DistillViews', 'key'): lambda: parameters(DistillViews),
+    ('Unlabelled clips', 'key of `MixedVideoDataset`'): lambda: (
+        parameters(MixedVideoDataset) - {'ann_file', 'pipeline'}
+    ),
+    ('Unlabelled clips', 'key of `MixedBatchSampler`'): lambda: (
+        parameters(MixedBatchSampler) - {'sampler', 'batch_size'}
+    ),
     ('Unreadable videos', 'key of `ReproducibleHook`'): lambda: parameters(ReproducibleHook),
     ('Base file', 'key of `FiniteHook`'): lambda: parameters(FiniteHook),
     ('Base file', 'hook'): lambda: set(BASE_HOOKS),
@@ -124,6 +131,8 @@ DEFAULTS = {  # whose signature holds what a table calls default; the last one c
     ('Student', 'key of `PrunedRecognizer`'): [build_pruned_recognizer],
     ('Schedules', 'key'): [Schedule],
     ('DistillViews', 'key'): [DistillViews],
+    ('Unlabelled clips', 'key of `MixedVideoDataset`'): [MixedVideoDataset],
+    ('Unlabelled clips', 'key of `MixedBatchSampler`'): [MixedBatchSampler],
     ('Unreadable videos', 'key of `ReproducibleHook`'): [ReproducibleHook],
     ('Base file', 'key of `FiniteHook`'): [FiniteHook],
     ('PruningHook', 'key'): [Pruner, PruningHook],

@@ -17,6 +17,8 @@ def is_distillation(config: Config) -> bool:
 def plain_student(config: Config) -> Config:
     """Return the config that trains and tests the same student without a teacher; all the rest stays as it is.
 
+    Of a mixed data set it sees the labelled clips only, in as many steps.
+
     Args:
         config: A distillation config, or one that is plain already; it is not changed.
     """
@@ -32,11 +34,20 @@ def plain_student(config: Config) -> Config:
     plain.custom_hooks = [hook for hook in plain.get('custom_hooks') or [] if hook.get('type') not in TEACHER_HOOKS]
     for loader in ('train_dataloader', 'val_dataloader', 'test_dataloader'):
         if plain.get(loader) is not None:
-            plain[loader] = without_views(plain[loader])
+            plain[loader] = _labelled_only(without_views(plain[loader]))
     for evaluator in ('val_evaluator', 'test_evaluator'):
         if isinstance(plain.get(evaluator), (list, tuple)):
             plain[evaluator] = [each for each in plain[evaluator] if each.get('type') not in TEACHER_METRICS]
     return plain
+
+
+def _labelled_only(loader: Mapping) -> Mapping:
+    """Return a loader of labelled clips alone, with as many samples an epoch: the others need a teacher."""
+    if (loader.get('batch_sampler') or {}).get('type') == 'MixedBatchSampler':
+        loader = {key: value for key, value in loader.items() if key != 'batch_sampler'}
+    if (loader.get('dataset') or {}).get('type') == 'MixedVideoDataset':
+        loader = {**loader, 'dataset': {**loader['dataset'], 'clips': 'labelled'}}
+    return loader
 
 
 def without_views(value: Any) -> Any:

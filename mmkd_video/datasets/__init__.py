@@ -1,12 +1,16 @@
 """Embedded clips, mixed lists and samplers."""
 
 from mmkd_video.datasets.keyed_batch_sampler import KeyedBatchSampler
+from mmkd_video.datasets.mixed_batch_sampler import MixedBatchSampler
+from mmkd_video.datasets.mixed_video_dataset import MixedVideoDataset
 from mmkd_video.datasets.motion_set import render_motion_clips
 from mmkd_video.datasets.naming_pipeline import NamingPipeline, name_unreadable
 from mmkd_video.datasets.seeded import SampleKey, SeededDataset, seed_everything
 
 __all__ = [
     'KeyedBatchSampler',
+    'MixedBatchSampler',
+    'MixedVideoDataset',
     'NamingPipeline',
     'SampleKey',
     'SeededDataset',

@@ -53,7 +53,8 @@ class KeyedBatchSampler:
         skip, self.skip = self.skip, 0
         for batch in self.batch_sampler:
             epochs = [self._endless_pass(place) if self.endless else epoch for place in range(len(batch))]
-            keys = [SampleKey(*key) for key in zip(batch, epochs, strict=True)]
+            repeats = [getattr(index, 'repeat', 0) for index in batch]
+            keys = [SampleKey(int(index), *rest) for index, *rest in zip(batch, epochs, repeats, strict=True)]
             self._drawn += len(keys)
             if skip:
                 skip -= 1

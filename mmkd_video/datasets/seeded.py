@@ -20,10 +20,12 @@ class SampleKey(NamedTuple):
     Attributes:
         index: The sampler's index, before a RepeatDataset takes it modulo its length.
         epoch: Which pass over the data.
+        repeat: Tells apart the times that a sample comes within one epoch.
     """
 
     index: int
     epoch: int = 0
+    repeat: int = 0
 
 
 class SeededDataset:
@@ -64,13 +66,13 @@ class SeededDataset:
         Raises:
             RuntimeError: If ``max_tries`` videos in a row cannot be read.
         """
-        index, epoch = key if isinstance(key, tuple) else (key, 0)
+        index, epoch, repeat = SampleKey(*key) if isinstance(key, tuple) else SampleKey(key)
         draw = np.random.default_rng((self.seed, _SAMPLES, epoch, index))
         bad: dict[str, str] = {}
         wanted = index
         with random_state_restored():
             for attempt in range(self.max_tries):
-                seed_everything(self.seed, _SAMPLES, epoch, index, _FIRST_CLIP, attempt)
+                seed_everything(self.seed, _SAMPLES, epoch, index, _FIRST_CLIP + repeat, attempt)
                 try:
                     return _note(self.dataset[wanted], wanted % self._num_distinct(), bad)
                 except Exception as error:

@@ -27,6 +27,7 @@ from mmkd_video.distillers.refit import TensorCuts, transplant
 from mmkd_video.distillers.reuse import reuse_classifier
 from mmkd_video.distillers.summary import term_table
 from mmkd_video.distillers.training_state import TrainingState, install_key_mapping
+from mmkd_video.distillers.unlabelled import labelled_only, labelled_rows, stack_labels
 from mmkd_video.eval_mode import in_eval
 from mmkd_video.registry import MODELS, build_model
 from mmkd_video.schedules import Progress, Scalar
@@ -149,14 +150,15 @@ class Distiller(BaseModel):
         self._require_hook()
         labels = stack_labels(data_samples, inputs.device)
         teachers = self._run_teachers(views or {}, labels)  # before the student's activations fill the memory
-        with self._student_taps.watch():
+        rows = labelled_rows(data_samples)
+        with self._student_taps.watch(), labelled_only(self.student, rows):
             losses = self.student.loss(inputs, data_samples)
         task_weight = self.task_weight.read(inputs)
         losses = {key: _scale(value, task_weight) if 'loss' in key else value for key, value in losses.items()}
         student = self._student_taps.read(inputs)
         if self._first_step:
             self._check_first_step(student, losses)
-        context = {'labels': labels, 'indices': stack_indices(data_samples, inputs.device)}
+        context = {'labels': labels, 'indices': stack_indices(data_samples, inputs.device), 'labelled': rows}
         for name, term in self.training_state.terms.items():
             context['teacher_head'] = self.teachers[term.teacher].classify
             raw = term(student, teachers[term.teacher], context)
@@ -349,15 +351,6 @@ def _trains_without_hook(hub: MessageHub) -> bool:
     """Tell whether a runner trains now whose config holds a Distiller and no DistillHook."""
     config = str(hub.runtime_info.get('cfg', ''))
     return hub.runtime_info.get('loop_stage') == 'train' and 'Distiller' in config and 'DistillHook' not in config
-
-
-def stack_labels(data_samples: Sequence, device: torch.device) -> Tensor | None:
-    """Return the labels of a batch: ``(N,)`` class indices, ``(N, K)`` soft labels, or None where one is missing."""
-    labels = [sample.gt_label if 'gt_label' in sample else None for sample in data_samples]
-    if any(label is None for label in labels):
-        return None
-    stacked = torch.stack(labels).to(device)
-    return stacked.squeeze(1) if stacked.ndim == 2 and stacked.shape[1] == 1 else stacked
 
 
 def stack_indices(data_samples: Sequence, device: torch.device) -> Tensor | None:

@@ -98,15 +98,17 @@ class Term(nn.Module):
             student: Features by tap.
             teacher: Features by tap.
             context: What else a loss may ask for by keyword: ``labels`` (N,) or (N, K), ``indices`` (N,) on the host,
-                ...
+                ...; ``labelled``, the rows that have a label, None for all: a loss that needs labels sees no others.
 
         Returns:
-            Scalar. Outside ``[begin, end)`` it is zero times every parameter, so that DDP finds none unused.
+            Scalar. Outside ``[begin, end)``, and where a loss that needs labels would see no clip, it is zero times
+            every parameter, so that DDP finds none unused.
 
         Raises:
             ValueError: The loss needs something that the batch does not bring, or refuses what it is given.
         """
-        if not self.acting:
+        rows = context.get('labelled') if 'labels' in self.needs else None
+        if not self.acting or (rows is not None and not rows):
             parts = [parameter.sum() for parameter in self.parameters()]
             return sum(parts) * 0.0 if parts else next(iter(student.values())).new_zeros(())
         missing = [key for key in self.needs if context.get(key) is None and self._required(key)]
@@ -116,10 +118,11 @@ class Term(nn.Module):
                 f'term {self.name!r}: {type(self.loss).__name__} needs {missing}, which the batch lacks'
                 f'{"; " if remedies else ""}{remedies}'
             )
-        layers = self._fuse([student[pair.taps[0]] for pair in self.pairs])
-        features = [pair(layer, teacher[pair.taps[1]]) for pair, layer in zip(self.pairs, layers, strict=True)]
+        layers = self._fuse([_rows(student[pair.taps[0]], rows) for pair in self.pairs])
+        theirs = [_rows(teacher[pair.taps[1]], rows) for pair in self.pairs]
+        features = [pair(*sides) for pair, *sides in zip(self.pairs, layers, theirs, strict=True)]
         ours, theirs = ([sides[i] for sides in features] for i in (0, 1))
-        extra = {key: context[key] for key in self.needs if context.get(key) is not None}
+        extra = {key: _rows(context[key], rows) for key in self.needs if context.get(key) is not None}
         if not self.multi_layer:
             ours, theirs = ours[0], theirs[0]
         for key, scalar in self.learned.items():
@@ -157,6 +160,11 @@ class Term(nn.Module):
                         type(self.loss)(**{**arguments, key: value})
                 except ValueError as error:
                     raise ValueError(f'term {self.name!r}.{key}: its schedule reaches {value:g}; {error}') from None
+
+
+def _rows(value: object, rows: list[int] | None) -> object:
+    """Return some rows of a tensor ``(N, ...)``; all of it, or what is no tensor, as it is."""
+    return value if rows is None or not isinstance(value, Tensor) else value[rows]
 
 
 def channels_for(spec: TermSpec, student: Mapping[str, Tensor], teacher: Mapping[str, Tensor]) -> dict:

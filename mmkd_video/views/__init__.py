@@ -1,6 +1,7 @@
 """What each model sees of a sample: frames, stride, size, layout and its own normalisation."""
 
 from mmkd_video.views.distill_views import DistillViews
+from mmkd_video.views.label_notes import has_label
 from mmkd_video.views.preprocessor import DistillDataPreprocessor
 
-__all__ = ['DistillDataPreprocessor', 'DistillViews']
+__all__ = ['DistillDataPreprocessor', 'DistillViews', 'has_label']

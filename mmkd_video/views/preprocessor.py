@@ -7,6 +7,7 @@ from mmengine.model import BaseDataPreprocessor
 from torch import Tensor, nn
 
 from mmkd_video.views.batch_blend import BatchBlend, measure_blend
+from mmkd_video.views.label_notes import has_label, note_labels
 
 _LAYOUT_OF_NDIM = {4: 'NCHW', 5: 'NCTHW'}
 
@@ -69,13 +70,16 @@ class DistillDataPreprocessor(BaseDataPreprocessor):
             The student's preprocessed batch; in training with ``views``, the teachers' inputs by name.
 
         Raises:
-            ValueError: If a teacher has no view, or a view has no teacher.
+            ValueError: If a teacher has no view, a view has no teacher, or labels are to be mixed and one is
+                missing.
         """
         own = data.get('views')
         data = {key: value for key, value in data.items() if key != 'views'}
         if not training or not self.teachers:
             return self.student(data, training)
         self._check(own)
+        note_labels(data['data_samples'])
+        self._refuse_blending(data['data_samples'])
         data, own = self.cast_data(data), self.cast_data(own or {})
         clips, data_samples = list(data['inputs']), data['data_samples']
         blend = self._measure(clips, own, data_samples)
@@ -107,6 +111,14 @@ class DistillDataPreprocessor(BaseDataPreprocessor):
             raise ValueError(
                 f"view='own': the batch has no view for teacher {missing[0]!r}; make it with DistillViews as training "
                 'pipeline, [dict(type="DistillViews", student=..., teacher=...)], or use view="student"'
+            )
+
+    def _refuse_blending(self, data_samples: list) -> None:
+        blending = getattr(self.student, 'blending', None)
+        if blending is not None and not all(map(has_label, data_samples)):
+            raise ValueError(
+                f'data_preprocessor.blending: {type(blending).__name__} mixes labels, but the batch holds a clip '
+                'without one (label -1); take blending out of data_preprocessor, or the clip out of the training list'
             )
 
     def _measure(self, clips: list[Tensor], own: Mapping, data_samples: list) -> BatchBlend | None:

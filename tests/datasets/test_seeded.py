@@ -146,7 +146,7 @@ def passes(sampler, count, batch_size=2):
 def test_passes_of_an_infinite_sampler_are_epochs(dataset):
     keys = passes(InfiniteSampler(dataset, seed=0), 18, batch_size=4)
     assert [key.epoch for key in keys] == [0] * 6 + [1] * 6 + [2] * 6
-    assert sorted(keys) == sorted({(index, epoch) for index in range(6) for epoch in range(3)}, key=lambda key: key)
+    assert sorted(keys) == sorted({SampleKey(index, epoch) for index in range(6) for epoch in range(3)})
 
 
 def test_passes_of_an_infinite_sampler_are_counted_across_ranks(dataset, monkeypatch):
@@ -154,7 +154,7 @@ def test_passes_of_an_infinite_sampler_are_counted_across_ranks(dataset, monkeyp
     for rank in range(2):
         monkeypatch.setattr('mmengine.dataset.sampler.get_dist_info', lambda rank=rank: (rank, 2))
         found += passes(InfiniteSampler(dataset, seed=0), 6)
-    assert sorted(found) == sorted((index, epoch) for index in range(6) for epoch in range(2))
+    assert sorted(found) == sorted(SampleKey(index, epoch) for index in range(6) for epoch in range(2))
 
 
 def test_default_sampler_brings_its_epoch(dataset):

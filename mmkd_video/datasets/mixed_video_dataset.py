@@ -1,0 +1,101 @@
+"""Videos of which only some have a label."""
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from mmaction.datasets import VideoDataset
+
+from mmkd_video.registry import DATASETS
+
+UNLABELLED = -1
+CLIPS = ('all', 'labelled')
+
+
+@DATASETS.register_module()
+class MixedVideoDataset(VideoDataset):
+    """MMAction2's ``VideoDataset`` over a labelled and an unlabelled list.
+
+    A clip is unlabelled where its line in ``ann_file`` has no label, or -1, and wherever it comes from ``unlabelled``.
+    It takes part in the terms of a ``Distiller``, not in the task's loss.
+
+    Args:
+        ann_file: One ``path label`` a line, as for ``VideoDataset``.
+        pipeline: Transforms.
+        unlabelled: A second annotation file, whose labels are not read; relative to ``data_root`` as ``ann_file`` is.
+        labelled_share: Labels of this share of each class in ``ann_file`` are kept, those of the others are not used;
+            above 0, at most 1. At least one clip of every class keeps its label.
+        label_seed: Decides which clips keep it; not the run's seed, so that all runs see the same labels.
+        clips: ``'all'``; or ``'labelled'``: only these, each as often as it takes for an epoch of as many samples, so
+            that a student alone takes as many steps as a distilled one.
+        **kwargs: Further arguments of ``VideoDataset``.
+
+    Raises:
+        ValueError: An argument is out of its range, labels are of several classes, or no clip has one where ``clips``
+            asks for these.
+        FileNotFoundError: ``unlabelled`` does not exist.
+    """
+
+    def __init__(
+        self,
+        ann_file: str,
+        pipeline: Sequence[Mapping | Callable],
+        unlabelled: str | None = None,
+        labelled_share: float = 1.0,
+        label_seed: int = 0,
+        clips: str = 'all',
+        **kwargs: Any,
+    ) -> None:
+        if not 0 < labelled_share <= 1:
+            raise ValueError(f'labelled_share: got {labelled_share!r}, expected a number above 0 and at most 1')
+        if clips not in CLIPS:
+            raise ValueError(f'clips: got {clips!r}, expected one of {", ".join(map(repr, CLIPS))}')
+        if kwargs.get('multi_class'):
+            raise ValueError('multi_class: got True; MixedVideoDataset takes clips of one class or of none')
+        self.unlabelled = unlabelled
+        self.labelled_share, self.label_seed, self.clips = labelled_share, label_seed, clips
+        super().__init__(ann_file, pipeline=pipeline, **kwargs)
+
+    def load_data_list(self) -> list[dict]:
+        """Read both lists, and take away the labels that are not used."""
+        infos = super().load_data_list()
+        kept = share_of_labels([info['label'] for info in infos], self.labelled_share, self.label_seed)
+        for index, info in enumerate(infos):
+            info['label'] = info['label'] if index in kept else UNLABELLED
+        infos += [{**info, 'label': UNLABELLED} for info in self._read_unlabelled()]
+        if self.clips == 'all':
+            return infos
+        labelled = [info for info in infos if info['label'] >= 0]
+        if not labelled:
+            raise ValueError(f"{self.ann_file}: no clip has a label; clips='labelled' needs some")
+        return [dict(labelled[index % len(labelled)]) for index in range(len(infos))]
+
+    def _read_unlabelled(self) -> list[dict]:
+        if self.unlabelled is None:
+            return []
+        file = Path(self.data_root or '', self.unlabelled)
+        if not file.is_file():
+            raise FileNotFoundError(f'unlabelled: {file} does not exist; expected a list of videos, one path a line')
+        own, self.ann_file = self.ann_file, str(file)
+        try:
+            return super().load_data_list()
+        finally:
+            self.ann_file = own
+
+
+def share_of_labels(labels: Sequence[int], share: float, seed: int) -> set[int]:
+    """Return which samples keep their labels: the same share of every class, at least one of each.
+
+    Args:
+        labels: Of all samples; negative where there is none.
+        share: Above 0, at most 1.
+        seed: Decides which.
+    """
+    draw = np.random.default_rng(seed)
+    kept: set[int] = set()
+    for label in sorted({label for label in labels if label >= 0}):
+        members = [index for index, each in enumerate(labels) if each == label]
+        count = max(1, round(share * len(members)))
+        kept |= {int(index) for index in draw.permutation(members)[:count]}
+    return kept
