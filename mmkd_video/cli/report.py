@@ -62,7 +62,7 @@ def render(options: argparse.Namespace) -> dict[Path, bytes]:
         with _read_from(path, 'tools/compare.py', 'give the folder of a comparison that is finished'):
             comparison = json.loads(path.read_text())
             as_markdown(Comparison.from_dict(comparison))
-            picture = record(metafile, comparison, options.data, options.note)
+            picture = record(metafile, comparison, options.data, options.note, folder.resolve().name)
         with _read_from(path.with_suffix('.png'), 'tools/compare.py', 'run the comparison again'):
             pictures[picture] = path.with_suffix('.png').read_bytes()
     found = {METAFILE: as_yaml(metafile), **pictures}
@@ -117,19 +117,24 @@ def _read_from(path: Path, tool: str, remedy: str) -> Iterator[None]:
         raise ValueError(f'{path} is not what {tool} writes ({type(error).__name__}: {reason}); {remedy}') from error
 
 
-def record(metafile: dict, comparison: dict, data: str | None = None, note: str | None = None) -> Path:
-    """Put a comparison into the metafile, in the place of an older one of the same configs.
+def record(
+    metafile: dict, comparison: dict, data: str | None = None, note: str | None = None, folder: str = ''
+) -> Path:
+    """Put a comparison into the metafile, in the place of an older one of the same name.
 
     Args:
         metafile: Its content; changed.
         comparison: What ``compare.json`` holds.
         data: Name of the data set; by default that of the older one.
         note: What a reader of the table must know; by default that of the older one.
+        folder: Name of its folder, which becomes that of a comparison of several configs; one of a single config has
+            the config's.
 
     Returns:
         Where its picture belongs.
     """
-    name, found = '+'.join(comparison['configs']), Comparison.from_dict(comparison)
+    found = Comparison.from_dict(comparison)
+    name = next(iter(found.configs)) if len(found.configs) == 1 else folder or '+'.join(found.configs)
     picture = RESULTS.parent / f'compare_{name}.png'
     older = next((model for model in metafile.get('Models') or [] if model['Name'] == name), {})
     data = data or older.get('Metadata', {}).get('Training Data', DATA)
@@ -188,7 +193,11 @@ def _picture(model: dict) -> str:
 def main_text(metafile: dict) -> str:
     """Return the main example's table, for the README."""
     main_model = [model for model in metafile.get('Models') or [] if model['Name'] == MAIN]
-    return as_markdown(Comparison.from_dict(main_model[0]['Comparison'])) if main_model else 'Not recorded yet.'
+    return (
+        as_markdown(Comparison.from_dict(main_model[0]['Comparison']), brief=True)
+        if main_model
+        else 'Not recorded yet.'
+    )
 
 
 if __name__ == '__main__':

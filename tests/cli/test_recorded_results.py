@@ -35,6 +35,13 @@ def test_newer_comparison_takes_the_place_of_the_older():
     assert report.main_text(metafile) == 'Not recorded yet.'
 
 
+def test_a_comparison_of_several_configs_has_the_name_of_its_folder():
+    metafile, several = dict(Models=[]), measured('configs/distill/a.py', 0.5)
+    several['configs']['b'] = 'configs/distill/b.py'
+    assert report.record(metafile, several, folder='both') == Path('docs/compare_both.png')
+    assert [model['Name'] for model in metafile['Models']] == ['both']
+
+
 def test_label_and_note_stay_unless_others_are_given():
     metafile, name = dict(Models=[]), 'configs/distill/a.py'
     report.record(metafile, measured(name, 0.5))

@@ -14,7 +14,7 @@ from mmkd_video.cli.comparison.grid import SHIPPED, Axis, Point, check_axes, poi
 from mmkd_video.cli.comparison.pool import run_all
 from mmkd_video.cli.comparison.progress import Progress
 from mmkd_video.cli.comparison.result import Comparison, Row, Section, Teacher, Tuned
-from mmkd_video.cli.comparison.runs import EVALUATION, TUNING, Ledger, Run, describe, make_run, scores
+from mmkd_video.cli.comparison.runs import EVALUATION, MACHINE, TUNING, Ledger, Run, describe, make_run, scores
 from mmkd_video.cli.comparison.splits import check_splits
 from mmkd_video.cli.comparison.stretch import fixed_length
 from mmkd_video.cli.comparison.teachers import TestedTeacher, tested_teachers
@@ -250,6 +250,7 @@ class Protocol:
             sections += self._grid_sections()
         trials = [replace(each, chosen=point.settings == best[each.arm].settings) for each, point in tuned]
         self._note_trials(trials)
+        self._note_rounding()
         runs = [self._evaluate(self.arms[0], Point(), seed) for seed in self.seeds]
         return Comparison(
             configs={name: config.filename or '' for name, config in self.configs.items()},
@@ -289,6 +290,14 @@ class Protocol:
                 f'The student alone does not have {", ".join(self._lacking)}; it was tuned over the other keys, with '
                 f'more seeds, so that no arm had more trials (an arm with one setting has nothing to choose): {told}.'
             )
+
+    def _note_rounding(self) -> None:
+        kinds = {tuple(result.get(key) for key in MACHINE) for result in self.results.values()}
+        if len(kinds) > 1:
+            told = '; '.join(
+                sorted(', '.join(f'{key} {value}' for key, value in zip(MACHINE, kind, strict=True)) for kind in kinds)
+            )
+            self.notes.append(f'Runs were made in several ways, whose rounding differs: {told}.')
 
     def _teacher(self, teacher: TestedTeacher) -> Teacher:
         found = self.results[teacher.run.folder.path]

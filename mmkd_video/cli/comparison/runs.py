@@ -1,20 +1,21 @@
 """The trials of a comparison: each a training with one arm, settings and seed, in a folder of its own."""
 
 import json
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from mmengine.config import Config
 
 from mmkd_video.cli.comparison.arms import Arm
 from mmkd_video.cli.comparison.grid import Point
 from mmkd_video.cli.run_folder import RunFolder
-from mmkd_video.hooks.atomic_file import write_atomically
 
 TUNING, EVALUATION, TEACHER = 'tuning', 'evaluation', 'teacher'
 LEDGER = 'trials.jsonl'
+MACHINE = ('device', 'threads', 'cpu')  # what rounding depends on
 RUN_BY = (  # what MMEngine's runner reads of a config; names that configs keep for themselves do not make a run another
     'default_scope',
     'custom_imports',
@@ -141,6 +142,7 @@ def describe(run: Run, result: Mapping | None, metric: str | None) -> dict:
         test=(found.get('metrics') or {}).get(key),
         seconds=found.get('seconds'),
         cpu_seconds=found.get('cpu_seconds'),
+        **{key: found.get(key) for key in MACHINE},
         failed=result is None,
         run=str(run.folder.path),
     )
@@ -156,7 +158,10 @@ class Ledger:
     def __init__(self, work_dir: Path) -> None:
         self.path = work_dir / LEDGER
         lines = self.path.read_text().splitlines() if self.path.is_file() else []
-        self.trials = [trial for trial in map(_line, lines) if trial is not None]
+        self.trials: list[dict] = []
+        for trial in map(_line, lines):
+            if trial is not None and trial not in self.trials:
+                self.trials.append(trial)
 
     def add(self, trial: dict) -> None:
         """Write a trial down, once.
@@ -167,11 +172,22 @@ class Ledger:
         if trial in self.trials:
             return
         self.trials.append(trial)
-        write_atomically(''.join(json.dumps(each) + '\n' for each in self.trials).encode(), self.path)
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        with open(self.path, 'a+b') as file:  # other processes may be at work here, so lines are added, never rewritten
+            if file.tell() and not _ends_with_newline(file):
+                file.write(b'\n')
+            file.write(json.dumps(trial).encode() + b'\n')
+            file.flush()
+            os.fsync(file.fileno())
 
     def seeds(self, purpose: str) -> set[int]:
         """Return the seeds that were run for a purpose."""
         return {trial['seed'] for trial in self.trials if trial.get('purpose') == purpose}
+
+
+def _ends_with_newline(file: BinaryIO) -> bool:
+    file.seek(-1, os.SEEK_END)
+    return file.read(1) == b'\n'
 
 
 def _line(text: str) -> dict | None:

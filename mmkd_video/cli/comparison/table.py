@@ -1,6 +1,6 @@
 """A comparison as tables, for a terminal and for a document."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from mmkd_video.cli.comparison.arms import ALONE, AS_LONG
 from mmkd_video.cli.comparison.intervals import Gain, Interval
@@ -26,12 +26,17 @@ def as_text(comparison: Comparison) -> str:
     return _document(comparison, _text_table, '{}')
 
 
-def as_markdown(comparison: Comparison) -> str:
-    """Return the tables for a document, with the command."""
-    return f'{_document(comparison, _markdown_table, "**{}**")}\n\n`{comparison.command}`'
+def as_markdown(comparison: Comparison, brief: bool = False) -> str:
+    """Return the tables for a document, with the command.
+
+    Args:
+        comparison: What was measured.
+        brief: Say of a grid only how often its points kept the promise, and leave the trials out.
+    """
+    return f'{_document(comparison, _markdown_table, "**{}**", brief)}\n\n`{comparison.command}`'
 
 
-def _document(comparison: Comparison, table, heading: str) -> str:
+def _document(comparison: Comparison, table: Callable[[Cells], str], heading: str, brief: bool = False) -> str:
     parts = []
     shown = [section for section in comparison.sections if not section.in_grid]
     for section in shown:
@@ -40,9 +45,9 @@ def _document(comparison: Comparison, table, heading: str) -> str:
         parts.append(table(gain_cells(comparison, section)))
     points = [section for section in comparison.sections if section.in_grid]
     if points:
-        parts += [heading.format('Every point of the grid'), table(grid_cells(comparison, points))]
+        parts += [] if brief else [heading.format('Every point of the grid'), table(grid_cells(comparison, points))]
         parts += grid_sentences(comparison, points)
-    if comparison.tuning:
+    if comparison.tuning and not brief:
         parts += [heading.format('Tuned on validation'), table(tuning_cells(comparison))]
     parts.append(note(comparison))
     return '\n\n'.join(part for part in parts if part)
@@ -171,13 +176,24 @@ def note(comparison: Comparison) -> str:
     if comparison.chance is not None and any(section.in_grid for section in comparison.sections):
         parts.append(f'Near chance: at most {NEAR_CHANCE} times {100 * comparison.chance:.1f} %.')
     parts += comparison.notes
+    parts += [_nothing_to_learn(comparison, row) for row in comparison.sections[0].distilled]
     if comparison.missing:
         parts.append(f'MISSING, since they failed: {"; ".join(comparison.missing)}.')
-    return ' '.join(parts)
+    return ' '.join(part for part in parts if part)
 
 
 def _on_cpu(comparison: Comparison) -> bool:
     return all(row.device == 'cpu' for section in comparison.sections for row in section.rows)
+
+
+def _nothing_to_learn(comparison: Comparison, row: Row) -> str:
+    teacher, alone = comparison.teacher(row.teacher), comparison.sections[0].alone.mean
+    if teacher is None or alone is None or teacher.score > alone:
+        return ''
+    return (
+        f'The {teacher.name} is not better than the student alone ({_score(teacher.score, comparison.metric)} against '
+        f'{_score(alone, comparison.metric)}): there is nothing to be learnt from it; train a better one first.'
+    )
 
 
 def row_name(row: Row) -> str:

@@ -56,7 +56,10 @@ def test_a_single_seed_shows_nothing_about_others():
 
 
 def test_a_teacher_that_is_not_better_has_no_gap():
-    assert lines_of(comparison_of([0.6], [0.7], teacher=0.6))[-3].split()[-1] == '-'
+    found = lines_of(comparison_of([0.6], [0.7], teacher=0.6))
+    assert found[-3].split()[-1] == '-'
+    assert 'The teacher is not better than the student alone (60.00 against 60.00): there is nothing' in found[-1]
+    assert 'nothing to be learnt' not in lines_of(comparison_of([0.6], [0.7]))[-1]
 
 
 def test_markdown_has_the_same_cells_and_the_command():
@@ -90,6 +93,11 @@ def test_points_of_a_grid_say_how_often_a_promise_was_kept():
     )
     assert 'Each arm at its best' in found and 'setting' in found[found.index('Each arm at its best') + 2]
     assert 'MISSING, since they failed: student alone, as long, seed 1.' in found[-1]
+
+
+def test_a_brief_document_has_no_grid_and_no_trials():
+    text = as_markdown(grid(), brief=True)
+    assert 'Every point' not in text and 'in 2 of 4 pairs' in text and '**Each arm at its best**' in text
 
 
 def test_json_comes_back(tmp_path):

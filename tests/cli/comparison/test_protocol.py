@@ -6,6 +6,7 @@ import pytest
 from mmengine.config import Config
 
 from mmkd_video.cli.comparison import protocol
+from mmkd_video.cli.comparison.picture import draw_comparison
 from mmkd_video.cli.comparison.result import Comparison
 from mmkd_video.cli.comparison.runs import TEACHER, TUNING, Ledger
 from mmkd_video.cli.comparison.splits import check_splits
@@ -152,6 +153,24 @@ def test_a_failed_run_is_missing_and_stops_nobody(trainings, compare):
     assert [trial['failed'] for trial in found.trials].count(True) == 1
 
 
+def test_students_that_all_fail_leave_a_table_that_says_so(trainings, compare, tmp_path):
+    trainings.failing = lambda run: run.purpose != TEACHER
+    found = compare(as_long=True)
+    assert len(found.missing) == 4 and as_text(found).count('missing') == 3
+    assert 'its time was not measured' in as_text(found)
+    draw_comparison(found, tmp_path / 'c.png')
+    trainings.failing = lambda run: True
+    with pytest.raises(RuntimeError, match='nothing was measured: teacher; student alone, seed 0'):
+        compare()
+
+
+def test_rounding_that_differs_is_told(trainings, compare, monkeypatch):
+    result = trainings.result
+    monkeypatch.setattr(trainings, 'result', lambda run: dict(result(run), threads=1 + (run.seed == 1), cpu='AVX2'))
+    text = as_text(compare())
+    assert 'rounding differs: device cpu, threads 1, cpu AVX2; device cpu, threads 2, cpu AVX2.' in text
+
+
 def test_a_point_with_a_failed_trial_is_not_chosen(trainings, compare):
     trainings.failing = lambda run: run.purpose == TUNING and run.settings.get(LR) == 0.02 and run.seed == 1001
     found = compare(grid=[f'{LR}=x2,x2.5'])
@@ -167,6 +186,8 @@ def test_the_saved_list_holds_the_trials_of_earlier_calls(trainings, compare, tm
     assert all(trial['test'] is None for trial in found.trials if trial['purpose'] == TUNING)
     (tmp_path / 'out' / 'trials.jsonl').open('a').write('{"arm": "stud')  # of a writer that was killed
     assert Ledger(tmp_path / 'out').trials == found.trials
+    Ledger(tmp_path / 'out').add(dict(arm='other', seed=7, purpose=TUNING))  # after half a line
+    assert Ledger(tmp_path / 'out').trials == [*found.trials, dict(arm='other', seed=7, purpose=TUNING)]
 
 
 def test_a_seed_is_for_tuning_or_for_evaluation(trainings, compare):
