@@ -137,6 +137,7 @@ def compare_folds(
     folds = [{name: fold_config(config, values, fold) for name, config in configs.items()} for fold in range(num_folds)]
     progress, found, clips = Progress(0, jobs), [], []
     for fold, members in enumerate(folds):
+        progress.later = round(progress.total / fold * (num_folds - fold - 1)) if fold else 0
         for config in members.values():
             prepare(config)
         say(f'fold {fold} of 0 to {num_folds - 1}')
@@ -148,7 +149,6 @@ def compare_folds(
             raise RuntimeError(f'fold {fold}: no arm has all its runs; the same command tries again what failed')
         found.append(one)
         clips.append(known[0])
-        progress.later = round(progress.total / (fold + 1) * (num_folds - fold - 1))
     return pooled(found, clips)
 
 

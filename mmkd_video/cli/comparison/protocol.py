@@ -1,6 +1,5 @@
 """The order of a comparison: teachers, trials on validation, then the evaluation on seeds that chose nothing."""
 
-import math
 import statistics
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -10,15 +9,15 @@ from mmengine.config import Config
 
 from mmkd_video.cli.comparison.arms import AS_LONG, DISTILLED, Arm, length_of, make_arms
 from mmkd_video.cli.comparison.clips import agreement_of, chance_of, correct_by_clip
-from mmkd_video.cli.comparison.grid import SHIPPED, Axis, Point, check_axes, points_of
+from mmkd_video.cli.comparison.grid import SHIPPED, Axis, Point, check_axes
+from mmkd_video.cli.comparison.plan import Plan
 from mmkd_video.cli.comparison.pool import run_all
 from mmkd_video.cli.comparison.progress import Progress
 from mmkd_video.cli.comparison.result import Comparison, Row, Section, Teacher, Tuned
-from mmkd_video.cli.comparison.runs import EVALUATION, MACHINE, TUNING, Ledger, Run, describe, make_run, scores
+from mmkd_video.cli.comparison.runs import EVALUATION, MACHINE, TUNING, Ledger, Run, describe, scores
 from mmkd_video.cli.comparison.splits import check_splits
 from mmkd_video.cli.comparison.stretch import fixed_length
 from mmkd_video.cli.comparison.teachers import TestedTeacher, tested_teachers
-from mmkd_video.cli.plain_student import plain_student
 
 TUNING_SEEDS = (1000, 1001)  # far from those that people evaluate
 BEST = 'each arm at its best'
@@ -63,10 +62,15 @@ def compare(
         RuntimeError: Nothing could be measured.
     """
     seeds, tuning_seeds = list(dict.fromkeys(seeds)), list(dict.fromkeys(tuning_seeds)) if grid else []
+    if at_grid and not grid:
+        raise ValueError('--at-grid: got no --grid; expected one, whose points are to be evaluated')
+    if grid and not tuning_seeds and not at_grid:
+        raise ValueError('--tuning-seeds: got none; expected some to choose by, or --at-grid to evaluate all points')
     axes = [Axis.parse(text) for text in grid]
     arms = make_arms(configs)
     check_axes(axes, configs)
-    protocol = Protocol(configs, arms, axes, seeds, tuning_seeds, work_dir, jobs, metric, say, keep_clips)
+    plan = Plan(configs, arms, axes, seeds, tuning_seeds, work_dir)
+    protocol = Protocol(configs, plan, jobs, metric, say, keep_clips)
     protocol.progress = progress or protocol.progress
     protocol.check()
     return protocol.run(at_grid, as_long, command)
@@ -78,11 +82,7 @@ class Protocol:
 
     Args:
         configs: Distillation configs by name.
-        arms: The student alone first.
-        axes: Of the grid.
-        seeds: Of the evaluation.
-        tuning_seeds: Of the tuning.
-        work_dir: Has one folder for each run.
+        plan: What is run.
         jobs: Runs side by side.
         metric: What is compared; None until the first result says what there is.
         say: Prints a line.
@@ -90,11 +90,7 @@ class Protocol:
     """
 
     configs: Mapping[str, Config]
-    arms: list[Arm]
-    axes: list[Axis]
-    seeds: list[int]
-    tuning_seeds: list[int]
-    work_dir: Path
+    plan: Plan
     jobs: int
     metric: str | None
     say: Callable[[str], None]
@@ -104,12 +100,11 @@ class Protocol:
     notes: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
+        self.arms, self.work_dir = self.plan.arms, self.plan.work_dir
         self.ledger = Ledger(self.work_dir)
         self.teachers, self._owned = tested_teachers(self.configs, self.work_dir)
         self.progress = Progress(0, self.jobs)
         self._known: set[Path] = set()
-        self._points: dict[str, list[Point]] = {}
-        self._lacking = [axis.key for axis in self.axes if not self._alone_has(axis)]
 
     def check(self) -> None:
         """See that no seed is for tuning and for evaluation, now or in an earlier call; that test chooses nothing.
@@ -117,66 +112,30 @@ class Protocol:
         Raises:
             ValueError: It is.
         """
-        tuning = {seed for arm in self.arms for seed in self.seeds_of(arm)}
-        both = (tuning | self.ledger.seeds(TUNING)) & (set(self.seeds) | self.ledger.seeds(EVALUATION))
+        tuning = {seed for arm in self.arms for seed in self.plan.seeds_of(arm)}
+        both = (tuning | self.ledger.seeds(TUNING)) & (set(self.plan.seeds) | self.ledger.seeds(EVALUATION))
         if both:
             raise ValueError(
                 f'--seeds, --tuning-seeds: {", ".join(map(str, sorted(both)))} would be for tuning and for evaluation; '
                 'a seed that took part in the choice says nothing about it. Give others (trials of earlier calls in '
                 f'{self.work_dir} count too).'
             )
-        if self.tuning_seeds:
+        if self.plan.tuning_seeds:
             check_splits(self.arms[0].training(self.arms[0].config))
 
     def run(self, at_grid: bool, as_long: bool, command: str) -> Comparison:
         """Run everything; see :func:`compare`."""
-        tuning = [run for arm in self.arms for run in self._tuning_runs(arm)]
-        evaluation = [run for seed in self.seeds for arm in self.arms for run in self._at(arm, at_grid, seed)]
-        self._run([each.run for each in self.teachers.values()] + tuning + evaluation)
+        tuning = [run for arm in self.arms for run in self.plan.tuning(arm)]
+        tried = [(arm, point) for arm in self.arms for point in (self.plan.points(arm) if at_grid else [Point()])]
+        self._run([each.run for each in self.teachers.values()] + tuning + self._evaluation(tried))
         best = {arm.name: self._best(arm) for arm in self.arms}
-        self._run([self._evaluate(arm, best[arm.name], seed) for seed in self.seeds for arm in self.arms])
+        self._run(self._evaluation([(arm, best[arm.name]) for arm in self.arms]))
         longer = self._run_as_long(best) if as_long else []
         return self._gather(best, longer, at_grid, command)
 
-    def points(self, arm: Arm) -> list[Point]:
-        """Return the points of the grid for an arm: of keys that it has."""
-        if arm.name not in self._points:
-            found: list[Point] = []
-            for point in points_of(self.axes, arm.config):
-                shared = point if arm.kind == DISTILLED else point.without(self._lacking)
-                if shared.settings not in [each.settings for each in found]:
-                    found.append(shared)
-            self._points[arm.name] = found
-        return self._points[arm.name]
-
-    def seeds_of(self, arm: Arm) -> list[int]:
-        """Return the tuning seeds of an arm: more where it has fewer points, so that all have as many trials."""
-        most = max(len(self.points(each)) for each in self.arms)
-        points = len(self.points(arm))
-        if points < 2 or not self.tuning_seeds:  # one point: nothing to choose
-            return list(self.tuning_seeds) if points > 1 else []
-        wanted = math.ceil(most * len(self.tuning_seeds) / points)
-        following = range(max(self.tuning_seeds) + 1, max(self.tuning_seeds) + wanted + 1)
-        return [*self.tuning_seeds, *following][:wanted]
-
-    def _alone_has(self, axis: Axis) -> bool:
-        config = next(config for config in self.configs.values() if axis.exists_in(config))
-        plain = plain_student(config).to_dict()
-        changed = (Point('', {axis.key: value}).applied(config) for _, value in axis.values(config))
-        return any(plain_student(each).to_dict() != plain for each in changed)
-
-    def _tuning_runs(self, arm: Arm) -> list[Run]:
-        return [
-            make_run(arm, point, seed, TUNING, self.work_dir)
-            for seed in self.seeds_of(arm)
-            for point in self.points(arm)
-        ]
-
-    def _at(self, arm: Arm, at_grid: bool, seed: int) -> list[Run]:
-        return [self._evaluate(arm, point, seed) for point in (self.points(arm) if at_grid else [Point()])]
-
-    def _evaluate(self, arm: Arm, point: Point, seed: int) -> Run:
-        return make_run(arm, point, seed, EVALUATION, self.work_dir)
+    def _evaluation(self, tried: Sequence[tuple[Arm, Point]]) -> list[Run]:
+        """Return the trials of arms at points: all of one seed before the next, so that there are always pairs."""
+        return [run for runs in zip(*(self.plan.evaluation(*each) for each in tried), strict=True) for run in runs]
 
     def _run(self, runs: Sequence[Run]) -> None:
         new = [run for run in {run.folder.path: run for run in runs}.values() if run.folder.path not in self._known]
@@ -206,11 +165,11 @@ class Protocol:
         return max(tried, key=lambda each: statistics.fmean(each[0].val))[1]
 
     def _tuned(self, arm: Arm) -> list[tuple[Tuned, Point]]:
-        seeds, found = self.seeds_of(arm), []
+        seeds, found = self.plan.seeds_of(arm), []
         if not seeds:
             return []
-        for point in self.points(arm):
-            runs = [make_run(arm, point, seed, TUNING, self.work_dir) for seed in seeds]
+        for point in self.plan.points(arm):
+            runs = [run for run in self.plan.tuning(arm) if run.settings == point.settings]
             val = scores(self.results, runs, 'val', self.metric or '')
             found.append((Tuned(arm.name, point.label, dict(point.settings), seeds, val), point))
         return found
@@ -219,7 +178,7 @@ class Protocol:
         """Run the student alone for as long as each distilled arm, as their runs at shipped settings tell."""
         alone, longer = self.arms[0], []
         for arm in self.arms[1:]:
-            runs = [[self._evaluate(each, Point(), seed) for seed in self.seeds] for each in (alone, arm)]
+            runs = [self.plan.evaluation(each, Point()) for each in (alone, arm)]
             found = [[self.results.get(run.folder.path) for run in each] for each in runs]
             length = fixed_length(self.work_dir, arm, length_of(alone.config)[1], *found)
             if length is None:
@@ -230,10 +189,9 @@ class Protocol:
             if length != length_of(alone.config)[1]:  # else its runs are those of the student alone
                 made = replace(made, folder=f'{alone.folder}_{_length(made)}'.replace(' ', '_'))
             longer.append(made)
-        self._run([run for arm in longer for run in self._tuning_runs(arm)])
+        self._run([run for arm in longer for run in self.plan.tuning(arm)])
         best.update({arm.name: self._best(arm) for arm in longer})
-        points = [(arm, point) for arm in longer for point in (Point(), best[arm.name])]
-        self._run([self._evaluate(arm, point, seed) for seed in self.seeds for arm, point in points])
+        self._run(self._evaluation([(arm, point) for arm in longer for point in (Point(), best[arm.name])]))
         return longer
 
     def _gather(self, best: Mapping[str, Point], longer: list[Arm], at_grid: bool, command: str) -> Comparison:
@@ -251,17 +209,16 @@ class Protocol:
         trials = [replace(each, chosen=point.settings == best[each.arm].settings) for each, point in tuned]
         self._note_trials(trials)
         self._note_rounding()
-        runs = [self._evaluate(self.arms[0], Point(), seed) for seed in self.seeds]
         return Comparison(
             configs={name: config.filename or '' for name, config in self.configs.items()},
             command=command,
             metric=self.metric or '',
-            seeds=self.seeds,
+            seeds=self.plan.seeds,
             teachers=[self._teacher(each) for each in self.teachers.values() if each.run.folder.path in self.results],
             sections=sections,
-            grid=[f'{axis.key}={",".join(axis.texts)}' for axis in self.axes],
+            grid=[f'{axis.key}={",".join(axis.texts)}' for axis in self.plan.axes],
             tuning=trials,
-            chance=chance_of(runs),
+            chance=chance_of(self.plan.evaluation(self.arms[0], Point())),
             missing=list(self.failures.values()),
             trials=self.ledger.trials,
             notes=self.notes,
@@ -269,13 +226,13 @@ class Protocol:
 
     def _grid_sections(self) -> list[Section]:
         """Return one section for every point that some arm has; the student alone stands at what it shares of it."""
-        points = {point.slug: point for arm in self.arms[1:] for point in self.points(arm)}
+        points = {point.slug: point for arm in self.arms[1:] for point in self.plan.points(arm)}
         return [
             Section(
                 point.label,
                 [
-                    self._row(self.arms[0], point.without(self._lacking)),
-                    *(self._row(arm, point) for arm in self.arms[1:] if point in self.points(arm)),
+                    self._row(self.arms[0], point.without(self.plan.lacking)),
+                    *(self._row(arm, point) for arm in self.arms[1:] if point in self.plan.points(arm)),
                 ],
                 in_grid=True,
             )
@@ -283,11 +240,11 @@ class Protocol:
         ]
 
     def _note_trials(self, trials: Sequence[Tuned]) -> None:
-        if self._lacking and trials:
+        if self.plan.lacking and trials:
             counts = {arm.name: sum(len(each.seeds) for each in trials if each.arm == arm.name) for arm in self.arms}
             told = ', '.join(f'{name} {count}' for name, count in counts.items())
             self.notes.append(
-                f'The student alone does not have {", ".join(self._lacking)}; it was tuned over the other keys, with '
+                f'The student alone does not have {", ".join(self.plan.lacking)}; it was tuned over the others, with '
                 f'more seeds, so that no arm had more trials (an arm with one setting has nothing to choose): {told}.'
             )
 
@@ -310,7 +267,7 @@ class Protocol:
         return Teacher(teacher.name, score, found['params'], found['gflops'], **times)
 
     def _row(self, arm: Arm, point: Point) -> Row:
-        runs = [self._evaluate(arm, point, seed) for seed in self.seeds]
+        runs = self.plan.evaluation(arm, point)
         found = [self.results.get(run.folder.path) for run in runs]
         first = next((each for each in found if each is not None), {})
         teacher = self._teacher_of(arm)

@@ -216,6 +216,13 @@ def test_nothing_is_chosen_on_test(trainings, compare, tiny, tmp_path):
     assert compare(configs=dict(a=config)).sections[0].alone.val == [None, None]
 
 
+def test_a_grid_is_for_tuning_or_for_all_seeds(trainings, compare):
+    with pytest.raises(ValueError, match='--at-grid: got no --grid'):
+        compare(at_grid=True)
+    with pytest.raises(ValueError, match='--tuning-seeds: got none; expected some to choose by'):
+        compare(grid=[f'{LR}=x2'], tuning_seeds=())
+
+
 def test_unknown_metric_names_the_known(trainings, compare):
     with pytest.raises(ValueError, match="got 'f1'; the test measures acc/top1"):
         compare(metric='f1')
