@@ -1,13 +1,23 @@
 """Accuracy against latency, as a picture."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from mmkd_video.benchmark.deployment import Deployment, DeploymentReport
 
 OFFSETS = [9, -18, 23, -32]
-MARKERS = 'osD^vPX*'
-COLORS = ('#4477aa', '#ee6677', '#228833', '#ccbb44', '#66ccee', '#aa3377', '#bbbbbb')  # Tol's, safe for all eyes
+INSIDE = 4  # points between a name and the edge of the axes
+# Each runtime and model of tools/compress.py looks alike in every picture; others take what is left, by name.
+MARKERS = {
+    'eager': 'o', 'compile': 's', 'onnxruntime': 'D', 'openvino': '^', 'openvino bf16': 'v', 'openvino int8': 'P',
+}  # fmt: skip
+SPARE_MARKERS = 'X*<>hp'
+COLORS = {  # as different as can be for all eyes, and dark enough for words on white
+    'teacher': '#33669a', 'student alone': '#cc3311', 'student distilled': '#1b7a2f', 'student pruned': '#8a6a00',
+    'student int8': '#882255',
+}  # fmt: skip
+SPARE_COLORS = ('#007788', '#332288', '#aa3377', '#555555', '#6b4423')
 
 
 def draw_deployments(report: DeploymentReport, path: str | Path) -> Path:
@@ -34,8 +44,7 @@ def draw_deployments(report: DeploymentReport, path: str | Path) -> Path:
     if not drawn:
         raise ValueError('no model has an accuracy; nothing to draw')
     models, runtimes = (list(dict.fromkeys(getattr(each, key) for each in drawn)) for key in ('model', 'runtime'))
-    color = {name: COLORS[index % len(COLORS)] for index, name in enumerate(models)}
-    marker = {name: MARKERS[index % len(MARKERS)] for index, name in enumerate(runtimes)}
+    color, marker = looks(models, COLORS, SPARE_COLORS), looks(runtimes, MARKERS, SPARE_MARKERS)
     figure = Figure(figsize=(8.6, 5.0), dpi=150, layout='constrained')
     FigureCanvasAgg(figure)
     axes = figure.subplots()
@@ -44,8 +53,10 @@ def draw_deployments(report: DeploymentReport, path: str | Path) -> Path:
         point = each.latency * 1e3, each.accuracy * 100
         axes.plot(*point, marker[each.runtime], color=color[each.model], markersize=9, alpha=0.85, markeredgewidth=0)
     fastest = [min((each for each in drawn if each.model == name), key=lambda each: each.latency) for name in models]
-    for each, offset in zip(fastest, label_offsets(fastest), strict=True):
+    labels = [
         _label(axes, each, color[each.model], offset)
+        for each, offset in zip(fastest, label_offsets(fastest), strict=True)
+    ]
     axes.set_xlabel('latency of one clip, ms (median, with the best number of threads); left is faster')
     axes.set_ylabel('top-1 accuracy on test, %')
     _ticks(axes, [each.latency * 1e3 for each in drawn])
@@ -55,10 +66,25 @@ def draw_deployments(report: DeploymentReport, path: str | Path) -> Path:
     shapes = [Line2D([], [], marker=marker[name], color='#555555', linestyle='', label=name) for name in runtimes]
     figure.legend(handles=shapes, title='runtime', loc='outside right upper', frameon=False, alignment='left')
     axes.set_title(report.title, loc='left', fontsize=11)
+    figure.draw_without_rendering()  # only now it is known where everything is
+    for label in labels:
+        _keep_inside(axes, label)
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path)
     return path
+
+
+def looks(names: Sequence[str], known: Mapping[str, str], spare: Sequence[str]) -> dict[str, str]:
+    """Return the colour or the marker of each name.
+
+    Args:
+        names: Of the models or of the runtimes in a picture.
+        known: That always look alike.
+        spare: For all others, in the order of their names.
+    """
+    others = sorted(set(names) - set(known))
+    return {name: known.get(name) or spare[others.index(name) % len(spare)] for name in names}
 
 
 def label_offsets(labelled: Sequence[Deployment]) -> list[int]:
@@ -75,8 +101,8 @@ def label_offsets(labelled: Sequence[Deployment]) -> list[int]:
     return placed
 
 
-def _label(axes: object, each: Deployment, color: str, offset: int) -> None:
-    axes.annotate(
+def _label(axes: Any, each: Deployment, color: str, offset: int) -> Any:
+    return axes.annotate(
         each.model,
         (each.latency * 1e3, each.accuracy * 100),
         xytext=(0, offset),
@@ -86,6 +112,17 @@ def _label(axes: object, each: Deployment, color: str, offset: int) -> None:
         fontsize=10,
         fontweight='bold',
     )
+
+
+def _keep_inside(axes: Any, label: Any) -> None:
+    """Move a name that reaches over the edge of the axes back, sideways or up and down."""
+    room, taken = axes.get_window_extent(), label.get_window_extent()
+    point = axes.figure.dpi / 72
+    edge = INSIDE * point
+    moved = []
+    for low, high, first, last in ((room.x0, room.x1, taken.x0, taken.x1), (room.y0, room.y1, taken.y0, taken.y1)):
+        moved.append((max(low + edge - first, 0) + min(high - edge - last, 0)) / point)
+    label.xyann = tuple(offset + shift for offset, shift in zip(label.xyann, moved, strict=True))
 
 
 def _ticks(axes: object, latencies: list[float]) -> None:

@@ -9,19 +9,20 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from mmkd_video.serving.caption import draw_caption
 from mmkd_video.serving.prediction import Prediction
 
 DEFAULT_FPS = 25.0
-MARGIN = 4  # pixels
+LEGIBLE = 160  # pixels of the shorter side; smaller pictures are enlarged by a whole factor
 WAITING_BYTES = 512 * 2**20
 
 
 class AnnotatedVideo:
     """Write the pictures of a stream with the label of the latest window that holds them.
 
-    Pictures wait in memory until their window is scored. A picture that is of no window bears the label before it; so
-    does one that waited until there were too many. The file is written beside ``path`` and takes its place when it is
-    closed.
+    Small pictures are enlarged, so that the label can be read. Pictures wait in memory until their window is scored. One
+    that is of no window bears the label before it; so does one that waited until there were too many. The file is written
+    beside ``path`` and takes its place when it is closed.
 
     Args:
         path: Ends in ``.mp4``.
@@ -107,19 +108,17 @@ class AnnotatedVideo:
     def _draw(self, image: np.ndarray) -> None:
         if self._writer is None:
             self._open(image)
+        smaller = image.shape[0] * image.shape[1] < self._size[0] * self._size[1]
         if image.shape[1::-1] != self._size:
-            image = cv2.resize(image, self._size)
+            image = cv2.resize(image, self._size, interpolation=cv2.INTER_CUBIC if smaller else cv2.INTER_AREA)
         image = image.copy()
-        scale = max(self._size[1] / 480, 0.35)
-        line_height = int(28 * scale)
-        for row, text in enumerate(self._lines, start=1):
-            place = (MARGIN, row * line_height)
-            for colour, thickness in (((0, 0, 0), 3), ((255, 255, 255), 1)):  # readable on any ground
-                cv2.putText(image, text, place, cv2.FONT_HERSHEY_SIMPLEX, scale, colour, thickness, cv2.LINE_AA)
+        draw_caption(image, self._lines)
         self._writer.write(image)
 
     def _open(self, image: np.ndarray) -> None:
-        self._size = image.shape[1::-1]
+        height, width = image.shape[:2]
+        factor = -(-LEGIBLE // min(height, width))
+        self._size = width * factor, height * factor
         self.path.parent.mkdir(parents=True, exist_ok=True)
         code = cv2.VideoWriter_fourcc(*'mp4v')
         self._writer = cv2.VideoWriter(str(self._temporary), code, self.fps, self._size)

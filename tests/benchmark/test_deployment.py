@@ -3,10 +3,11 @@
 import json
 from xml.etree import ElementTree
 
+import numpy as np
 import pytest
 
 from mmkd_video.benchmark import Deployment, DeploymentReport, Row, draw_deployments
-from mmkd_video.benchmark.picture import label_offsets
+from mmkd_video.benchmark.picture import COLORS, MARKERS, SPARE_COLORS, SPARE_MARKERS, label_offsets, looks
 
 
 def line(model='teacher', runtime='eager', threads=2, seconds=0.1, accuracy=0.9):
@@ -77,6 +78,37 @@ def test_picture_names_models_runtimes_and_axes(report, tmp_path):
     drawn = ' '.join(node.text or '' for node in comments.iter())  # matplotlib keeps texts as comments beside glyphs
     for text in ('teacher', 'student', 'eager', 'openvino int8', 'latency', 'top-1'):
         assert text in drawn, text
+
+
+def test_names_stay_within_the_axes(report, tmp_path, monkeypatch):
+    from matplotlib.figure import Figure
+
+    kept = []
+    monkeypatch.setattr(Figure, 'savefig', lambda figure, path: kept.append(figure))
+    ends = [line('student of a very long name', seconds=0.0004), line('another one of a long name', seconds=0.05)]
+    report.deployments = [*ends, line('low', seconds=0.004, accuracy=0.1)]
+    draw_deployments(report, tmp_path / 'a.png')
+    kept[0].draw_without_rendering()
+    (axes,) = kept[0].axes
+    room = axes.get_window_extent()
+    for label in axes.texts:
+        taken = label.get_window_extent()
+        assert room.x0 < taken.x0 and taken.x1 < room.x1 and room.y0 < taken.y0 and taken.y1 < room.y1, label
+
+
+def test_a_runtime_and_a_model_look_alike_in_every_picture():
+    few, many = ['openvino', 'mine'], ['compile', 'openvino', 'eager', 'mine']
+    assert looks(few, MARKERS, 'X*') == {'openvino': '^', 'mine': 'X'}
+    assert looks(many, MARKERS, 'X*')['openvino'] == '^' and looks(many, MARKERS, 'X*')['mine'] == 'X'
+    assert len(set(MARKERS.values()) | set(SPARE_MARKERS)) == len(MARKERS) + len(SPARE_MARKERS)
+    assert len(set(COLORS.values()) | set(SPARE_COLORS)) == len(COLORS) + len(SPARE_COLORS)
+
+
+@pytest.mark.parametrize('color', [*COLORS.values(), *SPARE_COLORS])
+def test_words_in_every_colour_can_be_read_on_white(color):
+    parts = [int(color[place : place + 2], 16) / 255 for place in (1, 3, 5)]
+    linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
+    assert 1.05 / (np.dot([0.2126, 0.7152, 0.0722], linear) + 0.05) >= 4.5  # WCAG 2, level AA
 
 
 def test_names_of_close_points_do_not_overlap():

@@ -4,6 +4,7 @@ import pytest
 from streams import CLASSES
 
 from mmkd_video.serving import AnnotatedVideo, Prediction
+from mmkd_video.serving.caption import draw_caption
 
 
 def prediction(first, last, best):
@@ -30,7 +31,7 @@ def test_every_picture_bears_the_label_of_its_window(tmp_path):
     video.watch(10, np.full((48, 64, 3), 90, np.uint8))  # another size
     video.close()
     images, fps = read(tmp_path / 'new' / 'out.mp4')
-    assert (len(images), fps, images[0].shape) == (11, 10, (96, 128, 3))
+    assert (len(images), fps, images[0].shape) == (11, 10, (192, 256, 3))  # enlarged, so that the label can be read
     drawn = [np.abs(image.astype(int) - 90).max() for image in images]
     assert min(drawn) > 60
     same = [np.abs(images[0].astype(int) - image).mean() for image in images]
@@ -61,8 +62,44 @@ def test_pictures_do_not_wait_without_end(tmp_path):
     video.close()
     video.watch(24, picture)  # a reader that hangs is late
     images, _ = read(tmp_path / 'out.mp4')
-    greys = [image[60:].mean() for image in images]
+    greys = [image[120:].mean() for image in images]
     assert len(greys) == 24 and greys == sorted(greys)  # in their order
-    labelled = [np.abs(image[:40].astype(int) - 90 - 5 * number).max() > 60 for number, image in enumerate(images)]
+    labelled = [np.abs(image[:80].astype(int) - 90 - 5 * number).max() > 60 for number, image in enumerate(images)]
     assert labelled == [False] * 16 + [True] * 8
     assert [path.name for path in tmp_path.iterdir()] == ['out.mp4']
+
+
+LINES = ('counter-clockwise 100%', 'left 7%', 'a name of a class that is far longer than anybody would like 12%')
+
+
+@pytest.mark.parametrize('size', [(64, 64), (96, 160), (160, 284), (720, 1280), (16, 300), (300, 64)])
+def test_no_label_is_cut_off_whatever_the_picture(size):
+    image = np.full((*size, 3), 90, np.uint8)
+    draw_caption(image, LINES)
+    assert (image[:, -1] == 90).all() or not image[:, -1][
+        image[:, -1, 0] != 90
+    ].any()  # at most the box touches the edge
+    assert (image > 180).any() and (image == 0).any()
+    assert (image[size[0] // 2 :] == 90).all() or size[0] < 100
+
+
+def test_a_line_is_drawn_once():
+    """White on black, its share that of thin strokes: text drawn twice, at places that differ, would fill the box."""
+    image = np.full((360, 640, 3), 90, np.uint8)
+    draw_caption(image, ['clockwise 98%'])
+    rows, columns = np.nonzero((image != 90).any(2))
+    box = image[rows.min() : rows.max() + 1, columns.min() : columns.max() + 1, 0]
+    assert rows.max() < 40 and 0.08 < (box > 128).mean() < 0.3
+    words = cv2.connectedComponents((box > 100).astype(np.uint8))[0] - 1
+    assert (
+        12 <= words <= 16
+    )  # ten letters of which one has a dot, two digits, and the percent sign in up to three parts
+
+
+def test_a_label_grows_with_its_picture():
+    heights = []
+    for height in (240, 480, 960):
+        image = np.full((height, 2 * height, 3), 90, np.uint8)
+        draw_caption(image, ['left 50%'])
+        heights.append(np.count_nonzero((image[:, 0] != 90).any(1)))
+    assert heights[1] == pytest.approx(2 * heights[0], abs=3) and heights[2] == pytest.approx(4 * heights[0], abs=6)
