@@ -72,6 +72,9 @@ def build_parser() -> argparse.ArgumentParser:
     windows.add_argument(
         '--smooth', type=float, default=0.0, metavar='PAST', help='weight of earlier windows: 0 (none) to below 1'
     )
+    windows.add_argument(
+        '--fit', action='store_true', help='resize pictures first such that the model sees most of them'
+    )
     windows.add_argument('--topk', type=int, default=3, help='classes in a line')
     output = parser.add_argument_group('output')
     output.add_argument(
@@ -123,7 +126,14 @@ def stream_options(options: argparse.Namespace) -> StreamOptions:
     """
     drop = options.drop or ('oldest' if options.realtime else None)
     return StreamOptions(
-        options.hop, options.interval, options.smooth, drop, options.queue, options.reconnect, options.pause
+        options.hop,
+        options.interval,
+        options.smooth,
+        drop,
+        options.queue,
+        options.reconnect,
+        options.pause,
+        options.fit,
     )
 
 
@@ -145,12 +155,16 @@ def _stream_one(options: argparse.Namespace, source: VideoSource, engine: Infere
     stream = Stream(source, engine, how, video.watch if video else None)
     if video is not None:
         video.fps = source.fps or video.fps
+    warned = False
     with Interrupts() as interrupts, JsonLines(options.out) as lines, StatusLine() as status:
         interrupts.stop = stream.stop
         try:
             for prediction in stream:
                 if not options.out:
                     status.clear()  # both may be the same terminal
+                if stream.preparer.warning and not warned:
+                    print(f'warning: {source.name}: {stream.preparer.warning}', file=sys.stderr)
+                    warned = True
                 lines.write(prediction.as_dict(classes, options.topk))
                 name, score = prediction.top(classes, 1)[0]
                 status.show(f'{name} {score:.0%} | {stream.statistics.short()}')

@@ -47,7 +47,7 @@ class FolderOfVideos:
                 raise ValueError(f'--{name} is for one video, but {options.source} is a folder')
         if how.drop not in (None, 'none'):
             raise ValueError(f'--drop {how.drop}: of a folder nothing is dropped; leave it out')
-        self.options, self.engine, self.how = options, engine, how
+        self.options, self.engine, self.how, self._warned = options, engine, how, False
         self.folder = Path(options.source)
         self.out = Path(options.out or Path('work_dirs', 'stream', self.folder.resolve().name))
         found = (path for path in self.folder.rglob('*') if path.suffix.lower() in SUFFIXES and path.is_file())
@@ -109,6 +109,7 @@ class FolderOfVideos:
             'hop': self.how.hop,
             'interval': self.how.interval,
             'smooth': self.how.smooth,
+            'fit': self.how.fit,
             'topk': self.options.topk,
         }
 
@@ -144,6 +145,9 @@ class FolderOfVideos:
         try:
             with JsonLines(self.result(path), whole=True) as lines:
                 for prediction in stream:
+                    if stream.preparer.warning and not self._warned:
+                        print(f'warning: {path}: {stream.preparer.warning}', file=sys.stderr)
+                        self._warned = True
                     lines.write(prediction.as_dict(classes, self.options.topk))
                     if pictures:
                         show(min(prediction.last / pictures, 1))

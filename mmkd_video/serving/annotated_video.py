@@ -20,9 +20,9 @@ WAITING_BYTES = 512 * 2**20
 class AnnotatedVideo:
     """Write the pictures of a stream with the label of the latest window that holds them.
 
-    Small pictures are enlarged, so that the label can be read. Pictures wait in memory until their window is scored. One
-    that is of no window bears the label before it; so does one that waited until there were too many. The file is written
-    beside ``path`` and takes its place when it is closed.
+    Small pictures are enlarged, so that the label can be read. Pictures wait in memory until their window is scored.
+    One that is of no window bears the label before it; so does one that waited until there were too many. The file is
+    written beside ``path`` and takes its place when it is closed.
 
     Args:
         path: Ends in ``.mp4``.

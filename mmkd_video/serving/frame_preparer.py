@@ -7,6 +7,7 @@ import numpy as np
 
 from mmkd_video.export import ExportMetadata
 from mmkd_video.serving.picture_steps import build_steps
+from mmkd_video.serving.seen_part import LITTLE, fitting_size, seen_part
 
 
 class FramePreparer:
@@ -18,8 +19,10 @@ class FramePreparer:
     Args:
         metadata: Of the exported model.
         path: Of its file, for messages.
+        fit: Whether pictures are resized first such that the model sees most of them, where that depends on their size.
 
     Attributes:
+        seen: The share of the latest picture's area that reaches the model; None where that is not known.
         repeats: How often a window stands in the model's input; more than 1 where the file was exported for several
             clips at once.
 
@@ -28,8 +31,10 @@ class FramePreparer:
             an argument that is not on the list.
     """
 
-    def __init__(self, metadata: ExportMetadata, path: object = 'the model') -> None:
-        self.metadata = metadata
+    def __init__(self, metadata: ExportMetadata, path: object = 'the model', fit: bool = False) -> None:
+        self.metadata, self.fit = metadata, fit
+        self.seen: float | None = None
+        self._size, self._fitting = (0, 0), None
         self._transforms = build_steps(_spatial_steps(metadata.pipeline, path), path)
         self.repeats = 0  # known with the first picture, which tells the number of crops
         self._dtype = np.dtype(metadata.dtype)
@@ -47,24 +52,37 @@ class FramePreparer:
             ValueError: The pipeline does not make of it what the model takes; the picture is too small, usually.
         """
         height, width = image.shape[:2]
+        if (height, width) != self._size:
+            self._look_at(height, width)
+        if self._fitting is not None:
+            image = cv2.resize(image, self._fitting[::-1], interpolation=cv2.INTER_AREA)
         try:
             prepared = self._run(image)
         except (AssertionError, ValueError, cv2.error) as error:  # how transforms complain
             reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
             raise ValueError(
                 f"a picture of {width} x {height} pixels does not go through the model's pipeline ({reason}); give a "
-                'larger one, or export a model whose pipeline resizes first'
+                'larger one, resize with --fit (fit=True), or export a model whose pipeline resizes first'
             ) from error
         expected = self.metadata.shape[-2:]
         if prepared.shape[2:] != expected:
             raise ValueError(
                 f'a picture of {width} x {height} pixels becomes {prepared.shape[3]} x {prepared.shape[2]} in the '
-                f"model's pipeline, but the model takes {expected[1]} x {expected[0]}; give a larger one, or export a "
-                'model whose pipeline resizes'
+                f"model's pipeline, but the model takes {expected[1]} x {expected[0]}; give a larger one, resize with "
+                '--fit (fit=True), or export a model whose pipeline resizes'
             )
         if not self.repeats:
             self.repeats = self._count_repeats(len(prepared))
         return np.ascontiguousarray(prepared, dtype=self._dtype)
+
+    @property
+    def warning(self) -> str | None:
+        """What is to be said about how little of the pictures the model sees; None where it sees enough."""
+        if self.seen is None or self.seen >= LITTLE:
+            return None
+        height, width = self._size
+        remedy = '' if self.fit else '; --fit (fit=True) resizes pictures first, so that it sees more'
+        return f'the model sees {self.seen:.1%} of each picture of {width} x {height} pixels{remedy}'
 
     def assemble(self, frames: Sequence[np.ndarray]) -> np.ndarray:
         """Lay the frames of a window out as the model takes them.
@@ -81,6 +99,12 @@ class FramePreparer:
             clips = np.repeat(clips[:, None], self.repeats, axis=1)
             clips = clips.reshape(-1, *clips.shape[2:])
         return clips.reshape(-1, *clips.shape[2:]) if axis == 1 else clips
+
+    def _look_at(self, height: int, width: int) -> None:
+        self._size = height, width
+        self._fitting = fitting_size(self._run, height, width, self.metadata.shape[-2:]) if self.fit else None
+        part = seen_part(self._run, *(self._fitting or self._size))
+        self.seen = None if part is None else part[0] * part[1]
 
     def _run(self, image: np.ndarray) -> np.ndarray:
         size = image.shape[:2]

@@ -53,7 +53,7 @@ class Stream:
     ) -> None:
         options = options or StreamOptions()
         metadata = engine.model.metadata
-        self.engine, self.preparer = engine, FramePreparer(metadata, engine.model.path)
+        self.engine, self.preparer = engine, FramePreparer(metadata, engine.model.path, options.fit)
         source.open()
         interval = options.interval_for(metadata, source.fps)
         repeat_last = any(step.get('out_of_bound_opt') == 'repeat_last' for step in metadata.pipeline)

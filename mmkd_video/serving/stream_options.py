@@ -26,6 +26,7 @@ class StreamOptions:
         queue: Windows that may wait before one is dropped.
         reconnects: How often in a row a lost live source is opened again before it is given up.
         pause: Seconds before each.
+        fit: Whether pictures are resized first, see :class:`FramePreparer`.
 
     Raises:
         ValueError: A number is out of range, or the policy is unknown.
@@ -38,6 +39,7 @@ class StreamOptions:
     queue: int = 4
     reconnects: int = 5
     pause: float = 1.0
+    fit: bool = False
 
     def __post_init__(self) -> None:
         for name, least in (('hop', 1), ('interval', 1), ('queue', 1), ('reconnects', 0), ('pause', 0)):

@@ -1,5 +1,6 @@
 """The command: one video, a folder, mistakes, ctrl-C."""
 
+import dataclasses
 import fcntl
 import json
 import os
@@ -11,12 +12,14 @@ from pathlib import Path
 
 import cv2
 import pytest
+import torch
 from clips import encode
-from streams import CLASSES, FakeCamera, export_tiny
+from streams import CLASSES, FakeCamera, TinyRecognizer, export_tiny, metadata_for, steps
 
 from mmkd_video.cli import stream as command
 from mmkd_video.cli.stream import main
 from mmkd_video.cli.stream_folder import FolderOfVideos
+from mmkd_video.export import export_onnx
 from mmkd_video.serving import WindowQueue
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -323,3 +326,23 @@ def test_a_reader_of_the_lines_that_goes_away(model, tmp_path):
     process.stderr.close()
     assert process.wait(60) == 141
     assert 'Traceback' not in error and 'BrokenPipe' not in error
+
+
+def test_a_picture_of_which_little_is_seen_is_warned_about_once(tmp_path, capsys):
+    torch.manual_seed(0)
+    pipeline = [step for step in steps() if step['type'] != 'Resize']
+    metadata, clips = metadata_for(TinyRecognizer('NCTHW'), tmp_path)
+    cropped = dataclasses.replace(metadata, pipeline=tuple(pipeline))
+    path = export_onnx(TinyRecognizer('NCTHW'), tmp_path / 'cropped.onnx', clips, cropped)
+    folder = tmp_path / 'videos'
+    folder.mkdir()
+    for name in 'ab':
+        encode(folder / f'{name}.mp4', 1, frames=40, size=160)
+    warning = 'a.mp4: the model sees 4.0% of each picture of 160 x 160 pixels; --fit'
+    assert run(folder / 'a.mp4', '--model', path) == 0
+    assert capsys.readouterr().err.count(warning) == 1
+    assert run(folder / 'a.mp4', '--model', path, '--fit') == 0
+    assert 'of each picture' not in capsys.readouterr().err
+    assert run(folder, '--model', path, '--out', tmp_path / 'out') == 0
+    assert capsys.readouterr().err.count('of each picture') == 1
+    assert 'fit False, now True' in fails(capsys, folder, '--model', path, '--out', tmp_path / 'out', '--fit')

@@ -1,5 +1,7 @@
 """Frames and clips equal to those of the test pipeline."""
 
+import dataclasses
+
 import cv2
 import numpy as np
 import pytest
@@ -105,3 +107,55 @@ def test_crops_that_do_not_divide_the_input_are_refused(tmp_path, video):
     odd = FramePreparer(ExportMetadata(**{**vars(metadata), 'shape': (4, *metadata.shape[1:])}))
     with pytest.raises(ValueError, match='do not divide'):
         odd(pictures(video)[0])
+
+
+def preparer_for(folder, crop, fit=False, resize=True):
+    metadata, _ = metadata_for(TinyRecognizer('NCTHW'), folder, crop=crop)
+    pipeline = [step for step in metadata.pipeline if resize or step['type'] != 'Resize']
+    return FramePreparer(dataclasses.replace(metadata, pipeline=tuple(pipeline)), fit=fit)
+
+
+@pytest.mark.parametrize(
+    ('crop', 'resize', 'size', 'seen'),
+    [
+        (dict(type='CenterCrop', crop_size=32), False, (720, 1280), 32 * 32 / (720 * 1280)),
+        (dict(type='CenterCrop', crop_size=32), False, (64, 64), 0.25),
+        (dict(type='CenterCrop', crop_size=32), True, (480, 640), 32 * 32 / (48 * 64)),  # resized to 48 first
+        (dict(type='ThreeCrop', crop_size=48), True, (60, 120), 1.0),
+    ],
+)
+def test_the_share_of_a_picture_that_the_model_sees(tmp_path, crop, resize, size, seen):
+    preparer = preparer_for(tmp_path, crop, resize=resize)
+    preparer(np.zeros((*size, 3), np.uint8))
+    assert preparer.seen == pytest.approx(seen, rel=0.03)
+    assert (preparer.warning is None) == (seen >= 0.25)
+
+
+def test_a_little_share_is_told_and_fit_widens_it(tmp_path):
+    crop, size = dict(type='CenterCrop', crop_size=32), (720, 1280, 3)
+    plain, fitted = preparer_for(tmp_path, crop, resize=False), preparer_for(tmp_path, crop, True, resize=False)
+    image = cv2.resize(np.random.default_rng(0).integers(0, 255, (9, 16, 3), dtype=np.uint8), size[1::-1])
+    plain(image)
+    found = fitted(image)
+    assert plain.warning == (
+        'the model sees 0.1% of each picture of 1280 x 720 pixels; --fit (fit=True) resizes pictures first, so that it '
+        'sees more'
+    )
+    assert fitted.seen == pytest.approx(720 / 1280, rel=0.02) and fitted.warning is None
+    small = cv2.resize(image, (57, 32), interpolation=cv2.INTER_AREA)[:, 12:44, ::-1]
+    np.testing.assert_array_equal(found[0].transpose(1, 2, 0), small)
+
+
+def test_fit_enlarges_what_is_too_small(tmp_path):
+    image = np.zeros((20, 24, 3), np.uint8)
+    crop = dict(type='CenterCrop', crop_size=32)
+    with pytest.raises(ValueError, match=r'resize with --fit \(fit=True\)'):
+        preparer_for(tmp_path, crop, resize=False)(image)
+    fitted = preparer_for(tmp_path, crop, True, resize=False)
+    assert fitted(image).shape == (1, 3, 32, 32) and fitted.seen == pytest.approx(20 / 24, rel=0.02)
+
+
+def test_fit_leaves_pictures_alone_where_the_pipeline_resizes(tmp_path):
+    crop = dict(type='CenterCrop', crop_size=32)
+    image = np.random.default_rng(0).integers(0, 255, (90, 120, 3), dtype=np.uint8)
+    np.testing.assert_array_equal(preparer_for(tmp_path, crop, True)(image), preparer_for(tmp_path, crop)(image))
