@@ -151,6 +151,7 @@ CASES: dict[str, list[LossCase]] = {
     'ParaphrasedFTLoss': [
         LossCase(MAP, (3, 6, 3, 4), {'student_channels': 4, 'teacher_channels': 6}),
         LossCase(CLIP, (2, 4, 2, 3, 4), {'student_channels': 3, 'teacher_channels': 4, 'rate': 0.75}),
+        LossCase(CLIP, (2, 4, 2, 3, 4), {'student_channels': 3, 'teacher_channels': 4, 'norm': True}),
     ],
     'SRRLLoss': [
         LossCase(shape, extra=lambda batch: {'teacher_head': head}) for shape in (LOGITS, (2, 5, 3), MAP, CLIP)

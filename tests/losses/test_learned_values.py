@@ -141,6 +141,28 @@ def test_paraphrased_ft_is_reconstruction_plus_transfer_times_ft() -> None:
     assert waiting(student, teacher).item() == pytest.approx(500 * np.abs(ours - theirs).mean())
 
 
+def test_paraphrased_ft_has_the_networks_of_its_authors() -> None:
+    """Their code is for images: for a single frame, of which a 3x3x3 convolution sees its middle slice only."""
+    torch.manual_seed(0)
+    loss = ParaphrasedFTLoss(3, 4, transfer=500.0).double()
+    student, teacher = clips(3, shape=(1, 4, 4)), clips(4, seed=1, shape=(1, 4, 4))
+
+    def run(network: torch.nn.Sequential, image: torch.Tensor, convolve: callable) -> torch.Tensor:
+        layers = [layer for layer in network if hasattr(layer, 'weight')]
+        assert len(layers) == 3 and len(network) == 6 and all(layer.bias is not None for layer in layers)
+        for layer in layers:
+            image = convolve(image, layer.weight[:, :, 1], layer.bias, padding=1)
+            image = torch.where(image > 0, image, 0.1 * image)
+        return image
+
+    factor = run(loss.paraphraser, teacher[:, :, 0], F.conv2d)
+    rebuilt = run(loss.reconstruction, factor, F.conv_transpose2d)
+    ours, theirs = run(loss.translator, student[:, :, 0], F.conv2d).flatten(1), factor.flatten(1)
+    distance = (F.normalize(ours) - F.normalize(theirs)).abs().mean()
+    expected = (rebuilt - teacher[:, :, 0]).abs().mean() + 500 * distance
+    assert loss(student, teacher).item() == pytest.approx(expected.item())
+
+
 def test_mars_is_the_mean_squared_error_of_pooled_vectors() -> None:
     student, teacher = np.array([[1.0, 2.0], [3.0, -1.0]]), np.array([[0.0, 2.0], [1.0, 1.0]])
     expected = (1 + 0 + 4 + 4) / 4
