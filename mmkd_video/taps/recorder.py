@@ -63,6 +63,9 @@ class OutputRecorder:
 class PreActivationRecorder:
     """Note the input of the last activation that is called inside a module, before it can be overwritten.
 
+    An activation that works in place is let write elsewhere while a step is watched: that costs no copy. What is still
+    overwritten is noticed in the dry run, as by :class:`OutputRecorder`, and cloned from then on.
+
     Args:
         module: The module to watch: an activation, a ConvModule, a residual block or a whole stage.
         call: Which call of ``module`` to keep, counted from 1; None when it must be called exactly once.
@@ -82,6 +85,9 @@ class PreActivationRecorder:
         self._seen = 0
         self._last: int | None = None  # which activation call is the last one; learnt in the first step
         self._pending: Tensor | None = None
+        self._version = 0
+        self._clone = False
+        self._in_place: list[nn.Module] = []
         for activation in activations:
             activation.register_forward_pre_hook(self._note_activation)
         module.register_forward_hook(self._note_end)
@@ -91,18 +97,26 @@ class PreActivationRecorder:
         self.active, self.calls, self.value, self._seen, self._pending = True, 0, None, 0, None
 
     def stop(self) -> None:
-        """Watch no longer."""
-        self.active = False
+        """Watch no longer, and let activations work as they did."""
+        self.active, self._pending = False, None
+        while self._in_place:
+            self._in_place.pop().inplace = True
 
     def notice_overwriting(self) -> None:
-        """Do nothing: the kept tensor is a clone."""
+        """Clone from the next step on if the kept tensor was changed in place after it was noted."""
+        if isinstance(self.value, Tensor) and self.value._version != self._version:
+            self._clone = True
 
-    def _note_activation(self, _module: nn.Module, args: tuple) -> None:
+    def _note_activation(self, module: nn.Module, args: tuple) -> None:
         if not self.active:
             return
         self._seen += 1
         if self._last is None or self._seen == self._last:
-            self._pending = args[0].clone()
+            if getattr(module, 'inplace', False):
+                module.inplace = False
+                self._in_place.append(module)
+            self._pending = args[0].clone() if self._clone else args[0]
+            self._version = self._pending._version
 
     def _note_end(self, _module: nn.Module, _args: tuple, _output: object) -> None:
         if not self.active:
@@ -111,6 +125,7 @@ class PreActivationRecorder:
         self._last, self._seen = self._seen, 0
         if self.call is None or self.calls == self.call:
             self.value = self._pending
+        self._pending = None
 
 
 class PooledRecorder:

@@ -1,7 +1,10 @@
+from collections import Counter
+
 import pytest
 import torch
 import zoo
 from torch import nn
+from torch.utils._python_dispatch import TorchDispatchMode
 
 import mmkd_video  # noqa: F401
 from mmkd_video.registry import MODELS
@@ -148,6 +151,54 @@ def test_a_pre_activation_tap_sees_what_the_in_place_relu_overwrites():
     pre, post = found['backbone.layer4:pre'], found['backbone.layer4']
     assert (pre < 0).any()
     assert torch.equal(pre.relu(), post)
+
+
+class Counted(TorchDispatchMode):
+    """Count the operations of a block by name."""
+
+    def __init__(self):
+        super().__init__()
+        self.calls = Counter()
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        self.calls[func.overloadpacket.__name__] += 1
+        return func(*args, **(kwargs or {}))
+
+
+def test_a_pre_activation_tap_copies_nothing_and_leaves_the_activation_as_it_was():
+    model, data = build('i3d')
+    taps = TapSet(model, ['backbone.layer4:pre'], 'student')
+    with taps.watch():
+        model.extract_feat(data['inputs'], stage='head')
+    taps.read(data['inputs'])  # now it knows which activation is the last one
+    in_place = [each for each in model.modules() if getattr(each, 'inplace', False)]
+    with Counted() as alone:
+        model.extract_feat(data['inputs'], stage='head')
+    with Counted() as tapped, taps.watch():
+        model.extract_feat(data['inputs'], stage='head')
+    assert tapped.calls['clone'] == alone.calls['clone']
+    assert tapped.calls['relu'] == alone.calls['relu'] + 1 and tapped.calls['relu_'] == alone.calls['relu_'] - 1
+    assert [each for each in model.modules() if getattr(each, 'inplace', False)] == in_place and in_place
+    recorder = taps._recorders['backbone.layer4:pre']
+    taps.read(data['inputs'])
+    assert recorder.value is None and recorder._pending is None
+
+
+def test_a_pre_activation_that_is_overwritten_all_the_same_is_cloned_from_then_on():
+    class Block(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.relu = nn.ReLU()
+
+        def forward(self, x):
+            return self.relu(x) + x.zero_()
+
+    model, inputs = nn.ModuleDict({'block': Block()}), torch.randn(2, 1, 3, 4, 4)
+    taps = TapSet(model, ['block:pre'], 'student')
+    for expected in (torch.zeros(2, 3, 4, 4), inputs[:, 0], inputs[:, 0]):
+        with taps.watch():
+            model['block'](inputs[:, 0].clone())
+        assert torch.equal(taps.read(inputs)['block:pre'][:, :, 0], expected)
 
 
 def test_a_tensor_overwritten_after_the_hook_is_cloned_from_then_on():
