@@ -3,6 +3,7 @@
 import torch.nn.functional as F
 from torch import Tensor
 
+from mmkd_video.functional import pool_map
 from mmkd_video.structures import layout_of
 
 
@@ -42,15 +43,11 @@ def match_positions(student: Tensor, teacher: Tensor) -> tuple[Tensor, Tensor]:
     layout = layout_of(student.shape)
     if layout == 'map':
         size = tuple(min(s, t) for s, t in zip(student.shape[2:], teacher.shape[2:], strict=True))
-        return _pool_map(student, size), _pool_map(teacher, size)
+        return pool_map(student, size), pool_map(teacher, size)
     if layout == 'tokens':
         length = min(student.shape[1], teacher.shape[1])
         return _pool_tokens(student, length), _pool_tokens(teacher, length)
     return student, teacher
-
-
-def _pool_map(feature: Tensor, size: tuple[int, ...]) -> Tensor:
-    return feature if tuple(feature.shape[2:]) == size else F.adaptive_avg_pool3d(feature, size)
 
 
 def _pool_tokens(feature: Tensor, length: int) -> Tensor:

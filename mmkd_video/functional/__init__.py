@@ -9,10 +9,12 @@ from mmkd_video.functional.elementwise import (
     activation_boundary,
     batch_norm_margin,
     factor_transfer,
+    mean_square,
     overhaul,
     pearson_features,
 )
 from mmkd_video.functional.gather import gather_batch
+from mmkd_video.functional.gram import gram
 from mmkd_video.functional.labels import class_indices, log_odds, non_target_logits
 from mmkd_video.functional.layout import channels_and_positions
 from mmkd_video.functional.manifold import (
@@ -67,6 +69,7 @@ __all__ = [
     'frame_importance',
     'frame_vectors',
     'gather_batch',
+    'gram',
     'geodesic_distances',
     'hierarchical_context',
     'isomap',
@@ -78,6 +81,7 @@ __all__ = [
     'log_odds',
     'log_probabilities',
     'logit_std_kd',
+    'mean_square',
     'mlkd',
     'multidimensional_scaling',
     'nearest_neighbours',

@@ -5,6 +5,7 @@ from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
 from mmkd_video.functional.divergence import kl_divergence, log_probabilities
+from mmkd_video.functional.gram import gram
 from mmkd_video.functional.layout import channels_and_positions
 from mmkd_video.functional.normalize import unit
 
@@ -32,13 +33,11 @@ def channel_wise(student: Tensor, teacher: Tensor, temperature: float | Tensor) 
 def _discrepancies(student: Tensor, teacher: Tensor) -> Tensor:
     """Return the sum over samples of ``mean k(t, t) + mean k(s, s) - 2 * mean k(s, t)``; channels have length 1."""
     if student.shape[2] <= max(student.shape[1], teacher.shape[1]):
-        gram_s, gram_t = (feature.transpose(1, 2) @ feature / feature.shape[1] for feature in (student, teacher))
+        gram_s, gram_t = (gram(feature.mT) / feature.shape[1] for feature in (student, teacher))
         return (gram_s - gram_t).square().sum()
-
-    def kernel(first: Tensor, second: Tensor) -> Tensor:
-        return (first @ second.transpose(1, 2)).square().mean((1, 2)).sum()
-
-    return kernel(teacher, teacher) + kernel(student, student) - 2 * kernel(student, teacher)
+    products = gram(teacher), gram(student), student @ teacher.mT
+    theirs, ours, mixed = (product.square().mean((1, 2)).sum() for product in products)
+    return theirs + ours - 2 * mixed
 
 
 def neuron_selectivity(student: Tensor, teacher: Tensor, chunk_elements: int = CHUNK_ELEMENTS) -> Tensor:
@@ -79,7 +78,7 @@ def channel_correlation(student: Tensor, teacher: Tensor) -> Tensor:
 
     def correlations(feature: Tensor) -> Tensor:
         feature = channels_and_positions(feature)
-        return unit(feature @ feature.transpose(1, 2), 2)
+        return unit(gram(feature), 2)
 
     student, teacher = correlations(student), correlations(teacher)
     num_samples, num_channels = student.shape[:2]

@@ -41,6 +41,25 @@ def mean_norm(tensor: Tensor, dim: int) -> Tensor:
     return torch.linalg.vector_norm(tensor.detach(), dim=dim).mean()
 
 
+class _Unit(torch.autograd.Function):
+    """Vectors over their lengths, of which only the result and the lengths are kept for the backward pass."""
+
+    @staticmethod
+    def forward(ctx, tensor: Tensor, dim: int, least: Tensor | None) -> Tensor:
+        norm = torch.linalg.vector_norm(tensor, dim=dim, keepdim=True)
+        length = norm.clamp_min(EPS)
+        units = tensor / length
+        ctx.dim = dim
+        ctx.save_for_backward(units, norm, length if least is None else length.clamp_min(least))
+        return units
+
+    @staticmethod
+    def backward(ctx, gradient: Tensor) -> tuple[Tensor, None, None]:
+        units, norm, length = ctx.saved_tensors
+        along = (units * gradient).sum(ctx.dim, keepdim=True) * (norm >= EPS)
+        return (gradient - units * along) * torch.where(norm > 0, 1 / length, 0), None, None
+
+
 def unit(tensor: Tensor, dim: int, least: Tensor | None = None) -> Tensor:
     """Return ``tensor / max(norm, 1e-12)`` along ``dim``.
 
@@ -51,6 +70,4 @@ def unit(tensor: Tensor, dim: int, least: Tensor | None = None) -> Tensor:
         dim: The axis of the vectors.
         least: Shorter vectors are given the gradient of this length; None leaves it as it is.
     """
-    norm = torch.linalg.vector_norm(tensor, dim=dim, keepdim=True)
-    length = norm.clamp_min(EPS)
-    return torch.where(norm > 0, tensor / length if least is None else divide(tensor, length, least), 0.0)
+    return _Unit.apply(tensor, dim, least)

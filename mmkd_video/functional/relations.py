@@ -5,6 +5,7 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
+from mmkd_video.functional.gram import gram
 from mmkd_video.functional.normalize import LEAST_SPREAD, divide, mean_norm, unit
 
 __all__ = [
@@ -31,7 +32,7 @@ def similarity_preserving(student: Tensor, teacher: Tensor) -> Tensor:
     Returns:
         ``|R(F_s F_s^T) - R(F_t F_t^T)|**2 / N**2`` with R the L2-normalisation of rows; a scalar.
     """
-    student, teacher = (unit(feature @ feature.T, 1) for feature in (student.flatten(1), teacher.flatten(1)))
+    student, teacher = (unit(gram(feature), 1) for feature in (student.flatten(1), teacher.flatten(1)))
     return F.mse_loss(student, teacher)
 
 
@@ -67,7 +68,7 @@ def probabilistic_transfer(student: Tensor, teacher: Tensor) -> Tensor:
         feature = feature.flatten(1)
         length = torch.linalg.vector_norm(feature, dim=1, keepdim=True) + PKT_EPS
         feature = divide(feature, length, LEAST_SPREAD * mean_norm(feature, 1))
-        similarity = (feature @ feature.T + 1) / 2
+        similarity = (gram(feature) + 1) / 2
         return similarity / similarity.sum(1, keepdim=True)
 
     student, teacher = neighbours(student), neighbours(teacher)
@@ -118,7 +119,7 @@ def _cosines(feature: Tensor, start: int, stop: int) -> Tensor:
     """
     least = LEAST_SPREAD * mean_norm(feature, 1)
     rays = unit(feature.unsqueeze(0) - feature[start:stop].unsqueeze(1), 2, least)
-    return rays @ rays.transpose(1, 2)
+    return gram(rays)
 
 
 def _angle_errors(student: Tensor, teacher: Tensor, start: int, stop: int) -> Tensor:

@@ -4,6 +4,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from mmkd_video.functional.gram import gram
 from mmkd_video.functional.normalize import LEAST_SPREAD, mean_norm, unit
 
 __all__ = [
@@ -57,7 +58,7 @@ def temporal_relation(student: Tensor, teacher: Tensor) -> Tensor:
         The mean over ``N * T * T`` of the squared difference; a scalar.
     """
     student, teacher = (unit(frame_vectors(feature), 2) for feature in (student, teacher))
-    return F.mse_loss(student @ student.transpose(1, 2), teacher @ teacher.transpose(1, 2))
+    return F.mse_loss(gram(student), gram(teacher))
 
 
 def temporal_order(student: Tensor, teacher: Tensor) -> Tensor:

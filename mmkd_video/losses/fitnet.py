@@ -1,8 +1,8 @@
 """Direct imitation of a feature."""
 
-import torch.nn.functional as F
 from torch import Tensor
 
+from mmkd_video.functional import mean_square
 from mmkd_video.losses.base import DistillLoss, in_float32
 from mmkd_video.registry import MODELS
 
@@ -26,4 +26,4 @@ class FitNetLoss(DistillLoss):
     @in_float32
     def forward(self, student: Tensor, teacher: Tensor) -> Tensor:
         """Return the scalar loss of ``(N, K)``, ``(N, C)``, ``(N, L, C)``, ``(N, C, H, W)`` or ``(N, C, T, H, W)``."""
-        return F.mse_loss(student, teacher)
+        return mean_square(student, teacher)

@@ -1,8 +1,8 @@
 """Motion-augmented RGB stream."""
 
-import torch.nn.functional as F
 from torch import Tensor
 
+from mmkd_video.functional import mean_square
 from mmkd_video.losses.base import DistillLoss, in_float32
 from mmkd_video.registry import MODELS
 
@@ -24,4 +24,4 @@ class MARSLoss(DistillLoss):
     @in_float32
     def forward(self, student: Tensor, teacher: Tensor) -> Tensor:
         """Return the scalar loss of two vectors ``(N, C)``."""
-        return F.mse_loss(student, teacher)
+        return mean_square(student, teacher)
