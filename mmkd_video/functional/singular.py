@@ -12,6 +12,7 @@ __all__ = ['right_singular_vectors', 'singular_flow']
 
 NUM_SPARE = 3
 KERNEL_WIDTH = 8
+ROUNDING = 1e-7  # share of the largest singular value below which another is none
 
 
 def _safe_inverse(tensor: Tensor, cutoff: Tensor) -> Tensor:
@@ -19,38 +20,46 @@ def _safe_inverse(tensor: Tensor, cutoff: Tensor) -> Tensor:
 
 
 class _RightSingularVectors(torch.autograd.Function):
-    """Thin SVD whose backward treats directions of numerically equal singular values as fixed.
+    """Singular vectors by the eigenvectors of the smaller Gram matrix, in float64; cheaper than a decomposition.
 
-    The derivative divides by differences of squared singular values; the stock one gives NaN for a dead or constant
-    map.
+    The square loses half of the digits, of which float64 has enough: directions below ``ROUNDING`` of the largest
+    singular value are taken for zero. The derivative divides by differences of squared singular values, where the stock
+    one gives NaN for a dead or constant map; here directions of numerically equal singular values count as fixed.
     """
 
     @staticmethod
     def forward(ctx, matrix: Tensor) -> tuple[Tensor, Tensor]:
-        left, values, right = torch.linalg.svd(matrix, full_matrices=False)
-        vectors = right.transpose(-2, -1)
-        ctx.save_for_backward(left, values, vectors)
+        scale = matrix.abs().amax((-2, -1), keepdim=True).clamp_min(torch.finfo(torch.float32).tiny)
+        rows = matrix.double() / scale
+        wide = matrix.shape[-2] <= matrix.shape[-1]
+        squares, found = torch.linalg.eigh(rows @ rows.mT if wide else rows.mT @ rows)
+        found, values = found.flip(-1), squares.flip(-1).clamp_min(0).sqrt()
+        other = (rows.mT if wide else rows) @ found * _safe_inverse(values, ROUNDING * values[..., :1]).unsqueeze(-2)
+        left, vectors = (found, other) if wide else (other, found)
+        left, vectors, values = (each.to(matrix.dtype) for each in (left, vectors, values))
+        ctx.save_for_backward(left, values, vectors, scale)
+        values = values * scale.squeeze(-1)
         ctx.mark_non_differentiable(values)
         return vectors, values
 
     @staticmethod
     def backward(ctx, gradient: Tensor, _: Tensor) -> Tensor:
-        left, values, vectors = ctx.saved_tensors
-        tiny = 10 * torch.finfo(values.dtype).eps * values[..., :1]
+        left, values, vectors, scale = ctx.saved_tensors
+        tiny = max(10 * torch.finfo(values.dtype).eps, ROUNDING) * values[..., :1]
         squares = values.square()
         gaps = _safe_inverse(squares.unsqueeze(-2) - squares.unsqueeze(-1), (tiny * values[..., :1]).unsqueeze(-1))
         inner = vectors.transpose(-2, -1) @ gradient
         within = values.unsqueeze(-1) * (inner - inner.transpose(-2, -1)) * gaps
         outside = _safe_inverse(values, tiny).unsqueeze(-1) * (gradient - vectors @ inner).transpose(-2, -1)
-        return left @ (within @ vectors.transpose(-2, -1) + outside)
+        return left @ (within @ vectors.transpose(-2, -1) + outside) / scale
 
 
 def right_singular_vectors(matrix: Tensor) -> tuple[Tensor, Tensor]:
     """Return right singular vectors ``(..., C, R)`` and singular values ``(..., R)``, largest first.
 
     Args:
-        matrix: ``(..., P, C)``; R is the smaller of P and C. The sign of each vector is arbitrary, and only the vectors
-            carry a gradient.
+        matrix: ``(..., P, C)``; R is the smaller of P and C. The sign of each vector is arbitrary, one without a
+            singular value may be zero, and only the vectors carry a gradient.
     """
     return _RightSingularVectors.apply(matrix)
 

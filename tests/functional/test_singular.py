@@ -1,3 +1,4 @@
+import pytest
 import torch
 
 from mmkd_video.functional import right_singular_vectors, singular_flow
@@ -36,3 +37,26 @@ def test_dead_and_constant_maps_have_a_finite_gradient() -> None:
 def test_layers_with_fewer_channels_than_vectors() -> None:
     student, teacher = [[torch.randn(2, channels, 3, 3) for channels in (1, 4)] for _ in range(2)]
     assert singular_flow(student, teacher, 3).isfinite()
+
+
+@pytest.mark.parametrize('dtype', [torch.float32, torch.float64])
+@pytest.mark.parametrize('shape', [(3, 32, 12), (3, 12, 32), (3, 6, 6)])
+def test_vectors_and_values_are_those_of_a_singular_value_decomposition(shape: tuple, dtype: torch.dtype) -> None:
+    matrix = torch.randn(shape, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    _, values, vectors = torch.linalg.svd(matrix, full_matrices=False)
+    found, sizes = right_singular_vectors(matrix.to(dtype))
+    tolerance = 1e-9 if dtype == torch.float64 else 1e-4
+    assert torch.allclose(sizes.double(), values, rtol=tolerance)
+    turned = (found.double() * vectors.mT).sum(1)
+    assert torch.allclose(turned.abs(), torch.ones_like(turned), atol=tolerance)
+
+
+@pytest.mark.parametrize('size', [1e-8, 1e-20])
+def test_small_maps_have_the_value_of_large_ones_and_a_finite_gradient(size: float) -> None:
+    student, teacher = [[feature.float() for feature in layers(seed)] for seed in (0, 1)]
+    expected = singular_flow(student, teacher, 2).item()
+    student = [(size * feature).requires_grad_() for feature in student]
+    value = singular_flow(student, teacher, 2)
+    value.backward()
+    assert value.item() == pytest.approx(expected, rel=1e-4)
+    assert all(feature.grad.isfinite().all() for feature in student)
