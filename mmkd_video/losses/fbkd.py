@@ -16,15 +16,15 @@ class _NonLocal(nn.Module):
     def __init__(self, channels: int) -> None:
         super().__init__()
         inner = max(channels // 2, 1)
-        self.query, self.key, self.value = (nn.Linear(channels, inner) for _ in range(3))
+        self.embed = nn.Linear(channels, 3 * inner)  # queries, keys and values in one product
         self.out = nn.Linear(inner, channels)
         nn.init.zeros_(self.out.weight)
         nn.init.zeros_(self.out.bias)
 
     def forward(self, feature: Tensor) -> Tensor:
         """Return the same shape ``(N, P, C)``."""
-        gathered = self.key(feature).transpose(1, 2) @ self.value(feature) / feature.shape[1]
-        return feature + self.out(self.query(feature) @ gathered)
+        query, key, value = self.embed(feature).chunk(3, dim=2)
+        return feature + self.out(query @ (key.mT @ value / feature.shape[1]))
 
 
 def _distance(student: Tensor, teacher: Tensor) -> Tensor:
@@ -91,9 +91,9 @@ class FBKDLoss(DistillLoss):
             student, teacher = student.unsqueeze(2), teacher.unsqueeze(2)
         places = _distance(self.adapt_places(student.mean(1, keepdim=True)), teacher.mean(1, keepdim=True))
         student, teacher = (channels_and_positions(side).transpose(1, 2) for side in (student, teacher))
-        mask = (self._attention(student) + self._attention(teacher)) / 2
-        weight = mask.detach().sqrt().unsqueeze(2)
-        feature = _distance(self.adapt_feature(student) * weight, teacher * weight)
+        with torch.no_grad():
+            mask = (self._attention(student) + self._attention(teacher)) / 2
+        feature = torch.linalg.vector_norm((self.adapt_feature(student) - teacher) * mask.sqrt().unsqueeze(2))
         channels = _distance(self.adapt_channels(student.mean(1)), teacher.mean(1))
         ours, theirs = self.adapt_relations(self.student_relations(student)), self.teacher_relations(teacher)
         terms = (self.feature * feature, self.channels * channels, self.places * places)

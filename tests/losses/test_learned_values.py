@@ -87,8 +87,8 @@ def test_fbkd_is_four_weighted_distances() -> None:
     places = np.linalg.norm((adapted - maps[1]).detach().numpy())
 
     def non_local(block: torch.nn.Module, feature: np.ndarray) -> np.ndarray:
-        pairs = linear(block.query, feature) @ linear(block.key, feature).swapaxes(1, 2) / num_places
-        return feature + linear(block.out, pairs @ linear(block.value, feature))
+        query, key, value = np.split(linear(block.embed, feature), 3, axis=2)
+        return feature + linear(block.out, query @ key.swapaxes(1, 2) @ value / num_places)
 
     ours = linear(loss.adapt_relations, non_local(loss.student_relations, rows[0]))
     relations = np.linalg.norm(ours - non_local(loss.teacher_relations, rows[1]))
