@@ -112,7 +112,8 @@ def _verdict(gain: Gain) -> str:
 def grid_cells(comparison: Comparison, sections: Sequence[Section]) -> Cells:
     """Return head and rows of all points: scores, paired differences, and what must not happen."""
     metric = comparison.metric
-    head = ['setting', '', 'alone', 'distilled', 'difference', '95 %', 'wins', 'more than a point below', 'near chance']
+    head = ['setting', '', 'alone', 'distilled', 'difference', '95 %', 'wins', 'worst pair']
+    head += ['more than a point below', 'near chance']
     table = [head]
     for section in sections:
         for row in section.distilled:
@@ -120,13 +121,15 @@ def grid_cells(comparison: Comparison, sections: Sequence[Section]) -> Cells:
             cells = [section.title, _short(row)]
             cells += [_spread(each.mean, each.deviation, metric) for each in (section.alone, row)]
             if gain is None:
-                table.append([*cells, 'missing', '', '', '', ''])
+                table.append([*cells, 'missing', *[''] * 5])
                 continue
             wins, below = f'{gain.wins} of {len(gain.pairs)}', f'{gain.losses(-POINT)} of {len(gain.pairs)}'
             chance = [comparison.near_chance(each) for each in (section.alone, row)]
             shown = '-' if None in chance else f'alone {chance[0]}, distilled {chance[1]}'
             mean = _spread(gain.mean, gain.deviation, metric, _signed)
-            table.append([*cells, mean, _interval(gain.student, metric), wins, below, shown])
+            table.append(
+                [*cells, mean, _interval(gain.student, metric), wins, _signed(gain.worst, metric), below, shown]
+            )
     return table
 
 
