@@ -10,6 +10,7 @@ from mmengine.registry import init_default_scope
 from torch import nn
 
 from mmkd_video.cli import compare, training_clock
+from mmkd_video.cli.comparison.arms import ALONE, DISTILLED
 from mmkd_video.cli.comparison.result import Comparison, Row, Section
 from mmkd_video.cli.complexity import measure_complexity
 from mmkd_video.cli.run_folder import RunFolder
@@ -157,6 +158,47 @@ def test_added_seeds_join_a_table_that_stays_as_it_is(tmp_path):
     (tmp_path / 'compare.json').write_text('{"format": 1}')
     with pytest.raises(ValueError, match='is not what tools/compare.py writes .*got format 1'):
         compare.settings_of(options_of('--add-seeds', '5'), tmp_path)
+
+
+def ended(tiny, tmp_path, monkeypatch, run, capsys):
+    """Return the exit code of the command and what it said, where its runs end as ``run`` does."""
+    monkeypatch.setattr(compare, 'run', run)
+    with pytest.raises(SystemExit) as stopped:
+        compare.main([str(tiny.distill), '--work-dir', str(tmp_path / 'out')])
+    return stopped.value.code, capsys.readouterr()
+
+
+def test_an_interrupt_is_one_line(tiny, tmp_path, monkeypatch, capsys):
+    def interrupted(*given):
+        raise KeyboardInterrupt
+
+    code, said = ended(tiny, tmp_path, monkeypatch, interrupted, capsys)
+    assert (code, said.out, said.err) == (130, '', '\ninterrupted; the same command goes on from here\n')
+
+
+def test_missing_runs_are_told_after_the_table_and_fail_the_command(tiny, tmp_path, monkeypatch, capsys):
+    none = [None]
+    rows = [Row(name, name, 'recipe untouched', {}, none, none, none, none, none) for name in (ALONE, DISTILLED)]
+
+    def with_a_gap(configs, settings, *given):
+        missing = ['student alone, seed 0', 'student distilled, seed 0']
+        sections = [Section('recipe untouched', rows)]
+        return Comparison({'distill': 'd.py'}, 'command', 'acc/top1', [0], [], sections, missing=missing)
+
+    code, said = ended(tiny, tmp_path, monkeypatch, with_a_gap, capsys)
+    assert code == 1 and said.err == 'error: 2 runs failed; the same command tries them again\n'
+    assert 'MISSING, since they failed: student alone, seed 0' in said.out
+    saved = json.loads((tmp_path / 'out' / 'compare.json').read_text())
+    assert saved['options']['seeds'] == [0] and saved['missing'] == [
+        'student alone, seed 0',
+        'student distilled, seed 0',
+    ]
+
+
+def test_configs_of_one_name_are_refused(tiny, capsys):
+    with pytest.raises(SystemExit):
+        compare.main([str(tiny.distill), str(tiny.distill)])
+    assert 'got configs distill, distill; expected different names' in capsys.readouterr().err
 
 
 @pytest.mark.slow

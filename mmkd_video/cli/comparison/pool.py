@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from types import FrameType
-from typing import IO
+from typing import IO, Any
 
 from mmkd_video.cli.comparison.progress import Progress
 from mmkd_video.cli.comparison.runs import Run
@@ -57,17 +57,26 @@ def run_all(
     with _terminated_as_interrupted(), StatusLine() as status:
         try:
             while waiting or going:
-                _start(waiting, going, jobs, progress, on_result)
+                _start(waiting, going, jobs, progress, _below(status, on_result))
                 for each in [each for each in going if each.process.poll() is not None]:
                     going.remove(each)
-                    status.clear()
-                    _end(each, progress, on_result, on_failure)
+                    _end(each, progress, _below(status, on_result), _below(status, on_failure))
                 status.show(progress.line())
                 progress.say_now_and_then(status.active)
                 if going or waiting:
                     time.sleep(POLL_SECONDS)
         finally:
             _stop(going)
+
+
+def _below(status: StatusLine, call: Callable) -> Callable:
+    """Return a call that takes the status line away before it says something."""
+
+    def clear_and_call(*arguments: Any) -> None:
+        status.clear()
+        call(*arguments)
+
+    return clear_and_call
 
 
 def _start(
