@@ -1,7 +1,8 @@
 """Measurements of callables, modules and files: time side by side, peak memory, sizes, calls."""
 
 from mmkd_video.benchmark.call_counter import CallCounter
-from mmkd_video.benchmark.deployment import Deployment, DeploymentReport
+from mmkd_video.benchmark.deployment import Deployment
+from mmkd_video.benchmark.deployment_report import DeploymentReport
 from mmkd_video.benchmark.interleaved import Rounds, Timings, measure_interleaved
 from mmkd_video.benchmark.intervals import Interval, median_interval, paired_ratios
 from mmkd_video.benchmark.load_watch import LoadWatch

@@ -77,7 +77,8 @@ def measure_interleaved(
 
     What disturbs a machine for longer than a round disturbs all variants alike, and none always follows the same other.
     Garbage is collected before each call and never during one. Rounds beside which others used the processors are
-    measured again; where twice as many as were wanted had to be, it is given up: all rounds are returned, as disturbed.
+    measured again; where twice as many as were wanted had to be, it is given up (sooner, after it was given up once):
+    all rounds are returned, as disturbed.
 
     Args:
         variants: Name to callable.
@@ -118,7 +119,8 @@ def measure_interleaved(
         for _ in range(rounds.warmup):
             one_round()
         watch.begin()
-        while not done and len(thrown) <= PATIENCE * rounds.fewest:
+        patience = rounds.fewest * (1 if watch.gave_up else PATIENCE)
+        while not done and len(thrown) <= patience:
             window.append(one_round())
             count = len(kept) + len(window)
             if watch.due or count in (rounds.fewest, rounds.most):

@@ -2,14 +2,16 @@
 
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from statistics import quantiles
 
 STATISTICS = Path('/proc/stat')
 LIMIT = 0.1
 LAG = 0.9
 WINDOW = 1.0
 SHORTEST = 0.2
+SPREAD, FEWEST_FOR_SPREAD = 0.3, 8  # between quartiles, of the median; an idle machine stays below 0.15
 BUSY = (1, 2, 3, 6, 7, 8)  # columns of a line of /proc/stat: user, nice, system, interrupts, and what a host took
 
 
@@ -95,6 +97,18 @@ class LoadWatch:
         if self.gave_up:
             return f'{told}; wall times are left out, CPU times hold as far as their intervals tell'
         return told
+
+
+def unsteady(values: Sequence[float]) -> bool:
+    """Tell whether what was measured again and again is spread so far that something else disturbed it.
+
+    Args:
+        values: Wall times; of fewer than eight, nothing is told.
+    """
+    if len(values) < FEWEST_FOR_SPREAD:
+        return False
+    lower, middle, upper = quantiles(values, n=4)
+    return upper - lower > SPREAD * middle
 
 
 def busy_seconds() -> float | None:

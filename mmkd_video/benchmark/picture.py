@@ -4,7 +4,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from mmkd_video.benchmark.deployment import Deployment, DeploymentReport
+from mmkd_video.benchmark.deployment import Deployment
+from mmkd_video.benchmark.deployment_report import DeploymentReport
 
 OFFSETS = [9, -18, 23, -32]
 INSIDE = 4  # points between a name and the edge of the axes
@@ -34,15 +35,15 @@ def draw_deployments(report: DeploymentReport, path: str | Path) -> Path:
         The path.
 
     Raises:
-        ValueError: No line has an accuracy.
+        ValueError: No line has both.
     """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
     from matplotlib.lines import Line2D
 
-    drawn = [each for each in report.fastest() if each.accuracy is not None]
+    drawn = [each for each in report.fastest() if None not in (each.accuracy, each.latency)]
     if not drawn:
-        raise ValueError('no model has an accuracy; nothing to draw')
+        raise ValueError('no model has an accuracy and a latency; nothing to draw')
     models, runtimes = (list(dict.fromkeys(getattr(each, key) for each in drawn)) for key in ('model', 'runtime'))
     color, marker = looks(models, COLORS, SPARE_COLORS), looks(runtimes, MARKERS, SPARE_MARKERS)
     figure = Figure(figsize=(8.6, 5.0), dpi=150, layout='constrained')

@@ -74,9 +74,16 @@ class Row:
         """
         if self.target is None or self.interval is None:
             return True  # nothing to learn by more rounds
+        one_side = self.interval.low > self.target or self.interval.high <= self.target
+        return self.narrow or (self.interval.coverage >= COVERAGE and one_side)
+
+    @property
+    def narrow(self) -> bool:
+        """Whether the interval reaches at most 1 % of its median from it."""
+        if self.interval is None:
+            return False
         low, middle, high = self.interval.low, self.interval.median, self.interval.high
-        narrow = max(high - middle, middle - low) <= PRECISION * middle
-        return self.interval.coverage >= COVERAGE and (narrow or low > self.target or high <= self.target)
+        return self.interval.coverage >= COVERAGE and max(high - middle, middle - low) <= PRECISION * middle
 
     def cells(self) -> tuple[str, str, str, str, str]:
         """Return name, value, interval, target and verdict as text."""

@@ -1,6 +1,7 @@
 """Callers that work at the same time."""
 
 import multiprocessing
+import time
 import traceback
 from collections.abc import Callable, Hashable, Mapping
 from multiprocessing.connection import Connection
@@ -26,6 +27,7 @@ class SideBySide:
         # fresh processes: neither threads nor what runtimes hold would survive a fork
         context = multiprocessing.get_context('spawn')
         self._connections, self._far_ends = zip(*(context.Pipe() for _ in range(callers)), strict=True)
+        self._cpu = [0.0] * callers
         self._processes = [
             context.Process(target=_serve, args=(end, times, open), daemon=True) for end in self._far_ends
         ]
@@ -48,6 +50,10 @@ class SideBySide:
             process.terminate()
             process.join()
 
+    def cpu_time(self) -> float:
+        """Return the CPU seconds of this process and, as of their last run, of the callers."""
+        return time.process_time() + sum(self._cpu)
+
     @property
     def calls(self) -> int:
         """In all, of one run."""
@@ -67,9 +73,9 @@ class SideBySide:
         self._wait()
 
     def _wait(self) -> None:
-        for connection in self._connections:
+        for index, connection in enumerate(self._connections):
             try:
-                failure = connection.recv()
+                failure, self._cpu[index] = connection.recv()
             except EOFError:
                 raise RuntimeError('one of the processes that work side by side has ended') from None
             if failure is not None:
@@ -81,13 +87,13 @@ def _serve(connection: Connection, times: int, open: Open) -> None:
     torch.set_num_threads(1)
     try:
         functions = open()
-        connection.send(None)
+        connection.send((None, time.process_time()))
         while True:
             function = functions[connection.recv()]
             for _ in range(times):
                 function()
-            connection.send(None)
+            connection.send((None, time.process_time()))
     except EOFError:
         return
     except Exception:
-        connection.send(traceback.format_exc())
+        connection.send((traceback.format_exc(), time.process_time()))

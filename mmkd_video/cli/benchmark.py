@@ -63,7 +63,7 @@ def main(arguments: Sequence[str] | None = None) -> Report | LossCosts | Deploym
         print(report.as_markdown() if options.markdown else report.as_text())
         print(f'\nsaved in {options.out}')
         if options.update_docs:
-            update_section(options.update_docs, f'benchmark {options.what}', report.as_markdown())
+            update_section(options.update_docs, f'benchmark {_kind(options)}', report.as_markdown())
             _record(report, options)
     except (OSError, KeyError, ValueError, RuntimeError, ImportError) as error:
         parser.exit(1, f'error: {error.args[0] if isinstance(error, KeyError) else error}\n')
@@ -74,10 +74,15 @@ def _record(report: Report | LossCosts | DeploymentReport, options: argparse.Nam
     """Write the numbers of a page, from which ``tools/report.py`` writes it again."""
     if isinstance(report, LossCosts):
         write_costs(report)
-    elif isinstance(report, Report):
+    else:
         shown = {key: value for key, value in report.as_dict().items() if key != 'raw'}
-        path = Path(options.update_docs).with_name(f'{options.what}.json')
+        path = Path(options.update_docs).with_name(f'{_kind(options).replace(" ", "_")}.json')
         write_atomically((json.dumps(shown, indent=1) + '\n').encode(), path)
+
+
+def _kind(options: argparse.Namespace) -> str:
+    """Return the name of the section that a benchmark writes."""
+    return 'random weights' if getattr(options, 'random_weights', False) else options.what
 
 
 def build_parser() -> argparse.ArgumentParser:

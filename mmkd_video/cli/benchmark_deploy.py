@@ -1,39 +1,32 @@
 """The code behind ``tools/benchmark.py deploy``: latency, size and accuracy of models where they will run."""
 
 import argparse
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import replace
-from functools import partial
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-import numpy as np
 import torch
 
 import mmkd_video
 from mmkd_video.benchmark import (
-    Deployment,
     DeploymentReport,
-    Rounds,
+    LoadWatch,
     Row,
-    SideBySide,
     describe_processor,
     draw_deployments,
-    measure_interleaved,
+    median_interval,
+    paired_ratios,
 )
-from mmkd_video.cli.benchmark_deploy_memory import measure_deployment
+from mmkd_video.cli import benchmark_deploy_measure as measuring
+from mmkd_video.cli.benchmark_deploy_measure import EACH, FOLDER, SETTLE, Models, say
 from mmkd_video.cli.benchmark_outputs import add_outputs
-from mmkd_video.cli.deploy_candidates import COMPILE, EAGER, EXPORTED, RUNTIMES, Candidate, Classify, file_size
+from mmkd_video.cli.deploy_candidates import CALIBRATION, INT8, RUNTIMES, Candidate
 from mmkd_video.cli.deploy_runtimes import choose_runtimes
+from mmkd_video.cli.quantized_student import MAX_DROP
+from mmkd_video.cli.random_models import CLIPS, PAIR, random_models
 from mmkd_video.cli.real_clips import RealClips, real_clips
-from mmkd_video.export import load_exported
 
-FOLDER = Path('work_dirs/benchmark/deploy')
-EACH = 20  # clips of each caller where several work side by side
-SETTLE = 10  # calls before a measured one, clip by clip: with one, a small model still ran at half its speed
-RECOMPILE_LIMIT = 1000  # the models share their code, which is compiled for each of them
-
-Line = tuple[str, str]
-"""A model and what runs it: the two names that a line of the table begins with."""
+USUAL = dict(rounds=30, max_rounds=100, batch_size=8, clips=1000, calibration=CALIBRATION)
+USUAL_RANDOM = dict(rounds=10, max_rounds=20, batch_size=2, clips=0, calibration=CLIPS['train'])
 
 
 def add_deploy(kinds: argparse._SubParsersAction) -> None:
@@ -50,10 +43,24 @@ def add_deploy(kinds: argparse._SubParsersAction) -> None:
         nargs=3,
         action='append',
         metavar=('NAME', 'CONFIG', 'CHECKPOINT'),
-        required=True,
+        default=[],
         dest='models',
         help='a trained recognizer and its name in the table; may be repeated',
     )
+    parser.add_argument(
+        '--random-weights',
+        action='store_true',
+        help="no checkpoints are needed: MMAction2's I3D-R50 and TSM-MobileNetV2 at 224 pixels, or each --model (its "
+        'CHECKPOINT is not read), with random weights, each in int8 too; accuracies say nothing then',
+    )
+    parser.add_argument(
+        '--int8',
+        nargs='+',
+        default=[],
+        metavar='NAME',
+        help='each --model to measure in int8 too, calibrated here (those of --file are quantized already)',
+    )
+    parser.add_argument('--calibration', type=int, help=f'training clips for --int8 ({CALIBRATION})')
     parser.add_argument(
         '--file',
         nargs=3,
@@ -71,10 +78,16 @@ def add_deploy(kinds: argparse._SubParsersAction) -> None:
         default=sorted({1, torch.get_num_threads()}),
         help='of the CPU; each is measured',
     )
-    parser.add_argument('--rounds', type=int, default=30, help='each measures every model in every runtime once')
+    parser.add_argument('--rounds', type=int, help='each measures every model in every runtime once (30; random: 10)')
+    parser.add_argument(
+        '--max-rounds',
+        type=int,
+        help='of one clip and of two, rounds are added until the interval of every ratio reaches at most a hundredth '
+        'of its median from it; no more than these (100; random: 20)',
+    )
     parser.add_argument('--warmup', type=int, default=3, help='rounds before that')
-    parser.add_argument('--batch-size', type=int, default=8, help='for the throughput')
-    parser.add_argument('--clips', type=int, default=1000, help='of test, for the accuracy; 0: none')
+    parser.add_argument('--batch-size', type=int, help='for the throughput (8; random: 2)')
+    parser.add_argument('--clips', type=int, help='of test, for the accuracy; 0: none (1000; random: 0)')
     parser.add_argument('--no-memory', action='store_true', help='do not measure memory')
     parser.add_argument(
         '--target-speedup',
@@ -100,6 +113,7 @@ def benchmark_deploy(options: argparse.Namespace, clips: str | None = None) -> D
         FileNotFoundError: A config, checkpoint, file or data set is not there.
         MissingExtraError: A runtime is not installed.
     """
+    options = _resolved(options)
     candidates = _candidates(options)
     files = _files(options, candidates)
     data = {
@@ -107,162 +121,38 @@ def benchmark_deploy(options: argparse.Namespace, clips: str | None = None) -> D
     }
     runtimes, left_out = choose_runtimes(options.runtimes)
     for runtime, reason in left_out.items():
-        _say(f'{runtime} is left out: {reason}')
-    options = argparse.Namespace(**{**vars(options), 'runtimes': runtimes})
-    report = DeploymentReport('Models in their runtimes', [])
+        say(f'{runtime} is left out: {reason}')
+    models = Models(candidates, files, runtimes, options.int8, FOLDER)
+    report, watch = DeploymentReport('Models in their runtimes', []), LoadWatch()
     threads_before = torch.get_num_threads()
-    torch._dynamo.config.recompile_limit = RECOMPILE_LIMIT
+    torch._dynamo.config.recompile_limit = measuring.RECOMPILE_LIMIT
     try:
         for threads in options.threads:
             torch.set_num_threads(threads)
-            report.deployments += _measure(options, threads, candidates, files, data, report.deployments)
+            report.deployments += measuring.measure(options, threads, models, data, watch, report.deployments)
     finally:
         torch.set_num_threads(threads_before)
-    report.facts = _facts(options, data, left_out)
+    report.facts = _facts(options, models, data, left_out) | {'other load': str(watch)}
     report.targets = list(_targets(options, report))
-    if any(each.accuracy is not None for each in report.deployments):
+    if any(None not in (each.accuracy, each.latency) for each in report.deployments):
         print(f'picture: {draw_deployments(report, options.picture)}')
     return report
 
 
-def _measure(
-    options: argparse.Namespace,
-    threads: int,
-    candidates: Mapping[str, Candidate],
-    files: Mapping[str, tuple[str, Path]],
-    data: Mapping[str, RealClips],
-    known: Sequence[Deployment],
-) -> list[Deployment]:
-    """Measure everything with one number of threads; what does not depend on it is taken from ``known``."""
-    sources = _sources(candidates, files)
-    timed = {}
-    for size, settle in ((1, SETTLE), (options.batch_size, 2)):
-        clips = {name: _batch(data[name], size) for name in data}
-        opened = _open(options.runtimes, threads, candidates, files, clips, FOLDER)
-        variants = {key: partial(call, _batch(data[sources[key[0]]], size)) for key, (call, _) in opened.items()}
-        _say(f'measuring batches of {size}, {threads} thread(s)')
-        timed[size] = measure_interleaved(variants, Rounds(options.rounds, warmup=options.warmup), settle=settle)
-    side_by_side = {}
-    if threads > 1:
-        side_by_side = _measure_side_by_side(options, opened, threads, candidates, files, data)
-    complexities = {name: each.complexity(data[name].clips[0]) for name, each in candidates.items()}
-    found = []
-    for key, (call, size) in opened.items():
-        source, earlier = sources[key[0]], [each for each in known if (each.model, each.runtime) == key]
-        params, gflops = complexities[source]
-        each = Deployment(
-            *key,
-            threads=threads,
-            latencies=timed[1][key].wall,
-            throughputs=[options.batch_size / seconds for seconds in timed[options.batch_size][key].wall],
-            file_bytes=size,
-            params=params,
-            gflops=gflops,
-            side_by_side=side_by_side.get(key, []),
-        )
-        each.accuracy = earlier[0].accuracy if earlier else _accuracy(options, call, data[source], each, found)
-        each.memory = None if options.no_memory else _memory(key, threads, candidates, files, data[source])
-        found.append(each)
+def _resolved(options: argparse.Namespace) -> argparse.Namespace:
+    """Return the options with what is left open, and with the models that have random weights."""
+    usual = USUAL_RANDOM if options.random_weights else USUAL
+    found = argparse.Namespace(**vars(options))
+    for key, value in usual.items():
+        if getattr(found, key) is None:
+            setattr(found, key, value)
+    if options.random_weights:
+        chosen = [(name, config) for name, config, _ in options.models] or PAIR
+        found.models = random_models(FOLDER / 'random', chosen)
+        found.int8 = options.int8 or [name for name, _ in chosen]
+    if not found.models:
+        raise ValueError('got no --model; give NAME CONFIG CHECKPOINT, or --random-weights')
     return found
-
-
-def _measure_side_by_side(
-    options: argparse.Namespace,
-    lines: Iterable[Line],
-    callers: int,
-    candidates: Mapping[str, Candidate],
-    files: Mapping[str, tuple[str, Path]],
-    data: Mapping[str, RealClips],
-) -> dict[Line, list[float]]:
-    """Return single clips a second, by line, of several processes with one thread each."""
-    _say(f'measuring {callers} clips side by side')
-    clips = {name: _batch(data[name], 1) for name in data}
-    fresh = {name: replace(each) for name, each in candidates.items()}  # without the weights that are loaded already
-    with SideBySide(callers, EACH, partial(_open_calls, options.runtimes, fresh, files, clips, FOLDER)) as side_by_side:
-        variants = {line: partial(side_by_side.run, line) for line in lines}
-        timed = measure_interleaved(variants, Rounds(options.rounds, warmup=options.warmup), settle=1)
-    return {line: [side_by_side.calls / seconds for seconds in each.wall] for line, each in timed.items()}
-
-
-def _open_calls(
-    runtimes: Sequence[str],
-    candidates: Mapping[str, Candidate],
-    files: Mapping[str, tuple[str, Path]],
-    clips: Mapping[str, np.ndarray],
-    folder: Path,
-) -> dict[Line, Callable[[], np.ndarray]]:
-    """Return what runs a clip on one thread, by line; for a process of its own."""
-    torch._dynamo.config.recompile_limit = RECOMPILE_LIMIT
-    opened = _open(runtimes, 1, candidates, files, clips, folder)
-    sources = _sources(candidates, files)
-    return {line: partial(call, clips[sources[line[0]]]) for line, (call, _) in opened.items()}
-
-
-def _open(
-    runtimes: Sequence[str],
-    threads: int,
-    candidates: Mapping[str, Candidate],
-    files: Mapping[str, tuple[str, Path]],
-    clips: Mapping[str, np.ndarray],
-    folder: Path,
-) -> dict[Line, tuple[Classify, int]]:
-    """Open everything for batches of one size; return what classifies, and the bytes of its file, by line."""
-    opened: dict[Line, tuple[Classify, int]] = {}
-    for name, candidate in candidates.items():
-        for runtime in runtimes:
-            opened[name, runtime] = candidate.open(runtime, threads, folder, clips[name])
-    for name, (of, path) in files.items():
-        model = load_exported(path, threads=threads, batch=len(clips[of]))
-        opened[name, f'{model.backend} {model.precision}'.replace(' f32', '')] = model, file_size(path)
-    return opened
-
-
-def _accuracy(
-    options: argparse.Namespace, call: Classify, data: RealClips, each: Deployment, found: Sequence[Deployment]
-) -> float | None:
-    """Return top-1 on the clips of test that have a label; the compiled model is the eager one, not asked again."""
-    if not options.clips:
-        return None
-    if each.runtime == COMPILE:
-        eager = [other.accuracy for other in found if (other.model, other.runtime) == (each.model, EAGER)]
-        if eager:
-            return eager[0]
-    _say(f'accuracy of {each.model} in {each.runtime}')
-    labelled = [(clip, label) for clip, label in zip(data.clips, data.labels, strict=True) if label >= 0]
-    size, right = options.batch_size, 0
-    for start in range(0, len(labelled), size):
-        clips, labels = zip(*labelled[start : start + size], strict=True)
-        padded = [*clips, *clips[:1] * (size - len(clips))]  # batches are fixed
-        right += int((call(np.stack(padded)).argmax(1)[: len(clips)] == np.array(labels)).sum())
-    return right / len(labelled) if labelled else None
-
-
-def _memory(
-    key: tuple[str, str],
-    threads: int,
-    candidates: Mapping[str, Candidate],
-    files: Mapping[str, tuple[str, Path]],
-    data: RealClips,
-) -> int:
-    name, runtime = key
-    shape = [1, *data.clips[0].shape]
-    job = dict(runtime=runtime, threads=threads, shape=shape, file=None, config=None, checkpoint=None)
-    if name in files:
-        job['file'] = str(files[name][1])
-    elif runtime in EXPORTED:
-        job['file'] = str(candidates[name].exported(EXPORTED[runtime][0], FOLDER, _batch(data, 1)))
-    else:
-        job |= dict(config=candidates[name].config, checkpoint=candidates[name].checkpoint)
-    return measure_deployment(job)
-
-
-def _sources(candidates: Mapping[str, Candidate], files: Mapping[str, tuple[str, Path]]) -> dict[str, str]:
-    """Return the model whose clips each model and each file takes."""
-    return {name: name for name in candidates} | {name: of for name, (of, _) in files.items()}
-
-
-def _batch(data: RealClips, size: int) -> np.ndarray:
-    return np.stack([data.clips[index % len(data.clips)] for index in range(size)])
 
 
 def _candidates(options: argparse.Namespace) -> dict[str, Candidate]:
@@ -273,7 +163,15 @@ def _candidates(options: argparse.Namespace) -> dict[str, Candidate]:
     for _, _, checkpoint in options.models:
         if not Path(checkpoint).is_file():
             raise FileNotFoundError(f'checkpoint {checkpoint!r} does not exist')
-    return {name: Candidate(name, config, checkpoint) for name, config, checkpoint in options.models}
+    known = [name for name, *_ in options.models]
+    for name in options.int8:
+        if name not in known:
+            raise ValueError(f'--int8: got {name!r}; expected one of {", ".join(known)}')
+    drop = 1.0 if options.random_weights else MAX_DROP  # what random weights answer is not worth any layer in float
+    return {
+        name: Candidate(name, config, checkpoint, options.calibration, drop)
+        for name, config, checkpoint in options.models
+    }
 
 
 def _files(options: argparse.Namespace, candidates: Mapping[str, Candidate]) -> dict[str, tuple[str, Path]]:
@@ -291,34 +189,45 @@ def _targets(options: argparse.Namespace, report: DeploymentReport) -> Sequence[
     last, first = report.deployments[-1], report.deployments[0]
     if options.target_speedup is not None:
         one, other = f'{first.model} ({first.runtime})', f'{last.model} ({last.runtime})'
+        target = 1 / options.target_speedup
         for each in report.deployments:
             if (each.model, each.runtime) == (last.model, last.runtime):
-                threads, latency = f'{each.threads} thread(s) each', report.baseline(each.threads).latency
-                target = 1 / options.target_speedup
-                yield Row(f'clips/s of {one} / {other}, {threads}', 1 / report.speedup(each), 'ratio', None, target)
-                yield Row(f'latency of {other} / {one}, {threads}', each.latency / latency, 'ratio')
+                threads, base = f'{each.threads} thread(s) each', report.baseline(each.threads)
+                yield Row.of(f'clips/s of {one} / {other}, {threads}', 'ratio', report.clips_ratio(each), target)
+                paired = base.latencies and len(base.latencies) == len(each.latencies)
+                ratio = median_interval(paired_ratios(each.latencies, base.latencies)) if paired else None
+                yield Row.of(f'latency of {other} / {one}, {threads}', 'ratio', ratio)
     reference = next((each for each in report.deployments if each.model == options.reference), None)
     if reference is not None and None not in (reference.accuracy, last.accuracy):
         drop = (reference.accuracy - last.accuracy) * 100
         yield Row(f'points of {last.model} below {options.reference}', drop, 'count', None, options.target_drop)
 
 
-def _facts(options: argparse.Namespace, data: Mapping[str, RealClips], left_out: Mapping[str, str]) -> dict[str, str]:
+def _facts(
+    options: argparse.Namespace, models: Models, data: Mapping[str, RealClips], left_out: Mapping[str, str]
+) -> dict[str, str]:
     versions = [f'mmkd_video {mmkd_video.__version__}', f'torch {torch.__version__}']
     for package in ('onnxruntime', 'openvino'):
-        if any(runtime.startswith(package) for runtime in options.runtimes) or options.files:
+        if any(runtime.startswith(package) for runtime in models.runtimes) or options.files or options.int8:
             versions.append(f'{package} {_version(package)}')
     facts = {
-        'measured': f'{options.rounds} interleaved rounds in random order after {options.warmup} to warm up; latency: '
-        f'one clip, after {SETTLE} of the same model, as in a stream; clips/s and x: single clips, one after the other '
-        'on all threads or, where that is more, in as many processes at once as there are threads, each on one '
-        f'({EACH} in each); batched/s: batches of {options.batch_size}; batches are fixed',
+        'measured': f'CPU time of all threads, and wall time; at least {options.rounds} interleaved rounds in random '
+        f'order after {options.warmup} to warm up, of one clip and of two at most {options.max_rounds}; medians with '
+        '95 % intervals of ratios within a round',
+        'one clip, latency': f'one clip, after up to {SETTLE} of the same model, as in a stream; two together: a batch',
+        'clips/s and x': 'single clips by wall time, one after the other on all threads or, where that is more, in as '
+        f'many processes at once as there are threads, each on one (up to {EACH} in each); batched/s: batches of '
+        f'{options.batch_size}; batches are fixed',
         'a clip': 'what the test pipeline of a model takes of a video, so that x compares videos, not frames; frames x '
         f'height x width: {_each(data, _clip_size)}',
         'processor': describe_processor(),
         'accuracy': f'top-1 on {_each(data, _labelled)} clips of test' if options.clips else 'not measured',
         'versions': ', '.join(versions),
     }
+    if options.random_weights:
+        facts['weights'] = 'random, with the statistics of a few clips in batch normalisation; they change no time'
+    if options.int8:
+        facts[INT8] = f'{", ".join(options.int8)}: calibrated on {options.calibration} training clips'
     if left_out:
         facts['left out'] = '; '.join(f'{runtime}: {reason}' for runtime, reason in left_out.items())
     return facts
@@ -349,7 +258,3 @@ def _version(package: str) -> str:
         return version(package)
     except PackageNotFoundError:
         return 'not installed'
-
-
-def _say(what: str) -> None:
-    print(what, flush=True)

@@ -191,7 +191,7 @@ def compress(work: Compression, checkpoint: str | None = None) -> None:
             print('done before')
     print((work.work_dir / 'table.txt').read_text())
     picture = work.work_dir / 'deploy.png'
-    drawn = f'the picture is {picture}' if picture.is_file() else 'no picture: no clip of test has a label'
+    drawn = f'the picture is {picture}' if picture.is_file() else 'no picture: no labels on test, or other load'
     print(f'everything is in {work.work_dir}; {drawn}')
 
 
@@ -260,13 +260,15 @@ def stages(work: Compression) -> list[Stage]:
         outputs = [target, target.with_suffix('.bin')]
         inputs = [source, *_written(work, [work.final])]
         found.append(Stage('quantize', 'tools/quantize.py', quantize.main, arguments, inputs, outputs))
-        files = ['--file', INT8, name, str(target)]
+        files = ['--file', INT8, name, str(target), '--int8', work.models[0][0]]
+        if 'calibration' in work.settings['quantize']:
+            files += ['--calibration', str(work.settings['quantize']['calibration'])]
     models = [word for model in work.models for word in ('--model', *model)]
     outputs, picture = [folder / 'deploy.json', folder / 'table.txt'], folder / 'deploy.png'
     arguments = ['deploy', *models, *files, '--reference', DISTILLED]
     arguments += ['--out', str(outputs[0]), '--picture', str(picture)]
     arguments += as_arguments(work.settings.get('benchmark') or {})
-    inputs = [Path(model[2]) for model in work.models] + [Path(each) for each in files[3:]]
+    inputs = [Path(model[2]) for model in work.models] + [Path(each) for each in files[3:4]]
     inputs += _written(work, work.models)
     measure = _benchmark(outputs[1], picture)
     found.append(Stage('benchmark', 'tools/benchmark.py', measure, arguments, inputs, outputs, [picture]))
@@ -274,11 +276,11 @@ def stages(work: Compression) -> list[Stage]:
 
 
 def _benchmark(table: Path, picture: Path) -> Callable[[list[str]], None]:
-    """Return what measures; it draws no picture where no clip of test has a label."""
+    """Return what measures; it draws no picture where no line has both an accuracy and a latency."""
 
     def measure(arguments: list[str]) -> None:
         report = benchmark.main(arguments)
-        if all(each.accuracy is None for each in report.deployments):
+        if all(None in (each.accuracy, each.latency) for each in report.deployments):
             picture.unlink(missing_ok=True)  # of an earlier measurement
         write_atomically((report.as_text() + '\n').encode(), table)
 

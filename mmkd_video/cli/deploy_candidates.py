@@ -13,6 +13,8 @@ from torch import nn
 from mmkd_video.benchmark import tensor_bytes
 from mmkd_video.cli.cfg_options import read_config
 from mmkd_video.cli.complexity import measure_complexity
+from mmkd_video.cli.quantize import quantize_student
+from mmkd_video.cli.quantized_student import MAX_DROP
 from mmkd_video.cli.student import checkpoint_digest, load_student
 from mmkd_video.export import DeployableRecognizer, ExportMetadata, export_onnx, export_openvino, load_exported
 
@@ -22,6 +24,8 @@ EXPORTED = {  # name of a runtime: suffix of its file, precision
     'openvino': ('.xml', 'f32'),
     'openvino bf16': ('.xml', 'bf16'),
 }
+INT8 = 'openvino int8'
+CALIBRATION = 256  # training clips
 RUNTIMES = (EAGER, COMPILE, *EXPORTED)
 Classify = Callable[[np.ndarray], np.ndarray]
 
@@ -34,11 +38,15 @@ class Candidate:
         name: In the table.
         config: Path of its config, or of its distillation's.
         checkpoint: Of the recognizer.
+        calibration: Training clips from which an int8 file takes its ranges.
+        max_drop: Top-1 that the int8 file may lose, 0 to 1.
     """
 
     name: str
     config: str
     checkpoint: str
+    calibration: int = CALIBRATION
+    max_drop: float = MAX_DROP
 
     @cached_property
     def settings(self) -> Config:
@@ -63,7 +71,7 @@ class Candidate:
         """Open the recognizer in a runtime; files are exported once, into a folder.
 
         Args:
-            runtime: One of ``RUNTIMES``.
+            runtime: One of ``RUNTIMES``, or ``INT8``.
             threads: Of the CPU.
             folder: Where exported files are.
             clips: ``(N, M, ...)``, of the very shape that is to be run: with a fixed batch, runtimes plan ahead.
@@ -75,6 +83,9 @@ class Candidate:
             suffix, precision = EXPORTED[runtime]
             path = self.exported(suffix, folder, clips)
             return load_exported(path, threads=threads, precision=precision, batch=len(clips)), file_size(path)
+        if runtime == INT8:
+            path = self.quantized(folder, clips)
+            return load_exported(path, threads=threads, batch=len(clips)), file_size(path)
         model = DeployableRecognizer(self.recognizer)
         if runtime == COMPILE:
             return in_torch(torch.compile(model, dynamic=False)), self.weight_bytes
@@ -82,14 +93,26 @@ class Candidate:
 
     def exported(self, suffix: str, folder: Path, clips: np.ndarray) -> Path:
         """Return the file with a suffix that was exported from this checkpoint; it is written if it is not there."""
-        name = ''.join(c if c.isalnum() else '_' for c in self.name)
-        path = folder / f'{name}_{checkpoint_digest(self.checkpoint)[:12]}{suffix}'
+        path = self._path(folder, suffix)
         if not path.exists():
             path.parent.mkdir(parents=True, exist_ok=True)
             model = DeployableRecognizer(self.recognizer)
             metadata = ExportMetadata.describe(model, clips[:1])
             (export_onnx if suffix == '.onnx' else export_openvino)(model, path, clips[:1], metadata)
         return path
+
+    def quantized(self, folder: Path, clips: np.ndarray) -> Path:
+        """Return the int8 file that was made from this checkpoint; it is calibrated and written if it is not there."""
+        path = self._path(folder, f'_int8_{self.calibration}.xml')
+        if not path.exists():
+            source = self.exported('.xml', folder, clips)
+            settings = dict(calibration=self.calibration, max_drop=self.max_drop, check=False)
+            print(quantize_student(self.settings, source, path, **settings).summary)
+        return path
+
+    def _path(self, folder: Path, suffix: str) -> Path:
+        name = ''.join(c if c.isalnum() else '_' for c in self.name)
+        return folder / f'{name}_{checkpoint_digest(self.checkpoint)[:12]}{suffix}'
 
 
 def in_torch(model: Callable[[torch.Tensor], torch.Tensor]) -> Classify:

@@ -98,6 +98,11 @@ def recorded_benchmarks() -> list[tuple[Path, str, str]]:
             with _read_from(path, 'tools/benchmark.py', f'record it again: tools/benchmark.py {kind} --update-docs'):
                 report = Report.from_dict(json.loads(path.read_bytes()))
                 found.append((BENCHMARKS, f'benchmark {kind}', report.as_markdown()))
+    path = BENCHMARKS.with_name('random_weights.json')
+    if path.is_file():
+        with _read_from(path, 'tools/benchmark.py', 'record it again: deploy --random-weights --update-docs'):
+            report = DeploymentReport.from_dict(json.loads(path.read_bytes()))
+            found.append((BENCHMARKS, 'benchmark random weights', report.as_markdown()))
     if COSTS.is_file():
         with _read_from(COSTS, 'tools/benchmark.py', 'record it again: tools/benchmark.py losses --update-docs'):
             costs = LossCosts.from_dict(yaml.safe_load(COSTS.read_text()))

@@ -50,19 +50,25 @@ def test_tables_show_every_line_and_what_was_not_met(report):
     text, markdown = report.as_text(), report.as_markdown()
     assert 'student  openvino int8' in text and '4.00 ms' in text and '12.00 ms      250  25.0          8' in text
     assert '| file | openvino | 2 | 100.00 ms | 100.00 ms | 10 | 1.0 | 10 | - | 0.00 MB | - | - | - |' in markdown
-    assert 'drop 1 <= 0.50 NOT met' in text
+    assert 'drop 1 <= 0.50 NOT met (some)' in text and '- drop 1 <= 0.50 NOT met (some)' in markdown.splitlines()
 
 
-def test_highlights_are_the_first_and_the_fastest_runtime_of_each_model_with_all_threads(report):
-    report.deployments += [line(runtime='compile', seconds=0.05), line(runtime='openvino', seconds=0.06)]
-    report.deployments.append(line(runtime='openvino', threads=1, seconds=0.001))
-    report.deployments[-2].side_by_side = [40.0]  # beats a latency of 0.05 seconds
-    rows = [row.split(' | ')[:6] for row in report.highlights().splitlines()[2:]]
-    assert rows == [
-        ['| teacher', 'eager', '2', '100.00 ms', '10', '1.0'],
-        ['| student', 'openvino int8', '2', '4.00 ms', '250', '25.0'],
-        ['| teacher', 'openvino', '2', '60.00 ms', '40', '4.0'],
-    ]
+def test_what_other_load_forbade_to_measure_is_no_number(report):
+    report.deployments[0].latencies, report.deployments[0].throughputs = [], []
+    row = '| teacher | eager | 2 | not measured: other load | - | - | - | - | - | 2.00 MB | 0.00 M | 0.500 | 90.00 |'
+    assert row in report.as_markdown().splitlines()
+    assert report.speedup(report.deployments[1]) is None and report.clips_ratio(report.deployments[1]) is None
+    assert report.best('teacher', 'eager') is report.deployments[2]
+
+
+def test_the_ratio_of_clips_a_second_is_taken_within_rounds_where_both_are_of_the_same(report):
+    first, student, _ = report.deployments
+    first.latencies, student.latencies = [1.0, 2.0, 4.0] * 3, [0.5, 1.0, 2.0] * 3
+    found = report.clips_ratio(student)
+    assert (found.median, found.low, found.high) == (0.5, 0.5, 0.5)
+    student.side_by_side = [4.0, 5.0, 6.0] * 3
+    found = report.clips_ratio(student)  # 1 over 1, 2 and 4 seconds, and 4 to 6 at once
+    assert (found.median, found.low, found.high) == (0.1, 0.25 / 6, 1.0 / 4)
 
 
 def test_reads_back_what_it_saved(report):

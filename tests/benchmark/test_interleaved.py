@@ -117,3 +117,5 @@ def test_it_is_given_up_where_other_load_does_not_end(others, share, tells):
     timings = measured(dict(a=lambda: machine.work(2.0, share)), Rounds(3, 50, 0), watch)
     assert timings['a'].disturbed and len(timings['a'].cpu) == 7  # more than twice as many as were wanted
     assert watch.gave_up
+    timings = measured(dict(a=lambda: machine.work(2.0, share)), Rounds(3, 50, 0), watch)
+    assert timings['a'].disturbed and len(timings['a'].cpu) == 4  # with less patience

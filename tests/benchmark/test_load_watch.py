@@ -6,7 +6,7 @@ import time
 import pytest
 
 from mmkd_video.benchmark import LoadWatch, describe_processor, load_watch
-from mmkd_video.benchmark.load_watch import busy_seconds, usable_processors
+from mmkd_video.benchmark.load_watch import busy_seconds, unsteady, usable_processors
 
 STATISTICS = """cpu  9000 9000 9000 9000 9000 9000 9000 9000 9000 9000
 cpu0 100 20 30 5000 400 1 2 3 50 60
@@ -45,6 +45,13 @@ def test_load_of_others_and_waiting_disturb(busy, ours, wall, cpu, disturbed):
 def test_windows_shorter_than_the_systems_clock_tells_are_not_judged_by_it():
     assert window(0.1, 0.4, 0.1)[1] is False
     assert window(0.2, 0.4, 0.1)[1] is True
+
+
+def test_values_are_unsteady_where_the_quartiles_lie_far_apart():
+    assert not unsteady([1.0, 1.1, 1.2] * 4)
+    assert unsteady([1.0, 1.2, 1.6] * 4)
+    assert not unsteady([1.0] * 11 + [9.0])  # one outlier
+    assert not unsteady([1.0, 9.0])  # too few to tell
 
 
 def test_says_what_it_saw():

@@ -1,5 +1,6 @@
 import multiprocessing
 import os
+import time
 from functools import partial
 
 import pytest
@@ -33,6 +34,7 @@ def test_callers_work_at_the_same_time_with_one_thread_each(tmp_path, monkeypatc
         side_by_side.run('a')
         side_by_side.run(('b', 1))
         assert side_by_side.calls == 6
+        assert side_by_side.cpu_time() > time.process_time() + 0.1  # that of the callers counts, as of their last run
     notes = [path.read_text() for path in tmp_path.iterdir()]
     assert notes == ['a 1\n' * 3 + "('b', 1) 1\n" * 3] * 2
 

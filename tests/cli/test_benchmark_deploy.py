@@ -9,8 +9,8 @@ import pytest
 import torch
 from mmengine.config import Config
 
-from mmkd_video.benchmark import Deployment
-from mmkd_video.cli import benchmark, benchmark_deploy, deploy_runtimes
+from mmkd_video.benchmark import Deployment, DeploymentReport, Timings
+from mmkd_video.cli import benchmark, benchmark_deploy, benchmark_deploy_measure, deploy_runtimes
 from mmkd_video.cli.complexity import measure_complexity
 from mmkd_video.cli.deploy_candidates import RUNTIMES as ALL
 from mmkd_video.cli.deploy_candidates import Candidate
@@ -23,7 +23,7 @@ pytestmark = pytest.mark.usefixtures('quiet_machine')
 
 STUDENT = 'configs/students/mobilenet_motion.py'
 RUNTIMES = ['--runtimes', 'eager', 'onnxruntime', 'openvino']
-CHEAP = ['--threads', '1', '--rounds', '2', '--warmup', '0', '--batch-size', '2', '--clips', '6']
+CHEAP = ['--threads', '1', '--rounds', '2', '--max-rounds', '2', '--warmup', '0', '--batch-size', '2', '--clips', '6']
 
 
 @pytest.fixture(scope='module')
@@ -53,15 +53,16 @@ def test_every_model_in_every_runtime_is_measured_and_says_the_same(student, mon
     assert [each.runtime for each in report.deployments] == ['eager', 'onnxruntime', 'openvino']
     assert len({each.accuracy for each in report.deployments}) == 1
     assert all(len(each.latencies) == 2 and each.memory > 1e6 for each in report.deployments)
+    assert all(len(each.cpu) == len(each.two) == 2 for each in report.deployments)
     config = Config.fromfile(student / 'student.py')
     expected = measure_complexity(build_model(config.model).eval(), torch.zeros(8, 3, 48, 48))
     assert {(each.params, each.gflops) for each in report.deployments} == {expected}
-    assert [row.met for row in report.targets] == [True, None, True]
+    assert [row.verdict for row in report.targets] == ['not shown', None, 'met']  # two rounds show nothing
     assert [row.name for row in report.targets[:2]] == [
         'clips/s of small (eager) / small (openvino), 1 thread(s) each',
         'latency of small (openvino) / small (eager), 1 thread(s) each',
     ]
-    assert report.targets[1].value == pytest.approx(report.deployments[-1].latency / report.deployments[0].latency)
+    assert report.targets[1].interval.low <= report.targets[1].value <= report.targets[1].interval.high
     saved = json.loads((student / 'deploy.json').read_text())
     assert len(saved['deployments']) == 3 and saved['facts']['command'].startswith('`python tools/benchmark.py deploy')
     assert (student / 'deploy.png').read_bytes().startswith(b'\x89PNG')
@@ -70,12 +71,13 @@ def test_every_model_in_every_runtime_is_measured_and_says_the_same(student, mon
     report = run(student, monkeypatch, *model, '--runtimes', 'eager', *file, '--no-memory')
     assert [(each.model, each.runtime) for each in report.deployments] == [('small', 'eager'), ('file', 'openvino')]
     assert report.deployments[1].file_bytes < 2 * report.deployments[0].file_bytes
+    assert report.deployments[1].of == 'small'
 
 
 @pytest.mark.slow
 def test_clips_side_by_side_are_measured_where_there_are_several_threads(student, monkeypatch, capsys):
     model = ['--model', 'small', str(student / 'student.py'), str(student / 'student.pth')]
-    monkeypatch.setattr(benchmark_deploy, 'EACH', 2)
+    monkeypatch.setattr(benchmark_deploy_measure, 'EACH', 2)
     before = torch.get_num_threads()
     candidate = Candidate('small', *model[2:])
     file = candidate.exported('.xml', student / 'given', np.zeros((1, 8, 3, 48, 48), np.uint8))
@@ -92,6 +94,7 @@ def test_clips_side_by_side_are_measured_where_there_are_several_threads(student
         (['--file', 'int8', 'small', 'x.xml'], '--file int8: x.xml does not exist'),
         (['--file', 'small', 'small', 'x.xml'], "the name 'small' is given twice"),
         (['--reference', 'big'], "--reference: got 'big'; expected one of small"),
+        (['--int8', 'big'], "--int8: got 'big'; expected one of small"),
     ],
 )
 def test_wrong_names_are_refused_before_anything_runs(student, monkeypatch, capsys, arguments, message):
@@ -154,10 +157,10 @@ def test_accuracy_is_of_all_clips_with_a_label_and_of_no_others():
 
     options = argparse.Namespace(clips=6, batch_size=4)
     each = Deployment('a', 'eager', 1, [], [], 0)
-    assert benchmark_deploy._accuracy(options, says_its_value, data, each, []) == 4 / 5
+    assert benchmark_deploy_measure.accuracy(options, says_its_value, data, each, []) == 4 / 5
     assert sizes == [4, 4]
     unlabelled = RealClips(clips, tuple('abcdef'), (-1,) * 6, ())
-    assert benchmark_deploy._accuracy(options, says_its_value, unlabelled, each, []) is None
+    assert benchmark_deploy_measure.accuracy(options, says_its_value, unlabelled, each, []) is None
     assert benchmark_deploy._each(dict(a=data, b=data), benchmark_deploy._labelled) == '5'
 
 
@@ -166,3 +169,75 @@ def test_the_clip_of_each_model_is_told():
     data = {name: RealClips((np.zeros(shape, np.uint8),), ('',), (0,), ()) for name, shape in shapes.items()}
     expected = 'teacher 16 x 48 x 40, views 10 clips of 16 x 48 x 40, student 8 x 32 x 32'
     assert benchmark_deploy._each(data, benchmark_deploy._clip_size) == expected
+
+
+def test_without_a_model_there_is_nothing_to_measure(capsys, tmp_path):
+    with pytest.raises(SystemExit):
+        benchmark.main(['deploy', '--out', str(tmp_path / 'a.json'), '--picture', str(tmp_path / 'a.png')])
+    assert 'got no --model; give NAME CONFIG CHECKPOINT, or --random-weights' in capsys.readouterr().err
+
+
+def test_models_with_random_weights_are_those_of_mmaction2_in_int8_too_by_default(monkeypatch):
+    asked = []
+    monkeypatch.setattr(
+        benchmark_deploy,
+        'random_models',
+        lambda folder, models: asked.append(models) or [(*each, 'p') for each in models],
+    )
+    parse = benchmark.build_parser().parse_args
+    found = benchmark_deploy._resolved(parse(['deploy', '--random-weights']))
+    assert [name for name, *_ in found.models] == found.int8 == ['teacher', 'student']
+    assert (found.rounds, found.batch_size, found.clips) == (10, 2, 0)
+    found = benchmark_deploy._resolved(
+        parse(['deploy', '--random-weights', '--model', 'a', 'a.py', '-', '--rounds', '3'])
+    )
+    assert asked[1] == [('a', 'a.py')] and (found.int8, found.rounds) == (['a'], 3)
+    usual = benchmark_deploy._resolved(parse(['deploy', '--model', 'a', 'a.py', 'a.pth']))
+    assert (usual.rounds, usual.max_rounds, usual.batch_size, usual.clips, usual.int8) == (30, 100, 8, 1000, [])
+
+
+def timings(cpu, wall=None, **more):
+    return Timings(cpu if wall is None else wall, cpu, **more)
+
+
+def test_wall_times_beside_other_load_or_spread_as_if_are_left_out():
+    steady, spread = [1.0, 1.05] * 6, [1.0, 1.5, 2.0] * 4
+    assert benchmark_deploy_measure.wall_times(timings(steady)) == steady
+    assert benchmark_deploy_measure.wall_times(timings(steady, disturbed=True)) == []
+    assert benchmark_deploy_measure.wall_times(timings(steady, wall=spread)) == []
+    assert benchmark_deploy_measure.wall_times(timings([1.0], wall=[1.0])) == [1.0]
+
+
+def test_rounds_are_added_until_every_ratio_to_the_first_line_is_told():
+    options = argparse.Namespace(rounds=6, max_rounds=9, warmup=0)
+    rounds = benchmark_deploy_measure._rounds(options, 1, precise=True)
+    assert (rounds.fewest, rounds.most) == (6, 9)
+    first, steady, wide = [1.0] * 8, [2.0, 2.01] * 4, [2.0, 2.2] * 4
+    assert rounds.enough(dict(a=timings(first), b=timings(steady, wall=wide)))  # with one thread, CPU time counts
+    assert not rounds.enough(dict(a=timings(first), b=timings(steady), c=timings(wide)))
+    several = benchmark_deploy_measure._rounds(options, 2, precise=True)
+    assert not several.enough(dict(a=timings(first), b=timings(steady, wall=wide)))
+    assert benchmark_deploy_measure._rounds(options, 1, precise=False).most == 6
+
+
+@pytest.mark.slow
+def test_a_model_runs_in_int8_in_a_file_that_is_made_once(student, monkeypatch, capsys):
+    model = ['--model', 'small', str(student / 'student.py'), str(student / 'student.pth')]
+    given = [*model, '--runtimes', 'openvino', '--int8', 'small', '--calibration', '4', '--no-memory', '--clips', '0']
+    report = run(student, monkeypatch, *given)
+    assert [each.runtime for each in report.deployments] == ['openvino', 'openvino int8']
+    assert 'convolutions' in capsys.readouterr().out
+    assert report.deployments[1].file_bytes < report.deployments[0].file_bytes
+    assert report.facts['openvino int8'] == 'small: calibrated on 4 training clips'
+    run(student, monkeypatch, *given)
+    assert 'convolutions' not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(('random', 'name'), [(True, 'random_weights'), (False, 'deploy')])
+def test_models_with_random_weights_have_a_record_of_their_own(tmp_path, random, name):
+    report = DeploymentReport('Models', [Deployment('a', 'eager', 1, [0.1], [10.0], 5)])
+    options = argparse.Namespace(what='deploy', random_weights=random, update_docs=str(tmp_path / 'page.md'))
+    benchmark._record(report, options)
+    assert [path.name for path in tmp_path.iterdir()] == [f'{name}.json']
+    assert DeploymentReport.from_dict(json.loads((tmp_path / f'{name}.json').read_text())) == report
+    assert benchmark._kind(options) == name.replace('_', ' ')

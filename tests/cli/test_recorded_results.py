@@ -71,7 +71,7 @@ def test_documents_show_the_recorded_deployment():
 def test_documents_show_the_recorded_benchmarks_judged_as_the_code_judges(monkeypatch):
     monkeypatch.chdir(ROOT)
     found = report.recorded_benchmarks()
-    assert [name for _, name, _ in found] == ['benchmark step', 'benchmark stream', 'benchmark losses']
+    assert {'benchmark step', 'benchmark stream', 'benchmark losses'} <= {name for _, name, _ in found}
     assert all(text in (ROOT / path).read_text() for path, _, text in found)
 
 
