@@ -11,7 +11,9 @@ from mmengine.config import Config
 
 import mmkd_video  # noqa: F401  the stack must be mended before a config with custom imports is read
 from mmkd_video.cli.ablation import ALONE, Ablation
+from mmkd_video.cli.arguments import checked_numbers
 from mmkd_video.cli.cfg_options import add_cfg_options, read_config
+from mmkd_video.cli.mistakes import EXITS, ends_in_one_line
 from mmkd_video.cli.plain_student import is_distillation, plain_student
 from mmkd_video.cli.prepare import prepare
 from mmkd_video.cli.run_folder import RunFolder
@@ -26,7 +28,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = build_parser()
     options = parser.parse_args(arguments)
     command = shlex.join(['python', 'tools/ablate.py', *(sys.argv[1:] if arguments is None else arguments)])
-    try:
+    with ends_in_one_line(parser, resumes=True):
         paths = [options.baseline, *(path for path in options.configs if path != options.baseline)]
         configs = {Path(path).stem: read_config(path, options.cfg_options) for path in paths}
         for name, config in configs.items():
@@ -36,10 +38,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
         prepare(configs[Path(options.baseline).stem], allowed=not options.no_prepare)
         scores = run_all(configs, options.seeds, Path(options.work_dir), options.metric)
         clips = count_clips(configs[Path(options.baseline).stem])
-    except (OSError, KeyError, ValueError, RuntimeError) as error:
-        parser.exit(1, f'error: {error.args[0] if isinstance(error, KeyError) else error}\n')
-    except KeyboardInterrupt:
-        parser.exit(130, '\ninterrupted; the same command goes on from here\n')
     command = command.replace(f' --record {options.record}', '').replace(' --record', '')
     ablation = Ablation(
         command, Path(options.baseline).stem, options.epochs, clips, options.metric, list(options.seeds), scores
@@ -59,6 +57,7 @@ def build_parser() -> argparse.ArgumentParser:
         description='Compare losses with logits alone and with the student alone, at one budget: same seeds, steps, '
         'augmentation and learning rate, no validation; the last checkpoint is scored on test. What all share is '
         'trained once; finished runs are kept, an interrupted one is resumed.',
+        epilog=EXITS,
     )
     parser.add_argument('configs', nargs='+', help="distillation configs that hold the baseline's terms and more")
     parser.add_argument('--baseline', default='configs/losses/kd.py', help='what they are compared with')
@@ -69,7 +68,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument('--record', nargs='?', const=str(METAFILE), metavar='FILE', help=f'{METAFILE} by default')
     parser.add_argument('--no-prepare', action='store_true', help='neither render clips nor train the teacher first')
     add_cfg_options(parser)
-    return parser
+    return checked_numbers(parser)
 
 
 def run_all(configs: Mapping[str, Config], seeds: Sequence[int], work_dir: Path, metric: str) -> dict[str, list[float]]:

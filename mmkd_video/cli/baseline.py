@@ -11,6 +11,7 @@ from mmengine.config import Config
 
 import mmkd_video  # noqa: F401  the stack must be mended before a config with custom imports is read
 from mmkd_video.cli.cfg_options import add_cfg_options, read_config
+from mmkd_video.cli.mistakes import EXITS, ends_in_one_line
 from mmkd_video.cli.plain_student import plain_student
 from mmkd_video.cli.status_line import StatusLine
 from mmkd_video.evaluation import LogisticRegression, flow_histogram
@@ -96,13 +97,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Print how a simple reference does on a folder's lists, or on its folds."""
     parser = build_parser()
     options = parser.parse_args(arguments)
-    try:
+    with ends_in_one_line(parser):
         if options.folds is not None:
             scores = score_folds(_folder(options.source), options.folds, options.prefix)
         else:
             scores = score_lists(find_lists(options.source, options.prefix, options.cfg_options))
-    except (OSError, KeyError, ValueError) as error:
-        parser.exit(1, f'error: {error.args[0] if isinstance(error, KeyError) else error}\n')
     print('histograms of optical flow and logistic regression: a network that is not above this has learnt too little')
     print('\n'.join(map(str, scores)))
 
@@ -113,6 +112,7 @@ def build_parser() -> argparse.ArgumentParser:
         prog='baseline.py',
         description='A simple reference for a data set: histograms of optical flow and logistic regression. It takes a '
         'few seconds for a hundred videos; a network should come above it.',
+        epilog=EXITS,
     )
     parser.add_argument(
         'source', help='folder with train.txt, val.txt, test.txt (one `path label` a line), or a config'

@@ -30,6 +30,7 @@ from mmkd_video.benchmark import (
     paired_ratios,
     tensor_bytes,
 )
+from mmkd_video.cli.arguments import checked_numbers
 from mmkd_video.cli.benchmark_deploy import add_deploy
 from mmkd_video.cli.benchmark_losses import benchmark_losses, write_costs
 from mmkd_video.cli.benchmark_memory import PLAIN, measure_apart
@@ -39,6 +40,7 @@ from mmkd_video.cli.benchmark_rounds import FEWEST, add_max_rounds, measured_fac
 from mmkd_video.cli.benchmark_stream import add_stream
 from mmkd_video.cli.generated_section import update_section
 from mmkd_video.cli.loss_costs import LossCosts
+from mmkd_video.cli.mistakes import EXITS, ends_in_one_line
 from mmkd_video.datasets import render_motion_clips
 from mmkd_video.hooks import DistillHook
 from mmkd_video.hooks.atomic_file import write_atomically
@@ -54,7 +56,7 @@ def main(arguments: Sequence[str] | None = None) -> Report | LossCosts | Deploym
     parser = build_parser()
     options = parser.parse_args(arguments)
     command = shlex.join(['python', 'tools/benchmark.py', *(sys.argv[1:] if arguments is None else arguments)])
-    try:
+    with ends_in_one_line(parser):
         expect_new_outputs(options)
         with _clips(options) as clips:
             report = options.measure(options, clips)
@@ -65,8 +67,6 @@ def main(arguments: Sequence[str] | None = None) -> Report | LossCosts | Deploym
         if options.update_docs:
             update_section(options.update_docs, f'benchmark {_kind(options)}', report.as_markdown())
             _record(report, options)
-    except (OSError, KeyError, ValueError, RuntimeError, ImportError) as error:
-        parser.exit(1, f'error: {error.args[0] if isinstance(error, KeyError) else error}\n')
     return report
 
 
@@ -88,7 +88,7 @@ def _kind(options: argparse.Namespace) -> str:
 def build_parser() -> argparse.ArgumentParser:
     """Return the parser."""
     parser = argparse.ArgumentParser(
-        prog='benchmark.py', description='Measure what distillation costs and what it buys.'
+        prog='benchmark.py', description='Measure what distillation costs and what it buys.', epilog=EXITS
     )
     kinds = parser.add_subparsers(dest='what', required=True)
     step = kinds.add_parser('step', help='time, memory, checkpoint and decoding of a training step')
@@ -116,7 +116,7 @@ def build_parser() -> argparse.ArgumentParser:
         kind.add_argument('--device', default='cpu', help='cpu or cuda')
         kind.add_argument('--memory-runs', type=int, default=memory_runs, help='processes per variant; 0: no memory')
         add_outputs(kind, kind.prog.split()[-1])
-    return parser
+    return checked_numbers(parser)
 
 
 def benchmark_step(given: dict, options: argparse.Namespace) -> Report:

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from mmengine.config import Config, ConfigDict
-from mmengine.hub import get_config
 
+from mmkd_video.cli.config_keys import check_config, load_config
 from mmkd_video.cli.option_values import OptionAction
 
 
@@ -33,9 +33,11 @@ def read_config(path: str, options: Mapping[str, Any] | None = None) -> Config:
     Raises:
         FileNotFoundError: There is no such file.
         KeyError: The config has no place for an option.
+        ValueError: It is no config, or holds what cannot be meant.
     """
-    config = get_config(path) if '::' in path else Config.fromfile(path)
+    config = load_config(path)
     merge_cfg_options(config, options)
+    check_config(config)
     return config
 
 

@@ -12,6 +12,7 @@ from typing import Any
 from mmengine.config import Config
 
 import mmkd_video  # noqa: F401  the stack must be mended before a config with custom imports is read
+from mmkd_video.cli.arguments import checked_numbers
 from mmkd_video.cli.cfg_options import add_cfg_options, read_config, to_arguments
 from mmkd_video.cli.comparison.arms import make_arms
 from mmkd_video.cli.comparison.folds import compare_folds
@@ -19,6 +20,7 @@ from mmkd_video.cli.comparison.picture import draw_comparison
 from mmkd_video.cli.comparison.protocol import TUNING_SEEDS, compare
 from mmkd_video.cli.comparison.result import Comparison
 from mmkd_video.cli.comparison.table import as_markdown, as_text
+from mmkd_video.cli.mistakes import EXITS, ends_in_one_line
 from mmkd_video.cli.prepare import prepare
 from mmkd_video.hooks.atomic_file import write_atomically
 
@@ -33,7 +35,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = parser.parse_args(arguments)
     names = [Path(path).stem for path in options.configs]
     work_dir = Path(options.work_dir or Path('work_dirs', 'compare', names[0]))
-    try:
+    with ends_in_one_line(parser, resumes=True):
         if len(set(names)) < len(names):
             raise ValueError(f'got configs {", ".join(names)}; expected different names')
         settings = settings_of(options, work_dir)
@@ -43,10 +45,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
         }
         make_arms(configs)  # tells what does not fit together before a teacher is trained
         comparison = run(configs, settings, work_dir, options.jobs, command, not options.no_prepare)
-    except (OSError, KeyError, ValueError, RuntimeError) as error:
-        parser.exit(1, f'error: {error.args[0] if isinstance(error, KeyError) else error}\n')
-    except KeyboardInterrupt:
-        parser.exit(130, '\ninterrupted; the same command goes on from here\n')
     comparison.options.update(settings)
     files = save(comparison, work_dir)
     print(f'\n{as_text(comparison)}\n\nsaved in {work_dir}: {", ".join(files)}')
@@ -89,6 +87,7 @@ def build_parser() -> argparse.ArgumentParser:
         prog='compare.py',
         description='Compare teacher, student alone and student distilled: same steps, augmentation and learning rate; '
         'the last checkpoint is scored on test. Finished runs are kept, an interrupted one is resumed.',
+        epilog=EXITS,
     )
     parser.add_argument('configs', nargs='+', metavar='config', help='distillation configs of one plain student')
     parser.add_argument(
@@ -128,7 +127,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument('--metric', help="compared; acc/top1 by default, or the test's first one")
     parser.add_argument('--no-prepare', action='store_true', help='neither render clips nor train the teacher first')
     add_cfg_options(parser)
-    return parser
+    return checked_numbers(parser)
 
 
 def seeds_in(text: str) -> list[int]:

@@ -11,6 +11,7 @@ from mmengine.config import Config
 import mmkd_video  # noqa: F401  the stack must be mended before a config with custom imports is read
 from mmkd_video.checked import Flag, Optional, Settings, Whole, table_of
 from mmkd_video.cli import benchmark, export, quantize
+from mmkd_video.cli.arguments import checked_numbers
 from mmkd_video.cli.cfg_options import add_cfg_options, read_config
 from mmkd_video.cli.comparison.arms import ALONE, DISTILLED, arm_folder
 from mmkd_video.cli.comparison.runs import run_config, run_path
@@ -22,6 +23,7 @@ from mmkd_video.cli.compress_check import (
     trains_in_int8,
 )
 from mmkd_video.cli.compress_stage import Stage, as_arguments
+from mmkd_video.cli.mistakes import EXITS, ends_in_one_line
 from mmkd_video.cli.plain_student import is_distillation, plain_student
 from mmkd_video.cli.prepare import prepare, publish
 from mmkd_video.cli.pruned_config import write_pruned_config
@@ -79,7 +81,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Do the stages that are not done yet; print the table and where everything is."""
     parser = build_parser()
     options = parser.parse_args(arguments)
-    try:
+    with ends_in_one_line(parser, resumes=True):
         config = read_config(options.config, options.cfg_options)
         settings = read_settings(config)
         work_dir = Path(options.work_dir or Path('work_dirs', 'compress', Path(options.config).stem))
@@ -87,10 +89,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
         check(work, options.checkpoint)
         prepare(config, allowed=not options.no_prepare)
         compress(work, options.checkpoint)
-    except (OSError, KeyError, ValueError, TypeError, RuntimeError, ImportError) as error:
-        parser.exit(1, f'error: {error.args[0] if isinstance(error, KeyError) else error}\n')
-    except KeyboardInterrupt:
-        parser.exit(130, '\ninterrupted; the same command goes on from here\n')
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -99,6 +97,7 @@ def build_parser() -> argparse.ArgumentParser:
         prog='compress.py',
         description='Distil a student, prune it while distilling, export and quantize it, compare the files with '
         'PyTorch and measure all of them. Finished stages are kept, an interrupted one goes on.',
+        epilog=EXITS,
     )
     parser.add_argument('config', help="a distillation config with a block 'compress'")
     parser.add_argument('--work-dir', help="work_dirs/compress/<config's name> by default")
@@ -111,7 +110,7 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument('--no-prepare', action='store_true', help='neither render clips nor train the teacher first')
     add_cfg_options(parser)
-    return parser
+    return checked_numbers(parser)
 
 
 def read_settings(config: Config) -> dict:

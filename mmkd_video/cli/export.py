@@ -9,10 +9,12 @@ import numpy as np
 from mmengine.config import Config
 
 import mmkd_video  # noqa: F401  the stack must be mended before a model is built
+from mmkd_video.cli.arguments import checked_numbers
 from mmkd_video.cli.cfg_options import add_cfg_options, read_config
 from mmkd_video.cli.class_names import class_names
 from mmkd_video.cli.clip_shape import expect_shape
 from mmkd_video.cli.clip_source import unaugmented_clips
+from mmkd_video.cli.mistakes import EXITS, ends_in_one_line
 from mmkd_video.cli.quantized_student import VALIDATION, Source, convert_trained, write_quantized
 from mmkd_video.cli.real_clips import RealClips, real_clips
 from mmkd_video.cli.student import checkpoint_digest, load_student, read_checkpoint
@@ -29,7 +31,6 @@ from mmkd_video.export.placed_files import expect_new, on_trial, settle
 from mmkd_video.quantization import CHECKPOINT_KEY, choose_operators, load_quantizers
 
 SUFFIXES = {'onnx': ('.onnx',), 'openvino': ('.xml', '.bin')}
-ERRORS = (OSError, KeyError, ValueError, TypeError, RuntimeError, ImportError)
 
 
 def main(arguments: Sequence[str] | None = None) -> ParityReport | None:
@@ -40,7 +41,7 @@ def main(arguments: Sequence[str] | None = None) -> ParityReport | None:
     """
     parser = build_parser()
     options = parser.parse_args(arguments)
-    try:
+    with ends_in_one_line(parser):
         path = _target(options)
         config = read_config(options.config, options.cfg_options)
         report = export_student(
@@ -55,8 +56,6 @@ def main(arguments: Sequence[str] | None = None) -> ParityReport | None:
             check=not options.no_check,
             force=options.force,
         )
-    except ERRORS as error:
-        parser.exit(1, f'error: {error.args[0] if isinstance(error, KeyError) else error}\n')
     if report is None:
         print('not checked against PyTorch (--no-check)')
         return None
@@ -158,6 +157,7 @@ def build_parser() -> argparse.ArgumentParser:
         prog='export.py',
         description='Write a student as ONNX or OpenVINO, with normalisation, clip averaging and softmax inside; then '
         'compare the file with PyTorch on clips of the test data set. Exits with 1 where they differ.',
+        epilog=EXITS,
     )
     parser.add_argument('config', help='of the student, or of its distillation')
     parser.add_argument('checkpoint', help='of the student')
@@ -185,7 +185,7 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument('--force', action='store_true', help='replace existing files')
     add_cfg_options(parser)
-    return parser
+    return checked_numbers(parser)
 
 
 def batch_size(text: str) -> int | None:

@@ -11,6 +11,7 @@ from mmkd_video.cli.loss_costs import LossCosts
 from mmkd_video.cli.loss_docstring import LossDocstring, page_name
 from mmkd_video.cli.loss_index import index_page
 from mmkd_video.cli.loss_sources import FOLDER, LINES, WRITTEN, Sources
+from mmkd_video.cli.mistakes import EXITS, ends_in_one_line
 from mmkd_video.connectors import AttentionFusionConnector
 from mmkd_video.hooks.atomic_file import write_atomically
 from mmkd_video.losses.base import SHAPES
@@ -33,13 +34,13 @@ NEEDS = dict(
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Write the pages that differ from their sources."""
-    parser = argparse.ArgumentParser(prog='loss_pages.py', description=f'Write {FOLDER}/*.md from their sources.')
+    parser = argparse.ArgumentParser(
+        prog='loss_pages.py', description=f'Write {FOLDER}/*.md from their sources.', epilog=EXITS
+    )
     parser.add_argument('--check', action='store_true', help='write nothing; exit with 1 where a page is out of date')
     options = parser.parse_args(arguments)
-    try:
+    with ends_in_one_line(parser):
         wanted = pages(Sources.read())
-    except (OSError, KeyError, ValueError) as error:
-        parser.exit(1, f'error: {error}\n')
     changed = [path for path, text in wanted.items() if not path.exists() or path.read_text() != text]
     changed += [path for path in FOLDER.glob('*.md') if path not in wanted]
     for path in changed:

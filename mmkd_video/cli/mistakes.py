@@ -3,11 +3,17 @@
 import argparse
 import linecache
 import os
+import sys
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 TRACEBACK = 'MMKD_TRACEBACK'
+REFUSED, INTERRUPTED, BROKEN_PIPE = 1, 130, 141
+EXITS = (
+    'exit codes: 0 done; 1 refused or failed, told in one line (the environment variable '
+    f'{TRACEBACK}=1 shows where); 2 wrong arguments; 130 ctrl-C; 143 ended by SIGTERM'
+)
 # What a wrong config makes MMEngine, MMAction2 and constructors raise while they build.
 OF_CONFIGS = (KeyError, TypeError, ValueError)
 
@@ -29,10 +35,40 @@ def told_in_one_line(parser: argparse.ArgumentParser, building: Callable[[], boo
         own = is_own_check(error)
         if os.environ.get(TRACEBACK) or not (own or (building() and isinstance(error, (OSError, *OF_CONFIGS)))):
             raise
-        text = error.args[0] if isinstance(error, KeyError) and error.args else error
-        if not own and isinstance(error, OF_CONFIGS):
-            text = f'{type(error).__name__}: {text} ({TRACEBACK}=1 shows where)'
-        parser.exit(1, f'error: {text}\n')
+        parser.exit(REFUSED, f'error: {one_line(error)}\n')
+
+
+@contextmanager
+def ends_in_one_line(parser: argparse.ArgumentParser, resumes: bool = False) -> Iterator[None]:
+    """End a tool with one line and its exit code, whatever it raises; ``MMKD_TRACEBACK=1`` shows the traceback.
+
+    Args:
+        parser: Of the command.
+        resumes: Whether the same command goes on where an interrupted one stopped.
+    """
+    try:
+        yield
+    except KeyboardInterrupt:
+        parser.exit(INTERRUPTED, f'\ninterrupted{"; the same command goes on from here" if resumes else ""}\n')
+    except BrokenPipeError:  # nobody reads on; nothing is flushed into the pipe at exit
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        parser.exit(BROKEN_PIPE)
+    except Exception as error:
+        if os.environ.get(TRACEBACK):
+            raise
+        parser.exit(REFUSED, f'error: {one_line(error)}\n')
+
+
+def one_line(error: Exception) -> str:
+    """Return what an error says; that of others with its type, and how to see where it was raised.
+
+    Args:
+        error: With its traceback.
+    """
+    text = error.args[0] if isinstance(error, KeyError) and error.args else error
+    if is_own_check(error) or isinstance(error, OSError):
+        return str(text)
+    return f'{type(error).__name__}: {text} ({TRACEBACK}=1 shows where)'
 
 
 def is_own_check(error: BaseException) -> bool:

@@ -30,7 +30,7 @@ class OptionAction(DictAction):
         for text in values:
             key, equals, value = text.partition('=')
             if not equals or not all(key.split('.')):
-                raise ArgumentError(self, f'got {text!r}, expected KEY=VALUE such as model.task_weight=0.5')
+                raise ArgumentError(self, f'got {text!r}; expected KEY=VALUE such as model.task_weight=0.5')
             try:
                 options[key] = read_value(value)
             except ValueError as error:

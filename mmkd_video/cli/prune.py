@@ -11,7 +11,9 @@ from mmengine.config import Config
 from torch import Tensor, nn
 
 import mmkd_video  # noqa: F401  the stack must be mended before a model is built
+from mmkd_video.cli.arguments import checked_numbers
 from mmkd_video.cli.cfg_options import add_cfg_options, read_config
+from mmkd_video.cli.mistakes import EXITS, ends_in_one_line
 from mmkd_video.cli.plain_student import plain_student
 from mmkd_video.cli.pruned_config import write_pruned_config
 from mmkd_video.cli.real_clips import real_clips
@@ -23,8 +25,6 @@ from mmkd_video.pruning import CHECKPOINT_KEY, PruningHistory, count_flops, coun
 from mmkd_video.pruning.pruner import SCOPES, TARGETS
 from mmkd_video.pruning.units import CRITERIA
 from mmkd_video.quantization import CHECKPOINT_KEY as QUANTIZERS_KEY
-
-ERRORS = (OSError, KeyError, ValueError, TypeError, RuntimeError, ImportError)
 
 
 def main(arguments: Sequence[str] | None = None) -> PruningHistory:
@@ -44,7 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> PruningHistory:
         max_ratio=options.max_ratio,
         seed=options.seed,
     )
-    try:
+    with ends_in_one_line(parser):
         config = read_config(options.config, options.cfg_options)
         return prune_student(
             config,
@@ -56,8 +56,6 @@ def main(arguments: Sequence[str] | None = None) -> PruningHistory:
             force=options.force,
             **settings,
         )
-    except ERRORS as error:
-        parser.exit(1, f'error: {error.args[0] if isinstance(error, KeyError) else error}\n')
 
 
 def prune_student(
@@ -150,6 +148,7 @@ def build_parser() -> argparse.ArgumentParser:
         prog='prune.py',
         description='Remove the least important channels of a trained student. Accuracy suffers until it is trained '
         'on: take the config that is written as the student of a distillation, or train it as it is.',
+        epilog=EXITS,
     )
     parser.add_argument('config', help='of the student, or of its distillation')
     parser.add_argument('checkpoint', help='of the student')
@@ -166,7 +165,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument('--out', required=True, metavar='FILE.pth', help='the pruned checkpoint; its config: FILE.py')
     parser.add_argument('--force', action='store_true', help='replace existing files')
     add_cfg_options(parser)
-    return parser
+    return checked_numbers(parser)
 
 
 if __name__ == '__main__':

@@ -10,9 +10,11 @@ import numpy as np
 from mmengine.config import Config
 
 import mmkd_video  # noqa: F401  the stack must be mended before a model is built
+from mmkd_video.cli.arguments import checked_numbers
 from mmkd_video.cli.cfg_options import add_cfg_options, read_config
 from mmkd_video.cli.class_names import class_names
 from mmkd_video.cli.clip_source import ClipSource, unaugmented_clips
+from mmkd_video.cli.mistakes import EXITS, ends_in_one_line
 from mmkd_video.cli.plain_student import plain_student
 from mmkd_video.cli.quantized_student import (
     MAX_DROP,
@@ -32,14 +34,12 @@ from mmkd_video.export.placed_files import expect_new
 from mmkd_video.quantization import CHECKPOINT_KEY, choose_operators, load_quantizers, quantize_within
 from mmkd_video.quantization.nncf_library import PRESETS, import_nncf
 
-ERRORS = (OSError, KeyError, ValueError, TypeError, RuntimeError, ImportError)
-
 
 def main(arguments: Sequence[str] | None = None) -> QuantizedStudent:
     """Quantize as the command line says."""
     parser = build_parser()
     options = parser.parse_args(arguments)
-    try:
+    with ends_in_one_line(parser):
         config = read_config(options.config, options.cfg_options)
         found = quantize_student(
             config,
@@ -53,8 +53,6 @@ def main(arguments: Sequence[str] | None = None) -> QuantizedStudent:
             check=not options.no_check,
             force=options.force,
         )
-    except ERRORS as error:
-        parser.exit(1, f'error: {error.args[0] if isinstance(error, KeyError) else error}\n')
     print(found)
     if found.report is not None and not found.report.passed:
         worst = found.report.worst
@@ -124,6 +122,7 @@ def build_parser() -> argparse.ArgumentParser:
         description='Write a student as OpenVINO in int8: calibrate on training clips, leave the most sensitive layers '
         'in float until the accuracy holds, and compare the file with the float model on clips of the test data set. '
         'Exits with 1 where they differ.',
+        epilog=EXITS,
     )
     parser.add_argument('config', help='of the student, or of its distillation')
     parser.add_argument('source', metavar='checkpoint|model.xml', help='of the student, or exported in float')
@@ -140,7 +139,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument('--no-check', action='store_true', help='do not compare with the float model')
     parser.add_argument('--force', action='store_true', help='replace existing files')
     add_cfg_options(parser)
-    return parser
+    return checked_numbers(parser)
 
 
 def _target(path: str | Path, force: bool) -> Path:

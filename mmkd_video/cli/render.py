@@ -4,6 +4,8 @@ import argparse
 import sys
 from collections.abc import Sequence
 
+from mmkd_video.cli.arguments import checked_numbers
+from mmkd_video.cli.mistakes import EXITS, ends_in_one_line
 from mmkd_video.datasets import render_motion_clips
 
 
@@ -24,15 +26,13 @@ def prepare_motion_clips(root: str, seed: int = 0, workers: int = 2) -> bool:
 
 def main(args: Sequence[str] | None = None) -> None:
     """Parse the command line and render."""
-    parser = argparse.ArgumentParser(description='Render the embedded motion clips.')
+    parser = argparse.ArgumentParser(description='Render the embedded motion clips.', epilog=EXITS)
     parser.add_argument('root', nargs='?', default='data/motion_clips', help='folder of the data set')
     parser.add_argument('--seed', type=int, default=0, help='of the pictures')
     parser.add_argument('--workers', type=int, default=2, help='threads that render')
-    options = parser.parse_args(args)
-    try:
+    options = checked_numbers(parser).parse_args(args)
+    with ends_in_one_line(parser):
         prepare_motion_clips(options.root, options.seed, options.workers)
-    except (FileExistsError, ValueError) as error:
-        parser.exit(1, f'error: {error}\n')
 
 
 def _show(done: int, total: int) -> None:

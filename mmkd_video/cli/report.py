@@ -13,6 +13,7 @@ from mmkd_video.cli.comparison.result import Comparison
 from mmkd_video.cli.comparison.table import as_markdown
 from mmkd_video.cli.generated_section import with_section
 from mmkd_video.cli.loss_costs import LossCosts
+from mmkd_video.cli.mistakes import EXITS, ends_in_one_line
 from mmkd_video.hooks.atomic_file import write_atomically
 
 METAFILE, RESULTS, README = Path('configs/distill/metafile.yml'), Path('docs/results.md'), Path('README.md')
@@ -25,7 +26,9 @@ MAIN, DATA = 'i3d_to_mobilenet', 'motion clips'
 def main(arguments: Sequence[str] | None = None) -> None:
     """Record comparisons and write the documents anew."""
     parser = argparse.ArgumentParser(
-        prog='report.py', description=f'Record comparisons in {METAFILE}; write the tables of {RESULTS} and {README}.'
+        prog='report.py',
+        description=f'Record comparisons in {METAFILE}; write the tables of {RESULTS} and {README}.',
+        epilog=EXITS,
     )
     parser.add_argument('comparisons', nargs='*', type=Path, help='folders that tools/compare.py wrote')
     parser.add_argument(
@@ -36,11 +39,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
         '--note', help="what a reader of these tables must know; as recorded before by default, '': none"
     )
     options = parser.parse_args(arguments)
-    try:
+    with ends_in_one_line(parser):
         for path, content in render(options).items():
             write_atomically(content, path)
-    except (OSError, ValueError) as error:
-        parser.exit(1, f'error: {error}\n')
 
 
 def render(options: argparse.Namespace) -> dict[Path, bytes]:

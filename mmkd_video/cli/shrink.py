@@ -7,8 +7,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import mmkd_video  # noqa: F401  the stack must be mended before a model is built
+from mmkd_video.cli.arguments import checked_numbers
 from mmkd_video.cli.cfg_options import add_cfg_options, read_config
 from mmkd_video.cli.counting import Counting
+from mmkd_video.cli.mistakes import EXITS, ends_in_one_line
 from mmkd_video.cli.shrink_axes import Shape, Shrinkable
 from mmkd_video.hooks.atomic_file import write_atomically
 
@@ -45,7 +47,7 @@ def main(arguments: Sequence[str] | None = None) -> list[Proposal]:
     """
     parser = build_parser()
     options = parser.parse_args(arguments)
-    try:
+    with ends_in_one_line(parser):
         if options.out and Path(options.out).exists() and not options.force:
             raise FileExistsError(f'--out: {options.out} exists; give another name, or --force to overwrite it')
         config = read_config(options.config, options.cfg_options)
@@ -62,8 +64,6 @@ def main(arguments: Sequence[str] | None = None) -> list[Proposal]:
                 print(
                     'it begins from scratch: the pretrained weights of the given config are of another width or depth'
                 )
-    except (OSError, KeyError, ValueError, TypeError, RuntimeError, ImportError) as error:
-        parser.exit(1, f'error: {error.args[0] if isinstance(error, KeyError) else error}\n')
     return proposals
 
 
@@ -74,6 +74,7 @@ def build_parser() -> argparse.ArgumentParser:
         description='Propose smaller students for a budget: width, depth, frames and size, one by one and balanced; '
         'balanced, width and depth take their share of the saving, in parameters too, and frames and size the rest. '
         'All cost about the same; which one is the most accurate, tools/compare.py tells.',
+        epilog=EXITS,
     )
     parser.add_argument(
         'config', help="a plain config, 'mmaction::recognition/...', or a distillation, whose student is shrunk"
@@ -83,7 +84,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument('--pick', default='balanced', help='which proposal --out writes; balanced by default')
     parser.add_argument('--force', action='store_true', help='overwrite the file of --out')
     add_cfg_options(parser)
-    return parser
+    return checked_numbers(parser)
 
 
 def propose(student: Shrinkable, budget: float) -> list[Proposal]:

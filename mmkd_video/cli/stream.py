@@ -9,8 +9,11 @@ from pathlib import Path
 
 import cv2
 
+from mmkd_video.checked import Text
+from mmkd_video.cli.arguments import checked_numbers
 from mmkd_video.cli.interrupts import Interrupts
 from mmkd_video.cli.json_lines import JsonLines
+from mmkd_video.cli.mistakes import BROKEN_PIPE, ends_in_one_line
 from mmkd_video.cli.status_line import StatusLine
 from mmkd_video.cli.stream_folder import FolderOfVideos
 from mmkd_video.export import load_exported
@@ -26,7 +29,9 @@ from mmkd_video.serving import (
 )
 from mmkd_video.serving.stream_options import POLICIES
 
-LOST, BROKEN_PIPE = 3, 141
+LOST = 3
+SOURCE = Text('a video, a folder of videos, a camera or an address')
+MODEL = Text('the path of an exported model')
 EXITS = (
     'exit codes: 0 the end was reached; 1 an error, also of one video of a folder; 2 wrong arguments; 3 the source was '
     'lost for good; 130 ctrl-C. Whatever happens, the windows that were finished are written.'
@@ -42,15 +47,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = build_parser()
     options = parser.parse_args(arguments)
     _quieten_opencv()
-    try:
-        return _run(options)
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # nothing is flushed into the pipe at exit
-        return BROKEN_PIPE
-    except KeyboardInterrupt:
-        return Interrupts.EXIT
-    except (OSError, KeyError, ValueError, TypeError, ImportError, RuntimeError, cv2.error) as error:
-        parser.exit(1, f'error: {error.args[0] if isinstance(error, KeyError) else error}\n')
+    with ends_in_one_line(parser):
+        try:
+            return _run(options)
+        except BrokenPipeError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # nothing is flushed into the pipe at exit
+            return BROKEN_PIPE
+        except KeyboardInterrupt:
+            return Interrupts.EXIT
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -97,10 +101,12 @@ def build_parser() -> argparse.ArgumentParser:
         '--decoder-threads', type=int, default=1, help='of the decoder; with each, a picture comes later'
     )
     running.add_argument('--precision', choices=('f32', 'bf16', 'int8'), help='what the model says by default')
-    return parser
+    return checked_numbers(parser)
 
 
 def _run(options: argparse.Namespace) -> int:
+    SOURCE.check('source', options.source)
+    MODEL.check('--model', options.model)
     how = stream_options(options)
     if options.topk < 1:
         raise ValueError(f'--topk: got {options.topk}, expected at least 1')

@@ -9,9 +9,11 @@ from mmengine.config import Config
 from mmengine.runner import Runner
 
 import mmkd_video  # noqa: F401  the stack must be mended before a runner is built
+from mmkd_video.cli.arguments import checked_numbers
 from mmkd_video.cli.cfg_options import add_cfg_options, merge_cfg_options, read_config
 from mmkd_video.cli.class_names import class_names
-from mmkd_video.cli.mistakes import TRACEBACK, told_in_one_line
+from mmkd_video.cli.config_keys import check_config
+from mmkd_video.cli.mistakes import EXITS, told_in_one_line
 from mmkd_video.cli.plain_student import is_distillation, plain_student
 from mmkd_video.cli.prepare import merge_teacher_options
 from mmkd_video.cli.pruned_config import rebuild_pruned
@@ -37,6 +39,7 @@ def main(arguments: Sequence[str] | None = None) -> dict[str, float]:
         if not _is_here(options.checkpoint):
             raise FileNotFoundError(f'checkpoint {options.checkpoint!r} does not exist')
         config = merge_options(read_config(options.config), options)
+        check_config(config)
         runner = prepare_test(config, options)
     with told_in_one_line(parser, building=lambda: is_exported(options)):  # a file that does not take these clips
         return runner.test()
@@ -75,7 +78,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog='test.py',
         description='Test a checkpoint, or an exported file, with a distillation or a plain config.',
-        epilog=f'A mistake in the config is told in one line; the environment variable {TRACEBACK}=1 shows where.',
+        epilog=EXITS,
     )
     parser.add_argument('config', help='a distillation config, or the plain student config')
     parser.add_argument('checkpoint', help='of the student; or a file that tools/export.py wrote, .onnx or .xml')
@@ -92,7 +95,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument('--wait-time', type=float, default=2, help='seconds a window stays')
     add_cfg_options(parser)
     add_launcher(parser)
-    return parser
+    return checked_numbers(parser)
 
 
 def merge_options(config: Config, options: argparse.Namespace) -> Config:

@@ -10,8 +10,10 @@ from mmengine.config import Config
 from mmengine.runner import Runner
 
 import mmkd_video  # noqa: F401  the stack must be mended before a runner is built
+from mmkd_video.cli.arguments import checked_numbers
 from mmkd_video.cli.cfg_options import add_cfg_options, merge_cfg_options, read_config
-from mmkd_video.cli.mistakes import TRACEBACK, told_in_one_line
+from mmkd_video.cli.config_keys import check_config
+from mmkd_video.cli.mistakes import EXITS, told_in_one_line
 from mmkd_video.cli.prepare import own_rank, prepare, publish, teacher_settings
 from mmkd_video.cli.training_clock import TrainingClock
 from mmkd_video.hooks import CheckpointGuardHook, FiniteHook, ReproducibleHook
@@ -26,6 +28,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     os.environ.setdefault('LOCAL_RANK', str(options.local_rank))
     with told_in_one_line(parser, building=lambda: True):
         config = merge_options(read_config(options.config), options)
+        check_config(config)
         prepare(config, allowed=not options.no_prepare)
     train(config, parser)
     if options.publish and own_rank(config.launcher) == 0:
@@ -66,7 +69,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog='train.py',
         description='Train a recognizer, alone or distilled.',
-        epilog=f'A mistake in the config is told in one line; the environment variable {TRACEBACK}=1 shows where.',
+        epilog=EXITS,
     )
     parser.add_argument('config', help='of the training')
     parser.add_argument('--work-dir', help="for checkpoints and logs; work_dirs/<config's name> by default")
@@ -89,7 +92,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument('--deterministic', action='store_true', help='deterministic CUDA kernels')
     add_cfg_options(parser)
     add_launcher(parser)
-    return parser
+    return checked_numbers(parser)
 
 
 def add_launcher(parser: argparse.ArgumentParser) -> None:

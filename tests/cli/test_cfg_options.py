@@ -98,9 +98,9 @@ def test_an_option_without_a_place_is_told_in_our_words(option, message):
 @pytest.mark.parametrize(
     ('option', 'message'),
     [
-        ('lonely', "got 'lonely', expected KEY=VALUE"),
-        ('=1', "got '=1', expected KEY=VALUE"),
-        ('a..b=1', "got 'a..b=1', expected KEY=VALUE"),
+        ('lonely', "got 'lonely'; expected KEY=VALUE"),
+        ('=1', "got '=1'; expected KEY=VALUE"),
+        ('a..b=1', "got 'a..b=1'; expected KEY=VALUE"),
         ('a=[(1,2]', 'in which a bracket is missing'),
         ("a=[dict(type='X', b=open('y'))]", 'expected dicts and lists of plain values'),
         ("a=[dict(type='X']", 'expected dicts and lists of plain values'),

@@ -1,0 +1,305 @@
+"""Wrong settings, each key with each kind of mistake: the message names the key, what was got and what is expected."""
+
+import copy
+import inspect
+import math
+
+import pytest
+from mmengine.config import Config
+
+from mmkd_video import losses
+from mmkd_video.checked import TABLE, keys_of
+from mmkd_video.checked.keys import _CHECKED
+from mmkd_video.checked.kinds import shown
+from mmkd_video.cli import (
+    ablate,
+    baseline,
+    benchmark,
+    compare,
+    compress,
+    export,
+    loss_pages,
+    prepare,
+    prune,
+    quantize,
+    render,
+    report,
+    shrink,
+    stream,
+    test,
+    train,
+)
+from mmkd_video.cli.arguments import OPTIONS
+from mmkd_video.cli.config_keys import check_config
+from mmkd_video.terms import TermSpec
+
+TOOLS = dict(
+    ablate=ablate,
+    baseline=baseline,
+    benchmark=benchmark,
+    compare=compare,
+    compress=compress,
+    export=export,
+    loss_pages=loss_pages,
+    prune=prune,
+    quantize=quantize,
+    render=render,
+    report=report,
+    shrink=shrink,
+    stream=stream,
+    test=test,
+    train=train,
+)
+CANDIDATES = {
+    'another type': (object, 'x', 7.5, [{}]),
+    'none': (None,),
+    'negative': (-3,),
+    'huge': (1e300,),
+    'huge whole number': (10**30,),
+    'no number': (math.nan,),
+    'empty': ('',),
+}
+LOSSES = [getattr(losses, name) for name in losses.__all__ if name.endswith('Loss')]
+CLASSES = {keys.name: built for built, keys in _CHECKED.items() if not inspect.isabstract(built)}
+
+
+def wrong_values(kind):
+    """Return values that cannot be meant, by the kind of the mistake."""
+    found = {}
+    for mistake, values in CANDIDATES.items():
+        wrong = [value for value in values if not kind.accepts(value)]
+        if wrong:
+            found[mistake] = wrong[0]
+    return found
+
+
+def nested(key, value):
+    for part in reversed(key.split('.')):
+        value = {part: value}
+    return value
+
+
+def as_config(key, value):
+    config = Config(dict(model=dict(type='Recognizer2D')))
+    head, _, rest = key.partition('.')
+    config[head] = nested(rest, value) if rest else value
+    if head.endswith('dataloader') and rest != 'dataset' and rest:
+        config[head].setdefault('dataset', dict(type='VideoDataset'))
+    if key.startswith('optim_wrapper.optimizer.'):
+        config.optim_wrapper.optimizer.type = 'SGD'
+    return config
+
+
+def of_term(key, value):
+    return TermSpec.parse({**dict(type='KDLoss', at='logits'), key: value}, 0)
+
+
+def of_compress(values):
+    config = Config(dict(model=dict(type='Distiller', teacher=dict(config='t.py')), compress=values), filename=None)
+    compress.read_settings(config)
+
+
+DOORS = {
+    'term': lambda key, value: of_term(key, value),
+    'prepare': lambda key, value: prepare.needed_parts(Config(dict(prepare={key: value}))),
+    'compress': lambda key, value: of_compress({key: value}),
+    'compress.prune': lambda key, value: compress.pruning_config(
+        compress.Compression(Config(), dict(prune={key: value}), None)
+    ),
+    'config': lambda key, value: check_config(as_config(key, value)),
+}
+PARTS = {part: keys for part, keys in TABLE.items() if part in DOORS or part in CLASSES}
+CASES = [
+    pytest.param(part, key, value, id=f'{part}-{key}-{mistake}')
+    for part, keys in PARTS.items()
+    for key, kind in keys.kinds.items()
+    for mistake, value in (wrong_values(kind) if (part, key) != ('term', 'at') else dict(number=7, none=None)).items()
+]
+LOSS_CASES = [
+    pytest.param(loss, key, value, id=f'{loss.__name__}-{key}-{mistake}')
+    for loss in LOSSES
+    for key, kind in keys_of(loss).kinds.items()
+    for mistake, value in wrong_values(kind).items()
+]
+
+
+def refused_by(call, *arguments):
+    """Return the message of a mistake, which is told in one line."""
+    with pytest.raises((ValueError, KeyError)) as refused:
+        call(*arguments)
+    message = refused.value.args[0]
+    assert '\n' not in message
+    return message
+
+
+@pytest.mark.parametrize(('part', 'key', 'value'), CASES)
+def test_a_wrong_value_is_named(part, key, value):
+    door = DOORS.get(part) or (lambda key, value: CLASSES[part](**{key: value}))
+    message = refused_by(door, key, copy.deepcopy(value))
+    assert key in message and f'got {shown(value)}' in message and 'expected ' in message
+
+
+@pytest.mark.parametrize('part', [part for part in PARTS if part != 'config'])
+def test_an_unknown_key_is_named(part):
+    door = DOORS.get(part) or (lambda key, value: CLASSES[part](**{key: value}))
+    if PARTS[part].more and part != 'term':  # what it does not know goes to a class of MMAction2
+        return
+    message = refused_by(door, 'bogus', 1)
+    assert "'bogus'" in message and 'got the unknown' in message and 'expected ' in message
+
+
+@pytest.mark.parametrize(('loss', 'key', 'value'), LOSS_CASES)
+def test_a_wrong_argument_of_a_loss_is_named(loss, key, value):
+    at = ['logits'] if loss.multi_layer else 'logits'
+    message = refused_by(TermSpec.parse, {'type': loss, 'at': at, key: value}, 0)
+    assert f'terms[0].{key}: got {shown(value)}; expected ' in message
+
+
+@pytest.mark.parametrize('loss', LOSSES)
+def test_an_unknown_argument_of_a_loss_is_named(loss):
+    message = refused_by(TermSpec.parse, dict(type=loss, at='logits', bogus=1), 0)
+    assert f"terms[0]: got the unknown argument 'bogus' of {loss.__name__}; expected " in message
+
+
+def options_of(parser):
+    """Return the options of a tool that take a number, with the words before them."""
+    for action in parser._actions:
+        if hasattr(action, 'choices') and isinstance(action.choices, dict):
+            for name, inner in action.choices.items():
+                yield from (([name, *words], option) for words, option in options_of(inner))
+        elif name := next((each for each in action.option_strings if each in OPTIONS.kinds), None):
+            yield [], name
+
+
+OPTION_CASES = [
+    pytest.param(tool, words, option, text, id=f'{"-".join([tool, *words])}{option}={text}')
+    for tool, module in TOOLS.items()
+    if hasattr(module, 'build_parser')
+    for words, option in options_of(module.build_parser())
+    if (tool, option) != ('compare', '--jobs') and not (tool == 'compare' and option.endswith('seeds'))
+    for text in ('x', '-3', '1e300', 'nan', '')
+    if not (text == '-3' and OPTIONS.kinds[option].accepts(-3)) and option != '--local_rank'
+]
+
+
+def told_by(tool, arguments, capsys, code):
+    with pytest.raises(SystemExit) as stopped:
+        TOOLS[tool].main(arguments)
+    said = capsys.readouterr().err
+    assert stopped.value.code == code, said
+    assert 'Traceback' not in said
+    return said.strip().splitlines()[-1]
+
+
+@pytest.mark.parametrize(('tool', 'words', 'option', 'text'), OPTION_CASES)
+def test_a_wrong_number_of_a_tool_is_wrong_usage(tool, words, option, text, capsys):
+    said = told_by(tool, [*words, f'{option}={text}'], capsys, 2)
+    assert option in said and f'got {text!r}; expected ' in said
+
+
+CONFIG_TOOLS = dict(
+    ablate=['{config}'],
+    compare=['{config}'],
+    compress=['{config}'],
+    export=['{config}', 'none.pth', '--out', '{new}.onnx'],
+    prune=['{config}', 'none.pth', '--target-params', '0.5', '--out', '{new}.pth'],
+    quantize=['{config}', 'none.pth', '--out', '{new}.xml'],
+    shrink=['{config}', '--gflops', '1'],
+    test=['{config}', '{there}'],
+    train=['{config}'],
+)
+NEEDS = dict(CONFIG_TOOLS, stream=[], benchmark=[])
+CONFIGS = {
+    'missing': (None, "config: got '{config}'; expected the path of a config; there is no such file"),
+    'readme.md': ('# A README', "config: got '{config}'; expected a file that ends in .py, .json, .yml, .yaml"),
+    'broken.py': ('model = dict(', '{config}: got SyntaxError: '),
+    'raises.py': ("x = 1 / 0\nmodel = dict(type='A')", '{config}: got ZeroDivisionError: '),
+    'empty.py': ('x = 1', 'model: got nothing in {config}; expected a dict with its type'),
+    'model.py': ('model = 7', "model: got 7; expected a dict with its type, dict(type='...')"),
+    'type.py': ("model = dict(type='A', backbone=dict(type=7))", 'model.backbone.type: got 7; expected the name of'),
+    'classes.py': (
+        "model = dict(type='A', cls_head=dict(num_classes=-1))",
+        'model.cls_head.num_classes: got -1; expected a whole number of at least 1',
+    ),
+    'rate.py': (
+        "model = dict(type='A')\noptim_wrapper = dict(optimizer=dict(type='SGD', lr='x'))",
+        "optim_wrapper.optimizer.lr: got 'x'; expected a number of at least 0",
+    ),
+}
+
+
+def filled_in(words, config, folder):
+    there = folder / 'there.pth'
+    there.touch()
+    return [word.format(config=config, new=folder / 'new', there=there) for word in words]
+
+
+@pytest.mark.parametrize('name', CONFIGS)
+@pytest.mark.parametrize('tool', CONFIG_TOOLS)
+def test_a_wrong_config_is_told_in_one_line(tool, name, tmp_path, capsys):
+    text, message = CONFIGS[name]
+    config = tmp_path / name
+    if text is not None:
+        config.write_text(text)
+    said = told_by(tool, filled_in(CONFIG_TOOLS[tool], config, tmp_path), capsys, 1)
+    assert said.startswith(f'error: {message.format(config=config)}') and 'expected ' in said
+
+
+@pytest.mark.parametrize('tool', [tool for tool in NEEDS if tool not in ('ablate',)])
+def test_a_missing_argument_is_wrong_usage(tool, capsys):
+    assert 'required: ' in told_by(tool, [], capsys, 2)
+
+
+@pytest.mark.parametrize('tool', TOOLS)
+def test_an_unknown_option_is_wrong_usage(tool, tmp_path, capsys):
+    words = dict(CONFIG_TOOLS, stream=['a.mp4', '--model', 'a.xml'], benchmark=['step']).get(tool, [])
+    assert '--bogus' in told_by(tool, [*filled_in(words, 'c.py', tmp_path), '--bogus'], capsys, 2)
+
+
+@pytest.mark.parametrize('tool', CONFIG_TOOLS)
+@pytest.mark.parametrize('option', ['x', '=3'])
+def test_an_option_of_a_config_without_a_value_is_wrong_usage(tool, option, tmp_path, capsys):
+    words = filled_in(CONFIG_TOOLS[tool], 'c.py', tmp_path)
+    said = told_by(tool, [*words, '--cfg-options', option], capsys, 2)
+    assert f'--cfg-options: got {option!r}; expected KEY=VALUE such as ' in said
+
+
+EXISTING = dict(
+    export=['c.py', 'none.pth', '--out', '{there}.onnx'],
+    prune=['{config}', 'none.pth', '--target-params', '0.5', '--out', '{there}.pth'],
+    quantize=['{config}', 'none.pth', '--out', '{there}.xml'],
+    shrink=['{config}', '--gflops', '1', '--out', '{there}.py'],
+    stream=['{there}.mp4', '--model', 'm.xml', '--out', '{there}.jsonl'],
+    benchmark=['step', '--out', '{there}.json'],
+)
+
+
+@pytest.mark.parametrize('tool', EXISTING)
+def test_existing_output_stays(tool, tmp_path, capsys):
+    config = tmp_path / 'c.py'
+    config.write_text("model = dict(type='A')")
+    for suffix in ('onnx', 'pth', 'xml', 'py', 'jsonl', 'mp4', 'json'):
+        (tmp_path / f'there.{suffix}').write_text('kept')
+    words = [word.format(config=config, there=tmp_path / 'there') for word in EXISTING[tool]]
+    said = told_by(tool, words, capsys, 1)
+    assert 'there.' in said and 'exist' in said and '--force' in said
+    assert (tmp_path / 'there.pth').read_text() == 'kept'
+
+
+@pytest.mark.parametrize(
+    ('arguments', 'message'),
+    [
+        (['', '--model', 'm.xml'], "source: got ''; expected a video, a folder of videos, a camera"),
+        (['  ', '--model', 'm.xml'], "source: got '  '; expected a video"),
+        (['nowhere.mp4', '--model', 'm.xml'], 'nowhere.mp4'),
+        (['0', '--model', ''], "--model: got ''; expected"),
+        (['0', '--model', 'nowhere.xml'], 'nowhere.xml'),
+        (['0', '--model', 'm.txt'], 'm.txt'),
+    ],
+)
+def test_what_cannot_be_streamed_is_told_in_one_line(arguments, message, capsys):
+    assert message in told_by('stream', arguments, capsys, 1)
+
+
+def test_there_are_as_many_cases_as_promised():
+    assert len(CASES) + len(LOSS_CASES) + len(OPTION_CASES) + len(CONFIGS) * len(CONFIG_TOOLS) > 600
