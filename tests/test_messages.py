@@ -252,7 +252,7 @@ def test_a_missing_argument_is_wrong_usage(tool, capsys):
 
 @pytest.mark.parametrize('tool', TOOLS)
 def test_an_unknown_option_is_wrong_usage(tool, tmp_path, capsys):
-    words = dict(CONFIG_TOOLS, stream=['a.mp4', '--model', 'a.xml'], benchmark=['step']).get(tool, [])
+    words = dict(CONFIG_TOOLS, baseline=['.'], stream=['a.mp4', '--model', 'a.xml'], benchmark=['step']).get(tool, [])
     assert '--bogus' in told_by(tool, [*filled_in(words, 'c.py', tmp_path), '--bogus'], capsys, 2)
 
 

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from mmengine.dataset import DefaultSampler
 
+from mmkd_video.checked import Anything, Fraction, Whole, checked
 from mmkd_video.registry import DATA_SAMPLERS
 
 _LABELLED, _UNLABELLED = 0, 1
@@ -22,6 +23,7 @@ class RepeatedIndex(int):
 
 
 @DATA_SAMPLERS.register_module()
+@checked(sampler=Anything('MMEngine fills it in'), batch_size=Whole(2), labelled=Fraction())
 class MixedBatchSampler:
     """Put as many labelled clips into every batch of every process.
 
@@ -46,10 +48,6 @@ class MixedBatchSampler:
                 f'MixedBatchSampler: got sampler {type(sampler).__name__}, expected DefaultSampler, also for training '
                 'by iterations'
             )
-        if not 0 < labelled < 1:
-            raise ValueError(f'MixedBatchSampler.labelled: got {labelled!r}, expected a share above 0 and below 1')
-        if batch_size < 2:
-            raise ValueError(f'batch_size: got {batch_size}, expected at least 2: one clip with a label, one without')
         self.sampler, self.batch_size = sampler, batch_size
         labels = np.array([has_label(sampler.dataset, index) for index in range(len(sampler.dataset))], dtype=bool)
         self.lists = np.flatnonzero(labels), np.flatnonzero(~labels)

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from mmaction.datasets import VideoDataset
 
+from mmkd_video.checked import AnyOf, Class, ListOf, Number, OneOf, Optional, Settings, Text, Whole, checked
 from mmkd_video.registry import DATASETS
 
 UNLABELLED = -1
@@ -14,6 +15,13 @@ CLIPS = ('all', 'labelled')
 
 
 @DATASETS.register_module()
+@checked(
+    pipeline=ListOf(AnyOf(Settings("a transform, dict(type='...')", needs=('type',)), Class())),
+    unlabelled=Optional(Text('the path of an annotation file')),
+    labelled_share=Number(0, 1, above=True),
+    label_seed=Whole(0),
+    clips=OneOf(*CLIPS),
+)
 class MixedVideoDataset(VideoDataset):
     """MMAction2's ``VideoDataset`` over a labelled and an unlabelled list.
 
@@ -47,10 +55,6 @@ class MixedVideoDataset(VideoDataset):
         clips: str = 'all',
         **kwargs: Any,
     ) -> None:
-        if not 0 < labelled_share <= 1:
-            raise ValueError(f'labelled_share: got {labelled_share!r}, expected a number above 0 and at most 1')
-        if clips not in CLIPS:
-            raise ValueError(f'clips: got {clips!r}, expected one of {", ".join(map(repr, CLIPS))}')
         if kwargs.get('multi_class'):
             raise ValueError('multi_class: got True; MixedVideoDataset takes clips of one class or of none')
         self.unlabelled = unlabelled

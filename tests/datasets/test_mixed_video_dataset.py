@@ -45,8 +45,8 @@ def test_labelled_clips_alone_fill_an_epoch_as_long(root):
 @pytest.mark.parametrize(
     ('arguments', 'message'),
     [
-        (dict(labelled_share=0), 'labelled_share: got 0, expected a number above 0'),
-        (dict(clips='some'), "clips: got 'some', expected one of 'all', 'labelled'"),
+        (dict(labelled_share=0), 'labelled_share: got 0; expected a number above 0'),
+        (dict(clips='some'), "clips: got 'some'; expected 'all' or 'labelled'"),
         (dict(unlabelled='none.txt'), 'none.txt does not exist'),
         (dict(multi_class=True, num_classes=2), 'multi_class'),
     ],
