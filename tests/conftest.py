@@ -1,3 +1,6 @@
+import resource
+import signal
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -31,3 +34,20 @@ def pytest_collection_modifyitems(items):
 @pytest.fixture(autouse=True)
 def _mmaction_scope():
     init_default_scope('mmaction')
+
+
+@pytest.fixture
+def file_size_limit():
+    """Return a block in which no file grows beyond some bytes: what a full disk looks like, to root too."""
+
+    @contextmanager
+    def limited(size):
+        before, handler = resource.getrlimit(resource.RLIMIT_FSIZE), signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+        try:
+            yield
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, before)
+            signal.signal(signal.SIGXFSZ, handler)
+
+    return limited

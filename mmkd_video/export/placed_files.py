@@ -1,14 +1,21 @@
-"""Exported files: whole or not there, and never in the place of others unasked."""
+"""Exported files: whole or not there, and never in the place of others unasked.
 
+Files are made in a hidden folder beside their place, which its maker holds with a lock that ends with its process. So
+what a killed maker has left is told from what is being made, whatever numbers processes have.
+"""
+
+import fcntl
 import os
 import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+PLACING = 'placing'  # in the folder while files leave it: the name of the first one's place
+
 
 def expect_new(path: str | Path, suffixes: Sequence[str], force: bool = False) -> Path:
-    """Check a name to write to.
+    """Check a name to write to; what a killed writer of that name has left is removed.
 
     Args:
         path: Where the first file is to be.
@@ -22,6 +29,7 @@ def expect_new(path: str | Path, suffixes: Sequence[str], force: bool = False) -
     path = Path(path)
     if path.suffix != suffixes[0]:
         raise ValueError(f'got the name {str(path)!r}; expected one that ends in {suffixes[0]}')
+    _remove_leftovers(path, suffixes)
     present = [str(path.with_suffix(suffix)) for suffix in suffixes if path.with_suffix(suffix).exists()]
     if present and not force:
         raise FileExistsError(
@@ -44,21 +52,13 @@ def placed_files(path: str | Path, suffixes: Sequence[str], force: bool = False)
 
     Raises:
         ValueError: The name ends otherwise.
-        FileExistsError: A file is there and may not be replaced.
+        FileExistsError: A file is there and may not be replaced, or another process is writing it.
+        OSError: A file could not be brought to the disk.
     """
     path = expect_new(path, suffixes, force)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    folder = path.parent / f'.{path.name}.{os.getpid()}.part'
-    folder.mkdir()
-    try:
-        yield folder / path.name
-        for suffix in reversed(suffixes):
-            written = (folder / path.name).with_suffix(suffix)
-            with open(written, 'rb+') as file:
-                os.fsync(file.fileno())
-            os.replace(written, path.with_suffix(suffix))
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+    with on_trial(path, suffixes) as written:
+        yield written
+        _place(written, path, suffixes)
 
 
 @contextmanager
@@ -71,14 +71,21 @@ def on_trial(path: Path, suffixes: Sequence[str]) -> Iterator[Path]:
 
     Yields:
         The name to write to; its files are gone after the block.
+
+    Raises:
+        FileExistsError: Another process is writing files of that name.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    folder = path.parent / f'.{path.name}.{os.getpid()}.trial'
-    folder.mkdir()
+    _remove_leftovers(path, suffixes)
+    folder = _folder_of(path)
+    held = _hold(folder)
+    if held is None:
+        raise FileExistsError(f'another process is writing {path}; wait for it, or give another name')
     try:
         yield folder / path.name
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+        os.close(held)
 
 
 def settle(written: Path, path: Path, suffixes: Sequence[str], passed: bool) -> Path:
@@ -92,9 +99,84 @@ def settle(written: Path, path: Path, suffixes: Sequence[str], passed: bool) -> 
 
     Returns:
         Where the first file is now.
+
+    Raises:
+        OSError: A file could not be brought to the disk.
     """
     there = any(path.with_suffix(suffix).exists() for suffix in suffixes)
     place = path if passed or not there else path.with_name(f'{path.stem}.failed{path.suffix}')
-    for suffix in reversed(suffixes):
-        os.replace(written.with_suffix(suffix), place.with_suffix(suffix))
+    _place(written, place, suffixes)
     return place
+
+
+def _place(written: Path, place: Path, suffixes: Sequence[str]) -> None:
+    """Move files to their places.
+
+    Wherever it is killed, files of two makings are never together: the old first file goes first, the new one comes
+    last, and in between the others are marked as leftovers.
+    """
+    for suffix in suffixes:
+        _sync(written.with_suffix(suffix))
+    if len(suffixes) > 1:
+        marker = written.with_name(PLACING)
+        marker.write_text(place.name)
+        _sync(marker)
+        _sync(marker.parent)
+        place.unlink(missing_ok=True)
+        _sync(place.parent)
+    try:
+        for suffix in reversed(suffixes):
+            os.replace(written.with_suffix(suffix), place.with_suffix(suffix))
+            _sync(place.parent)
+    except OSError:
+        if not place.exists():
+            _remove_others(place, suffixes)
+        raise
+
+
+def _folder_of(path: Path) -> Path:
+    return path.with_name(f'.{path.name}.part')
+
+
+def _hold(folder: Path) -> int | None:
+    """Make a folder and hold it for this process; return the lock's file descriptor, or None where another holds it."""
+    while True:
+        folder.mkdir(exist_ok=True)
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if folder.exists() and os.path.samestat(os.fstat(descriptor), os.stat(folder)):
+                return descriptor
+        except BlockingIOError:
+            os.close(descriptor)
+            return None
+        os.close(descriptor)  # it was removed by another process between the two calls
+
+
+def _remove_leftovers(path: Path, suffixes: Sequence[str]) -> None:
+    folder = _folder_of(path)
+    held = _hold(folder) if folder.is_dir() else None
+    if held is None:
+        return
+    try:
+        marker = folder / PLACING
+        name = marker.read_text() if marker.is_file() else ''
+        place = path.with_name(name) if name in (path.name, f'{path.stem}.failed{path.suffix}') else None
+        if place is not None and not place.exists():
+            _remove_others(place, suffixes)
+        shutil.rmtree(folder, ignore_errors=True)
+    finally:
+        os.close(held)
+
+
+def _remove_others(place: Path, suffixes: Sequence[str]) -> None:
+    for suffix in suffixes[1:]:
+        place.with_suffix(suffix).unlink(missing_ok=True)
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

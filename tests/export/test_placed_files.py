@@ -1,6 +1,11 @@
+import itertools
+import os
+import signal
+
 import pytest
 
-from mmkd_video.export.placed_files import on_trial, placed_files, settle
+from mmkd_video.export import placed_files as module
+from mmkd_video.export.placed_files import expect_new, on_trial, placed_files, settle
 
 
 def write(path, text, force=False):
@@ -64,3 +69,86 @@ def test_a_check_that_breaks_off_leaves_what_was_there(tmp_path, left):
         write(written, 'new')
         raise RuntimeError
     assert {each.name: each.read_text() for each in tmp_path.iterdir()} == left
+
+
+SUFFIXES = ['.xml', '.bin']
+
+
+def killed(path, way, moment):
+    """Write files in a process that is killed before a step of their placing; return whether it came to that."""
+    process = os.fork()
+    if not process:
+        try:
+            steps = itertools.count()
+            for holder, name in ((os, 'replace'), (type(path), 'unlink'), (module, '_sync')):
+                setattr(holder, name, dying(getattr(holder, name), steps, moment))
+            if way == 'placed':
+                write(path, 'new', force=True)
+            else:
+                with on_trial(path, SUFFIXES) as written:
+                    write(written, 'new')
+                    settle(written, path, SUFFIXES, passed=True)
+        finally:
+            os._exit(0)
+    return os.WIFSIGNALED(os.waitpid(process, 0)[1])
+
+
+def dying(call, steps, moment):
+    def counted(*arguments, **keywords):
+        if next(steps) == moment:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return call(*arguments, **keywords)
+
+    return counted
+
+
+@pytest.mark.parametrize('old', [False, True])
+@pytest.mark.parametrize('way', ['placed', 'trial'])
+def test_wherever_it_is_killed_files_never_mix_and_a_repeat_succeeds(tmp_path, way, old):
+    moments = 0
+    while True:
+        path = tmp_path / str(moments) / 'a.xml'
+        path.parent.mkdir()
+        if old:
+            write(path, 'old')
+        if not killed(path, way, moments):
+            break
+        pair = [each.read_text() for each in (path, path.with_suffix('.bin')) if each.exists()]
+        assert not path.exists() or pair in (['old', 'old'], ['new', 'new']), f'killed before step {moments}'
+        write(path, 'repeat', force=path.exists())
+        assert {each.name: each.read_text() for each in path.parent.iterdir()} == {'a.xml': 'repeat', 'a.bin': 'repeat'}
+        moments += 1
+    assert moments > 5
+
+
+def test_a_name_that_another_process_is_writing_is_refused_and_left_alone(tmp_path):
+    path, (begun, tell), (wait, end) = tmp_path / 'a.xml', os.pipe(), os.pipe()
+    process = os.fork()
+    if not process:
+        with on_trial(path, SUFFIXES) as written:
+            written.write_text('x')
+            os.write(tell, b'.')
+            os.read(wait, 1)
+        os._exit(0)
+    os.read(begun, 1)
+    expect_new(path, SUFFIXES)
+    with pytest.raises(FileExistsError, match=r'another process is writing .*a\.xml'):
+        write(path, 'mine')
+    assert [each.name for each in tmp_path.glob('.*/*')] == ['a.xml']
+    os.write(end, b'.')
+    os.waitpid(process, 0)
+    write(path, 'mine')
+
+
+def test_files_are_on_the_disk_before_they_have_their_names(tmp_path, monkeypatch):
+    events, replace = [], os.replace
+    monkeypatch.setattr(module, '_sync', lambda path: events.append(path.name))
+    monkeypatch.setattr(module.os, 'replace', lambda a, b: (events.append(f'{b.name} placed'), replace(a, b)))
+    with on_trial(tmp_path / 'a.xml', SUFFIXES) as written:
+        write(written, 'new')
+        del events[:]
+        settle(written, tmp_path / 'a.xml', SUFFIXES, passed=True)
+    placed = [event for event in events if event.endswith('placed')]
+    assert placed == ['a.bin placed', 'a.xml placed']
+    assert {'a.xml', 'a.bin'} <= set(events[: events.index('a.bin placed')])
+    assert events[-1] == tmp_path.name
