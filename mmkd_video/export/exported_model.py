@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from mmkd_video.export.metadata import PRECISIONS, ExportMetadata
+from mmkd_video.export.seal import expect_sealed
 
 
 class ExportedModel(ABC):
@@ -21,7 +22,7 @@ class ExportedModel(ABC):
 
     Raises:
         FileNotFoundError: There is no such file.
-        ValueError: The file does not come from mmkd_video, or does not go with an argument.
+        ValueError: The file is damaged, does not come from mmkd_video, or does not go with an argument.
         MissingExtraError: The runtime is not installed.
     """
 
@@ -42,6 +43,7 @@ class ExportedModel(ABC):
         if precision is not None and precision not in PRECISIONS:
             raise ValueError(f'{self.backend}: precision: got {precision!r}, expected one of {PRECISIONS}')
         self.threads, self.batch = threads, batch
+        expect_sealed(self.path, self._parts())
         self.metadata = ExportMetadata.from_strings(self._open(), self.path)
         self.precision = precision or self.metadata.precision
         if self.precision == 'int8' and self.metadata.precision != 'int8':
@@ -103,6 +105,10 @@ class ExportedModel(ABC):
                 f'{self.path} takes {self.metadata.dtype} frames as the pipeline decodes them (normalisation is '
                 f'inside), got {clips.dtype}'
             )
+
+    def _parts(self) -> tuple[str, ...]:
+        """Return the suffixes of all files that belong together, that of ``path`` first."""
+        return (self.path.suffix,)
 
     @abstractmethod
     def _open(self) -> dict[str, str]:

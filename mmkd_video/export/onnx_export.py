@@ -15,6 +15,7 @@ from torch import nn
 from mmkd_video.export.deployable import DeployableRecognizer
 from mmkd_video.export.metadata import PREFIX, ExportMetadata
 from mmkd_video.export.placed_files import expect_new, placed_files
+from mmkd_video.export.seal import BLANK, FIELD, seal
 from mmkd_video.extras import import_extra
 
 INPUT, OUTPUT, BATCH = 'clips', 'probabilities', 'batch'
@@ -65,7 +66,7 @@ def export_onnx(
 
 
 def save_onnx(model: Any, path: str | Path, metadata: ExportMetadata, force: bool = False) -> Path:
-    """Write an ONNX model with metadata into one file.
+    """Write an ONNX model with metadata, and a digest of all that is in it, into one file.
 
     Args:
         model: An ``onnx.ModelProto``; its metadata is changed, and its batch to the one that they fix.
@@ -78,11 +79,13 @@ def save_onnx(model: Any, path: str | Path, metadata: ExportMetadata, force: boo
     """
     onnx = import_extra('onnx', 'onnx')
     del model.metadata_props[:]
-    onnx.helper.set_model_props(model, {f'{PREFIX}.{name}': text for name, text in metadata.to_strings().items()})
+    strings = {**metadata.to_strings(), FIELD: BLANK}
+    onnx.helper.set_model_props(model, {f'{PREFIX}.{name}': text for name, text in strings.items()})
     if metadata.batch is not None:
         _fix_batch(model.graph, metadata.batch)
     with placed_files(path, ['.onnx'], force) as temporary:
         onnx.save(model, str(temporary))
+        seal(temporary, ['.onnx'])
     return Path(path)
 
 

@@ -11,6 +11,7 @@ from mmkd_video.export.deployable import DeployableRecognizer
 from mmkd_video.export.metadata import PREFIX, ExportMetadata
 from mmkd_video.export.onnx_export import export_onnx
 from mmkd_video.export.placed_files import expect_new, placed_files
+from mmkd_video.export.seal import BLANK, FIELD, seal
 from mmkd_video.extras import import_extra
 
 SUFFIXES = ('.xml', '.bin')
@@ -56,7 +57,7 @@ def export_openvino(
 
 
 def save_openvino(model: Any, path: str | Path, metadata: ExportMetadata, force: bool = False) -> Path:
-    """Write an OpenVINO model with metadata.
+    """Write an OpenVINO model with metadata, and a digest of both files.
 
     Args:
         model: An ``openvino.Model``; its ``rt_info`` is changed, and its batch to the one that the metadata fix.
@@ -70,10 +71,12 @@ def save_openvino(model: Any, path: str | Path, metadata: ExportMetadata, force:
     openvino = import_extra('openvino', 'openvino')
     if metadata.batch is not None:
         fix_batch(model, metadata.batch)
-    for name, text in metadata.to_strings().items():
+    for name, text in {**metadata.to_strings(), FIELD: BLANK}.items():
         model.set_rt_info(text, [PREFIX, name])
     with placed_files(path, SUFFIXES, force) as temporary:
         openvino.save_model(model, str(temporary), compress_to_fp16=False)
+        _expect_readable(openvino, temporary, path)
+        seal(temporary, SUFFIXES)
     return Path(path)
 
 
@@ -87,3 +90,11 @@ def fix_batch(model: Any, batch: int) -> None:
     shape = model.input(0).partial_shape
     shape[0] = batch
     model.reshape(shape)
+
+
+def _expect_readable(openvino: Any, written: Path, path: str | Path) -> None:
+    # OpenVINO is silent about a full disk.
+    try:
+        openvino.Core().read_model(written)
+    except RuntimeError as error:
+        raise OSError(f'{path} could not be written as a whole; is the disk full?') from error

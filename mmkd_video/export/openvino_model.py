@@ -6,7 +6,7 @@ import numpy as np
 
 from mmkd_video.export.exported_model import ExportedModel
 from mmkd_video.export.metadata import PREFIX
-from mmkd_video.export.openvino_export import fix_batch
+from mmkd_video.export.openvino_export import SUFFIXES, fix_batch
 from mmkd_video.extras import import_extra
 
 
@@ -22,12 +22,17 @@ class OpenVINOModel(ExportedModel):
     backend = 'openvino'
     suffixes = ('.xml', '.onnx')
 
-    def _open(self) -> dict[str, str]:
-        openvino = import_extra('openvino', 'openvino')
-        if self.path.suffix == '.xml' and not self.path.with_suffix('.bin').is_file():
+    def _parts(self) -> tuple[str, ...]:
+        if self.path.suffix != '.xml':
+            return (self.path.suffix,)
+        if not self.path.with_suffix('.bin').is_file():
             raise FileNotFoundError(
                 f'openvino: {self.path} needs the weights {self.path.with_suffix(".bin")} beside it'
             )
+        return SUFFIXES
+
+    def _open(self) -> dict[str, str]:
+        openvino = import_extra('openvino', 'openvino')
         self._core = openvino.Core()
         try:
             self.model = self._core.read_model(self.path)
