@@ -15,6 +15,7 @@ from mmkd_video.hooks.atomic_checkpoint_hook import AtomicCheckpointHook
 from mmkd_video.hooks.atomic_file import remove_temporary_files, write_atomically
 from mmkd_video.hooks.resume_point import ResumePoint
 from mmkd_video.hooks.run_record import check_run_record
+from mmkd_video.hooks.work_dir_lock import hold_work_dir, release_work_dir
 from mmkd_video.registry import HOOKS
 
 
@@ -25,6 +26,7 @@ class CheckpointGuardHook(Hook):
 
     Before a training starts it
 
+    * holds the work_dir until its end, so that no second training begins there;
     * puts an :class:`AtomicCheckpointHook` with the same settings in the place of each stock CheckpointHook;
     * removes the temporary files that a killed writer has left;
     * on ``resume`` without a named checkpoint, falls back from an unreadable or incomplete one to the one before. An
@@ -49,6 +51,7 @@ class CheckpointGuardHook(Hook):
         Raises:
             FileNotFoundError: The checkpoint to resume from is missing.
             ValueError: It cannot be resumed from, or the work_dir belongs to another config.
+            BlockingIOError: Another process is training in the work_dir.
         """
         if self._prepared or not isinstance(runner, Runner) or not isinstance(runner._train_loop, BaseLoop):
             return
@@ -69,6 +72,10 @@ class CheckpointGuardHook(Hook):
             # Every rank reads this very file, whatever its view of last_checkpoint on a shared disk.
             runner._load_from = resume_from
 
+    def after_run(self, runner: Runner) -> None:
+        """Let the work_dir go."""
+        release_work_dir(runner.work_dir)
+
     def _make_atomic(self, runner: Runner) -> None:
         for index, hook in enumerate(runner._hooks):
             if type(hook) is CheckpointHook:
@@ -77,6 +84,7 @@ class CheckpointGuardHook(Hook):
 
     def _prepare(self, runner: Runner) -> str | None:
         work_dir = Path(runner.work_dir)
+        hold_work_dir(work_dir)
         hooks = [hook for hook in runner._hooks if isinstance(hook, CheckpointHook)]
         patterns = [(folder, hook.filename_tmpl) for hook in hooks if (folder := _local_folder(hook, runner))]
         folders = {work_dir, *(folder for folder, _ in patterns)}
