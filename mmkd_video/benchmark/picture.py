@@ -1,5 +1,6 @@
 """Accuracy against latency, as a picture."""
 
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -72,7 +73,12 @@ def draw_deployments(report: DeploymentReport, path: str | Path) -> Path:
         _keep_inside(axes, label)
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path)
+    part = path.with_name(f'.{path.stem}.part{path.suffix}')
+    try:
+        figure.savefig(part)
+        os.replace(part, path)
+    finally:
+        part.unlink(missing_ok=True)
     return path
 
 

@@ -2,13 +2,14 @@
 
 import json
 import os
+import stat
 import sys
 from pathlib import Path
 from types import TracebackType
 
 
 class JsonLines:
-    """Write objects, one a line; every line is flushed.
+    """Write objects, one a line; a line is there as a whole or not at all, also where the disk is full.
 
     Args:
         path: Of the file; the standard output by default.
@@ -32,15 +33,16 @@ class JsonLines:
             self._file = sys.stdout
         else:
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            self._file = open(self._written, 'w', encoding='utf-8')
+            self._file = open(self._written, 'wb', buffering=0)
+            self._regular = stat.S_ISREG(os.fstat(self._file.fileno()).st_mode)
         return self
 
     def __exit__(self, kind: type | None, error: BaseException | None, trace: TracebackType | None) -> None:
         if self.path is None:
             return
-        if kind is None:
-            os.fsync(self._file.fileno())
-        self._file.close()
+        with self._file:
+            if kind is None and self._regular:
+                os.fsync(self._file.fileno())
         if self._written != self.path:
             if kind is None:
                 os.replace(self._written, self.path)
@@ -52,6 +54,20 @@ class JsonLines:
 
         Args:
             value: Ready for JSON.
+
+        Raises:
+            OSError: It could not be written.
         """
-        self._file.write(json.dumps(value, ensure_ascii=False) + '\n')
-        self._file.flush()
+        line = json.dumps(value, ensure_ascii=False) + '\n'
+        if self.path is None:
+            self._file.write(line)
+            self._file.flush()
+            return
+        rest, end = memoryview(line.encode()), self._file.tell() if self._regular else 0
+        try:
+            while rest:  # a disk that becomes full takes a part
+                rest = rest[self._file.write(rest) :]
+        except OSError:
+            if self._regular:
+                self._file.truncate(end)
+            raise

@@ -1,6 +1,7 @@
 """Mistakes of a config or a command line, told in one line instead of a traceback."""
 
 import argparse
+import errno
 import linecache
 import os
 import sys
@@ -9,6 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 TRACEBACK = 'MMKD_TRACEBACK'
+FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO}  # what a disk says that takes no more
 REFUSED, INTERRUPTED, BROKEN_PIPE = 1, 130, 141
 EXITS = (
     'exit codes: 0 done; 1 refused or failed, told in one line (the environment variable '
@@ -50,13 +52,20 @@ def ends_in_one_line(parser: argparse.ArgumentParser, resumes: bool = False) -> 
         yield
     except KeyboardInterrupt:
         parser.exit(INTERRUPTED, f'\ninterrupted{"; the same command goes on from here" if resumes else ""}\n')
-    except BrokenPipeError:  # nobody reads on; nothing is flushed into the pipe at exit
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except BrokenPipeError:  # nobody reads on
+        _forget_output()
         parser.exit(BROKEN_PIPE)
     except Exception as error:
+        if isinstance(error, OSError) and error.errno in FULL:
+            _forget_output()
         if os.environ.get(TRACEBACK):
             raise
         parser.exit(REFUSED, f'error: {one_line(error)}\n')
+
+
+def _forget_output() -> None:
+    # What is left in the buffer would be written at exit, and fail again.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def one_line(error: Exception) -> str:

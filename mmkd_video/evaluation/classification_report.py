@@ -112,8 +112,14 @@ class ClassificationReport(BaseMetric):
         path = Path(self.out_file)
         path.parent.mkdir(parents=True, exist_ok=True)
         part = path.with_name(f'.{path.name}.{os.getpid()}.part')
-        part.write_text(json.dumps(content, indent=1))
-        os.replace(part, path)
+        try:
+            with open(part, 'w', encoding='utf-8') as file:
+                json.dump(content, file, indent=1)
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(part, path)
+        finally:
+            part.unlink(missing_ok=True)
 
 
 def class_averages(matrix: np.ndarray) -> tuple[dict[str, np.ndarray], dict[str, float]]:

@@ -29,6 +29,11 @@ def write_atomically(content: bytes, path: str | Path) -> None:
             file.flush()
             os.fsync(file.fileno())
         os.replace(temporary, path)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        told = type(error)(f'{path} cannot be written ({error.strerror or error}); what was there before is untouched')
+        told.errno = error.errno
+        raise told from error
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise

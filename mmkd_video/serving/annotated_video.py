@@ -22,7 +22,7 @@ class AnnotatedVideo:
 
     Small pictures are enlarged, so that the label can be read. Pictures wait in memory until their window is scored.
     One that is of no window bears the label before it; so does one that waited until there were too many. The file is
-    written beside ``path`` and takes its place when it is closed.
+    written beside ``path`` and takes its place when it is closed, if it can be read and holds every picture.
 
     Args:
         path: Ends in ``.mp4``.
@@ -53,6 +53,7 @@ class AnnotatedVideo:
         self._closed = False
         self._writer: cv2.VideoWriter | None = None
         self._size = (0, 0)
+        self._written = 0
         self._lines: list[str] = []
 
     def watch(self, number: int, image: np.ndarray) -> None:
@@ -84,7 +85,7 @@ class AnnotatedVideo:
         """Write what is left and put the file in its place.
 
         Raises:
-            OSError: It could not be written.
+            OSError: It could not be written, or not all of it; it is then removed.
         """
         self._write(lambda _: True)
         with self._drawing:
@@ -92,7 +93,21 @@ class AnnotatedVideo:
             if self._writer is not None:
                 self._writer.release()
                 self._writer = None
-                os.replace(self._temporary, self.path)
+                self._place()
+
+    def _place(self) -> None:
+        try:
+            found = _pictures_in(self._temporary)  # OpenCV is silent about a full disk
+            if found != self._written:
+                raise OSError(
+                    f'annotate: {self.path}: only {found} of {self._written} pictures could be written; '
+                    'is the disk full?'
+                )
+            with open(self._temporary, 'rb') as file:
+                os.fsync(file.fileno())
+            os.replace(self._temporary, self.path)
+        finally:
+            self._temporary.unlink(missing_ok=True)
 
     def _write(self, due: Callable[[int], bool]) -> None:
         """Write the pictures that wait longest, while ``due`` says so of their numbers; from either thread."""
@@ -114,6 +129,7 @@ class AnnotatedVideo:
         image = image.copy()
         draw_caption(image, self._lines)
         self._writer.write(image)
+        self._written += 1
 
     def _open(self, image: np.ndarray) -> None:
         height, width = image.shape[:2]
@@ -124,3 +140,17 @@ class AnnotatedVideo:
         self._writer = cv2.VideoWriter(str(self._temporary), code, self.fps, self._size)
         if not self._writer.isOpened():
             raise OSError(f'annotate: OpenCV cannot write {self.path}')
+
+
+def _pictures_in(path: Path) -> int:
+    """Return how many pictures a video says it holds; 0 where its first or its last one cannot be read."""
+    capture = cv2.VideoCapture(str(path))
+    try:
+        count = int(capture.get(cv2.CAP_PROP_FRAME_COUNT)) if capture.isOpened() else 0
+        for number in {0, count - 1} if count > 0 else ():
+            capture.set(cv2.CAP_PROP_POS_FRAMES, number)
+            if not capture.read()[0]:
+                return 0
+        return max(count, 0)
+    finally:
+        capture.release()

@@ -347,3 +347,10 @@ def test_a_picture_of_which_little_is_seen_is_warned_about_once(tmp_path, capsys
     assert run(folder, '--model', path, '--out', tmp_path / 'out') == 0
     assert capsys.readouterr().err.count('of each picture') == 1
     assert 'fit False, now True' in fails(capsys, folder, '--model', path, '--out', tmp_path / 'out', '--fit')
+
+
+def test_a_full_disk_reaches_the_exit_code_and_nothing_gets_its_name(video, model, tmp_path, capsys, file_size_limit):
+    with file_size_limit(500):
+        error = fails(capsys, video, '--model', model, '--out', os.devnull, '--force', '--annotate', tmp_path / 'b.mp4')
+    assert 'is the disk full?' in error
+    assert [path.name for path in tmp_path.iterdir()] == ['a.mp4']

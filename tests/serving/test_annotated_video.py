@@ -103,3 +103,14 @@ def test_a_label_grows_with_its_picture():
         draw_caption(image, ['left 50%'])
         heights.append(np.count_nonzero((image[:, 0] != 90).any(1)))
     assert heights[1] == pytest.approx(2 * heights[0], abs=3) and heights[2] == pytest.approx(4 * heights[0], abs=6)
+
+
+def test_a_full_disk_is_an_error_and_leaves_nothing(tmp_path, file_size_limit):
+    video = AnnotatedVideo(tmp_path / 'out.mp4', CLASSES, fps=10)
+    noise = np.random.default_rng(0).integers(0, 256, (96, 128, 3), dtype=np.uint8)
+    with file_size_limit(20_000):
+        for number in range(30):
+            video.watch(number, noise)
+        with pytest.raises(OSError, match=r'out\.mp4: only \d+ of 30 pictures could be written; is the disk full'):
+            video.close()
+    assert list(tmp_path.iterdir()) == []

@@ -1,0 +1,33 @@
+import json
+
+import pytest
+
+from mmkd_video.cli.json_lines import JsonLines
+
+
+def lines_of(path):
+    return [json.loads(line) for line in path.read_text(encoding='utf-8').splitlines()]
+
+
+@pytest.mark.parametrize('whole', [False, True])
+def test_a_full_disk_is_an_error_and_leaves_whole_lines_only(tmp_path, whole, file_size_limit):
+    path, written = tmp_path / 'a.jsonl', 0
+    with file_size_limit(50), pytest.raises(OSError), JsonLines(path, whole=whole) as lines:
+        while True:
+            lines.write({'name': 'vidéo', 'number': written})
+            written += 1
+    assert path.exists() is not whole
+    assert lines_of(JsonLines.partial(path) if whole else path) == [
+        {'name': 'vidéo', 'number': number} for number in range(written)
+    ]
+    assert written == 1
+
+
+def test_a_device_that_is_full_is_an_error():
+    with pytest.raises(OSError, match='No space left'), JsonLines('/dev/full') as lines:
+        lines.write({'a': 1})
+
+
+def test_lines_go_to_what_is_no_file_too():
+    with JsonLines('/dev/null') as lines:
+        lines.write({'a': 1})
