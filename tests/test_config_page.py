@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from mmengine.config import Config
 
-from mmkd_video import connectors
+from mmkd_video import connectors, hooks
 from mmkd_video.cli import compress, prepare
 from mmkd_video.datasets import MixedBatchSampler, MixedVideoDataset
 from mmkd_video.distillers import Distiller
@@ -119,6 +119,7 @@ ACCEPTED = {
     ('prepare', 'key'): lambda: set(prepare.PREPARE.kinds),
     ('compress', 'key'): lambda: set(compress.COMPRESS.kinds),
     ('compress', 'key of `prune`'): lambda: set(compress.PRUNE.kinds),
+    ('Base file', 'key of `StopSignalHook`'): lambda: parameters(hooks.StopSignalHook),
     ('PruningHook', 'key'): lambda: parameters(PruningHook) | parameters(Pruner),
     ('QATHook', 'key'): lambda: parameters(QATHook),
     ('Environment', 'variable'): environment,
@@ -137,6 +138,7 @@ DEFAULTS = {  # whose signature holds what a table calls default; the last one c
     ('Base file', 'key of `FiniteHook`'): [FiniteHook],
     ('PruningHook', 'key'): [Pruner, PruningHook],
     ('QATHook', 'key'): [QATHook],
+    ('Base file', 'key of `StopSignalHook`'): [hooks.StopSignalHook],
 }
 CHECKED_LATER = [(('Distiller', 'key'), 'teacher'), (('Distiller', 'key'), 'terms')]  # parse_terms wants both
 

@@ -3,6 +3,7 @@ custom_imports = dict(imports=['mmkd_video'], allow_failed_imports=False)
 custom_hooks = [
     dict(type='DistillHook'),  # schedules, connectors in checkpoints
     dict(type='ReproducibleHook', max_bad_videos=10),  # randomness from (seed, epoch, sample); bad videos, by process
+    dict(type='StopSignalHook', grace=25.0),  # a checkpoint and the end at SIGTERM and ctrl-C
     dict(type='CheckpointGuardHook'),  # atomic checkpoints, fallback on resume
     dict(type='FiniteHook', max_skipped=10),  # ends a training on NaN before a checkpoint holds any
     dict(type='PruningHook'),  # without a target: keeps in checkpoints what was removed from a pruned student

@@ -13,6 +13,7 @@ import mmkd_video  # noqa: F401  the stack must be mended before a config with c
 from mmkd_video.cli.ablation import ALONE, Ablation
 from mmkd_video.cli.arguments import checked_numbers
 from mmkd_video.cli.cfg_options import add_cfg_options, read_config
+from mmkd_video.cli.interrupts import end_in_order_at_sigterm
 from mmkd_video.cli.mistakes import EXITS, ends_in_one_line
 from mmkd_video.cli.plain_student import is_distillation, plain_student
 from mmkd_video.cli.prepare import prepare
@@ -27,6 +28,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Run what is not finished yet, print the table and record it."""
     parser = build_parser()
     options = parser.parse_args(arguments)
+    end_in_order_at_sigterm()
     command = shlex.join(['python', 'tools/ablate.py', *(sys.argv[1:] if arguments is None else arguments)])
     with ends_in_one_line(parser, resumes=True):
         paths = [options.baseline, *(path for path in options.configs if path != options.baseline)]

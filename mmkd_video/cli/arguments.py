@@ -34,6 +34,7 @@ OPTIONS = table_of(
         '--seed': Whole(0),
         '--seeds': Whole(0),
         '--shape': Whole(1),
+        '--signal-grace': Number(0, above=True),
         '--smooth': Number(0, 1, below=True),
         '--target-drop': Number(),
         '--target-flops': Fraction(),

@@ -20,6 +20,7 @@ from mmkd_video.cli.comparison.picture import draw_comparison
 from mmkd_video.cli.comparison.protocol import TUNING_SEEDS, compare
 from mmkd_video.cli.comparison.result import Comparison
 from mmkd_video.cli.comparison.table import as_markdown, as_text
+from mmkd_video.cli.interrupts import end_in_order_at_sigterm
 from mmkd_video.cli.mistakes import EXITS, ends_in_one_line
 from mmkd_video.cli.prepare import prepare
 from mmkd_video.hooks.atomic_file import write_atomically
@@ -33,6 +34,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Run what is not finished yet, print the tables and save them."""
     parser = build_parser()
     options = parser.parse_args(arguments)
+    end_in_order_at_sigterm()
     names = [Path(path).stem for path in options.configs]
     work_dir = Path(options.work_dir or Path('work_dirs', 'compare', names[0]))
     with ends_in_one_line(parser, resumes=True):

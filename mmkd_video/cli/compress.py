@@ -23,6 +23,7 @@ from mmkd_video.cli.compress_check import (
     trains_in_int8,
 )
 from mmkd_video.cli.compress_stage import Stage, as_arguments
+from mmkd_video.cli.interrupts import end_in_order_at_sigterm
 from mmkd_video.cli.mistakes import EXITS, ends_in_one_line
 from mmkd_video.cli.plain_student import is_distillation, plain_student
 from mmkd_video.cli.prepare import prepare, publish
@@ -81,6 +82,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Do the stages that are not done yet; print the table and where everything is."""
     parser = build_parser()
     options = parser.parse_args(arguments)
+    end_in_order_at_sigterm()
     with ends_in_one_line(parser, resumes=True):
         config = read_config(options.config, options.cfg_options)
         settings = read_settings(config)

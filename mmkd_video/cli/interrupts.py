@@ -1,8 +1,10 @@
 """Ctrl-C as a wish to finish, not as an accident."""
 
+import argparse
 import signal
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from types import FrameType, TracebackType
 
 
@@ -37,3 +39,37 @@ class Interrupts:
             raise KeyboardInterrupt
         self.happened = True
         self.stop()
+
+
+TERMINATED = 128 + signal.SIGTERM
+"""The exit code that shells expect after SIGTERM."""
+
+
+@contextmanager
+def told_when_ended(parser: argparse.ArgumentParser, hint: str = '') -> Iterator[None]:
+    """End after a ctrl-C with exit code 130, after SIGTERM with 143: with one line, after the block's own clean-up.
+
+    Args:
+        parser: Of the command.
+        hint: What to do now; goes into the line.
+    """
+
+    main = threading.current_thread() is threading.main_thread()  # Python allows handlers there only
+    before = signal.signal(signal.SIGTERM, _terminate) if main else None
+    try:
+        yield
+    except KeyboardInterrupt:
+        parser.exit(Interrupts.EXIT, f'\ninterrupted{hint and "; "}{hint}\n')
+    finally:
+        if main:
+            signal.signal(signal.SIGTERM, before)
+
+
+def end_in_order_at_sigterm() -> None:
+    """Have SIGTERM end this process as an error does, with exit code 143: what it has started is ended first."""
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, _terminate)
+
+
+def _terminate(number: int, frame: FrameType | None) -> None:
+    raise SystemExit(TERMINATED)

@@ -1,5 +1,6 @@
 """What a distillation needs before it can be built: its embedded data, and a trained teacher."""
 
+import io
 import logging
 import os
 import shlex
@@ -17,6 +18,7 @@ from mmengine.logging import print_log
 
 from mmkd_video.checked import AnyOf, Number, Optional, Settings, Text, table_of
 from mmkd_video.cli.cfg_options import read_config, to_arguments
+from mmkd_video.cli.ended_together import ended_together
 from mmkd_video.cli.folder_lock import locked
 from mmkd_video.cli.render import prepare_motion_clips
 from mmkd_video.compat import safe_load
@@ -153,7 +155,8 @@ class TrainedTeacher:
                 '--publish',
                 str(self.checkpoint),
             ]
-            code = subprocess.run(command, env=environment, pass_fds=[lock]).returncode
+            with subprocess.Popen(command, env=environment, pass_fds=[lock]) as training, ended_together(training):
+                code = training.wait()
         if code != 0 or not self.exists():
             raise RuntimeError(
                 f'{self} was not trained (exit code {code}); its messages are above. {what_remains(self.work_dir)} By '
@@ -284,16 +287,12 @@ def publish(work_dir: Path, target: Path, settings: Mapping[str, Any] | None = N
     """
     last = find_last(work_dir)
     loaded = safe_load.load(last)
-    part = target.with_name(f'.{target.name}.{os.getpid()}.part')
-    target.parent.mkdir(parents=True, exist_ok=True)
     published = {key: loaded[key] for key in PUBLISHED if key in loaded}
     if settings is not None:
         published['meta'] = {**published.get('meta', {}), SETTINGS: dict(settings)}
-    torch.save(published, part)
-    try:
-        write_atomically(part.read_bytes(), target)
-    finally:
-        part.unlink()
+    content = io.BytesIO()
+    torch.save(published, content)
+    write_atomically(content.getvalue(), target)
     _say(f'{last} is published as {target}')
 
 

@@ -5,6 +5,7 @@ import sys
 from collections.abc import Sequence
 
 from mmkd_video.cli.arguments import checked_numbers
+from mmkd_video.cli.interrupts import end_in_order_at_sigterm
 from mmkd_video.cli.mistakes import EXITS, ends_in_one_line
 from mmkd_video.datasets import render_motion_clips
 
@@ -31,7 +32,8 @@ def main(args: Sequence[str] | None = None) -> None:
     parser.add_argument('--seed', type=int, default=0, help='of the pictures')
     parser.add_argument('--workers', type=int, default=2, help='threads that render')
     options = checked_numbers(parser).parse_args(args)
-    with ends_in_one_line(parser):
+    end_in_order_at_sigterm()
+    with ends_in_one_line(parser, resumes=True):
         prepare_motion_clips(options.root, options.seed, options.workers)
 
 

@@ -13,10 +13,11 @@ import mmkd_video  # noqa: F401  the stack must be mended before a runner is bui
 from mmkd_video.cli.arguments import checked_numbers
 from mmkd_video.cli.cfg_options import add_cfg_options, merge_cfg_options, read_config
 from mmkd_video.cli.config_keys import check_config
+from mmkd_video.cli.interrupts import told_when_ended
 from mmkd_video.cli.mistakes import EXITS, told_in_one_line
 from mmkd_video.cli.prepare import own_rank, prepare, publish, teacher_settings
 from mmkd_video.cli.training_clock import TrainingClock
-from mmkd_video.hooks import CheckpointGuardHook, FiniteHook, ReproducibleHook
+from mmkd_video.hooks import CheckpointGuardHook, FiniteHook, ReproducibleHook, StopSignalHook
 
 AMP_WRAPPERS = ('OptimWrapper', 'AmpOptimWrapper')
 
@@ -26,16 +27,17 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = build_parser()
     options = parser.parse_args(arguments)
     os.environ.setdefault('LOCAL_RANK', str(options.local_rank))
-    with told_in_one_line(parser, building=lambda: True):
-        config = merge_options(read_config(options.config), options)
-        check_config(config)
-        prepare(config, allowed=not options.no_prepare)
-    train(config, parser)
-    if options.publish and own_rank(config.launcher) == 0:
-        publish(Path(config.work_dir), Path(options.publish), teacher_settings(config))
+    with told_when_ended(parser, '--resume goes on from the last checkpoint, if there is one'):
+        with told_in_one_line(parser, building=lambda: True):
+            config = merge_options(read_config(options.config), options)
+            check_config(config)
+            prepare(config, allowed=not options.no_prepare)
+        train(config, parser, options.signal_grace)
+        if options.publish and own_rank(config.launcher) == 0:
+            publish(Path(config.work_dir), Path(options.publish), teacher_settings(config))
 
 
-def train(config: Config, parser: argparse.ArgumentParser) -> None:
+def train(config: Config, parser: argparse.ArgumentParser, signal_grace: float | None = None) -> None:
     """Train to the end; a mistake in the config ends the command with one line.
 
     The training is safe to kill and to resume also where its config does not inherit ``configs/_base_/mmkd.py``, as
@@ -44,14 +46,18 @@ def train(config: Config, parser: argparse.ArgumentParser) -> None:
     Args:
         config: The whole config.
         parser: Of the command.
+        signal_grace: Seconds for a last checkpoint after SIGTERM; what the config or the hook says by default.
     """
     clock = TrainingClock()
     with told_in_one_line(parser, building=lambda: not clock.started):
         runner = build_runner(config)
         runner.register_hook(clock)
-        for hook in (ReproducibleHook, CheckpointGuardHook, FiniteHook):
+        for hook in (ReproducibleHook, CheckpointGuardHook, FiniteHook, StopSignalHook):
             if not any(isinstance(each, hook) for each in runner.hooks):
                 runner.register_hook(hook())
+        for hook in runner.hooks:
+            if isinstance(hook, StopSignalHook) and signal_grace is not None:
+                hook.grace = signal_grace
         runner.train()
 
 
@@ -69,7 +75,8 @@ def build_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog='train.py',
         description='Train a recognizer, alone or distilled.',
-        epilog=EXITS,
+        epilog='SIGTERM and ctrl-C end the training after its step, with a checkpoint from which --resume goes on; '
+        + EXITS,
     )
     parser.add_argument('config', help='of the training')
     parser.add_argument('--work-dir', help="for checkpoints and logs; work_dirs/<config's name> by default")
@@ -79,6 +86,9 @@ def build_parser() -> argparse.ArgumentParser:
         const='auto',
         metavar='CHECKPOINT',
         help='go on from a checkpoint, or from the newest whole one in the work dir',
+    )
+    parser.add_argument(
+        '--signal-grace', type=float, metavar='SECONDS', help='for a last checkpoint after SIGTERM or ctrl-C; 25'
     )
     parser.add_argument('--no-prepare', action='store_true', help='neither render clips nor train the teacher first')
     parser.add_argument(

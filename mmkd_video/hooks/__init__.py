@@ -7,6 +7,7 @@ from mmkd_video.hooks.finite_hook import FiniteHook
 from mmkd_video.hooks.pruning_hook import PruningHook
 from mmkd_video.hooks.qat_hook import QATHook
 from mmkd_video.hooks.reproducible_hook import ReproducibleHook
+from mmkd_video.hooks.stop_signal_hook import StopSignalHook
 from mmkd_video.hooks.teacher_predictions_hook import TeacherPredictionsHook
 
 __all__ = [
@@ -17,5 +18,6 @@ __all__ = [
     'PruningHook',
     'QATHook',
     'ReproducibleHook',
+    'StopSignalHook',
     'TeacherPredictionsHook',
 ]

@@ -10,6 +10,17 @@ from mmengine.runner import Runner
 from mmkd_video.hooks.atomic_file import AtomicBackend, write_atomically
 from mmkd_video.registry import HOOKS
 
+INTERRUPTED = 'interrupted_{}.pth'  # by iteration
+
+
+def interrupted_name(iteration: int | str) -> str:
+    """Return the file name of a checkpoint that was written because the training was told to end.
+
+    Args:
+        iteration: After which it was written.
+    """
+    return INTERRUPTED.format(iteration)
+
 
 @HOOKS.register_module()
 class AtomicCheckpointHook(CheckpointHook):
@@ -68,6 +79,9 @@ class AtomicCheckpointHook(CheckpointHook):
         if is_main_process():
             write_atomically(self.last_ckpt.encode(), Path(runner.work_dir, 'last_checkpoint'))
             self._remove_outdated()
+            for folder in {str(runner.work_dir), self.out_dir}:
+                for passed in Path(folder).glob(interrupted_name('*')):
+                    passed.unlink(missing_ok=True)
 
     def _save_best_checkpoint(self, runner: Runner, metrics: dict) -> None:
         super()._save_best_checkpoint(runner, metrics)

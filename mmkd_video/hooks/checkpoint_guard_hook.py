@@ -13,7 +13,8 @@ from mmengine.runner.base_loop import BaseLoop
 from mmkd_video.checked import checked
 from mmkd_video.hooks.atomic_checkpoint_hook import AtomicCheckpointHook
 from mmkd_video.hooks.atomic_file import remove_temporary_files, write_atomically
-from mmkd_video.hooks.resume_point import ResumePoint
+from mmkd_video.hooks.reproducible_hook import ReproducibleHook
+from mmkd_video.hooks.resume_point import LENGTH, ResumePoint
 from mmkd_video.hooks.run_record import check_run_record
 from mmkd_video.hooks.work_dir_lock import hold_work_dir, release_work_dir
 from mmkd_video.registry import HOOKS
@@ -29,8 +30,9 @@ class CheckpointGuardHook(Hook):
     * holds the work_dir until its end, so that no second training begins there;
     * puts an :class:`AtomicCheckpointHook` with the same settings in the place of each stock CheckpointHook;
     * removes the temporary files that a killed writer has left;
-    * on ``resume`` without a named checkpoint, falls back from an unreadable or incomplete one to the one before. An
-      epoch loop starts epochs at their first batch, so it goes on only from the end of an epoch;
+    * on ``resume`` without a named checkpoint, falls back from an unreadable or incomplete one to the one before. A
+      loop over epochs goes on within one where a ReproducibleHook skips what was trained on, and the epochs are as long
+      as they were;
     * compares model, training data, optimizer, schedules and seed with those that ``mmkd_run.json`` in the work_dir
       holds; the length of the training may change.
 
@@ -72,6 +74,11 @@ class CheckpointGuardHook(Hook):
             # Every rank reads this very file, whatever its view of last_checkpoint on a shared disk.
             runner._load_from = resume_from
 
+    def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
+        """Note how long an epoch is."""
+        if isinstance(runner._train_loop, EpochBasedTrainLoop):
+            checkpoint['meta'][LENGTH] = len(runner.train_dataloader)
+
     def after_run(self, runner: Runner) -> None:
         """Let the work_dir go."""
         release_work_dir(runner.work_dir)
@@ -102,6 +109,7 @@ class CheckpointGuardHook(Hook):
             patterns=patterns,
             iters_per_epoch=len(loop.dataloader) if by_epoch else None,
             needs_optimizer=any(hook.save_optimizer for hook in hooks),
+            within_epochs=any(isinstance(hook, ReproducibleHook) for hook in runner._hooks),
         )
         if runner._load_from is not None:
             if '://' not in str(runner._load_from):

@@ -122,6 +122,11 @@ class PruningHook(Hook):
             done = max(due, done + 1) + (self.batches - 1 if self.pruner.criterion == 'taylor' else 0)
         return done
 
+    @property
+    def unfinished(self) -> bool:
+        """Whether gradients are being added up for a step, which no checkpoint holds."""
+        return self._seen > 0
+
     def before_train_iter(self, runner: Runner, batch_idx: int, data_batch: Any = None) -> None:
         """Prune when a step is due."""
         if not self._is_due(runner):

@@ -53,6 +53,7 @@ class ReproducibleHook(Hook):
     def __init__(self, max_bad_videos: int = 10) -> None:
         self.max_bad_videos = max_bad_videos
         self.bad_videos: dict[str, str] = {}
+        self._begins = False  # whether the next epoch is the first of this process
 
     def before_run(self, runner: Runner) -> None:
         """Put the seeded dataset and its keys into the training loop, names into the errors of the others.
@@ -77,15 +78,24 @@ class ReproducibleHook(Hook):
 
     def before_train(self, runner: Runner) -> None:
         """Go on with the batch after the last one trained on."""
-        loop = runner.train_loop
+        loop, self._begins = runner.train_loop, True
         if isinstance(loop, IterBasedTrainLoop) and isinstance(loop.dataloader.dataset, SeededDataset):
             loop.dataloader_iterator = ResumingIterator(loop.dataloader, loop.iter)
 
     def before_train_epoch(self, runner: Runner) -> None:
-        """Tell the keys which pass over the data comes next."""
+        """Tell the keys which pass over the data comes next; go on within it where the training was interrupted."""
         loop = runner.train_loop
-        if not isinstance(loop, IterBasedTrainLoop):
-            loop.dataloader.batch_sampler.set_epoch(runner.epoch)
+        if isinstance(loop, IterBasedTrainLoop):
+            return
+        loop.dataloader.batch_sampler.set_epoch(runner.epoch)
+        done = runner.iter - runner.epoch * len(loop.dataloader)
+        if self._begins and 0 < done <= len(loop.dataloader):
+            _skip(loop, done)
+        self._begins = False
+
+    def after_train_epoch(self, runner: Runner) -> None:
+        """Count batches from 0 again."""
+        vars(runner.train_loop).pop('run_iter', None)
 
     def before_train_iter(self, runner: Runner, batch_idx: int, data_batch: Any = None) -> None:
         """Seed the global generators for this batch, look at its labels, count the videos that were replaced in it.
@@ -116,6 +126,13 @@ class ReproducibleHook(Hook):
                 f'{len(self.bad_videos)} videos cannot be read, max_bad_videos={self.max_bad_videos}; mend or remove '
                 f'them, or raise ReproducibleHook(max_bad_videos=...):\n{listed}'
             )
+
+
+def _skip(loop: BaseLoop, done: int) -> None:
+    """Leave out the first batches of an epoch without loading them; the next one has its own number."""
+    loop.dataloader.batch_sampler.skip = done
+    run_iter = loop.run_iter
+    loop.run_iter = lambda index, batch: run_iter(index + done, batch)
 
 
 def _check(loader: DataLoader) -> None:

@@ -10,6 +10,7 @@ from mmengine.logging import print_log
 from mmkd_video.compat import safe_load
 
 NEEDED = ('meta', 'state_dict', 'message_hub')
+LENGTH = 'iters_per_epoch'  # in a checkpoint's meta
 
 
 @dataclass(frozen=True)
@@ -19,8 +20,10 @@ class ResumePoint:
     Args:
         work_dir: The run's folder; holds ``last_checkpoint``.
         patterns: Folder and name template (``epoch_{}.pth``) of each checkpoint hook.
-        iters_per_epoch: Iterations of one epoch when the loop goes by epochs, so that only checkpoints at the end of
-            an epoch count; None for an iteration loop, which takes any.
+        iters_per_epoch: Iterations of one epoch when the loop goes by epochs; None for an iteration loop, which takes
+            any checkpoint.
+        within_epochs: Whether a loop by epochs can go on within one; otherwise only checkpoints at the end of an epoch
+            count. Those that do not say how long their epochs were never count within one.
         needs_optimizer: Whether the run saves its optimizer, so that a checkpoint without it is not complete.
     """
 
@@ -28,6 +31,7 @@ class ResumePoint:
     patterns: list[tuple[Path, str]] = field(default_factory=list)
     iters_per_epoch: int | None = None
     needs_optimizer: bool = True
+    within_epochs: bool = False
 
     def check(self, path: Path) -> None:
         """Refuse a checkpoint that was named by hand and cannot be gone on from.
@@ -125,6 +129,10 @@ class ResumePoint:
             return f'its meta lacks {", ".join(missing)}', False
         epoch, iteration = meta['epoch'], meta['iter']
         if self.iters_per_epoch is None or iteration == epoch * self.iters_per_epoch:
+            return None, False
+        done = iteration - epoch * self.iters_per_epoch
+        same = meta.get(LENGTH) == self.iters_per_epoch
+        if self.within_epochs and same and 0 < done <= self.iters_per_epoch:
             return None, False
         reason = (
             f'it was saved after {epoch} epochs and {iteration} iterations, but {epoch} epochs of this run are '

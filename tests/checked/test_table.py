@@ -43,6 +43,7 @@ PAGE = {
     ('prepare', 'key'): ['prepare'],
     ('compress', 'key'): ['compress'],
     ('compress', 'key of `prune`'): ['compress.prune'],
+    ('Base file', 'key of `StopSignalHook`'): ['StopSignalHook'],
     ('PruningHook', 'key'): ['PruningHook'],
     ('QATHook', 'key'): ['QATHook'],
 }

@@ -173,7 +173,13 @@ def test_plain_student_differs_in_the_teacher_alone(tiny):
     for key in ('model', 'train_dataloader', 'optim_wrapper', 'train_cfg', 'default_hooks', 'test_dataloader'):
         assert plain[key] == student[key], key
     assert plain.randomness == config.randomness
-    assert [hook['type'] for hook in plain.custom_hooks] == ['ReproducibleHook', 'CheckpointGuardHook', 'PruningHook']
+    assert [hook['type'] for hook in plain.custom_hooks] == [
+        'ReproducibleHook',
+        'CheckpointGuardHook',
+        'FiniteHook',
+        'StopSignalHook',
+        'PruningHook',
+    ]
     assert config.model.type == 'Distiller'
 
 

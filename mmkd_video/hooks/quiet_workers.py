@@ -1,0 +1,30 @@
+"""Workers that end with their loader, not with a signal to all processes at once."""
+
+import os
+import signal
+import threading
+from collections.abc import Callable
+
+
+def outlive_signals(worker: int, then: Callable[[int], None] | None = None) -> None:
+    """Have a loader's worker pay no attention to ctrl-C, and to SIGTERM from anybody but its parent.
+
+    A terminal, ``timeout`` and Slurm send signals to every process; without its workers a training could not even
+    finish its step. They notice by themselves when their parent is gone.
+
+    Args:
+        worker: Number of the worker.
+        then: Called with it at the end; the loader's own ``worker_init_fn``.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    if hasattr(signal, 'sigwaitinfo'):  # Linux
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+        threading.Thread(target=_end_with_parent, args=(os.getppid(),), daemon=True).start()
+    if then is not None:
+        then(worker)
+
+
+def _end_with_parent(parent: int) -> None:
+    while signal.sigwaitinfo({signal.SIGTERM}).si_pid != parent:
+        pass
+    os._exit(0)

@@ -1,0 +1,39 @@
+"""Running statistics of batch norms, which every process has its own of between two ends of an epoch."""
+
+from collections.abc import Mapping, Sequence
+
+from mmengine.dist import all_gather_object, get_rank, get_world_size
+from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
+
+KEY = 'rank_statistics'  # a checkpoint's top-level key
+
+
+def gather_statistics(model: nn.Module) -> list[dict[str, Tensor]] | None:
+    """Return the statistics of every process by name, in order of rank; None where there is one process.
+
+    Args:
+        model: Without its wrapper.
+    """
+    return all_gather_object(dict(_statistics(model))) if get_world_size() > 1 else None
+
+
+def take_statistics(model: nn.Module, gathered: Sequence[Mapping[str, Tensor]]) -> None:
+    """Give this process its own statistics back; nothing where there are more or fewer processes than there were.
+
+    Args:
+        model: Without its wrapper; it is changed.
+        gathered: What :func:`gather_statistics` returned.
+    """
+    if len(gathered) != get_world_size():
+        return
+    mine = gathered[get_rank()]
+    for name, buffer in _statistics(model, copy=False).items():
+        if name in mine and mine[name].shape == buffer.shape:
+            buffer.copy_(mine[name])
+
+
+def _statistics(model: nn.Module, copy: bool = True) -> dict[str, Tensor]:
+    named = ((name, module) for name, module in model.named_modules() if isinstance(module, _BatchNorm))
+    found = {f'{name}.{key}': buffer for name, module in named for key, buffer in module.named_buffers(recurse=False)}
+    return {name: buffer.detach().cpu().clone() for name, buffer in found.items()} if copy else found

@@ -1,0 +1,77 @@
+import argparse
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from mmkd_video.cli import render, train
+from mmkd_video.cli.ended_together import ended_together
+from mmkd_video.cli.interrupts import end_in_order_at_sigterm, told_when_ended
+
+
+@pytest.fixture(autouse=True)
+def _handlers():
+    """As in a command that was started in the foreground; in the background ctrl-C is ignored."""
+    terminate, interrupt = signal.getsignal(signal.SIGTERM), signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGTERM, terminate)
+    signal.signal(signal.SIGINT, interrupt)
+
+
+def kill_me(number):
+    os.kill(os.getpid(), number)
+    time.sleep(5)
+
+
+@pytest.mark.parametrize(('number', 'code'), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_ends_with_its_code_after_the_clean_up(number, code, capsys):
+    cleaned = []
+    with pytest.raises(SystemExit) as ended, told_when_ended(argparse.ArgumentParser(), 'go on'):
+        try:
+            kill_me(number)
+        finally:
+            cleaned.append(True)
+    assert (ended.value.code, cleaned) == (code, [True])
+    assert capsys.readouterr().err == ('\ninterrupted; go on\n' if code == 130 else '')
+
+
+def test_commands_that_start_others_end_in_order(capsys):
+    end_in_order_at_sigterm()
+    with pytest.raises(SystemExit) as ended:
+        kill_me(signal.SIGTERM)
+    assert ended.value.code == 143
+
+
+@pytest.mark.parametrize(
+    ('tool', 'part', 'arguments'),
+    [(render, 'prepare_motion_clips', ['folder']), (train, 'read_config', ['a.py']), (train, 'train', ['a.py'])],
+)
+def test_ctrl_c_is_one_line(monkeypatch, capsys, tool, part, arguments):
+    for name in ('read_config', 'merge_options', 'check_config', 'prepare'):
+        monkeypatch.setattr(tool, name, lambda *_, **__: None, raising=False)
+    monkeypatch.setattr(tool, part, lambda *_, **__: kill_me(signal.SIGINT))
+    with pytest.raises(SystemExit) as ended:
+        tool.main(arguments)
+    assert ended.value.code == 130
+    assert len(capsys.readouterr().err.strip().splitlines()) == 1
+
+
+@pytest.mark.parametrize('number', [signal.SIGINT, signal.SIGTERM])
+def test_a_child_does_not_outlive_its_command(number):
+    end_in_order_at_sigterm()
+    child = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(60)'], start_new_session=True)
+    with pytest.raises((KeyboardInterrupt, SystemExit)), child, ended_together(child):
+        kill_me(number)
+    assert child.returncode == -signal.SIGTERM
+
+
+@pytest.mark.parametrize('text', ['0', '-1', 'x', 'inf', 'nan', ''])
+def test_a_grace_that_is_no_time_is_refused(text, capsys):
+    with pytest.raises(SystemExit) as ended:
+        train.build_parser().parse_args(['a.py', '--signal-grace', text])
+    assert ended.value.code == 2
+    assert '--signal-grace' in capsys.readouterr().err
+    assert train.build_parser().parse_args(['a.py', '--signal-grace', '7.5']).signal_grace == 7.5
