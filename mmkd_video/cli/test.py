@@ -9,6 +9,7 @@ from mmengine.config import Config
 from mmengine.runner import Runner
 
 import mmkd_video  # noqa: F401  the stack must be mended before a runner is built
+from mmkd_video.cli import dumped_results  # noqa: F401  registers WholeDumpResults
 from mmkd_video.cli.arguments import checked_numbers
 from mmkd_video.cli.cfg_options import add_cfg_options, merge_cfg_options, read_config
 from mmkd_video.cli.class_names import class_names
@@ -135,7 +136,7 @@ def merge_options(config: Config, options: argparse.Namespace) -> Config:
     if options.dump is not None:
         if not options.dump.endswith(('.pkl', '.pickle')):
             raise ValueError(f'--dump: got {options.dump!r}; expected a name that ends in .pkl or .pickle')
-        config.test_evaluator = [*_metrics(config), dict(type='DumpResults', out_file_path=options.dump)]
+        config.test_evaluator = [*_metrics(config), dict(type='WholeDumpResults', out_file_path=options.dump)]
     return config
 
 
