@@ -62,6 +62,17 @@ def test_unreadable_newest_is_passed_over_by_both_ranks_alike(videos, trained, c
     assert_same(state, expected)
 
 
+def test_a_signal_to_one_rank_ends_both_after_its_step_and_a_resume_is_exact(videos, trained, tmp_path):
+    result = run(videos, tmp_path / 'run', stop_at=2)
+    assert result.returncode != 0
+    assert result.stderr.count('stopped after iteration 3; --resume goes on from') == 1
+    assert result.stderr.count('exitcode  : 143') == 2
+    result = run(videos, tmp_path / 'run', resume=True)
+    assert result.returncode == 0, result.stderr[-3000:]
+    for got, expected in zip(final_state(tmp_path / 'run'), final_state(trained), strict=True):
+        assert_same(got, expected)
+
+
 def test_work_dir_of_another_config_stops_both_ranks(videos, copied):
     result = run(videos, copied, resume=True, temperature=2.5)
     assert result.returncode != 0
