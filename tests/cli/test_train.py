@@ -143,8 +143,8 @@ def test_other_ranks_wait_for_rank_0(tiny, monkeypatch):
 def test_waiting_ends_with_the_command_to_run(tiny, monkeypatch):
     monkeypatch.setenv('RANK', '1')
     config = Config.fromfile(tiny.distill)
-    config.launcher, config.prepare.timeout = 'pytorch', 0
-    with pytest.raises(TimeoutError, match='rank 1 waited 0 hours.*python tools/train.py'):
+    config.launcher, config.prepare.timeout = 'pytorch', 1e-9
+    with pytest.raises(TimeoutError, match='rank 1 waited 1e-09 hours.*python tools/train.py'):
         prepare(config)
 
 
