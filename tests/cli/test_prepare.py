@@ -22,7 +22,7 @@ def test_nobody_waits_for_a_rank_0_that_no_launcher_has_started(tiny, monkeypatc
     made = []
     monkeypatch.setattr(prepare_module.TrainedTeacher, 'make', lambda part: made.append(part))
     config = Config.fromfile(tiny.distill)
-    config.launcher, config.prepare.timeout = 'none', 0
+    config.launcher, config.prepare.timeout = 'none', 1e-9
     prepare(config)
     assert [part.checkpoint for part in made] == [tiny.checkpoint]
 
