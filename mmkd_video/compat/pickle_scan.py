@@ -44,6 +44,9 @@ _TORCH_KINDS = re.compile(
     r'torch\.(\w+Storage|u?int\d+|float\d\w*|bfloat\d+|complex\d+|bool|half|float|double|short|int|long)'
 )
 _TUPLES = {'TUPLE', 'TUPLE1', 'TUPLE2', 'TUPLE3'}
+_EMPTY = {'EMPTY_LIST': 'list', 'EMPTY_DICT': 'dict'}
+_MAPPINGS = ('dict', 'collections.OrderedDict', 'collections.Counter')
+_FILLED = {'APPEND': ('list',), 'APPENDS': ('list',), 'SETITEM': _MAPPINGS, 'SETITEMS': _MAPPINGS}
 _PLAIN = _TUPLES | {
     *('PROTO', 'STOP', 'NONE', 'NEWTRUE', 'NEWFALSE', 'BININT', 'BININT1', 'BININT2', 'LONG1', 'BINFLOAT'),
     *('BINUNICODE', 'SHORT_BINSTRING', 'EMPTY_TUPLE', 'EMPTY_LIST', 'EMPTY_DICT', 'EMPTY_SET'),
@@ -136,10 +139,18 @@ class _Scan:
         for _ in operation.stack_after:
             if name in _TUPLES:
                 self.stack.append(self._around(taken))
-            else:  # a container keeps its name; lists and dicts cannot be hashed, so their weight does not count
+            elif name in _FILLED:
+                self.stack.append(self._filled(taken, name))
+            else:  # lists and dicts cannot be hashed, so their weight does not count
                 depth = max((each.depth for each in taken), default=0)
-                owner = taken[-1] if taken else _Item()
-                self.stack.append(_Item(depth, 1, owner.name, owner.called))
+                self.stack.append(_Item(depth, 1, _EMPTY.get(name, '')))
+
+    def _filled(self, taken: list[_Item], how: str) -> _Item:
+        """See that items go where items can go: torch before 2.10 puts them into whatever is there."""
+        owner = taken[-1]
+        if owner.name not in _FILLED[how] or (owner.name in CALLS and not owner.called):
+            raise RefusedError(f'items for {owner.name or "plain data"}')
+        return _Item(max(each.depth for each in taken), 1, owner.name, owner.called)
 
     def _top(self) -> _Item:
         if isinstance(self.stack[-1], _Mark):

@@ -2,6 +2,7 @@
 
 import dataclasses
 import fcntl
+import html
 import json
 import os
 import re
@@ -37,6 +38,22 @@ def video(tmp_path):
     return str(tmp_path / 'a.mp4')
 
 
+def with_step(path, step):
+    """Put a step of one's own into the pipeline in a file's metadata."""
+    if path.suffix == '.onnx':
+        import onnx
+
+        model = onnx.load(path)
+        (found,) = (each for each in model.metadata_props if each.key == 'mmkd_video.pipeline')
+        found.value = json.dumps([*json.loads(found.value)[:3], step, *json.loads(found.value)[3:]])
+        onnx.save(model, path)
+        return
+    text = path.read_text()
+    before = '{&quot;type&quot;: &quot;Resize&quot;'
+    assert before in text
+    path.write_text(text.replace(before, html.escape(json.dumps(step)) + ', ' + before))
+
+
 def lines_of(text):
     return [json.loads(line) for line in text.splitlines()]
 
@@ -66,6 +83,17 @@ def test_lines_on_the_terminal(video, model, capsys):
         assert line['top'][0]['score'] >= line['top'][1]['score']
     assert '3 windows, 0 dropped, 40 frames, 0 corrupt' in said.err
     assert '\r' not in said.err  # no live line where nobody watches
+
+
+@pytest.mark.parametrize('suffix', ['.onnx', '.xml'])
+@pytest.mark.parametrize('kind', ['os.mkdir', 'mmengine.os.mkdir', 'os.system'])
+def test_a_file_runs_nothing_of_its_own(video, tmp_path, capsys, suffix, kind):
+    path, sentinel = export_tiny(tmp_path, suffix=suffix), tmp_path / 'sentinel'
+    key, value = ('command', f'touch {sentinel}') if kind == 'os.system' else ('path', str(sentinel))
+    with_step(path, {'type': kind, key: value})
+    said = fails(capsys, video, '--model', path)
+    assert f"{path}: pipeline: transform '{kind}' cannot be done" in said and 'expected Resize, CenterCrop' in said
+    assert not sentinel.exists()
 
 
 def test_a_file_and_an_annotated_video(video, model, tmp_path, capsys):
