@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from mmkd_video.cli.finding import Finding
 from mmkd_video.cli.known_breaks import break_findings
 from mmkd_video.cli.probes import probe_findings
+from mmkd_video.cli.promises import PAGE, promise_findings
 from mmkd_video.cli.versions import version_findings
 
 COLUMN_LIMIT = 60
@@ -49,7 +50,9 @@ def examine() -> list[tuple[str, list[Finding]]]:
         tried = [Finding('nothing yet', 'skipped', 'run the doctor again after the commands below', 'note')]
     else:
         tried = probe_findings()
-    return [*sections, ('Tried for real', tried)]
+    ready = not any(item.state == 'act' for item in sections[0][1])
+    kept = promise_findings() if ready else [Finding('nothing yet', 'skipped', 'correct the versions first', 'note')]
+    return [*sections, ('Tried for real', tried), (f'Promises about files ({PAGE})', kept)]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from mmkd_video import compat
-from mmkd_video.cli import doctor, known_breaks, probes, versions
+from mmkd_video.cli import doctor, known_breaks, probes, promises, versions
 from mmkd_video.cli.finding import Finding
 
 ROOT = Path(__file__).parents[2]
@@ -31,7 +31,7 @@ def pretend(monkeypatch):
 @pytest.fixture
 def healthy(monkeypatch):
     """A machine on which every section has one good line."""
-    for name in ('version_findings', 'break_findings', 'probe_findings'):
+    for name in ('version_findings', 'break_findings', 'probe_findings', 'promise_findings'):
         monkeypatch.setattr(doctor, name, lambda name=name: [Finding(name, 'found', 'needed', 'ok')])
 
 
@@ -214,10 +214,25 @@ def test_a_failing_probe_is_reported_with_its_error(monkeypatch):
     assert probes.probe_findings() == [Finding('video', 'OSError: no codec', 'works', 'act', 'pip install decord')]
 
 
-def test_a_checkpoint_that_runs_code_would_be_noticed(monkeypatch):
-    monkeypatch.setattr(probes.safe_load, 'load', lambda path: {})
-    with pytest.raises(RuntimeError, match='runs code'):
-        probes.refuse_code()
+def test_every_promise_holds_here():
+    found = promises.promise_findings()
+    assert [item.state for item in found] == ['ok'] * len(found), found
+    assert [item.subject for item in found[:-1]] == [subject for subject, _ in promises.PROMISES]
+
+
+@pytest.mark.parametrize('broken', ['load', '_scan'])
+def test_a_promise_that_does_not_hold_is_noticed(monkeypatch, broken):
+    monkeypatch.setattr(promises.safe_load, broken, lambda *_, **__: {})
+    if broken == '_scan':  # the other walls still hold
+        assert promises.promise_findings()[0].state == 'ok'
+        return
+    (finding, *_) = promises.promise_findings()
+    assert finding.state == 'act' and 'it was read' in finding.found and 'docs/security.md' in finding.remedy
+
+
+def test_a_torch_that_trusts_sizes_is_told(monkeypatch):
+    monkeypatch.setattr(promises, 'installed', lambda name: '2.9.1')
+    assert promises._torch().state == 'note'
 
 
 @pytest.mark.parametrize(('state', 'remedy'), [('fine', ''), ('act', '')])

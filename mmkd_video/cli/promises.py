@@ -1,0 +1,125 @@
+"""Which promises of docs/security.md hold here: each is tried, in a folder of its own."""
+
+import json
+import pickle
+import tempfile
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+from mmkd_video.cli.finding import Finding
+from mmkd_video.cli.versions import installed, within
+from mmkd_video.compat import checkpoints, safe_load
+
+PAGE = 'docs/security.md'
+SIZES_CHECKED = '2.10'  # first torch that compares the sizes in a checkpoint with what is there
+_DEEP = b'\x80\x02})' + b'\x85' * 100_000 + b'Ns.'
+
+
+class _WouldRunCode:
+    def __reduce__(self) -> tuple:
+        return exec, ('raise SystemExit',)
+
+
+def refuse_code(folder: Path) -> str:
+    """Write a checkpoint that would run code, in both formats, and see it refused."""
+    import torch
+
+    for zipped in (True, False):
+        torch.save({'x': _WouldRunCode()}, folder / 'bad.pth', _use_new_zipfile_serialization=zipped)
+        _expect_refused(lambda: safe_load.load(folder / 'bad.pth'))
+    return 'refused'
+
+
+def refuse_downloaded_code(folder: Path) -> str:
+    """The same through MMEngine's loader of addresses, as if it had been downloaded before."""
+    import torch
+    from mmengine.runner import checkpoint as loaders
+
+    torch.save({'x': _WouldRunCode()}, folder / 'bad.pth')
+    if loaders.load_url is not checkpoints.load_url:
+        raise RuntimeError("MMEngine's loaders are not mended")
+    _expect_refused(lambda: loaders.load_url('https://nowhere.invalid/bad.pth', model_dir=str(folder)))
+    _expect_refused(lambda: loaders.CheckpointLoader.load_checkpoint(str(folder / 'bad.pth'), 'cpu'))
+    return 'refused'
+
+
+def refuse_crash(folder: Path) -> str:
+    """Write checkpoints that would end the process: an array of addresses, a tuple too deep to be hashed."""
+    import numpy as np
+    import torch
+
+    torch.save({'x': np.array([None], dtype=object)}, folder / 'bad.pth')
+    _expect_refused(lambda: safe_load.load(folder / 'bad.pth'))
+    with zipfile.ZipFile(folder / 'bad.pth', 'w') as archive:
+        archive.writestr('archive/data.pkl', _DEEP)
+        archive.writestr('archive/version', '3\n')
+    _expect_refused(lambda: safe_load.load(folder / 'bad.pth'))
+    return 'refused'
+
+
+def refuse_transform(folder: Path) -> str:
+    """Give an exported file a pipeline that would run a command, and see it refused."""
+    from mmkd_video.export import ExportMetadata
+    from mmkd_video.serving import FramePreparer
+
+    mark = folder / 'mark'
+    step = dict(type='subprocess.run', args=['touch', str(mark)])
+    pipeline = [dict(type='DecordDecode'), step, dict(type='FormatShape', input_format='NCHW')]
+    fields = dict(classes=['a'], layout='NCHW', shape=[1, 3, 8, 8], dtype='uint8', frames=1, pipeline=pipeline)
+    strings = {name: json.dumps(value) for name, value in fields.items()}
+    try:
+        FramePreparer(ExportMetadata.from_strings(strings, 'bad.onnx'), 'bad.onnx')
+    except ValueError:
+        return 'refused'
+    raise RuntimeError(f'a transform of the file was built{", and ran" if mark.exists() else ""}')
+
+
+def refuse_size(folder: Path) -> str:
+    """Write a pruning history of a size that no model has, and see it refused before anything is made."""
+    from mmkd_video.pruning import PruningHistory
+
+    cut = dict(removed=[0], size=10**12, at=['a:out'])
+    try:
+        PruningHistory.from_json(json.dumps(dict(format='mmkd_video.pruning/1', steps=[dict(cuts=[cut])])))
+    except ValueError:
+        return 'refused'
+    raise RuntimeError('a size of 10**12 was believed')
+
+
+PROMISES: tuple[tuple[str, Callable[[Path], str]], ...] = (
+    ('a checkpoint runs nothing', refuse_code),
+    ('nor one behind an address', refuse_downloaded_code),
+    ('a checkpoint cannot end the process', refuse_crash),
+    ('an exported file runs nothing', refuse_transform),
+    ('no size is believed unseen', refuse_size),
+)
+
+
+def promise_findings() -> list[Finding]:
+    """Try every promise; one that does not hold gives what happened and what to do."""
+    findings = []
+    for subject, holds in PROMISES:
+        with tempfile.TemporaryDirectory() as folder:
+            try:
+                findings.append(Finding(subject, holds(Path(folder)), PAGE, 'ok'))
+            except Exception as error:
+                problem = f'{type(error).__name__}: {error}'.splitlines()[0]
+                remedy = f'read no file that you have not made; report this as {PAGE} says'
+                findings.append(Finding(subject, problem, 'refused', 'act', remedy))
+    return [*findings, _torch()]
+
+
+def _torch() -> Finding:
+    version = installed('torch') or 'absent'
+    if within(version, SIZES_CHECKED, None):
+        return Finding('torch checks sizes itself', version, f'>={SIZES_CHECKED}', 'ok')
+    return Finding('torch checks sizes itself', version, f'>={SIZES_CHECKED}: CVE-2026-24747', 'note')
+
+
+def _expect_refused(read: Callable[[], object]) -> None:
+    try:
+        read()
+    except pickle.UnpicklingError:
+        return
+    raise RuntimeError('it was read')
