@@ -4,6 +4,7 @@ Such a file is a zip archive with a checksum (CRC-32) of each part, and torch do
 weight is read as another weight.
 """
 
+import errno
 import zipfile
 from pathlib import Path
 
@@ -30,8 +31,10 @@ def damage(path: str | Path) -> str | None:
             if not any(part.CRC for part in archive.infolist()):
                 return None
             wrong = archive.testzip()
-    except OSError:
-        raise
+    except OSError as error:
+        if error.errno != errno.EINVAL:  # which is what a place before the file's beginning gives
+            raise
+        return 'damaged: its directory names places that the file has not'
     except Exception as error:  # zipfile raises as many types as there are ways to damage an archive
         return f'damaged: {str(error) or type(error).__name__}'
     return None if wrong is None else f'damaged: the checksum of its part {wrong!r} does not match'

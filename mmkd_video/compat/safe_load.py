@@ -6,6 +6,7 @@ sees that nothing but tensors and plain data came out. Whatever is refused, the 
 one line.
 """
 
+import errno
 import io
 import pickle
 import re
@@ -152,9 +153,9 @@ def _read(file: Any, source: Any, map_location: Any, mmap: bool, called: Any) ->
         with _only_ours():
             loaded = torch.load(source, map_location=map_location, weights_only=True, mmap=mmap or None)
         return plain_content(loaded)
-    except OSError:
-        raise
     except Exception as error:  # torch raises as many types as there are ways to break a file
+        if isinstance(error, OSError) and error.errno != errno.EINVAL:  # a damaged directory of parts gives that one
+            raise
         raise explain_any(error, called) from None
 
 

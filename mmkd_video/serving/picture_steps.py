@@ -26,11 +26,11 @@ class _Scale:
     """A factor, or the two sides of which one may be -1 or infinite: as long as it comes."""
 
     def check(self, value: Any, where: str) -> None:
-        if not isinstance(value, list | tuple):
+        if type(value) is float:
             Number(1 / 64, 16).check(value, where)
             return
-        if len(value) != 2:
-            raise wrong(where, value, 'a factor or two sides')
+        if not isinstance(value, list | tuple) or len(value) != 2:
+            raise wrong(where, value, 'a factor with a decimal point, or two sides')
         bound = [side for side in value if side not in (-1, math.inf)]
         for side in bound or value:
             Whole(1, LARGEST).check(side, where)

@@ -3,6 +3,7 @@ from collections import OrderedDict
 import pytest
 import torch
 from damaged_file import damage_weights
+from hostile import as_checkpoint, whole
 
 from mmkd_video.compat import safe_load
 
@@ -124,3 +125,12 @@ def test_files_without_checksums_are_read(tmp_path):
     torch.save({'weight': torch.ones(3)}, tmp_path / 'old.pth', _use_new_zipfile_serialization=False)
     for name in ('unchecked.pth', 'old.pth'):
         assert safe_load.load(tmp_path / name)['weight'].tolist() == [1, 1, 1]
+
+
+def test_a_directory_that_names_places_before_the_file_is_no_traceback(tmp_path):
+    content = bytearray(as_checkpoint(whole(b'N')))
+    place = content.rindex(b'PK\x05\x06') + 16  # where the directory of parts is said to begin
+    content[place : place + 4] = (int.from_bytes(content[place : place + 4], 'little') + 64).to_bytes(4, 'little')
+    (tmp_path / 'moved.pth').write_bytes(content)
+    with pytest.raises(safe_load.UnreadableCheckpointError, match=r'moved\.pth cannot be read .*damaged'):
+        safe_load.load(tmp_path / 'moved.pth')
