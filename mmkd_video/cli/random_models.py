@@ -64,8 +64,7 @@ def calibrated(config: Config) -> nn.Module:
     """
     with random_state_restored():
         seed_everything(0)
-        model = build_model(config.model)
-        model.init_weights()
+        model = build_model(config.model)  # not init_weights: that of some backbones looks for weights elsewhere
     norms = [module for module in model.modules() if isinstance(module, _BatchNorm)]
     clips = torch.stack([torch.from_numpy(clip) for clip in real_clips(config, CALIBRATING).clips])
     before = [norm.momentum for norm in norms]
@@ -96,8 +95,6 @@ def _on_clips(source: str, clips: Path) -> Config:
             test_mode=True,
         )  # fmt: skip
     config.model.backbone.update(pretrained=None)
-    if 'pretrained2d' in config.model.backbone:
-        config.model.backbone.pretrained2d = False
     return config
 
 
