@@ -15,7 +15,7 @@ from mmkd_video.cli.class_names import class_names
 from mmkd_video.cli.clip_shape import expect_shape
 from mmkd_video.cli.clip_source import unaugmented_clips
 from mmkd_video.cli.mistakes import EXITS, ends_in_one_line
-from mmkd_video.cli.quantized_student import VALIDATION, Source, convert_trained, write_quantized
+from mmkd_video.cli.quantized_student import VALIDATION, Source, best_kept, convert_trained, write_quantized
 from mmkd_video.cli.real_clips import RealClips, real_clips
 from mmkd_video.cli.student import checkpoint_digest, load_student, read_checkpoint
 from mmkd_video.export import (
@@ -145,7 +145,8 @@ def export_student(
 
 def _write_int8(config: Config, source: Source, path: Path, found: RealClips, check: bool) -> ParityReport | None:
     validating = unaugmented_clips(config, VALIDATION, 'val_dataloader') if check else None
-    model, scores = convert_trained(source, np.stack(found.clips[:1]), validating)
+    with best_kept(source, path):
+        model, scores = convert_trained(source, np.stack(found.clips[:1]), validating)
     written = write_quantized(source, model, path, found if check else None, scores=scores)
     print(written.summary)
     return written.report

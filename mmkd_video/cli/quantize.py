@@ -22,6 +22,7 @@ from mmkd_video.cli.quantized_student import (
     VALIDATION,
     QuantizedStudent,
     Source,
+    best_kept,
     convert_trained,
     megabytes,
     top1,
@@ -97,7 +98,8 @@ def quantize_student(
     Raises:
         FileExistsError: A file exists.
         FileNotFoundError: The source or the data are not there.
-        ValueError: Source, config, data or arguments do not go together, or ``max_drop`` cannot be reached.
+        ValueError: Source, config, data or arguments do not go together, or ``max_drop`` cannot be reached; the best
+            try is then kept as ``<name>.failed.xml``.
         MissingExtraError: A package is missing.
         RuntimeError: The model cannot be exported or quantized.
     """
@@ -110,7 +112,8 @@ def quantize_student(
             start = _exported(config, Path(source))
         else:
             start = _loaded(config, source, clips, Path(folder) / 'float.xml')
-        model, float_layers, scores = _quantize(start, clips, validating, max_drop, preset)
+        with best_kept(start, path):
+            model, float_layers, scores = _quantize(start, clips, validating, max_drop, preset)
         compared = real_clips(config, max(num_clips, 2)) if check else None
         return write_quantized(start, model, path, compared, float_layers, scores)
 

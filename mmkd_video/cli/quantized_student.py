@@ -1,7 +1,8 @@
 """An int8 file of a student: from ranges found in training, written, looked at, compared."""
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,13 @@ from mmkd_video.export import (
 )
 from mmkd_video.export.parity import compare
 from mmkd_video.export.placed_files import on_trial, settle
-from mmkd_video.quantization import ConvolutionCount, convert_quantized, count_convolutions
+from mmkd_video.quantization import (
+    ConvolutionCount,
+    DropTooLargeError,
+    QuantizationResult,
+    convert_quantized,
+    count_convolutions,
+)
 from mmkd_video.quantization.sensitivity import run_quantized
 
 SUFFIXES = ('.xml', '.bin')
@@ -105,7 +112,7 @@ def convert_trained(
         The quantized ``openvino.Model``, and top-1 of the source and of it; None without ``validating``.
 
     Raises:
-        ValueError: It loses more.
+        DropTooLargeError: It loses more; holds the model.
         RuntimeError: OpenVINO cannot convert or run it.
     """
     model = convert_quantized(source.reference, clips)
@@ -116,12 +123,36 @@ def convert_trained(
     score = top1(expected.argmax(axis=1) if labels is None else labels)
     before, after = score(expected), score(run_quantized(model, validating))
     if before - after > max_drop:
-        raise ValueError(
+        raise DropTooLargeError(
             f'max_drop={max_drop}: the file loses {before - after:.2%} of top-1 beside the checkpoint, and its layers '
             'stay in int8 as they were trained; allow more (tools/quantize.py --max-drop), or quantize weights trained '
-            'in float'
+            'in float',
+            QuantizationResult(model, (), before, after, after),
         )
     return model, (before, after)
+
+
+@contextmanager
+def best_kept(source: Source, path: Path) -> Iterator[None]:
+    """Write the best try as ``<name>.failed.xml`` where none keeps enough accuracy: minutes of work are in it.
+
+    Args:
+        source: What it was made from.
+        path: Where the file would have been.
+
+    Raises:
+        ValueError: The block raised a ``DropTooLargeError``; the message says where the try is.
+    """
+    try:
+        yield
+    except DropTooLargeError as error:
+        place, best = path.with_name(f'{path.stem}.failed{path.suffix}'), error.best
+        save_openvino(best.model, place, dataclasses.replace(source.metadata, precision='int8'), force=True)
+        in_float = f', {len(best.float_layers)} layers in float' if best.float_layers else ''
+        raise ValueError(
+            f'{error}. The best try is kept as {place} (top-1 {best.before:.2%} before, {best.after:.2%} in int8'
+            f'{in_float})'
+        ) from error
 
 
 def top1(labels: np.ndarray) -> Callable[[np.ndarray], float]:

@@ -13,11 +13,12 @@ from mmkd_video.quantization.qat import (
     quantizer_tensors,
 )
 from mmkd_video.quantization.qat_export import convert_quantized
-from mmkd_video.quantization.sensitivity import QuantizationResult, quantize_within, rank_layers
+from mmkd_video.quantization.sensitivity import DropTooLargeError, QuantizationResult, quantize_within, rank_layers
 
 __all__ = [
     'CHECKPOINT_KEY',
     'ConvolutionCount',
+    'DropTooLargeError',
     'QuantizationResult',
     'choose_operators',
     'convert_quantized',

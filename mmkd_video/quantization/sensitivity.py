@@ -32,6 +32,19 @@ class QuantizationResult:
     fully: float
 
 
+class DropTooLargeError(ValueError):
+    """No try keeps enough of the score.
+
+    Args:
+        message: What was asked for, what was found and what to do.
+        best: The try that keeps most.
+    """
+
+    def __init__(self, message: str, best: QuantizationResult) -> None:
+        super().__init__(message)
+        self.best = best
+
+
 def quantize_within(
     model: Any,
     calibration: Sequence[np.ndarray],
@@ -55,8 +68,8 @@ def quantize_within(
 
     Raises:
         MissingExtraError: NNCF or OpenVINO is not installed.
-        ValueError: There are no clips, one has another shape, or the score falls by more with nearly every layer in
-            float.
+        ValueError: There are no clips, or one has another shape.
+        DropTooLargeError: The score falls by more with nearly every layer in float; holds the best try.
         RuntimeError: NNCF cannot quantize this model, or OpenVINO cannot run it in int8.
     """
     if not len(validation):
@@ -72,24 +85,26 @@ def quantize_within(
         return quantized, score(run_quantized(quantized, validation))
 
     quantized, fully = attempt(())
-    best, after, float_layers = quantized, fully, ()
+    kept = QuantizationResult(quantized, (), before, fully, fully)
     if before - fully > max_drop:
         ranked = rank_layers(model, quantized, validation[:RANKING_CLIPS], expected[:RANKING_CLIPS])
-        few, many = 0, len(ranked)  # `few` is too few; `many` is every layer, which leaves nothing to quantize
+        few, many, tries, kept = 0, len(ranked), [kept], None  # `few` is too few; `many` leaves nothing to quantize
         while many - few > 1:
             middle = (few + many) // 2
             candidate, reached = attempt(ranked[:middle])
+            tries.append(QuantizationResult(candidate, tuple(ranked[:middle]), before, reached, fully))
             if before - reached > max_drop:
                 few = middle
             else:
-                many, best, after, float_layers = middle, candidate, reached, tuple(ranked[:middle])
-        if not float_layers:
-            raise ValueError(
+                many, kept = middle, tries[-1]
+        if kept is None:
+            raise DropTooLargeError(
                 f'max_drop={max_drop:g} cannot be reached: the score falls from {before:.4f} to {fully:.4f}, and stays '
                 'low with all but one layer in float; allow a larger drop, calibrate on more clips, or train with '
-                'QATHook'
+                'QATHook',
+                max(tries, key=lambda each: each.after),  # of equal ones the first, which has fewest layers in float
             )
-    return QuantizationResult(best, float_layers, before, after, fully)
+    return kept
 
 
 def rank_layers(model: Any, quantized: Any, clips: Sequence[np.ndarray], expected: np.ndarray) -> list[str]:

@@ -145,6 +145,9 @@ def test_a_checkpoint_trained_in_int8_keeps_its_ranges(shipped, tmp_path, capsys
     monkeypatch.setattr(quantized_student, 'run_quantized', wrong_everywhere)
     message = failed(capsys, shipped.student, checkpoint, '--out', tmp_path / 'b.xml', *FEW[:-1], '0')
     assert 'max_drop=0.0: the file loses ' in message and not (tmp_path / 'b.xml').exists()
+    assert f'The best try is kept as {tmp_path}/b.failed.xml (top-1 100.00% before, 0.00% in int8)' in message
+    kept = load_exported(tmp_path / 'b.failed.xml')
+    assert kept.metadata == load_exported(result.path).metadata
 
 
 def test_the_export_of_a_checkpoint_trained_in_int8_is_int8_where_it_can_be(shipped, tmp_path, capsys):
@@ -186,7 +189,7 @@ def test_an_export_in_int8_that_loses_too_much_is_not_written(shipped, tmp_path,
     monkeypatch.setattr(quantized_student, 'run_quantized', wrong_everywhere)
     with pytest.raises(ValueError, match=r'max_drop=0\.01: the file loses 100.00% of top-1 .*quantize\.py --max-drop'):
         export_student(config, checkpoint, tmp_path / 'a.xml', num_clips=6)
-    assert not (tmp_path / 'a.xml').exists()
+    assert not (tmp_path / 'a.xml').exists() and (tmp_path / 'a.failed.bin').exists()
     assert export_student(config, checkpoint, tmp_path / 'a.xml', check=False) is None  # nothing to measure it on
 
 

@@ -4,6 +4,7 @@ import pytest
 from irs import clips, separable
 
 from mmkd_video.quantization import (
+    DropTooLargeError,
     count_convolutions,
     fold_constants,
     quantize_openvino,
@@ -36,6 +37,30 @@ def test_the_layer_that_8_bits_cannot_hold_stays_in_float():
     assert result.before - result.fully > 0.06
     assert result.float_layers == ('last',) == in_float(result.model)
     assert result.before - result.after <= 0.06
+
+
+def test_layers_in_float_bring_accuracy_back():
+    model, samples = separable(outlier=True), clips(64)
+    expected = run(model, samples)
+    ranked = np.sort(expected, axis=1)
+    clear = np.flatnonzero(ranked[:, -1] - ranked[:, -2] > 0.05)  # of the others the answer is a matter of chance
+    samples, labels = [samples[index] for index in clear], expected[clear].argmax(axis=1)
+    assert len(clear) > 20 and np.count_nonzero(np.bincount(labels)) == 3
+    result = quantize_within(
+        model, samples, samples, lambda found: float((found.argmax(axis=1) == labels).mean()), max_drop=0.1
+    )
+    assert result.before == 1.0 and result.fully < 0.8  # every third answer is lost
+    assert result.float_layers == ('last',) == in_float(result.model) and result.after >= 0.9
+
+
+def test_the_best_try_is_told_where_none_keeps_enough():
+    model, samples = separable(outlier=True), clips(4)
+    expected = run(model, samples)
+    with pytest.raises(DropTooLargeError, match='max_drop=0 cannot be reached') as failed:
+        quantize_within(model, samples, samples, agreement_with(expected), max_drop=0)
+    best = failed.value.best
+    assert best.fully < best.after < best.before and best.float_layers
+    assert agreement_with(expected)(run_quantized(best.model, samples)) == best.after
 
 
 def test_the_worst_layer_is_ranked_first():
