@@ -13,9 +13,10 @@ from mmengine.optim import OptimWrapper
 from mmengine.runner import Runner
 from mmengine.runner.base_loop import BaseLoop
 from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.parallel import DistributedDataParallel
 
-from mmkd_video.checked import Number, OneOf, Whole, checked
+from mmkd_video.checked import Flag, Number, OneOf, Whole, checked
 from mmkd_video.hooks.pruning_hook import PruningHook
 from mmkd_video.hooks.wrapped_anew import bare_model, wrap_anew
 from mmkd_video.quantization import (
@@ -41,6 +42,7 @@ BATCH = 4  # clips at once in the calibration
     preset=OneOf(*PRESETS),
     lr_mult=Number(0),
     operators=OneOf('auto', 'compiled', 'torch'),
+    freeze_norms=Flag(),
 )
 class QATHook(Hook):
     """Train a recognizer, or the student of a distillation, with the rounding errors of int8; teachers stay in float.
@@ -61,6 +63,8 @@ class QATHook(Hook):
         calibration: Number of clips for the first ranges.
         preset: ``'mixed'`` (symmetric weights, asymmetric activations) or ``'performance'`` (all symmetric).
         lr_mult: Factor on the learning rate, for the ranges.
+        freeze_norms: Whether the batch norms of the student keep the means and variances that they have when quantizers
+            come in; those of small batches, seen through rounding, are worse than what was trained.
         operators: ``'compiled'``, ``'torch'`` or ``'auto'``; see :func:`~mmkd_video.quantization.choose_operators`.
 
     Raises:
@@ -78,10 +82,11 @@ class QATHook(Hook):
         preset: str = 'mixed',
         lr_mult: float = 1.0,
         operators: str = 'auto',
+        freeze_norms: bool = True,
     ) -> None:
         preset_of(preset)
         self.begin, self.by_epoch, self.calibration, self.preset = begin, by_epoch, calibration, preset
-        self.lr_mult, self.operators = lr_mult, operators
+        self.lr_mult, self.operators, self.freeze_norms = lr_mult, operators, freeze_norms
 
     def before_run(self, runner: Runner) -> None:
         """See that the model can be quantized here, before anything is loaded.
@@ -124,7 +129,14 @@ class QATHook(Hook):
             )
 
     def before_train_iter(self, runner: Runner, batch_idx: int, data_batch: Any = None) -> None:
-        """Insert the quantizers when they are due."""
+        """Insert the quantizers when they are due; keep the batch norms of a student that has them as they are."""
+        self._insert(runner)
+        if self.freeze_norms and has_quantizers(_student(runner)):
+            for module in _student(runner).modules():
+                if isinstance(module, _BatchNorm):
+                    module.eval()
+
+    def _insert(self, runner: Runner) -> None:
         now = runner.epoch if self.by_epoch else runner.iter
         if now < self.begin or has_quantizers(_student(runner)):
             return

@@ -41,7 +41,7 @@ def test_it_trains_on_from_the_end_of_the_main_example(shipped):
 
 @pytest.mark.parametrize(
     ('distillation', 'total'),
-    [('i3d_to_mobilenet', 52), ('i3d_to_mobilenet3d', 52)],  # shifted, and depthwise in three dimensions
+    [('i3d_to_mobilenet', 52), ('i3d_to_mobilenet3d', 69)],  # shifted, and depthwise in space, then in time
 )
 def test_every_convolution_of_the_student_runs_in_int8(shipped, clips, tmp_path, distillation, total):
     from mmkd_video.cli.quantize import main as quantize

@@ -62,6 +62,14 @@ def test_ranges_are_trained_with_the_learning_rate_of_the_others_and_without_dec
     assert any(not torch.equal(before[name], after[name]) for name in before)
 
 
+def test_batch_norms_keep_what_they_know_from_the_first_rounded_step_on(trained):
+    early, late = (safe_load.load(trained[0] / f'epoch_{epoch}.pth')['state_dict'] for epoch in (1, 3))
+    known = [name for name in late if name.endswith(('running_mean', 'running_var'))]
+    assert known and all(torch.equal(early[name], late[name]) for name in known)
+    weights = [name for name in late if name.endswith('.weight')]
+    assert not all(torch.equal(early[name], late[name]) for name in weights)
+
+
 def test_a_resumed_training_ends_with_the_same_bits(videos, trained, tmp_path):
     expected = final_state(trained[0])[0]
     for name in ('mmkd_run.json', 'epoch_2.pth'):

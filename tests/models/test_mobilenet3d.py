@@ -2,14 +2,17 @@
 
 import pytest
 import torch
-from mmaction.models import MobileNetV2
+from mmengine.config import Config
 
+from mmkd_video.cli.complexity import measure_complexity
+from mmkd_video.distillers.dry_run import noise_for
 from mmkd_video.models import MobileNet3d
 from mmkd_video.models.mobilenet3d import round_channels
 from mmkd_video.registry import MODELS
 from mmkd_video.taps import TapSet
 
 CLIPS = (2, 3, 8, 32, 32)
+MobileNetV2 = MODELS.get('MobileNetV2')  # MMAction2's
 
 
 def parameters(model):
@@ -122,3 +125,14 @@ def test_is_a_recognizer_with_clip_maps_at_its_taps():
 def test_wrong_numbers_are_named(wrong, message):
     with pytest.raises(ValueError, match=message):
         MobileNet3d(**wrong)
+
+
+def test_the_shipped_one_costs_less_than_the_shifted_one():
+    found = []
+    for name, size in (('tsm_mobilenet_small', (8, 48, 48)), ('mobilenet3d_small', (16, 48, 48))):
+        model = Config.fromfile(f'configs/_base_/models/{name}.py').model
+        recognizer = MODELS.build(model)
+        found.append(measure_complexity(recognizer, noise_for(recognizer, size)[0]))
+    (flat, flat_gflops), (deep, deep_gflops) = found
+    assert deep < flat and deep_gflops < 0.85 * flat_gflops
+    assert (round(deep / 1e6, 2), round(deep_gflops, 4)) == (0.67, 0.037)  # as docs/config.md has it
