@@ -95,6 +95,13 @@ def test_points_of_a_grid_say_how_often_a_promise_was_kept():
     assert 'MISSING, since they failed: student alone, as long, seed 1.' in found[-1]
 
 
+def test_a_missing_pair_keeps_no_promise():
+    rows = [row(ALONE, [0.6, 0.8, 0.7]), row(DISTILLED, [0.7, None, 0.7])]
+    given = dataclasses.replace(comparison_of([0.6], [0.7]), seeds=[0, 1, 2], sections=[Section('lr x2', rows, True)])
+    given = dataclasses.replace(given, sections=[Section(UNTOUCHED, rows), *given.sections])
+    assert 'in 2 of 3 pairs, of which 1 are missing.' in as_text(given)
+
+
 def test_a_brief_document_has_no_grid_and_no_trials():
     text = as_markdown(grid(), brief=True)
     assert 'Every point' not in text and 'in 2 of 4 pairs' in text and '**Each arm at its best**' in text
