@@ -77,6 +77,7 @@ def run(
     make = partial(prepare, allowed=may_prepare)
     if settings['folds']:
         folds = dict(templates=settings['folds'], num_folds=settings['num_folds'], prepare=make)
+        folds['read'] = lambda config, more: read_config(config.filename, {**settings['cfg_options'], **more})
         return compare_folds(configs, settings['seeds'], work_dir, **folds, **given)
     for config in configs.values():
         make(config)

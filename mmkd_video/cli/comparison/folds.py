@@ -31,7 +31,7 @@ def fold_config(config: Config, templates: Mapping[str, str], fold: int) -> Conf
     Raises:
         ValueError: The config has no such key, or a teacher that would be one for all folds.
     """
-    settings = {key: text.replace('{}', str(fold)) for key, text in templates.items()}
+    settings = settings_of(templates, fold)
     for key in settings:
         if not Axis(key, ()).exists_in(config):
             raise ValueError(f'--folds: got {key!r}, which the config does not have')
@@ -57,6 +57,11 @@ def fold_config(config: Config, templates: Mapping[str, str], fold: int) -> Conf
     else:
         wanted['teacher_options'] = {name: _merged(options.get(name) or {}, loaders) for name in trained}
     return changed
+
+
+def settings_of(templates: Mapping[str, str], fold: int) -> dict[str, str]:
+    """Return what templates mean for a fold, by dotted key."""
+    return {key: text.replace('{}', str(fold)) for key, text in templates.items()}
 
 
 def pooled(comparisons: Sequence[Comparison], clips: Sequence[int]) -> Comparison:
@@ -112,6 +117,7 @@ def compare_folds(
     templates: Sequence[str],
     num_folds: int,
     prepare: Callable[[Config], None],
+    read: Callable[[Config, Mapping[str, str]], Config] | None = None,
     jobs: int = 1,
     say: Callable[[str], None] = print,
     **given: Any,
@@ -125,6 +131,7 @@ def compare_folds(
         templates: ``KEY=VALUE`` each, with ``{}`` in the place of the fold's number.
         num_folds: Folds are counted from 0.
         prepare: Makes what a config needs, such as the teacher of the fold.
+        read: Reads a config anew with further settings, so that what it derives from its clips is the fold's.
         jobs: Runs side by side.
         say: Prints a line.
         **given: Further settings of :func:`~mmkd_video.cli.comparison.protocol.compare`.
@@ -134,7 +141,13 @@ def compare_folds(
         RuntimeError: In a fold nothing could be measured.
     """
     values = parse_templates(templates)
-    folds = [{name: fold_config(config, values, fold) for name, config in configs.items()} for fold in range(num_folds)]
+    folds = []
+    for fold in range(num_folds):
+        made = {name: fold_config(config, values, fold) for name, config in configs.items()}
+        if read is not None:
+            settings = settings_of(values, fold)
+            made = {name: fold_config(read(config, settings), values, fold) for name, config in configs.items()}
+        folds.append(made)
     progress, found, clips = Progress(0, jobs), [], []
     for fold, members in enumerate(folds):
         progress.later = round(progress.total / fold * (num_folds - fold - 1)) if fold else 0

@@ -89,7 +89,7 @@ def clips(monkeypatch):
 
 
 def test_accuracy_is_over_all_clips_and_pairs_are_folds_and_seeds(clips, tiny, tmp_path):
-    prepared = []
+    prepared, read = [], []
     found = compare_folds(
         dict(distill=Config.fromfile(tiny.distill)),
         (0, 1),
@@ -97,7 +97,9 @@ def test_accuracy_is_over_all_clips_and_pairs_are_folds_and_seeds(clips, tiny, t
         templates=TEMPLATES,
         num_folds=2,
         prepare=lambda config: prepared.append(config.model.teacher.checkpoint[-9:]),
+        read=lambda config, more: read.append(more) or config,
     )
+    assert [each['test_dataloader.dataset.ann_file'] for each in read] == ['fold0_test.txt', 'fold1_test.txt']
     assert prepared == ['fold0.pth', 'fold1.pth']
     alone, distilled = found.sections[0].rows
     assert alone.scores == pytest.approx([3 / 6, 3 / 6]) and distilled.scores == pytest.approx([5 / 6, 5 / 6])
