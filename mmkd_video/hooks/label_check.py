@@ -13,7 +13,8 @@ def wrong_label(samples: Iterable[BaseDataElement], model: nn.Module) -> str | N
     """Return what is wrong with the first label that is none of a model's classes, and what to do; None if all are.
 
     Args:
-        samples: With ``gt_label`` of one index ``(1,)``, negative where it is left out, or soft labels ``(K,)``.
+        samples: With ``gt_label`` of one index ``(1,)``, negative where there is none, which a distillation allows, or
+            soft labels ``(K,)``.
         model: Its ``cls_head.num_classes`` says how many classes there are; where it has none, every label is right.
     """
     classes = getattr(getattr(model, 'cls_head', None), 'num_classes', None)
@@ -21,6 +22,11 @@ def wrong_label(samples: Iterable[BaseDataElement], model: nn.Module) -> str | N
         return None
     labels = [sample.gt_label.tolist() for sample in samples if 'gt_label' in sample]
     for label in labels:
+        if len(label) == 1 and label[0] < 0 and getattr(model, 'training_state', None) is None:
+            return (
+                f'got label {label[0]}, which means none; without a teacher every clip needs one: leave such out, '
+                "or read the list by dict(type='MixedVideoDataset', clips='labelled')"
+            )
         if not _fits(label, classes):
             got = f'label {label[0]}' if len(label) == 1 else f'a label of {len(label)} classes'
             return (

@@ -210,9 +210,14 @@ def test_a_label_without_a_class_ends_training_with_its_annotation_file(tmp_path
         run(tmp_path, label=label)
 
 
-@pytest.mark.parametrize('label', [4, -1, torch.eye(5)[0]])
-def test_a_label_with_a_class_or_left_out_or_soft_is_trained_on(tmp_path, label):
+@pytest.mark.parametrize('label', [4, torch.eye(5)[0]])
+def test_a_label_with_a_class_or_soft_is_trained_on(tmp_path, label):
     assert run(tmp_path, label=label, stop=1)[0].seen
+
+
+def test_a_label_that_is_left_out_ends_the_training_of_a_recognizer_alone(tmp_path):
+    with pytest.raises(ValueError, match=r'train\.txt: got label -1, which means none; without a teacher'):
+        run(tmp_path, label=-1)
 
 
 def test_an_empty_dataset_names_its_annotation_file(tmp_path):
