@@ -10,7 +10,7 @@ import pytest
 from mmengine.config import Config
 
 from mmkd_video import connectors, hooks
-from mmkd_video.cli import compress, prepare
+from mmkd_video.cli import budget, compress, prepare
 from mmkd_video.datasets import MixedBatchSampler, MixedVideoDataset
 from mmkd_video.distillers import Distiller
 from mmkd_video.hooks import FiniteHook, PruningHook, QATHook, ReproducibleHook
@@ -120,6 +120,7 @@ ACCEPTED = {
     ('compress', 'key'): lambda: set(compress.COMPRESS.kinds),
     ('compress', 'key of `prune`'): lambda: set(compress.PRUNE.kinds),
     ('Base file', 'key of `StopSignalHook`'): lambda: parameters(hooks.StopSignalHook),
+    ('budget', 'key'): lambda: set(budget.BUDGET.kinds),
     ('PruningHook', 'key'): lambda: parameters(PruningHook) | parameters(Pruner),
     ('QATHook', 'key'): lambda: parameters(QATHook),
     ('Environment', 'variable'): environment,

@@ -2,7 +2,7 @@
 #   CLIPS=<folder> CLASSES=<number> python tools/train.py configs/distill/i3d_to_mobilenet_folder.py
 _base_ = ['../students/mobilenet_folder.py', '../_base_/mmkd.py']
 teacher = 'configs/teachers/i3d_folder.py'
-prepare = dict(teacher=teacher)
+prepare = dict(teacher=teacher, check=True)  # the check: is the teacher better than a simple reference?
 model = dict(
     _delete_=True,
     type='Distiller',
@@ -11,5 +11,6 @@ model = dict(
     terms=[dict(type='KDLoss', at='logits', temperature=4.0, weight=1.0)],
 )
 train_dataloader = dict(
-    dataset=dict(pipeline=[dict(type='DistillViews', student=_base_.train_pipeline, teacher=teacher)])
+    batch_sampler=dict(type='MixedBatchSampler'),  # videos without a label are taken too, where there are some
+    dataset=dict(clips='all', pipeline=[dict(type='DistillViews', student=_base_.train_pipeline, teacher=teacher)]),
 )

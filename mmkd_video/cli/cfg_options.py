@@ -7,6 +7,7 @@ from typing import Any
 
 from mmengine.config import Config, ConfigDict
 
+from mmkd_video.cli.budget import settle_budget
 from mmkd_video.cli.config_keys import check_config, load_config
 from mmkd_video.cli.option_values import OptionAction
 
@@ -23,12 +24,13 @@ def add_cfg_options(parser: ArgumentParser) -> None:
     )
 
 
-def read_config(path: str, options: Mapping[str, Any] | None = None) -> Config:
+def read_config(path: str, options: Mapping[str, Any] | None = None, settle: bool = True) -> Config:
     """Read a config and merge what the command line gives.
 
     Args:
         path: Of the config, or ``'mmaction::recognition/...'``.
         options: By dotted key.
+        settle: Whether ``budget`` becomes a number of epochs; not where more is merged later.
 
     Raises:
         FileNotFoundError: There is no such file.
@@ -38,6 +40,8 @@ def read_config(path: str, options: Mapping[str, Any] | None = None) -> Config:
     config = load_config(path)
     merge_cfg_options(config, options)
     check_config(config)
+    if settle:
+        settle_budget(config)
     return config
 
 

@@ -7,7 +7,7 @@ import shlex
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ import torch
 from mmengine.config import Config
 from mmengine.logging import print_log
 
-from mmkd_video.checked import AnyOf, Number, Optional, Settings, Text, table_of
+from mmkd_video.checked import AnyOf, Flag, ListOf, Number, Optional, Settings, Text, table_of
 from mmkd_video.cli.cfg_options import read_config, to_arguments
 from mmkd_video.cli.ended_together import ended_together
 from mmkd_video.cli.folder_lock import locked
@@ -49,6 +49,8 @@ PREPARE = table_of(
         teacher=Optional(AnyOf(Text("the path of the teacher's training config"), Settings('a dict of these by name'))),
         teacher_options=Optional(Settings('a dict that is merged into that config')),
         timeout=Number(0, above=True),
+        check=Flag(),
+        rates=Optional(ListOf(Number(0, above=True))),
     ),
 )
 
@@ -169,9 +171,10 @@ def prepare(config: Config, allowed: bool = True) -> None:
     """Make what the config's ``prepare`` names and what is missing: on rank 0, while the other ranks wait.
 
     ``prepare = dict(data=<folder of the embedded clips, or None>, teacher=<the teacher's training config, or None>,
-    teacher_options=<dict merged into that config>, timeout=<hours that other ranks wait, 24>)``. With several teachers,
-    ``teacher`` and ``teacher_options`` are dicts by name. Where a teacher has options, its config in the model becomes
-    the merged one, so that it is built as it was trained.
+    teacher_options=<dict merged into that config>, timeout=<hours that other ranks wait, 24>,
+    check=<whether to compare teachers with a simple reference, False>, rates=<factors on the learning rate>)``. With
+    several teachers, ``teacher`` and ``teacher_options`` are dicts by name. Where a teacher has options, its config in
+    the model becomes the merged one, so that it is built as it was trained.
 
     Args:
         config: The distillation config, with the command line merged.
@@ -190,15 +193,38 @@ def prepare(config: Config, allowed: bool = True) -> None:
             part.check()
     merge_teacher_options(config)
     missing = [part for part in parts if not part.exists()]
-    if not missing:
-        return
+    if missing:
+        make_parts(config, missing, allowed)
+    checked = (config.get('prepare') or {}).get('check')
+    if checked and allowed and own_rank(config.get('launcher') or 'none') == 0:
+        from mmkd_video.cli.teacher_check import check_teachers  # its tests import this module
+
+        check_teachers(part for part in parts if isinstance(part, TrainedTeacher))
+
+
+def make_parts(config: Config, missing: Sequence[Any], allowed: bool) -> None:
+    """Make what is missing on rank 0, or wait for it.
+
+    Args:
+        config: Of the training.
+        missing: Its parts.
+        allowed: False to make nothing and say what to run.
+
+    Raises:
+        FileNotFoundError: ``allowed`` is False; the message holds the commands.
+        RuntimeError: A training failed.
+        TimeoutError: Rank 0 took too long.
+    """
     if not allowed:
         commands = '\n'.join(f'  {part.command}' for part in missing)
         raise FileNotFoundError(f'missing: {", ".join(map(str, missing))}. Run first:\n{commands}')
     rank = own_rank(config.get('launcher') or 'none')
     if rank == 0:
-        for part in missing:
+        for place, part in enumerate(missing, 1):
+            start = time.monotonic()
+            _say(f'before the training, {place} of {len(missing)}: {part}')
             part.make()
+            _say(f'{part}: done in {(time.monotonic() - start) / 60:.1f} minutes')
     else:
         _wait_for(missing, rank, hours=(config.get('prepare') or {}).get('timeout', 24))
 

@@ -11,9 +11,11 @@ from mmengine.runner import Runner
 
 import mmkd_video  # noqa: F401  the stack must be mended before a runner is built
 from mmkd_video.cli.arguments import checked_numbers
+from mmkd_video.cli.budget import settle_budget
 from mmkd_video.cli.cfg_options import add_cfg_options, merge_cfg_options, read_config
 from mmkd_video.cli.config_keys import check_config
 from mmkd_video.cli.interrupts import told_when_ended
+from mmkd_video.cli.learning_rate import prepare_rate
 from mmkd_video.cli.mistakes import EXITS, told_in_one_line
 from mmkd_video.cli.prepare import own_rank, prepare, publish, teacher_settings
 from mmkd_video.cli.training_clock import TrainingClock
@@ -29,12 +31,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
     os.environ.setdefault('LOCAL_RANK', str(options.local_rank))
     with told_when_ended(parser, '--resume goes on from the last checkpoint, if there is one'):
         with told_in_one_line(parser, building=lambda: True):
-            config = merge_options(read_config(options.config), options)
+            config = merge_options(read_config(options.config, settle=False), options)
             check_config(config)
+            settle_budget(config)
+            settings = teacher_settings(config)  # what was asked for; the learning rate that is chosen follows from it
             prepare(config, allowed=not options.no_prepare)
+            prepare_rate(config, allowed=not options.no_prepare)
         train(config, parser, options.signal_grace)
         if options.publish and own_rank(config.launcher) == 0:
-            publish(Path(config.work_dir), Path(options.publish), teacher_settings(config))
+            publish(Path(config.work_dir), Path(options.publish), settings)
 
 
 def train(config: Config, parser: argparse.ArgumentParser, signal_grace: float | None = None) -> None:

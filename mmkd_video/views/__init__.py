@@ -1,7 +1,9 @@
 """What each model sees of a sample: frames, stride, size, layout and its own normalisation."""
 
 from mmkd_video.views.distill_views import DistillViews
+from mmkd_video.views.jitter_levels import JitterLevels
 from mmkd_video.views.label_notes import has_label
 from mmkd_video.views.preprocessor import DistillDataPreprocessor
+from mmkd_video.views.span_sample import SpanSample
 
-__all__ = ['DistillDataPreprocessor', 'DistillViews', 'has_label']
+__all__ = ['DistillDataPreprocessor', 'DistillViews', 'JitterLevels', 'SpanSample', 'has_label']

@@ -1,20 +1,22 @@
-# The same videos for models that see 16 frames.
+# The same videos for a teacher that sees what changes between 33 frames.
 _base_ = './video_folder.py'
 train_pipeline = [
     dict(type='DecordInit'),
-    dict(type='UniformSample', clip_len=16),
+    dict(type='SpanSample', clip_len=33),
     dict(type='DecordDecode'),
-    dict(type='Resize', scale=(72, 72), keep_ratio=False),
-    dict(type='RandomCrop', size=64),
+    dict(type='RandomResizedCrop', area_range=(0.5, 1.0)),
+    dict(type='Resize', scale=(48, 48), keep_ratio=False),
+    dict(type='Flip', flip_ratio=float('{{$FLIP:0}}')),
+    dict(type='JitterLevels'),
     dict(type='FormatShape', input_format='NCTHW'),
     dict(type='PackActionInputs'),
 ]
 test_pipeline = [
     dict(type='DecordInit'),
-    dict(type='UniformSample', clip_len=16, test_mode=True),
+    dict(type='SpanSample', clip_len=33, test_mode=True),
     dict(type='DecordDecode'),
-    dict(type='Resize', scale=(72, 72), keep_ratio=False),
-    dict(type='CenterCrop', crop_size=64),
+    dict(type='Resize', scale=(54, 54), keep_ratio=False),
+    dict(type='CenterCrop', crop_size=48),
     dict(type='FormatShape', input_format='NCTHW'),
     dict(type='PackActionInputs'),
 ]
