@@ -5,6 +5,7 @@ import numpy as np
 from mmkd_video.export.exported_model import ExportedModel
 from mmkd_video.export.metadata import PREFIX
 from mmkd_video.export.onnx_export import BATCH, INPUT, OUTPUT
+from mmkd_video.export.unreadable import unreadable
 from mmkd_video.extras import import_extra
 
 
@@ -28,7 +29,7 @@ class OnnxRuntimeModel(ExportedModel):
         try:
             self.session = runtime.InferenceSession(str(self.path), options, providers=['CPUExecutionProvider'])
         except Exception as error:  # its types are not public
-            raise ValueError(f'ONNX Runtime cannot read {self.path}: {str(error).splitlines()[0]}') from error
+            raise unreadable(self.path, 'ONNX Runtime', error) from error
         properties = self.session.get_modelmeta().custom_metadata_map
         start = f'{PREFIX}.'
         return {name.removeprefix(start): text for name, text in properties.items() if name.startswith(start)}

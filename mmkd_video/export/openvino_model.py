@@ -7,6 +7,7 @@ import numpy as np
 from mmkd_video.export.exported_model import ExportedModel
 from mmkd_video.export.metadata import PREFIX
 from mmkd_video.export.openvino_export import SUFFIXES, fix_batch
+from mmkd_video.export.unreadable import unreadable
 from mmkd_video.extras import import_extra
 
 
@@ -37,7 +38,7 @@ class OpenVINOModel(ExportedModel):
         try:
             self.model = self._core.read_model(self.path)
         except RuntimeError as error:
-            raise ValueError(f'OpenVINO cannot read {self.path}: {str(error).splitlines()[-1]}') from error
+            raise unreadable(self.path, 'OpenVINO', error) from error
         if self.path.suffix == '.onnx':
             return self._properties('framework', f'{PREFIX}.')
         return self._properties(PREFIX, '')
