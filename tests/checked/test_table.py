@@ -20,7 +20,7 @@ OURS = sorted(
     key=lambda built: built.__qualname__,
 )
 LOSSES = [getattr(losses, name) for name in losses.__all__ if name.endswith('Loss') and name in MODELS.module_dict]
-STOCK = {'AtomicCheckpointHook'}  # its arguments are those of MMEngine's own hook
+STOCK = {'AtomicCheckpointHook', 'WholeDumpResults'}  # their arguments are those of MMEngine's own
 # What cannot be judged by itself, and who does.
 ELSEWHERE = {
     ('MixedBatchSampler', 'sampler'): 'MMEngine fills it in',
