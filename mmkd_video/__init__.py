@@ -25,6 +25,7 @@ if sys.argv[:2] != ['-m', 'doctor']:  # `python -m mmkd_video doctor` must run w
         teachers,
         terms,
         views,
+        weightings,
     )
 
 __all__ = ['__version__']

@@ -13,7 +13,7 @@ from mmkd_video import connectors, hooks
 from mmkd_video.cli import budget, compress, prepare
 from mmkd_video.datasets import MixedBatchSampler, MixedVideoDataset
 from mmkd_video.distillers import Distiller
-from mmkd_video.hooks import FiniteHook, PruningHook, QATHook, ReproducibleHook
+from mmkd_video.hooks import DistillWatchHook, FiniteHook, PruningHook, QATHook, ReproducibleHook
 from mmkd_video.models import SimKDHead
 from mmkd_video.pruning import Pruner
 from mmkd_video.pruning.recognizer import build_pruned_recognizer
@@ -27,6 +27,7 @@ from mmkd_video.teachers import FrozenTeacher
 from mmkd_video.terms import parse_terms
 from mmkd_video.terms.spec import TERM_KEYS, parse_taps
 from mmkd_video.views import DistillViews
+from mmkd_video.weightings import BalancedWeighting
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = (ROOT / 'docs' / 'config.md').read_text()
@@ -114,7 +115,9 @@ ACCEPTED = {
         parameters(MixedBatchSampler) - {'sampler', 'batch_size'}
     ),
     ('Unreadable videos', 'key of `ReproducibleHook`'): lambda: parameters(ReproducibleHook),
+    ('Base file', 'key of `DistillWatchHook`'): lambda: parameters(DistillWatchHook),
     ('Base file', 'key of `FiniteHook`'): lambda: parameters(FiniteHook),
+    ('Weights', 'key of `Balanced`'): lambda: parameters(BalancedWeighting),
     ('Base file', 'hook'): lambda: set(BASE_HOOKS),
     ('prepare', 'key'): lambda: set(prepare.PREPARE.kinds),
     ('compress', 'key'): lambda: set(compress.COMPRESS.kinds),
@@ -136,7 +139,9 @@ DEFAULTS = {  # whose signature holds what a table calls default; the last one c
     ('Unlabelled clips', 'key of `MixedVideoDataset`'): [MixedVideoDataset],
     ('Unlabelled clips', 'key of `MixedBatchSampler`'): [MixedBatchSampler],
     ('Unreadable videos', 'key of `ReproducibleHook`'): [ReproducibleHook],
+    ('Base file', 'key of `DistillWatchHook`'): [DistillWatchHook],
     ('Base file', 'key of `FiniteHook`'): [FiniteHook],
+    ('Weights', 'key of `Balanced`'): [BalancedWeighting],
     ('PruningHook', 'key'): [Pruner, PruningHook],
     ('QATHook', 'key'): [QATHook],
     ('Base file', 'key of `StopSignalHook`'): [hooks.StopSignalHook],

@@ -6,6 +6,7 @@ custom_hooks = [
     dict(type='StopSignalHook', grace=25.0),  # a checkpoint and the end at SIGTERM and ctrl-C
     dict(type='CheckpointGuardHook'),  # atomic checkpoints, fallback on resume
     dict(type='FiniteHook', max_skipped=10),  # ends a training on NaN before a checkpoint holds any
+    dict(type='DistillWatchHook', max_ratio=10.0),  # warns of gradients and of a student that does not learn
     dict(type='PruningHook'),  # without a target: keeps in checkpoints what was removed from a pruned student
     dict(type='TeacherPredictionsHook'),  # agreement of student and teacher beside accuracy
 ]

@@ -20,8 +20,9 @@ from mmkd_video.distillers.dry_run import (
     keep_random_state,
     noise_for,
 )
-from mmkd_video.distillers.first_batches import FirstBatches
+from mmkd_video.distillers.first_batches import FirstBatches, softened
 from mmkd_video.distillers.lengths import expect_within
+from mmkd_video.distillers.objective import Objective
 from mmkd_video.distillers.optimizer import build_distill_optimizer, check_groups, regroup
 from mmkd_video.distillers.refit import TensorCuts, transplant
 from mmkd_video.distillers.reuse import reuse_classifier
@@ -31,9 +32,9 @@ from mmkd_video.distillers.unlabelled import labelled_only, labelled_rows, stack
 from mmkd_video.eval_mode import in_eval
 from mmkd_video.registry import MODELS, build_model
 from mmkd_video.schedules import Progress, Scalar
-from mmkd_video.taps import TapSet
+from mmkd_video.taps import Place, TapSet
 from mmkd_video.teachers import TEACHERS, FrozenTeacher, build_teachers
-from mmkd_video.terms import TERMS, Term, TermSpec, parse_terms
+from mmkd_video.terms import TERMS, Term, TermSpec, fill_weights, parse_terms
 from mmkd_video.views import DistillDataPreprocessor
 
 
@@ -91,13 +92,18 @@ class Distiller(BaseModel):
             reuse_classifier(self.student, self.teachers)
             specs = parse_terms(terms, list(self.teachers))
             check_sides(input_size, ['student', *self.teachers])
+            fill_weights(specs, self.task_weight)
             self._build_terms(specs, student_config, input_size)
         self.data_preprocessor = DistillDataPreprocessor(
             self.student.data_preprocessor,
             {name: teacher.data_preprocessor for name, teacher in self.teachers.items()},
             {name: teacher.view for name, teacher in self.teachers.items()},
         )
-        self.first_batches = {name: FirstBatches(name, t.num_classes) for name, t in self.teachers.items()}
+        self.first_batches = {
+            name: FirstBatches(name, t.num_classes, softened(self.training_state.terms, name))
+            for name, t in self.teachers.items()
+        }
+        self._objective = Objective(self.task_weight)
         self._progress: Progress | None = None
         self._hub_iter: int | None = None
         self._first_step = True
@@ -142,7 +148,8 @@ class Distiller(BaseModel):
             views: What each teacher sees, by name.
 
         Returns:
-            The student's losses times ``task_weight``, and for each term ``loss_<name>`` (weighted) and ``<name>_raw``.
+            The student's losses times ``task_weight`` and what balanced terms leave of it; for each term
+            ``loss_<name>`` (weighted), ``<name>_raw``, and, once measured, ``<name>_grad`` and ``<name>_task_grad``.
 
         Raises:
             ValueError: The teacher's view is missing, or the first batch shows a mistake in the config.
@@ -153,18 +160,16 @@ class Distiller(BaseModel):
         rows = labelled_rows(data_samples)
         with self._student_taps.watch(), labelled_only(self.student, rows):
             losses = self.student.loss(inputs, data_samples)
-        task_weight = self.task_weight.read(inputs)
-        losses = {key: _scale(value, task_weight) if 'loss' in key else value for key, value in losses.items()}
-        student = self._student_taps.read(inputs)
+        places: dict[str, Place] = {}
+        student = self._student_taps.read(inputs, places)
         if self._first_step:
             self._check_first_step(student, losses)
         context = {'labels': labels, 'indices': stack_indices(data_samples, inputs.device), 'labelled': rows}
+        raws = {}
         for name, term in self.training_state.terms.items():
             context['teacher_head'] = self.teachers[term.teacher].classify
-            raw = term(student, teachers[term.teacher], context)
-            losses[f'loss_{name}'] = raw * term.weight.read(raw)
-            losses[f'{name}_raw'] = raw.detach()
-        return losses
+            raws[name] = term(student, teachers[term.teacher], context)
+        return self._objective(losses, raws, self.training_state.terms, places)
 
     def init_weights(self) -> None:
         """Initialise the student as it would be alone; a classifier that it keeps stays the teacher's."""
@@ -366,9 +371,3 @@ def stack_indices(data_samples: Sequence, device: torch.device) -> Tensor | None
 
 def _norm_before(teacher: FrozenTeacher, noise: Tensor, tap: str) -> tuple[Tensor, Tensor]:
     return teacher.norm_before(tap, inputs=noise.to(next(teacher.module.parameters()).device))
-
-
-def _scale(value: Tensor | list[Tensor], weight: float | Tensor) -> Tensor | list[Tensor]:
-    if isinstance(weight, float) and weight == 1.0:
-        return value
-    return [item * weight for item in value] if isinstance(value, list) else value * weight

@@ -1,13 +1,15 @@
 """What is looked at in the first batches only, because looking costs time."""
 
 import math
+from collections.abc import Mapping
 
 import torch
 from mmengine.logging import print_log
-from torch import Tensor
+from torch import Tensor, nn
 
 WATCHED_CLIPS = 128
 WATCHED_BATCHES = 16
+NEARLY_ONE_HOT = 0.9  # mean probability of the first class
 
 
 class FirstBatches:
@@ -19,10 +21,14 @@ class FirstBatches:
     Args:
         name: The teacher's name, for messages.
         num_classes: Number of classes.
+        temperatures: Temperature of each term that compares softened class scores, by the term's name.
     """
 
-    def __init__(self, name: str, num_classes: int) -> None:
+    def __init__(self, name: str, num_classes: int, temperatures: Mapping[str, float] | None = None) -> None:
         self.name = name
+        self.temperatures = dict(temperatures or {})
+        self.sharpness = dict.fromkeys(self.temperatures, 0.0)
+        self.looked_at = 0
         self.num_classes = num_classes
         self.batches = 0
         self.clips = 0
@@ -48,6 +54,7 @@ class FirstBatches:
                     'normalisation and whether it needs float32 (AMP)'
                 )
         self.batches += 1
+        self._look_at_sharpness(features.get('logits'))
         if labels is not None and 'logits' in features and features['logits'].shape[0] == labels.shape[0]:
             hard = labels.argmax(dim=1) if labels.ndim == 2 else labels
             known = hard >= 0
@@ -56,8 +63,26 @@ class FirstBatches:
         if self.clips >= WATCHED_CLIPS or self.batches >= WATCHED_BATCHES:
             self._report()
 
+    def _look_at_sharpness(self, logits: Tensor | None) -> None:
+        if logits is None or logits.ndim != 2:
+            return
+        self.looked_at += logits.shape[0]
+        for term, temperature in self.temperatures.items():
+            largest = (logits.detach().float() / temperature).softmax(dim=1).amax(dim=1)
+            self.sharpness[term] += float(largest.sum())
+
     def _report(self) -> None:
         self.done = True
+        for term, total in self.sharpness.items():
+            if self.looked_at and total / self.looked_at > NEARLY_ONE_HOT:
+                print_log(
+                    f'term {term!r}: at temperature {self.temperatures[term]:g}, {self.name} gives its first class '
+                    f'{total / self.looked_at:.1%} on the first {self.looked_at} training clips: that is nearly a '
+                    'label, and tells the student little about the other classes. Raise the temperature, or use '
+                    'LogitStdKDLoss, which standardises the scores first.',
+                    logger='current',
+                    level=30,
+                )
         if not self.clips:
             return
         accuracy, chance = self.correct / self.clips, 1 / self.num_classes
@@ -71,3 +96,19 @@ class FirstBatches:
             )
         else:
             print_log(line, logger='current')
+
+
+def softened(terms: Mapping[str, nn.Module], teacher: str) -> dict[str, float]:
+    """Return the temperature of each term that softens the class scores of one teacher by a fixed one.
+
+    Args:
+        terms: The terms by name.
+        teacher: The teacher's name.
+    """
+    found = {}
+    for name, term in terms.items():
+        temperature = getattr(term.loss, 'temperature', None)
+        plain = getattr(term.loss, 'softens', False) and isinstance(temperature, (int, float))
+        if term.teacher == teacher and plain and all(pair.taps[1] == 'logits' for pair in term.pairs):
+            found[name] = float(temperature)
+    return found

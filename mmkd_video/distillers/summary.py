@@ -27,8 +27,7 @@ def term_table(
     """
     rows: list[tuple[str, ...]] = [HEADER]
     for term in terms:
-        schedule = term.weight.schedule
-        weight = f'{term.weight.fixed:g}' if schedule is None else type(schedule).__name__.removesuffix('Schedule')
+        weight = _weight(term)
         for index, pair in enumerate(term.pairs):
             ours, theirs = pair.taps
             connector = pair.connector if term.fusion is None else term.fusion
@@ -48,6 +47,14 @@ def term_table(
     widths = [max(len(row[i]) for row in rows) for i in range(len(HEADER))]
     lines = ['  '.join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
     return '\n'.join([lines[0], '-' * max(map(len, lines)), *lines[1:]])
+
+
+def _weight(term: nn.Module) -> str:
+    if term.weighting is not None:
+        share = f' {term.weighting.share:g}' if term.weighting.share else ''
+        return type(term.weighting).__name__.removesuffix('Weighting') + share
+    schedule = term.weight.schedule
+    return f'{term.weight.fixed:g}' if schedule is None else type(schedule).__name__.removesuffix('Schedule')
 
 
 def _shape(feature: Tensor) -> str:

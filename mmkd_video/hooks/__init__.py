@@ -3,6 +3,7 @@
 from mmkd_video.hooks.atomic_checkpoint_hook import AtomicCheckpointHook
 from mmkd_video.hooks.checkpoint_guard_hook import CheckpointGuardHook
 from mmkd_video.hooks.distill_hook import DistillHook
+from mmkd_video.hooks.distill_watch_hook import DistillWatchHook
 from mmkd_video.hooks.finite_hook import FiniteHook
 from mmkd_video.hooks.pruning_hook import PruningHook
 from mmkd_video.hooks.qat_hook import QATHook
@@ -14,6 +15,7 @@ __all__ = [
     'AtomicCheckpointHook',
     'CheckpointGuardHook',
     'DistillHook',
+    'DistillWatchHook',
     'FiniteHook',
     'PruningHook',
     'QATHook',

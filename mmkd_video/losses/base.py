@@ -66,6 +66,7 @@ class DistillLoss(nn.Module):
         min_classes: Fewest classes for which the loss is defined (logits).
         clips_only: A map must have time: ``(N, C, H, W)`` is refused.
         flattens: Tokens and maps given directly are taken too, each sample as one vector.
+        softens: It compares class scores divided by its ``temperature``, as they are.
     """
 
     layouts: tuple[str, ...] = ()
@@ -77,6 +78,7 @@ class DistillLoss(nn.Module):
     min_classes: int = 1
     clips_only: bool = False
     flattens: bool = False
+    softens: bool = False
 
     def __init__(self) -> None:
         super().__init__()

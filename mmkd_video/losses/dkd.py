@@ -30,6 +30,7 @@ class DKDLoss(DistillLoss):
 
     layouts = ('logits',)
     same_classes = True
+    softens = True
     min_classes = 2
 
     def __init__(self, temperature: float = 4.0, alpha: float = 1.0, beta: float = 8.0) -> None:

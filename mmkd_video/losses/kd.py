@@ -25,6 +25,7 @@ class KDLoss(DistillLoss):
 
     layouts = ('logits',)
     same_classes = True
+    softens = True
 
     def __init__(self, temperature: float = 4.0) -> None:
         super().__init__()

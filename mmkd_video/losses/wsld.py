@@ -27,6 +27,7 @@ class WSLDLoss(DistillLoss):
 
     layouts = ('logits',)
     same_classes = True
+    softens = True
     min_classes = 2
 
     def __init__(self, temperature: float = 2.0) -> None:

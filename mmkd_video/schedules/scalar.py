@@ -1,5 +1,6 @@
 """A number of a config that may be a schedule."""
 
+import inspect
 from collections.abc import Mapping
 
 import torch
@@ -30,11 +31,12 @@ def build_schedule(config: dict, key: str) -> Schedule:
         ValueError: A wrong argument.
     """
     kind = config['type']
-    if kind not in SCHEDULES:
+    found = TASK_UTILS.get(kind) if isinstance(kind, str) else kind
+    if not (inspect.isclass(found) and issubclass(found, Schedule)):
         hint = nearest(kind, SCHEDULES) or 'a number is written as it is'
         raise KeyError(f'{key}.type: got the unknown schedule type {kind!r}; expected one of {SCHEDULES}; {hint}')
     arguments = {name: value for name, value in config.items() if name != 'type'}
-    keys_of(TASK_UTILS.get(kind)).check(key, arguments)
+    keys_of(found).check(key, arguments)
     try:
         return TASK_UTILS.build(dict(config))
     except ValueError as error:

@@ -3,6 +3,6 @@
 from mmkd_video.taps.layout import count_clips, to_canonical, to_vector
 from mmkd_video.taps.norm_before import norm_before
 from mmkd_video.taps.path import TapPath
-from mmkd_video.taps.tap_set import TapSet
+from mmkd_video.taps.tap_set import Place, TapSet
 
-__all__ = ['TapPath', 'TapSet', 'count_clips', 'norm_before', 'to_canonical', 'to_vector']
+__all__ = ['Place', 'TapPath', 'TapSet', 'count_clips', 'norm_before', 'to_canonical', 'to_vector']

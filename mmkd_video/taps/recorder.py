@@ -33,12 +33,13 @@ class OutputRecorder:
         self.clone = False
         self.calls = 0
         self.value: object = None
+        self.source: object = None  # what goes on through the model: the value, or what it was cloned from
         self._version = 0
         module.register_forward_hook(self._note)
 
     def start(self) -> None:
         """Forget the last step and watch the next one."""
-        self.active, self.calls, self.value = True, 0, None
+        self.active, self.calls, self.value, self.source = True, 0, None, None
 
     def stop(self) -> None:
         """Watch no longer: a recomputation during the backward pass is not a call."""
@@ -54,7 +55,7 @@ class OutputRecorder:
             return
         self.calls += 1
         if self.call is None or self.calls == self.call:
-            self.value = output
+            self.value = self.source = output
             if isinstance(output, Tensor):
                 self.value = output.clone() if self.clone else output
                 self._version = self.value._version
@@ -84,7 +85,8 @@ class PreActivationRecorder:
         self.value: object = None
         self._seen = 0
         self._last: int | None = None  # which activation call is the last one; learnt in the first step
-        self._pending: Tensor | None = None
+        self._pending: tuple[Tensor | None, Tensor | None] = None, None
+        self.source: object = None
         self._version = 0
         self._clone = False
         self._in_place: list[nn.Module] = []
@@ -94,11 +96,12 @@ class PreActivationRecorder:
 
     def start(self) -> None:
         """Forget the last step and watch the next one."""
-        self.active, self.calls, self.value, self._seen, self._pending = True, 0, None, 0, None
+        self.active, self.calls, self._seen = True, 0, 0
+        self.value, self.source, self._pending = None, None, (None, None)
 
     def stop(self) -> None:
         """Watch no longer, and let activations work as they did."""
-        self.active, self._pending = False, None
+        self.active, self._pending = False, (None, None)
         while self._in_place:
             self._in_place.pop().inplace = True
 
@@ -115,8 +118,8 @@ class PreActivationRecorder:
             if getattr(module, 'inplace', False):
                 module.inplace = False
                 self._in_place.append(module)
-            self._pending = args[0].clone() if self._clone else args[0]
-            self._version = self._pending._version
+            kept = args[0].clone() if self._clone else args[0]
+            self._pending, self._version = (kept, args[0]), kept._version
 
     def _note_end(self, _module: nn.Module, _args: tuple, _output: object) -> None:
         if not self.active:
@@ -124,8 +127,8 @@ class PreActivationRecorder:
         self.calls += 1
         self._last, self._seen = self._seen, 0
         if self.call is None or self.calls == self.call:
-            self.value = self._pending
-        self._pending = None
+            self.value, self.source = self._pending
+        self._pending = None, None
 
 
 class PooledRecorder:
@@ -146,12 +149,13 @@ class PooledRecorder:
         self.active = False
         self.calls = 0
         self.value: object = None
+        self.source: object = None
         for layer in layers:
             layer.register_forward_pre_hook(self._note)
 
     def start(self) -> None:
         """Forget the last step and watch the next one."""
-        self.active, self.calls, self.value = True, 0, None
+        self.active, self.calls, self.value, self.source = True, 0, None, None
 
     def stop(self) -> None:
         """Watch no longer."""
@@ -162,7 +166,7 @@ class PooledRecorder:
 
     def _note(self, _module: nn.Module, args: tuple) -> None:
         if self.active and self.calls == 0:
-            self.calls, self.value = 1, args[0]
+            self.calls, self.value, self.source = 1, args[0], args[0]
 
 
 class ClassMapRecorder:
@@ -183,12 +187,13 @@ class ClassMapRecorder:
         self.active = False
         self.calls = 0
         self.value: object = None
+        self.source: object = None
         self._classifier = classifier
         head.register_forward_pre_hook(self._note)
 
     def start(self) -> None:
         """Forget the last step and watch the next one."""
-        self.active, self.calls, self.value = True, 0, None
+        self.active, self.calls, self.value, self.source = True, 0, None, None
 
     def stop(self) -> None:
         """Watch no longer."""
@@ -207,7 +212,7 @@ class ClassMapRecorder:
                 f"tap 'cam': {type(head).__name__} reads {got}, expected one map of {weight.shape[1]} channels; "
                 'its classifier cannot be applied at every place'
             )
-        self.calls += 1
+        self.calls, self.source = self.calls + 1, feature
         self.value = (weight @ feature.flatten(2)).unflatten(2, feature.shape[2:])
 
 

@@ -3,6 +3,7 @@
 import difflib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 from torch import Tensor, nn
 
@@ -10,6 +11,20 @@ from mmkd_video.structures import layout_of
 from mmkd_video.taps.layout import count_clips, keeps_channels_last, neck_feature, pick_item, to_canonical, to_vector
 from mmkd_video.taps.path import TapPath
 from mmkd_video.taps.recorder import ClassMapRecorder, OutputRecorder, PooledRecorder, PreActivationRecorder, Recorder
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a tap stands in the graph of a step.
+
+    Attributes:
+        read: The tensor that the tap hands out, before it is laid out.
+        passed: The tensor that goes on through the model; another one only where the tap had to clone.
+    """
+
+    read: Tensor
+    passed: Tensor
+
 
 ALIASES = {'logits': 'cls_head', 'frame_logits': 'cls_head.fc_cls', 'pooled': 'cls_head', 'cam': 'cls_head'}
 
@@ -83,11 +98,12 @@ class TapSet:
             for recorder in self._recorders.values():
                 recorder.stop()
 
-    def read(self, inputs: Tensor) -> dict[str, Tensor]:
+    def read(self, inputs: Tensor, places: dict[str, Place] | None = None) -> dict[str, Tensor]:
         """Return the tensors of the last watched step.
 
         Args:
             inputs: The recognizer's inputs of that step, ``(N, T, C, H, W)`` or ``(N, M, C, T, H, W)``.
+            places: Filled with the places of the taps, where gradients can be measured.
 
         Returns:
             Tap name to feature in canonical layout.
@@ -96,19 +112,23 @@ class TapSet:
             ValueError: A tap did not fire, fired another number of times than its name says, or cannot be laid out.
         """
         clips = count_clips(inputs)
-        return {name: self._read_one(name, clips) for name in self.paths}
+        return {name: self._read_one(name, clips, places) for name in self.paths}
 
-    def _read_one(self, name: str, clips: int) -> Tensor:
+    def _read_one(self, name: str, clips: int, places: dict[str, Place] | None) -> Tensor:
         path, recorder = self.paths[name], self._recorders[name]
         self._check_calls(name, path, recorder)
         recorder.notice_overwriting()
-        value, recorder.value = recorder.value, None
+        value, source, recorder.value, recorder.source = recorder.value, recorder.source, None, None
         if path.module == 'neck' and not path.items:
-            value = neck_feature(value)
+            value, source = neck_feature(value), neck_feature(source)
         try:
-            feature = to_canonical(pick_item(value, path.items, name), clips, self._channels_last[name])
+            picked = pick_item(value, path.items, name)
+            feature = to_canonical(picked, clips, self._channels_last[name])
         except ValueError as error:
             raise ValueError(f'{self.side} tap {name!r}: {error}') from None
+        if places is not None:
+            passed = pick_item(source, path.items, name)
+            places[name] = Place(passed if path.module == 'cam' else picked, passed)
         if path.module == 'pooled':
             return to_vector(feature)
         if path.module == 'frame_logits' and layout_of(feature.shape) != 'tokens':

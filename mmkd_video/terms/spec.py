@@ -63,7 +63,7 @@ class TermSpec:
         name: Name in the logs.
         loss_class: The loss.
         pairs: ``(student tap, teacher tap)`` of each layer.
-        weight: Number or schedule that multiplies the loss.
+        weight: Number, schedule or weighting that multiplies the loss; None where the config leaves it out.
         connector: None to infer it, False for none, or its config.
         teacher: Name of the teacher it reads; None for the only one.
         begin: First epoch in which the term acts.
@@ -75,7 +75,7 @@ class TermSpec:
     name: str
     loss_class: type
     pairs: list[tuple[str, str]]
-    weight: float | dict = 1.0
+    weight: float | dict | None = None
     connector: bool | dict | None = None
     teacher: str | None = None
     begin: int = 0
@@ -111,7 +111,7 @@ class TermSpec:
             name=name,
             loss_class=loss_class,
             pairs=pairs,
-            weight=config.get('weight', 1.0),
+            weight=config.get('weight'),
             connector=connector,
             teacher=config.get('teacher'),
             begin=begin,

@@ -16,6 +16,7 @@ from mmkd_video.structures import channels_of
 from mmkd_video.terms.fusion import build_fusion, dry_fuse
 from mmkd_video.terms.pair import Pair
 from mmkd_video.terms.spec import TERMS, TermSpec
+from mmkd_video.weightings import build_weighting, is_weighting
 
 CONTEXT = ('labels', 'indices', 'teacher_head')
 REMEDIES = {
@@ -49,7 +50,10 @@ class Term(nn.Module):
         self.name = spec.name
         self.teacher = spec.teacher
         self.begin, self.end = spec.begin, spec.end
-        self.weight = Scalar(spec.weight, f'term {spec.name!r}.weight', Number(0))
+        weighted = is_weighting(spec.weight)
+        self.weighting = build_weighting(spec.weight, f'term {spec.name!r}.weight') if weighted else None
+        number = 1.0 if weighted or spec.weight is None else spec.weight
+        self.weight = Scalar(number, f'term {spec.name!r}.weight', Number(0))
         where = f'term {spec.name!r}.'
         learned = {key: value for key, value in spec.scheduled.items() if value['type'] == 'Learned'}
         self.learned = nn.ModuleDict(

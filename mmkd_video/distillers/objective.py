@@ -1,0 +1,88 @@
+"""The sum that is minimised: the student's own losses and the terms, each with its weight."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from mmkd_video.distillers.gradients import GradientWatch
+from mmkd_video.schedules import Scalar
+from mmkd_video.taps import Place
+from mmkd_video.terms import Term
+from mmkd_video.weightings import Norms, WeightingStep
+
+
+class Objective:
+    """Weigh the terms against the task; the one place that sees all losses of a step.
+
+    Args:
+        task_weight: Multiplies the student's own losses.
+    """
+
+    def __init__(self, task_weight: Scalar) -> None:
+        self.task_weight = task_weight
+        self.gradients = GradientWatch()
+        self._steps = 0
+
+    def __call__(
+        self,
+        losses: Mapping[str, Any],
+        raws: Mapping[str, Tensor],
+        terms: Mapping[str, Term],
+        places: Mapping[str, Place],
+    ) -> dict[str, Any]:
+        """Return everything that is summed and logged.
+
+        Args:
+            losses: The student's own, as its head returns them; keys with ``loss`` are summed.
+            raws: 0-d loss of every term, not weighted.
+            terms: The terms by name.
+            places: Where the student's taps stand in this step's graph.
+        """
+        task = total(losses)
+        task_factor = self.task_weight.read(task) * (1.0 - self._shares(terms))
+        found = {key: scale(value, task_factor) if 'loss' in key else value for key, value in losses.items()}
+        told = {name: raw.detach() for name, raw in raws.items() if terms[name].acting}
+        look = self._steps % self.gradients.interval == 0 and torch.is_grad_enabled()
+        self.gradients.begin_step()
+        for name, raw in raws.items():
+            term = terms[name]
+            read = [places[tap] for tap in dict.fromkeys(pair.taps[0] for pair in term.pairs)]
+            measure = self.gradients.asker(name, raw, task, read)
+            factor: Tensor | float = term.weight.read(raw)
+            if term.weighting is not None and term.acting:
+                factor = term.weighting(WeightingStep(name, told, task.detach(), measure))
+            elif look and term.acting:
+                self._glance(measure)
+            found[f'loss_{name}'] = raw * factor
+            found[f'{name}_raw'] = raw.detach()
+            found |= self.gradients.shown(name, factor, task_factor)
+        self._steps += 1
+        return found
+
+    @staticmethod
+    def _shares(terms: Mapping[str, Term]) -> float:
+        return sum(term.weighting.share for term in terms.values() if term.weighting is not None and term.acting)
+
+    @staticmethod
+    def _glance(measure: Callable[[], Norms | None]) -> None:
+        """Measure for the log alone: where it cannot be done, nothing is shown."""
+        try:
+            measure()
+        except ValueError:
+            return
+
+
+def total(losses: Mapping[str, Any]) -> Tensor:
+    """Return the sum of all entries whose key holds ``loss``, as MMEngine adds them up."""
+    parts = [value for key, value in losses.items() if 'loss' in key]
+    flat = [part.mean() for value in parts for part in (value if isinstance(value, (list, tuple)) else [value])]
+    return torch.stack(flat).sum()
+
+
+def scale(value: Any, factor: Tensor | float) -> Any:
+    """Multiply a loss, or each of a list of losses."""
+    if isinstance(factor, float) and factor == 1.0:
+        return value
+    return [part * factor for part in value] if isinstance(value, list) else value * factor

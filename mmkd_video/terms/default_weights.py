@@ -1,0 +1,32 @@
+"""What terms weigh whose config does not say."""
+
+from collections.abc import Sequence
+
+from mmkd_video.schedules import Scalar
+from mmkd_video.terms.spec import TermSpec
+from mmkd_video.weightings import is_weighting
+
+DEFAULT_SHARE = 0.5
+"""Part of the task's weight that all terms without a weight of their own take over, together."""
+
+
+def fill_weights(specs: Sequence[TermSpec], task_weight: Scalar) -> None:
+    """Balance the terms whose config names no weight; where the task counts nothing, they weigh 1.
+
+    Args:
+        specs: The terms; they are changed.
+        task_weight: Of the distiller.
+
+    Raises:
+        ValueError: The shares of all terms leave the task nothing.
+    """
+    left_out = [spec for spec in specs if spec.weight is None]
+    for spec in left_out:
+        spec.weight = 1.0 if task_weight.fixed == 0 else dict(type='Balanced', share=DEFAULT_SHARE / len(left_out))
+    shares = {spec.name: spec.weight.get('share', DEFAULT_SHARE) for spec in specs if is_weighting(spec.weight)}
+    numbers = [share for share in shares.values() if isinstance(share, (int, float))]  # others are refused when built
+    if task_weight.fixed != 0 and sum(numbers) >= 1:
+        raise ValueError(
+            f'terms: the shares of the weights are {shares}; their sum must be below 1, for the rest is what the task '
+            'keeps. Give them smaller shares'
+        )
