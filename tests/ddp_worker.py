@@ -48,7 +48,7 @@ def build(begin=0):
 def step(wrapped, model, student, size, clips, first):
     """Run one backward pass on clips ``first`` to ``first + clips`` and return all gradients by name."""
     wrapped.zero_grad()
-    model.set_progress(0, 0, 1, 1)
+    model.set_progress(0, 0, 1, 10)
     data = model.data_preprocessor(zoo.batch_for(student, size, clips=clips, seed=first), True)
     model.parse_losses(wrapped(**data, mode='loss'))[0].backward()
     return {name: p.grad.clone() for name, p in model.named_parameters() if p.requires_grad}

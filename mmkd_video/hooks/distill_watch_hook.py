@@ -88,7 +88,7 @@ class DistillWatchHook(Hook):
                 'chance',
                 f'the student stands at chance on validation (acc/top1 {accuracy:.1%}, chance {chance:.1%}) although '
                 f'its loss fell from {self._first_loss:.3g} to {self._loss:.3g}: what falls is a term, not the task. '
-                'Give the terms a smaller share (weight=dict(type="Balanced", share=0.3)) or let them begin later (begin=).',
+                'Give the terms a smaller share, such as weight=dict(type="Balanced", share=0.3), or a later begin=.',
             )
 
     def _judge_term(self, name: str, term: float, task: float) -> None:
