@@ -40,6 +40,8 @@ PAGE = {
     ('Unlabelled clips', 'key of `MixedBatchSampler`'): ['MixedBatchSampler'],
     ('Unreadable videos', 'key of `ReproducibleHook`'): ['ReproducibleHook'],
     ('Base file', 'key of `FiniteHook`'): ['FiniteHook'],
+    ('Base file', 'key of `DistillWatchHook`'): ['DistillWatchHook'],
+    ('Weights', 'key of `Balanced`'): ['BalancedWeighting'],
     ('prepare', 'key'): ['prepare'],
     ('budget', 'key'): ['budget'],
     ('compress', 'key'): ['compress'],
