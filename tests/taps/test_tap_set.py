@@ -181,7 +181,7 @@ def test_a_pre_activation_tap_copies_nothing_and_leaves_the_activation_as_it_was
     assert [each for each in model.modules() if getattr(each, 'inplace', False)] == in_place and in_place
     recorder = taps._recorders['backbone.layer4:pre']
     taps.read(data['inputs'])
-    assert recorder.value is None and recorder._pending is None
+    assert recorder.value is None and recorder._pending == (None, None)
 
 
 def test_a_pre_activation_that_is_overwritten_all_the_same_is_cloned_from_then_on():
