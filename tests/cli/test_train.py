@@ -175,9 +175,9 @@ def test_plain_student_differs_in_the_teacher_alone(tiny):
     assert plain.randomness == config.randomness
     assert [hook['type'] for hook in plain.custom_hooks] == [
         'ReproducibleHook',
+        'StopSignalHook',
         'CheckpointGuardHook',
         'FiniteHook',
-        'StopSignalHook',
         'PruningHook',
     ]
     assert config.model.type == 'Distiller'
