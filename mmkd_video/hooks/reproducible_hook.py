@@ -143,11 +143,22 @@ def _check(loader: DataLoader) -> None:
         )
     if not len(loader.dataset):
         raise ValueError(f'train_dataloader: no samples in {_source(loader.dataset)}')
-    if not len(loader):
+    _expect_enough_for_a_batch(loader)
+
+
+def _expect_enough_for_a_batch(loader: DataLoader) -> None:
+    sampler, size = getattr(loader.batch_sampler, 'sampler', None), getattr(loader.batch_sampler, 'batch_size', None)
+    ranks = getattr(sampler, 'world_size', 1)
+    share = -(-len(loader.dataset) // ranks)
+    if isinstance(size, int) and size > share and not isinstance(sampler, InfiniteSampler):  # it fills every batch
+        whose = f'share of each of {ranks} ranks in the' if ranks > 1 else 'number of'
         raise ValueError(
-            f'train_dataloader: {len(loader.dataset)} samples make no full batch of {loader.batch_sampler.batch_size}; '
-            'lower batch_size or set drop_last=False'
+            f'train_dataloader.batch_size: got {size}; expected at most {share}, the {whose} {len(loader.dataset)} '
+            f'samples of {_source(loader.dataset)}; set train_dataloader.batch_size={share} or less, and a learning '
+            'rate that fits it, or add clips'
         )
+    if not len(loader):
+        raise ValueError(f'train_dataloader: {len(loader.dataset)} samples make no batch of {size}; lower batch_size')
 
 
 def _source(dataset: Any) -> str:

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 from mmaction.structures import ActionDataSample
+from mmengine.dataset import DefaultSampler, InfiniteSampler
 from mmengine.model import BaseModel
 from mmengine.registry import DATASETS, MODELS
 from mmengine.runner import Runner
@@ -223,6 +224,30 @@ def test_a_label_that_is_left_out_ends_the_training_of_a_recognizer_alone(tmp_pa
 def test_an_empty_dataset_names_its_annotation_file(tmp_path):
     with pytest.raises(ValueError, match=r'no samples in train\.txt'):
         run(tmp_path, length=0)
+
+
+@pytest.mark.parametrize('drop_last', [False, True])
+@pytest.mark.parametrize(
+    ('ranks', 'size', 'most'), [(1, 11, 10), (2, 6, 5), (3, 5, 4), (1, 10, None), (2, 5, None), (3, 4, None)]
+)
+def test_a_batch_larger_than_the_data_is_refused(ranks, size, most, drop_last):
+    dataset = NoisySamples()
+    sampler = DefaultSampler(dataset, seed=0)
+    sampler.world_size, sampler.num_samples = ranks, -(-len(dataset) // ranks)
+    loader = torch.utils.data.DataLoader(dataset, size, sampler=sampler, drop_last=drop_last)
+    if most is None:
+        _check(loader)
+        return
+    with pytest.raises(ValueError) as refused:
+        _check(loader)
+    said = f'train_dataloader.batch_size: got {size}; expected at most {most}, the '
+    assert str(refused.value).startswith(said) and 'train.txt' in str(refused.value)
+    assert 'set train_dataloader.batch_size' in str(refused.value) and '\n' not in str(refused.value)
+
+
+def test_a_sampler_that_goes_round_the_data_fills_any_batch():
+    dataset = NoisySamples()
+    _check(torch.utils.data.DataLoader(dataset, 11, sampler=InfiniteSampler(dataset, seed=0)))
 
 
 def test_datasets_without_indices_are_refused():
