@@ -17,7 +17,9 @@ NEEDED = {
     'setuptools': ('0', '81', 'setuptools<81', 'mmengine imports pkg_resources'),
     'importlib-metadata': ('6', None, 'importlib-metadata>=6', 'mmaction2 imports it'),
     'numpy': ('1.24', None, 'numpy>=1.24', ''),
+    'scipy': ('1.10', None, 'scipy>=1.10', ''),
     'tensorboard': ('2.12', None, 'tensorboard>=2.12', ''),
+    'matplotlib': ('3.7', None, 'matplotlib>=3.7', ''),
 }
 # distribution: (lowest, first that is too new or None, extra, what for); missing is fine.
 OPTIONAL = {
