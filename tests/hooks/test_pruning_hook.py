@@ -212,7 +212,7 @@ def test_steps_are_spread_evenly():
         (dict(begin=3, end=1, steps=2), '2 steps do not fit'),
         (dict(begin=1, end=2, steps=3), '3 steps do not fit'),
         (dict(begin=1, end=3), 'a single step has begin=end'),
-        (dict(begin=-1), 'begin=-1'),
+        (dict(begin=-1), 'begin: got -1; expected a whole number'),
         (dict(target=dict(size=0.5)), 'target: got'),
         (dict(criterion='l1'), 'criterion: got'),
         (dict(target=None, criterion='taylor'), "got \\['criterion'\\] and no target"),
