@@ -64,7 +64,7 @@ class QATHook(Hook):
         preset: ``'mixed'`` (symmetric weights, asymmetric activations) or ``'performance'`` (all symmetric).
         lr_mult: Factor on the learning rate, for the ranges.
         freeze_norms: Whether the batch norms of the student keep the means and variances that they have when quantizers
-            come in; those of small batches, seen through rounding, are worse than what was trained.
+            come in, so that small batches seen through rounding do not move them.
         operators: ``'compiled'``, ``'torch'`` or ``'auto'``; see :func:`~mmkd_video.quantization.choose_operators`.
 
     Raises:
