@@ -7,6 +7,7 @@ from typing import Any
 from mmengine.hooks import Hook
 from mmengine.logging import print_log
 from mmengine.runner import Runner
+from torch import Tensor
 
 from mmkd_video.checked import Number, checked
 from mmkd_video.hooks.wrapped_anew import bare_model
@@ -51,7 +52,8 @@ class DistillWatchHook(Hook):
         self._steps += 1
         for key, value in outputs.items():
             if key == 'loss' or key.endswith(GRAD):
-                self._sums[key] = self._sums.get(key, 0.0) + value
+                number = value.detach() if isinstance(value, Tensor) else value  # else each step's graph would be kept
+                self._sums[key] = self._sums.get(key, 0.0) + number
                 self._counts[key] = self._counts.get(key, 0) + 1
         limit = (getattr(runner.optim_wrapper, 'clip_grad_kwargs', None) or {}).get('max_norm')
         norm = runner.message_hub.log_scalars.get('train/grad_norm')

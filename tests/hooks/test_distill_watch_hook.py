@@ -1,3 +1,4 @@
+import weakref
 from types import SimpleNamespace
 
 import pytest
@@ -41,6 +42,20 @@ def test_a_term_that_outweighs_the_task_is_named_once_with_the_remedy(messages):
     assert len(messages.messages) == 1
     assert "term 'kd': its gradient was 15.0 times the task's" in messages.text
     assert 'divide its weight by 15' in messages.text
+
+
+def test_no_graph_is_kept_beyond_a_step():
+    class Mark:
+        pass
+
+    hook, weight, marks = DistillWatchHook(), torch.ones(1, requires_grad=True), []
+    for _ in range(2):
+        loss, mark = (weight * 2).sum(), Mark()
+        loss.grad_fn.metadata['mark'] = mark  # lives as long as the graph
+        marks.append(weakref.ref(mark))
+        hook.after_train_iter(runner_of(), 0, None, dict(loss=loss, kd_grad=loss * 3))
+        del loss, mark
+    assert [mark() for mark in marks] == [None, None]
 
 
 def test_an_epoch_of_clipped_steps_is_told(messages):
