@@ -24,8 +24,10 @@ from mmkd_video.cli.interrupts import end_in_order_at_sigterm
 from mmkd_video.cli.mistakes import EXITS, ends_in_one_line
 from mmkd_video.cli.prepare import prepare
 from mmkd_video.hooks.atomic_file import write_atomically
+from mmkd_video.plain_data import Anything, Table, read_json
 
 SAVED = 'compare.json'
+_TABLE = Table(Anything(1_000_000), most=50)
 # What stays when seeds are added.
 REMEMBERED = ('grid', 'tuning_seeds', 'at_grid', 'as_long', 'folds', 'num_folds', 'metric', 'cfg_options')
 
@@ -178,7 +180,7 @@ def settings_of(options: argparse.Namespace, work_dir: Path) -> dict[str, Any]:
         return settings
     path = work_dir / SAVED
     try:
-        saved = Comparison.from_dict(json.loads(path.read_text()))
+        saved = Comparison.from_dict(read_json(path.read_bytes(), _TABLE, SAVED))
         before = {key: saved.options[key] for key in ('seeds', *REMEMBERED)}
         configs = list(saved.configs.values())
     except FileNotFoundError:

@@ -11,9 +11,12 @@ from mmengine.logging import print_log
 from mmkd_video.cli.budget import count_clips
 from mmkd_video.cli.prepare import make_parts
 from mmkd_video.hooks.atomic_file import write_atomically
+from mmkd_video.plain_data import Anything, Many, Number, Record, read_json
 
 NOTE = 'learning_rate.json'
 TRIALS = 'rate_trials'
+_FACTORS = Many(Number(0, 1e9), most=100)
+_NOTE = Record(dict(rate=Number(0, 1e9), factors=_FACTORS, chosen=Number(0, 1e9)), dict(scores=Anything(100)))
 SHARE = 0.2  # of the training's epochs, for each trial
 
 
@@ -49,10 +52,10 @@ class RateTrials:
     def chosen(self) -> float | None:
         """Return the chosen factor; None where no trial was made for this rate and these factors."""
         try:
-            found = json.loads(self.note.read_text())
+            found = read_json(self.note.read_bytes(), _NOTE, NOTE)
             same = found['rate'] == self.rate and found['factors'] == sorted(self._tried)
             return float(found['chosen']) if same else None
-        except (OSError, ValueError, KeyError, TypeError):
+        except (OSError, ValueError):
             return None
 
     @property

@@ -1,7 +1,6 @@
 """The code behind ``tools/report.py``: measured comparisons go into a metafile, and from there into the documents."""
 
 import argparse
-import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,11 +14,13 @@ from mmkd_video.cli.generated_section import with_section
 from mmkd_video.cli.loss_costs import LossCosts
 from mmkd_video.cli.mistakes import EXITS, ends_in_one_line
 from mmkd_video.hooks.atomic_file import write_atomically
+from mmkd_video.plain_data import Anything, Table, read_json
 
 METAFILE, RESULTS, README = Path('configs/distill/metafile.yml'), Path('docs/results.md'), Path('README.md')
 BENCHMARKS, DEPLOYED, PICTURE = Path('docs/benchmarks.md'), Path('docs/deploy.json'), Path('docs/deploy.png')
 COSTS = Path('docs/losses/costs.yml')
 MEASURED = ('step', 'stream')  # kinds of tools/benchmark.py whose numbers lie beside the page
+_REPORT = Table(Anything(1_000_000), most=50)  # each class checks the keys of its own
 MAIN, DATA = 'i3d_to_mobilenet', 'motion clips'
 
 
@@ -61,7 +62,7 @@ def render(options: argparse.Namespace) -> dict[Path, bytes]:
     for folder in options.comparisons:
         path = folder / 'compare.json'
         with _read_from(path, 'tools/compare.py', 'give the folder of a comparison that is finished'):
-            comparison = json.loads(path.read_text())
+            comparison = _read(path)
             as_markdown(Comparison.from_dict(comparison))
             picture = record(metafile, comparison, options.data, options.note, folder.resolve().name)
         with _read_from(path.with_suffix('.png'), 'tools/compare.py', 'run the comparison again'):
@@ -73,7 +74,7 @@ def render(options: argparse.Namespace) -> dict[Path, bytes]:
     if options.deploy is not None or DEPLOYED.is_file():
         path = folder / DEPLOYED.name
         with _read_from(path, 'tools/compress.py', 'give the work dir of a compression that is finished'):
-            report = DeploymentReport.from_dict(json.loads(path.read_bytes()))
+            report = DeploymentReport.from_dict(_read(path))
             sections += [(README, 'deploy', report.highlights()), (BENCHMARKS, 'benchmark deploy', deploy_text(report))]
     if options.deploy is not None:
         for target in (DEPLOYED, PICTURE):
@@ -97,18 +98,22 @@ def recorded_benchmarks() -> list[tuple[Path, str, str]]:
         path = BENCHMARKS.with_name(f'{kind}.json')
         if path.is_file():
             with _read_from(path, 'tools/benchmark.py', f'record it again: tools/benchmark.py {kind} --update-docs'):
-                report = Report.from_dict(json.loads(path.read_bytes()))
+                report = Report.from_dict(_read(path))
                 found.append((BENCHMARKS, f'benchmark {kind}', report.as_markdown()))
     path = BENCHMARKS.with_name('random_weights.json')
     if path.is_file():
         with _read_from(path, 'tools/benchmark.py', 'record it again: deploy --random-weights --update-docs'):
-            report = DeploymentReport.from_dict(json.loads(path.read_bytes()))
+            report = DeploymentReport.from_dict(_read(path))
             found.append((BENCHMARKS, 'benchmark random weights', report.as_markdown()))
     if COSTS.is_file():
         with _read_from(COSTS, 'tools/benchmark.py', 'record it again: tools/benchmark.py losses --update-docs'):
             costs = LossCosts.from_dict(yaml.safe_load(COSTS.read_text()))
             found.append((BENCHMARKS, 'benchmark losses', costs.as_markdown()))
     return found
+
+
+def _read(path: Path) -> dict:
+    return read_json(path.read_bytes(), _REPORT, path.name)
 
 
 @contextmanager

@@ -19,9 +19,11 @@ from mmkd_video.cli.prepare import what_remains
 from mmkd_video.cli.trial import CONFIG, RESULT
 from mmkd_video.hooks.atomic_file import write_atomically
 from mmkd_video.hooks.run_record import fingerprint, flatten
+from mmkd_video.plain_data import Anything, Table, read_json
 
 LOG = 'console.log'
 TAIL = 30  # lines of a log that an error shows
+_RESULT = Table(Anything(100_000), most=50)
 _SHOWN = re.compile(r'(Epoch|Iter)\((train|val|test)\)|WARNING|ERROR')
 _NOISE = re.compile(r'"FileClient"|"HardDiskBackend"|save_param_scheduler')  # MMEngine's, about itself
 
@@ -63,11 +65,11 @@ class RunFolder:
     def read(self) -> dict | None:
         """Return the result; None where there is none, or where it is damaged or lacks a score."""
         try:
-            found = json.loads((self.path / RESULT).read_text())
-        except (FileNotFoundError, json.JSONDecodeError, UnicodeDecodeError):
+            found = read_json((self.path / RESULT).read_bytes(), _RESULT, RESULT)
+        except (FileNotFoundError, ValueError):
             return None
         keys = ['metrics' if split == 'test' else split for split in self.splits]
-        return found if isinstance(found, dict) and all(isinstance(found.get(key), dict) for key in keys) else None
+        return found if all(isinstance(found.get(key), dict) for key in keys) else None
 
     def is_finished(self) -> bool:
         """Return whether the folder holds the result of this very run."""

@@ -13,8 +13,10 @@ from mmkd_video.cli.cfg_options import read_config
 from mmkd_video.cli.prepare import TrainedTeacher
 from mmkd_video.cli.run_folder import RunFolder
 from mmkd_video.hooks.atomic_file import write_atomically
+from mmkd_video.plain_data import Anything, Number, Record, Table, Whole, read_json
 
 REFERENCE = 'reference.json'
+_REFERENCE = Record(dict(accuracy=Number(0, 1), clips=Whole(0, 10**9), lists=Table(Anything(10_000_000), most=10)))
 REMEDY = (
     'nothing can be learnt from a teacher that is not better. More clips, a longer training (budget.min_steps in its '
     'config), more augmentation or another model make a better one'
@@ -82,10 +84,10 @@ def reference_on_validation(config: Config, work_dir: Path) -> tuple[float, int]
     known = {name: [[str(clip), label] for clip, label in clips] for name, clips in lists.items()}
     path = work_dir / REFERENCE
     try:
-        found = json.loads(path.read_text())
+        found = read_json(path.read_bytes(), _REFERENCE, str(path))
         if found['lists'] == known:
             return found['accuracy'], found['clips']
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError):
         pass
     print_log('the simple reference: optical flow of the training and validation clips', logger=None)
     score = Baseline().score(lists['train'], lists['val'], 'val')

@@ -118,8 +118,8 @@ def without_scores():
     ('name', 'text', 'message'),
     [
         ('run/compare.json', None, 'run/compare.json does not exist; give the folder of a comparison'),
-        ('run/compare.json', '{"config": ', 'run/compare.json is not what tools/compare.py writes (JSONDecodeError: '),
-        ('run/compare.json', '[]', 'run/compare.json is not what tools/compare.py writes (AttributeError: '),
+        ('run/compare.json', '{"config": ', 'run/compare.json is not what tools/compare.py writes (ValueError: '),
+        ('run/compare.json', '[]', 'run/compare.json is not what tools/compare.py writes (ValueError: '),
         (
             'run/compare.json',
             '{"config": "a.py"}',
@@ -131,7 +131,7 @@ def without_scores():
         (
             'out/deploy.json',
             '{"title": "Mod',
-            'out/deploy.json is not what tools/compress.py writes (JSONDecodeError: ',
+            'out/deploy.json is not what tools/compress.py writes (ValueError: ',
         ),
         ('out/deploy.json', '{}', "out/deploy.json is not what tools/compress.py writes (KeyError: 'deployments'"),
         ('out/deploy.png', None, 'out/deploy.png does not exist; give the work dir of a compression'),

@@ -1,6 +1,7 @@
 """The trials of a comparison: each a training with one arm, settings and seed, in a folder of its own."""
 
 import json
+import logging
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -8,13 +9,16 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from mmengine.config import Config
+from mmengine.logging import print_log
 
 from mmkd_video.cli.comparison.arms import Arm
 from mmkd_video.cli.comparison.grid import Point
 from mmkd_video.cli.run_folder import RunFolder
+from mmkd_video.plain_data import Anything, Table, Whole, read_json
 
 TUNING, EVALUATION, TEACHER = 'tuning', 'evaluation', 'teacher'
 LEDGER = 'trials.jsonl'
+_TRIAL, _SEED = Table(Anything(), most=50), Whole(0, 1 << 63)
 MACHINE = ('device', 'threads', 'cpu')  # what rounding depends on
 RUN_BY = (  # what MMEngine's runner reads of a config; names that configs keep for themselves do not make a run another
     'default_scope',
@@ -157,9 +161,10 @@ class Ledger:
 
     def __init__(self, work_dir: Path) -> None:
         self.path = work_dir / LEDGER
-        lines = self.path.read_text().splitlines() if self.path.is_file() else []
+        lines = self.path.read_bytes().splitlines() if self.path.is_file() else []
         self.trials: list[dict] = []
-        for trial in map(_line, lines):
+        for number, line in enumerate(lines, 1):
+            trial = _trial(line, f'{self.path}:{number}')
             if trial is not None and trial not in self.trials:
                 self.trials.append(trial)
 
@@ -190,12 +195,17 @@ def _ends_with_newline(file: BinaryIO) -> bool:
     return file.read(1) == b'\n'
 
 
-def _line(text: str) -> dict | None:
-    try:
-        trial = json.loads(text)
-    except json.JSONDecodeError:  # half a line of a writer that was killed
+def _trial(line: bytes, where: str) -> dict | None:
+    """Return one trial; None, and a warning, for what is none, such as half a line of a writer that was killed."""
+    if not line.strip():
         return None
-    return trial if isinstance(trial, dict) else None
+    try:
+        trial = read_json(line, _TRIAL, where, longest=1 << 20)
+        _SEED.check(trial.get('seed'), f'{where}.seed')
+    except ValueError as error:
+        print_log(f'{error}; this trial is left out of the list', logger='current', level=logging.WARNING)
+        return None
+    return trial
 
 
 def scores(results: Mapping[Path, dict], runs: Sequence[Run], split: str, metric: str) -> list[float | None]:

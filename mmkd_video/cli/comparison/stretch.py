@@ -8,8 +8,10 @@ from pathlib import Path
 
 from mmkd_video.cli.comparison.arms import Arm
 from mmkd_video.hooks.atomic_file import write_atomically
+from mmkd_video.plain_data import Number, Record, Table, Whole, read_json
 
 FIXED = 'as_long.json'
+_LENGTHS = Table(Record(dict(ratio=Number(0, 1e9), length=Whole(1, 10**9))), most=1000)
 
 
 def cost_ratio(alone: Sequence[dict | None], distilled: Sequence[dict | None]) -> float | None:
@@ -44,9 +46,12 @@ def fixed_length(
         length: Of the student alone as shipped.
         alone: Results of its runs.
         distilled: Results of the distilled arm's.
+
+    Raises:
+        ValueError: The file that keeps it is damaged.
     """
     path = work_dir / FIXED
-    known = json.loads(path.read_text()) if path.is_file() else {}
+    known = _known(path)
     if arm.folder in known:
         return known[arm.folder]['length']
     ratio = cost_ratio(alone, distilled)
@@ -55,3 +60,12 @@ def fixed_length(
     known[arm.folder] = dict(ratio=ratio, length=max(length, math.ceil(length * ratio - 1e-6)))
     write_atomically(json.dumps(known, indent=1).encode(), path)
     return known[arm.folder]['length']
+
+
+def _known(path: Path) -> dict:
+    if not path.is_file():
+        return {}
+    try:
+        return read_json(path.read_bytes(), _LENGTHS, str(path))
+    except ValueError as error:
+        raise ValueError(f'{error}; put back the file, or delete it to find the lengths anew') from None
