@@ -12,9 +12,8 @@ from mmkd_video.weightings import Norms
 HEADROOM = (1024.0, 1.0)  # in half precision, gradients of means over a batch may vanish; with it, large ones overflow
 
 UNREACHED = (
-    'the gradients of term and task cannot be compared where the term reads the student, so it cannot be balanced: no '
-    'gradient leads there from both losses (a compiled model, a reentrant activation checkpoint, or a tap that is not '
-    'on the way to the head); tap another module, or give the term a number: weight=1.0'
+    'the gradient of the term cannot be measured where it reads the student, so it cannot be balanced; tap another '
+    'module, or give the term a number: weight=1.0'
 )
 
 
@@ -27,19 +26,20 @@ def measure(raw: Tensor, task: Tensor, places: Sequence[Place]) -> Norms | None:
         places: The taps.
 
     Returns:
-        None where a gradient is missing, zero for the task, or not finite on some rank.
+        None where the task has no gradient there (no labelled clip in the batch, or a tap off its way), or where one is
+        not finite, on all ranks together.
 
     Raises:
-        ValueError: The graph does not reach from a loss to the taps.
+        ValueError: The term's graph does not reach the taps.
     """
     try:
         term_square = _square(raw, _distinct(place.read for place in places))
         task_square = _square(task, _distinct(place.passed for place in places))
     except RuntimeError as error:  # a reentrant activation checkpoint, for one
         raise ValueError(f'{UNREACHED} ({error})') from error
-    if term_square is None or task_square is None:
+    if term_square is None:
         raise ValueError(UNREACHED)
-    both = torch.stack([term_square, task_square])
+    both = torch.stack([term_square, torch.zeros_like(term_square) if task_square is None else task_square])
     all_reduce(both, 'mean')
     term, task_norm = both.sqrt()
     usable = torch.isfinite(both).all() & (task_norm > 0)

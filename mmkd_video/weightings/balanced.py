@@ -40,9 +40,20 @@ class BalancedWeighting(Weighting):
         self.register_load_state_dict_post_hook(_read_steps_anew)
 
     def forward(self, step: WeightingStep) -> Tensor:
-        """Return the factor, 0-d; zero until something could be measured."""
+        """Return the factor, 0-d; zero until something could be measured.
+
+        Raises:
+            ValueError: Nothing could be measured in the first ``settle`` steps.
+        """
         if self._steps is None:
             self._steps = int(self.steps)
+        if self._steps == self.settle and not self.measured:
+            raise ValueError(
+                f'term {step.name!r}.weight: in {self.settle} steps the task had no gradient where the term reads the '
+                'student, so the term cannot be balanced. Either no batch held a labelled clip: set task_weight=0.0; '
+                'or the task does not pass the tap (a module beside the way to the head, or a compiled model): tap '
+                'another module, or give the term a number, weight=1.0'
+            )
         if self._steps < self.settle or self._steps % self.interval == 0:
             norms = step.measure()
             if norms is not None:

@@ -50,7 +50,15 @@ def test_commands_that_start_others_end_in_order(capsys):
     [(render, 'prepare_motion_clips', ['folder']), (train, 'read_config', ['a.py']), (train, 'train', ['a.py'])],
 )
 def test_ctrl_c_is_one_line(monkeypatch, capsys, tool, part, arguments):
-    for name in ('read_config', 'merge_options', 'check_config', 'prepare'):
+    for name in (
+        'read_config',
+        'merge_options',
+        'check_config',
+        'settle_budget',
+        'teacher_settings',
+        'prepare',
+        'prepare_rate',
+    ):
         monkeypatch.setattr(tool, name, lambda *_, **__: None, raising=False)
     monkeypatch.setattr(tool, part, lambda *_, **__: kill_me(signal.SIGINT))
     with pytest.raises(SystemExit) as ended:

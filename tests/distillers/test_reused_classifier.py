@@ -34,7 +34,7 @@ def build(student: tuple, teachers: dict | None = None, terms: list | None = Non
             teacher=teachers or dict(config=theirs, checkpoint=None, **teacher),
             terms=terms or [TERM],
             task_weight=0.0,
-            input_size=dict(student=student[1], teacher=their_size),
+            input_size=dict.fromkeys(teachers or ['teacher'], their_size) | dict(student=student[1]),
         )
     ).train()
 

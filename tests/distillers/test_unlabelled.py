@@ -7,7 +7,7 @@ import torch
 import zoo
 from distillations import KD, build, step
 
-DKD = dict(type='DKDLoss', at='logits')
+DKD = dict(type='DKDLoss', at='logits', weight=1.0)
 
 
 def labelled_batch(model, labels):
@@ -86,3 +86,12 @@ def test_a_neck_with_losses_of_its_own_is_refused(model):
             step(clone, data)
     finally:
         type(clone.student).with_neck = kept
+
+
+def test_a_balanced_term_waits_for_the_first_batch_with_a_label():
+    torch.manual_seed(0)
+    model = build(terms=[dict(type='KDLoss', at='logits')])
+    first = model(**labelled_batch(model, [-1, -1]), mode='loss')
+    second = model(**labelled_batch(model, [2, -1]), mode='loss')
+    assert first['loss_kd'].item() == 0 and first['kd_raw'].item() > 0
+    assert second['loss_kd'].item() > 0

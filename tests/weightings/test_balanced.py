@@ -50,6 +50,12 @@ def test_a_resumed_weighting_goes_on_as_if_nothing_had_happened():
     assert weigh(second, norms[3:])[0] == whole[3:]
 
 
+def test_a_term_that_can_never_be_measured_is_told_with_the_remedy():
+    with pytest.raises(ValueError, match=r"term 'kd'\.weight: in 3 steps the task had no gradient.*weight=1\.0"):
+        weigh(BalancedWeighting(settle=3), [None] * 4)
+    weigh(BalancedWeighting(settle=3), [None, None, (1.0, 1.0), None])
+
+
 @pytest.mark.parametrize(
     ('config', 'message'),
     [
