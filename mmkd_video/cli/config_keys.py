@@ -8,7 +8,7 @@ from typing import Any
 from mmengine.config import Config
 from mmengine.hub import get_config
 
-from mmkd_video.checked import AnyOf, Flag, ListOf, Number, Optional, Settings, Text, Whole, shown, table_of, wrong
+from mmkd_video.checked import AnyOf, Flag, ListOf, Number, Optional, Settings, Text, Whole, table_of, wrong
 
 SUFFIXES = ('.py', '.json', '.yml', '.yaml')
 BUILT = Settings("a dict with its type, dict(type='...')", needs=('type',))
@@ -67,9 +67,9 @@ def load_config(path: str | Path) -> Config:
             return get_config(str(path))
     file = Path(path)
     if not file.is_file():
-        raise FileNotFoundError(f'config: got {shown(str(path))}; expected the path of a config; there is no such file')
+        raise FileNotFoundError(f'config: got {str(path)!r}; expected the path of a config; there is no such file')
     if file.suffix not in SUFFIXES:
-        raise wrong('config', str(path), f'a file that ends in {", ".join(SUFFIXES)}')
+        raise ValueError(f'config: got {str(path)!r}; expected a file that ends in {", ".join(SUFFIXES)}')
     with _named(path):
         return Config.fromfile(str(path))
 
