@@ -3,6 +3,7 @@
 import copy
 import inspect
 import math
+from pathlib import Path
 
 import pytest
 from mmengine.config import Config
@@ -33,6 +34,7 @@ from mmkd_video.cli.arguments import OPTIONS
 from mmkd_video.cli.config_keys import check_config
 from mmkd_video.terms import TermSpec
 
+ROOT = Path(__file__).parents[1]
 TOOLS = dict(
     ablate=ablate,
     baseline=baseline,
@@ -299,6 +301,70 @@ def test_existing_output_stays(tool, tmp_path, capsys):
 )
 def test_what_cannot_be_streamed_is_told_in_one_line(arguments, message, capsys):
     assert message in told_by('stream', arguments, capsys, 1)
+
+
+GONE = dict(
+    ablate=['{folder}/nowhere.py'],
+    baseline=['{folder}/nowhere'],
+    benchmark=['stream', '--model', '{folder}/nowhere.xml'],
+    compare=['{folder}/nowhere.py'],
+    compress=['{folder}/nowhere.py'],
+    export=['{config}', '{folder}/nowhere.pth', '--out', '{folder}/new.onnx'],
+    prune=['{config}', '{folder}/nowhere.pth', '--target-params', '0.5', '--out', '{folder}/new.pth'],
+    quantize=['{config}', '{folder}/nowhere.pth', '--out', '{folder}/new.xml'],
+    render=['{folder}/kept.json/nowhere'],
+    report=['{folder}/nowhere'],
+    shrink=['{folder}/nowhere.py', '--gflops', '1'],
+    stream=['{folder}/nowhere.mp4', '--model', '{folder}/nowhere.xml'],
+    test=['{config}', '{folder}/nowhere.pth'],
+    train=['{folder}/nowhere.py'],
+)
+
+
+def filled_folder(folder):
+    config, kept = folder / 'config.py', folder / 'kept.json'
+    config.write_text("model = dict(type='A')")
+    kept.write_text('kept')
+    return dict(folder=folder, config=config)
+
+
+@pytest.mark.parametrize('tool', GONE)
+def test_a_path_where_nothing_is_is_named_and_nothing_is_written(tool, tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(ROOT)
+    known = filled_folder(tmp_path)
+    said = told_by(tool, [word.format(**known) for word in GONE[tool]], capsys, 1)
+    assert said.startswith('error: ') and str(tmp_path / 'nowhere') in said.replace('kept.json/', '')
+    assert sorted(path.name for path in tmp_path.iterdir()) == ['config.py', 'kept.json']
+
+
+def test_the_tool_that_takes_no_path_refuses_one(tmp_path, capsys):
+    assert str(tmp_path) in told_by('loss_pages', [str(tmp_path)], capsys, 2)
+
+
+def test_clips_are_not_rendered_among_other_data(tmp_path, capsys):
+    filled_folder(tmp_path)
+    said = told_by('render', [str(tmp_path)], capsys, 1)
+    assert f'{tmp_path} holds other data: name an empty or a new folder' in said
+    assert (tmp_path / 'kept.json').read_text() == 'kept' and len(list(tmp_path.iterdir())) == 2
+
+
+@pytest.mark.parametrize('option', ['--out', '--picture'])
+@pytest.mark.parametrize('kind', ['step', 'losses', 'deploy', 'stream'])
+def test_a_benchmark_replaces_no_file(kind, option, tmp_path, capsys):
+    filled_folder(tmp_path)
+    kept = tmp_path / 'kept.json'
+    parser = benchmark.build_parser()
+    words = [kind, *(['--model', 'm.xml'] if kind == 'stream' else [])]
+    if not hasattr(parser.parse_args(words), option[2:]):
+        assert option in told_by('benchmark', [*words, option, str(kept)], capsys, 2)
+        return
+    said = told_by('benchmark', [*words, option, str(kept)], capsys, 1)
+    assert f'{option}: {kept} exists; give another name, or --force to replace it' in said
+    assert kept.read_text() == 'kept'
+
+
+def test_every_tool_is_tried_with_a_wrong_path():
+    assert {*GONE, 'loss_pages'} == set(TOOLS)
 
 
 def test_there_are_as_many_cases_as_promised():

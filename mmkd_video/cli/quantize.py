@@ -104,6 +104,8 @@ def quantize_student(
         RuntimeError: The model cannot be exported or quantized.
     """
     path = _target(path, force)
+    if '://' not in str(source) and not Path(source).is_file():
+        raise FileNotFoundError(f'checkpoint {str(source)!r} does not exist')
     import_nncf()
     clips = unaugmented_clips(config, calibration, 'train_dataloader')
     validating = unaugmented_clips(config, validation, 'val_dataloader')
