@@ -201,7 +201,8 @@ def _trial(line: bytes, where: str) -> dict | None:
         return None
     try:
         trial = read_json(line, _TRIAL, where, longest=1 << 20)
-        _SEED.check(trial.get('seed'), f'{where}.seed')
+        if trial.get('seed') is not None:  # a teacher has none
+            _SEED.check(trial['seed'], f'{where}.seed')
     except ValueError as error:
         print_log(f'{error}; this trial is left out of the list', logger='current', level=logging.WARNING)
         return None
