@@ -293,7 +293,7 @@ def test_killed_in_a_stage_it_goes_on_from_there(tiny):
     assert said.count('done before') == 2  # both exports
     assert (out / 'student_distilled' / 'epoch_1.pth').stat().st_mtime_ns == first
     assert (out / 'student.xml').stat().st_mtime_ns == exported
-    assert len(json.loads((out / 'deploy.json').read_text())['deployments']) == 7
+    assert len(json.loads((out / 'deploy.json').read_text())['deployments']) == 8
 
 
 @pytest.mark.slow
@@ -309,6 +309,7 @@ def test_ends_with_a_table_and_is_not_done_twice(tiny, tmp_path):
             for name in ('teacher', 'student distilled', 'student pruned')
             for runtime in ('eager', 'openvino')
         ),
+        ('teacher', 'openvino int8'),
         ('student int8', 'openvino int8'),
     }
     assert lines['student pruned', 'eager']['params'] <= 0.7 * lines['student distilled', 'eager']['params']
