@@ -9,6 +9,7 @@ from mmkd_video.compat import (
     bfloat16_scores,
     checkpoints,
     color_jitter,
+    config_text,
     cpu_amp,
     cpu_ddp,
     cpu_launch,
@@ -37,6 +38,7 @@ BREAKS = (
     optim_wrapper,
     empty_annotations,
     annotation_lines,
+    config_text,
 )
 
 
