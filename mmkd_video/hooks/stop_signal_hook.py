@@ -123,6 +123,8 @@ class StopSignalHook(Hook):
         path = save_interrupted(runner, meta)
         if self._timer is not None:
             self._timer.cancel()
+        if get_world_size() > 1 and self._before:
+            signal.signal(signal.SIGTERM, signal.SIG_IGN)  # a launcher sends it to the others once one has ended
         barrier()  # whoever ends first would take the others along
         runner.visualizer.close()
         if is_main_process():

@@ -130,6 +130,14 @@ def test_ctrl_c_ends_with_its_own_code_and_a_second_one_at_once(tmp_path):
     hook._timer.cancel()
 
 
+def test_of_several_ranks_none_is_killed_while_it_ends(tmp_path, monkeypatch):
+    run(tmp_path / 'alone', iteration=1)
+    assert signal.getsignal(signal.SIGTERM) != signal.SIG_IGN
+    monkeypatch.setattr('mmkd_video.hooks.stop_signal_hook.get_world_size', lambda: 2)
+    assert run(tmp_path / 'run', iteration=1)[1] == 143
+    assert signal.getsignal(signal.SIGTERM) == signal.SIG_IGN
+
+
 def test_in_the_background_ctrl_c_stays_ignored(tmp_path):
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     assert run(tmp_path / 'run', iteration=1, number=signal.SIGINT)[1] == 0
