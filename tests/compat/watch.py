@@ -1,8 +1,9 @@
 """Sees, through Python's audit events, what a file that is read makes this process do."""
 
-import resource
 import sys
 from pathlib import Path
+
+from mmkd_video.benchmark.memory import peak_memory
 
 ACTS = (
     'os.system',
@@ -41,5 +42,5 @@ class Watch:
 
 
 def peak_megabytes() -> int:
-    """Return the most memory that this process has held."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+    """Return the most memory that this process has held; ``getrusage`` would hand on what its parent had."""
+    return peak_memory('cpu') // 2**20
