@@ -210,7 +210,7 @@ CONFIG_TOOLS = dict(
     test=['{config}', '{there}'],
     train=['{config}'],
 )
-NEEDS = dict(CONFIG_TOOLS, stream=[], benchmark=[])
+NEEDS = dict(CONFIG_TOOLS, baseline=[], stream=[], benchmark=[])
 CONFIGS = {
     'missing': (None, "config: got '{config}'; expected the path of a config; there is no such file"),
     'readme.md': ('# A README', "config: got '{config}'; expected a file that ends in .py, .json, .yml, .yaml"),
@@ -247,7 +247,7 @@ def test_a_wrong_config_is_told_in_one_line(tool, name, tmp_path, capsys):
     assert said.startswith(f'error: {message.format(config=config)}') and 'expected ' in said
 
 
-@pytest.mark.parametrize('tool', [tool for tool in NEEDS if tool not in ('ablate',)])
+@pytest.mark.parametrize('tool', [tool for tool in NEEDS if tool != 'ablate'])
 def test_a_missing_argument_is_wrong_usage(tool, capsys):
     assert 'required: ' in told_by(tool, [], capsys, 2)
 
@@ -274,6 +274,21 @@ EXISTING = dict(
     stream=['{there}.mp4', '--model', 'm.xml', '--out', '{there}.jsonl'],
     benchmark=['step', '--out', '{there}.json'],
 )
+
+
+@pytest.mark.parametrize(
+    ('tool', 'words', 'remedy'),
+    [
+        ('test', ['{folder}/config.py', '{folder}/kept.json', '--report', '{folder}/kept.json'], ', or --force'),
+        ('test', ['{folder}/config.py', '{folder}/kept.json', '--dump', '{folder}/kept.json'], ', or --force'),
+        ('train', ['{folder}/config.py', '--publish', '{folder}/kept.json'], ''),
+    ],
+)
+def test_what_was_made_before_stays(tool, words, remedy, tmp_path, capsys):
+    known = filled_folder(tmp_path)
+    said = told_by(tool, [word.format(**known) for word in words], capsys, 1)
+    assert said.rstrip().startswith(f'error: {words[-2]}: {tmp_path}/kept.json exists; give another name{remedy}')
+    assert (tmp_path / 'kept.json').read_text() == 'kept'
 
 
 @pytest.mark.parametrize('tool', EXISTING)

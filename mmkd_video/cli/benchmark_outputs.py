@@ -3,6 +3,8 @@
 import argparse
 from pathlib import Path
 
+from mmkd_video.cli.new_files import expect_new
+
 FOLDER = Path('work_dirs/benchmark')
 
 
@@ -41,5 +43,5 @@ def expect_new_outputs(options: argparse.Namespace) -> None:
     """
     for name, usual in options.usual.items():
         path = getattr(options, name, None)
-        if path is not None and path != usual and Path(path).exists() and not options.force:
-            raise FileExistsError(f'--{name}: {path} exists; give another name, or --force to replace it')
+        if path != usual:
+            expect_new(f'--{name}', path, options.force)

@@ -11,6 +11,7 @@ from mmkd_video.cli.arguments import checked_numbers
 from mmkd_video.cli.cfg_options import add_cfg_options, read_config
 from mmkd_video.cli.counting import Counting
 from mmkd_video.cli.mistakes import EXITS, ends_in_one_line
+from mmkd_video.cli.new_files import expect_new
 from mmkd_video.cli.shrink_axes import Shape, Shrinkable
 from mmkd_video.hooks.atomic_file import write_atomically
 
@@ -48,8 +49,7 @@ def main(arguments: Sequence[str] | None = None) -> list[Proposal]:
     parser = build_parser()
     options = parser.parse_args(arguments)
     with ends_in_one_line(parser):
-        if options.out and Path(options.out).exists() and not options.force:
-            raise FileExistsError(f'--out: {options.out} exists; give another name, or --force to overwrite it')
+        expect_new('--out', options.out, options.force)
         config = read_config(options.config, options.cfg_options)
         student = Shrinkable(config)
         proposals = propose(student, options.gflops)

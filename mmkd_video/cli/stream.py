@@ -14,6 +14,7 @@ from mmkd_video.cli.arguments import checked_numbers
 from mmkd_video.cli.interrupts import Interrupts
 from mmkd_video.cli.json_lines import JsonLines
 from mmkd_video.cli.mistakes import BROKEN_PIPE, ends_in_one_line
+from mmkd_video.cli.new_files import expect_new
 from mmkd_video.cli.status_line import StatusLine
 from mmkd_video.cli.stream_folder import FolderOfVideos
 from mmkd_video.export import load_exported
@@ -150,9 +151,7 @@ def _source(options: argparse.Namespace) -> VideoSource:
 
 def _expect_new(options: argparse.Namespace) -> None:
     for name in ('out', 'annotate'):
-        path = getattr(options, name)
-        if path and Path(path).exists() and not options.force:
-            raise FileExistsError(f'--{name}: {path} exists; give another name, or --force to overwrite it')
+        expect_new(f'--{name}', getattr(options, name), options.force)
 
 
 def _stream_one(options: argparse.Namespace, source: VideoSource, engine: InferenceEngine, how: StreamOptions) -> int:

@@ -15,6 +15,7 @@ from mmkd_video.cli.cfg_options import add_cfg_options, merge_cfg_options, read_
 from mmkd_video.cli.class_names import class_names
 from mmkd_video.cli.config_keys import check_config
 from mmkd_video.cli.mistakes import EXITS, told_in_one_line
+from mmkd_video.cli.new_files import expect_new
 from mmkd_video.cli.plain_student import is_distillation, plain_student
 from mmkd_video.cli.prepare import merge_teacher_options
 from mmkd_video.cli.pruned_config import rebuild_pruned
@@ -39,6 +40,8 @@ def main(arguments: Sequence[str] | None = None) -> dict[str, float]:
     with told_in_one_line(parser, building=lambda: True):
         if not _is_here(options.checkpoint):
             raise FileNotFoundError(f'checkpoint {options.checkpoint!r} does not exist')
+        for name in ('report', 'dump'):
+            expect_new(f'--{name}', getattr(options, name), options.force)
         config = merge_options(read_config(options.config), options)
         check_config(config)
         runner = prepare_test(config, options)
@@ -87,7 +90,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument('--threads', type=int, help="CPU threads of an exported file; the runtime's choice by default")
     parser.add_argument('--precision', choices=PRECISIONS, help='of an exported file; what it says by default')
     parser.add_argument('--report', metavar='FILE.json', help='write metrics by class and the confusion matrix')
-    parser.add_argument('--force', action='store_true', help='replace an existing --report')
+    parser.add_argument('--force', action='store_true', help='replace an existing --report or --dump')
     parser.add_argument('--work-dir', help="for logs and metrics; work_dirs/<config's name> by default")
     parser.add_argument('--dump', metavar='FILE.pkl', help='write all predictions into a pickle file')
     parser.add_argument('--show-dir', help='write images with predictions into this folder')
@@ -192,12 +195,7 @@ def add_report(config: Config, options: argparse.Namespace) -> None:
     Args:
         config: It is changed.
         options: Of :func:`build_parser`.
-
-    Raises:
-        FileExistsError: The ``--report`` exists.
     """
-    if options.report is not None and Path(options.report).exists() and not options.force:
-        raise FileExistsError(f'--report: {options.report} exists; give another name, or --force to replace it')
     metrics = _metrics(config)
     if not metrics or any(each.get('type') == 'ClassificationReport' for each in metrics):
         return

@@ -17,6 +17,7 @@ from mmkd_video.cli.config_keys import check_config
 from mmkd_video.cli.interrupts import told_when_ended
 from mmkd_video.cli.learning_rate import prepare_rate
 from mmkd_video.cli.mistakes import EXITS, told_in_one_line
+from mmkd_video.cli.new_files import expect_new
 from mmkd_video.cli.prepare import own_rank, prepare, publish, teacher_settings
 from mmkd_video.cli.training_clock import TrainingClock
 from mmkd_video.hooks import CheckpointGuardHook, FiniteHook, ReproducibleHook, StopSignalHook
@@ -31,6 +32,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     os.environ.setdefault('LOCAL_RANK', str(options.local_rank))
     with told_when_ended(parser, '--resume goes on from the last checkpoint, if there is one'):
         with told_in_one_line(parser, building=lambda: True):
+            if own_rank(options.launcher) == 0:
+                expect_new('--publish', options.publish)
             config = merge_options(read_config(options.config, settle=False), options)
             check_config(config)
             settle_budget(config)
