@@ -3,12 +3,12 @@ _base_ = '../distill/i3d_to_mobilenet.py'
 compress = dict(
     alone=True,  # train the student alone too, for the table
     prune=dict(
-        hook=dict(target=dict(flops=0.5), criterion='taylor', begin=0, end=4, steps=5, round_to=8),
+        hook=dict(target=dict(flops=0.5), criterion='taylor', begin=0, end=2, steps=5, round_to=8),
         config=dict(  # what differs from the training above
-            train_cfg=dict(max_epochs=12),
+            train_cfg=dict(max_epochs=6),
             optim_wrapper=dict(optimizer=dict(lr=0.02)),
             param_scheduler=[
-                dict(type='CosineAnnealingLR', by_epoch=True, begin=4, end=12, T_max=8, convert_to_iter_based=True)
+                dict(type='CosineAnnealingLR', by_epoch=True, begin=2, end=6, T_max=4, convert_to_iter_based=True)
             ],
         ),
     ),

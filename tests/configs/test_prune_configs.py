@@ -22,7 +22,7 @@ def config(monkeypatch):
 def test_steps_lie_within_the_training_and_leave_time_after_the_last(config):
     (settings,) = (hook for hook in config.custom_hooks if 'target' in hook)
     hook = HOOKS.build(settings)
-    assert hook.points == [5, 7, 9, 11] and hook.points[-1] + 4 < config.train_cfg.max_epochs
+    assert hook.points == [2, 3, 4, 5] and hook.points[-1] + 3 < config.train_cfg.max_epochs
     assert config.param_scheduler[-1].end == config.train_cfg.max_epochs
 
 

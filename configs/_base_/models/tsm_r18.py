@@ -1,8 +1,14 @@
-# TSM on ResNet-18, from scratch.
+# TSM on ResNet-18 and differences of frames, from scratch.
 model = dict(
     type='Recognizer2D',
     backbone=dict(
-        type='ResNetTSM', depth=18, pretrained=None, pretrained2d=False, num_segments=8, shift_div=4, norm_eval=False
+        type='DifferenceResNetTSM',
+        depth=18,
+        pretrained=None,
+        pretrained2d=False,
+        num_segments=8,
+        shift_div=4,
+        norm_eval=False,
     ),
     cls_head=dict(
         type='TSMHead',
