@@ -1,4 +1,4 @@
 # Imitation weighted by how active the teacher is in a frame.
 _base_ = '../_base_/loss_pair.py'
-term = dict(type='FrameImportanceLoss', at=('backbone.conv2', 'backbone.layer4'), weight=100.0)
+term = dict(type='FrameImportanceLoss', at=('backbone.conv2', 'backbone.layer4'))
 model = dict(terms=[_base_.kd, term])

@@ -1,3 +1,3 @@
 # Factor transfer on the last map.
 _base_ = '../_base_/loss_pair.py'
-model = dict(terms=[_base_.kd, dict(type='FTLoss', at=('backbone.conv2', 'backbone.layer4'), weight=500.0)])
+model = dict(terms=[_base_.kd, dict(type='FTLoss', at=('backbone.conv2', 'backbone.layer4'))])

@@ -1,3 +1,3 @@
 # KD-SVD: leading channel directions of consecutive layers.
 _base_ = '../_base_/loss_pair.py'
-model = dict(terms=[_base_.kd, dict(type='KDSVDLoss', at=_base_.layers, weight=1.0)])
+model = dict(terms=[_base_.kd, dict(type='KDSVDLoss', at=_base_.layers)])

@@ -1,3 +1,3 @@
 # KD of standardised logits.
 _base_ = '../_base_/loss_pair.py'
-model = dict(terms=[dict(type='LogitStdKDLoss', at='logits', weight=9.0)])
+model = dict(terms=[dict(type='LogitStdKDLoss', at='logits')])

@@ -1,3 +1,3 @@
 # LTSA: local tangent spaces, over a queue of clips.
 _base_ = '../_base_/loss_pair.py'
-model = dict(terms=[_base_.kd, dict(type='LTSALoss', at='pooled', weight=1.0, queue_size=64)])
+model = dict(terms=[_base_.kd, dict(type='LTSALoss', at='pooled', queue_size=64)])

@@ -1,3 +1,3 @@
 # MDS: pairwise distances, over a queue of clips.
 _base_ = '../_base_/loss_pair.py'
-model = dict(terms=[_base_.kd, dict(type='MDSLoss', at='pooled', weight=1.0, queue_size=64)])
+model = dict(terms=[_base_.kd, dict(type='MDSLoss', at='pooled', queue_size=64)])

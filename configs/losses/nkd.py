@@ -1,3 +1,3 @@
 # NKD: the target's and the normalised other classes' soft cross-entropy.
 _base_ = '../_base_/loss_pair.py'
-model = dict(terms=[dict(type='NKDLoss', at='logits', weight=1.0)])
+model = dict(terms=[dict(type='NKDLoss', at='logits')])

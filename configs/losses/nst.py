@@ -1,3 +1,3 @@
 # NST: the channels' distribution over the places.
 _base_ = '../_base_/loss_pair.py'
-model = dict(terms=[_base_.kd, dict(type='NSTLoss', at=('backbone.conv2', 'backbone.layer4'), weight=50.0)])
+model = dict(terms=[_base_.kd, dict(type='NSTLoss', at=('backbone.conv2', 'backbone.layer4'))])

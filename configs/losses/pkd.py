@@ -1,3 +1,3 @@
 # PKD: the last map up to scale and shift of each channel. Weight 1; for detection 10 or 6.
 _base_ = '../_base_/loss_pair.py'
-model = dict(terms=[_base_.kd, dict(type='PKDLoss', at=('backbone.conv2', 'backbone.layer4'), weight=1.0)])
+model = dict(terms=[_base_.kd, dict(type='PKDLoss', at=('backbone.conv2', 'backbone.layer4'))])

@@ -1,4 +1,4 @@
 # Changes between consecutive frames.
 _base_ = '../_base_/loss_pair.py'
-term = dict(type='TemporalDifferenceLoss', at=('backbone.conv2', 'backbone.layer4'), weight=100.0)
+term = dict(type='TemporalDifferenceLoss', at=('backbone.conv2', 'backbone.layer4'))
 model = dict(terms=[_base_.kd, term])

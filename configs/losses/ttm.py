@@ -1,3 +1,3 @@
 # TTM: only the teacher is softened.
 _base_ = '../_base_/loss_pair.py'
-model = dict(terms=[dict(type='TTMLoss', at='logits', weight=45.0)])
+model = dict(terms=[dict(type='TTMLoss', at='logits')])

@@ -1,3 +1,3 @@
 # WTTM: only the teacher is softened, uncertain clips count more.
 _base_ = '../_base_/loss_pair.py'
-model = dict(terms=[dict(type='WTTMLoss', at='logits', weight=4.0)])
+model = dict(terms=[dict(type='WTTMLoss', at='logits')])

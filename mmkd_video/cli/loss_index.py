@@ -6,10 +6,11 @@ from mmkd_video.cli.loss_sources import CATEGORIES, WRITTEN, Sources
 HEAD = """# Losses
 
 {count} losses, each called as `loss(student, teacher, **named) -> scalar`, unweighted; the term of a config owns the
-weight, 1 unless it is given. The official weight, with the settings that go with it, is what the authors' code uses by
-default; the config on each page says what was tried here. Those with a published definition equal their authors'
-code, and each page says where they differ. Time is a training step of the embedded pair over the same step with KDLoss
-alone, memory what its peak is above that ([how both are measured](../benchmarks.md#losses))."""
+weight, and is [balanced](../design/balance.md) against the task where it names none. The official weight, with the
+settings that go with it, is what the authors' code uses by default; the config on each page is balanced. Those with a
+published definition equal their authors' code, and each page says where they differ. Time is a training step of the
+embedded pair over the same step with KDLoss alone, memory what its peak is above that ([how both are
+measured](../benchmarks.md#losses))."""
 
 
 def index_page(classes: dict[str, type], sources: Sources) -> str:

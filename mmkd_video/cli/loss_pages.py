@@ -92,7 +92,7 @@ def loss_page(loss_class: type, sources: Sources) -> str:
     parts += ['## Formula', said.body] if said.body else []
     parts += ['## What it compares', _compared(loss_class), '## When to use it', line['use']]
     parts += ['## Parameters', _parameters(said)]
-    weight = f'{line["weight"]}; it multiplies the unweighted loss. A term without `weight` weighs 1.'
+    weight = f'{line["weight"]}; it multiplies the unweighted loss. A term without `weight` is balanced.'
     parts += ['## Official default weight', weight]
     parts += ['## Cost', _costs(configs, sources.costs)]
     parts += ['## Source and differences', said.origin.replace('Source: ', f'*{line["paper"]}*: ', 1)]
