@@ -77,7 +77,9 @@ def one_line(error: Exception) -> str:
     text = error.args[0] if isinstance(error, KeyError) and error.args else error
     if is_own_check(error) or isinstance(error, OSError):
         return str(text)
-    return f'{type(error).__name__}: {text} ({TRACEBACK}=1 shows where)'
+    package = type(error).__module__.partition('.')[0]
+    name = type(error).__name__ if package == 'builtins' else f'{package}.{type(error).__name__}'
+    return f'{name}: {text} ({TRACEBACK}=1 shows where)'
 
 
 def is_own_check(error: BaseException) -> bool:

@@ -228,12 +228,12 @@ def test_bad_input_is_one_line(shipped, tmp_path, capsys):
         ((student, checkpoint), 'student_int8.bin exists; give another name, or --force'),
         ((student, checkpoint, '--out', tmp_path / 'a.onnx'), 'int8 is written for OpenVINO only'),
         ((student, tmp_path / 'none.pth', *new), "none.pth' does not exist"),
-        ((student, tmp_path / 'none.xml', *new), 'there is no'),
+        ((student, tmp_path / 'none.xml', *new), "none.xml' does not exist"),
         ((student, shipped.result.path, *new), 'is quantized already'),
         ((shipped.teacher, file, *new), 'they do not belong together'),
         ((student, file, *new, options, 'model.cls_head.num_classes=5'), 'scores 8 classes'),
         ((student, file, *new, options, f'train_dataloader.dataset.ann_file={empty}'), 'empty'),
-        ((student, file, *new, options, 'train_dataloader.dataset=None'), 'has no train_dataloader.dataset'),
+        ((student, file, *new, options, 'train_dataloader.dataset=None'), 'train_dataloader.dataset: got None'),
     ):
         found = failed(capsys, *arguments)
         assert found.startswith('error: ') and message in found, found

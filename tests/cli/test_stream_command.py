@@ -22,6 +22,7 @@ from mmkd_video.cli import stream as command
 from mmkd_video.cli.stream import main
 from mmkd_video.cli.stream_folder import FolderOfVideos
 from mmkd_video.export import export_onnx
+from mmkd_video.export.seal import _SEAL, BLANK, seal
 from mmkd_video.serving import WindowQueue
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -39,7 +40,7 @@ def video(tmp_path):
 
 
 def with_step(path, step):
-    """Put a step of one's own into the pipeline in a file's metadata."""
+    """Put a step of one's own into the pipeline in a file's metadata, and seal the file again."""
     if path.suffix == '.onnx':
         import onnx
 
@@ -47,11 +48,20 @@ def with_step(path, step):
         (found,) = (each for each in model.metadata_props if each.key == 'mmkd_video.pipeline')
         found.value = json.dumps([*json.loads(found.value)[:3], step, *json.loads(found.value)[3:]])
         onnx.save(model, path)
+        seal_again(path, ['.onnx'])
         return
     text = path.read_text()
     before = '{&quot;type&quot;: &quot;Resize&quot;'
     assert before in text
     path.write_text(text.replace(before, html.escape(json.dumps(step)) + ', ' + before))
+    seal_again(path, ['.xml', '.bin'])
+
+
+def seal_again(path, suffixes):
+    content, count = _SEAL.subn(BLANK.encode(), path.read_bytes(), count=1)
+    assert count == 1
+    path.write_bytes(content)
+    seal(path, suffixes)
 
 
 def lines_of(text):
@@ -62,12 +72,12 @@ def run(*arguments):
     return main([*map(str, arguments), '--threads', '1'])
 
 
-def fails(capsys, *arguments):
+def fails(capsys, *arguments, code=1):
     with pytest.raises(SystemExit) as stopped:
         run(*arguments)
     error = capsys.readouterr().err
-    assert stopped.value.code == 1
-    assert len(error.splitlines()) == 1
+    assert stopped.value.code == code
+    assert code == 2 or len(error.splitlines()) == 1  # after wrong usage, the usage is shown too
     return error
 
 
@@ -137,7 +147,8 @@ def test_a_failure_of_opencv_is_one_line(video, model, capsys, monkeypatch):
     monkeypatch.setattr(command, '_run', fail)
     with pytest.raises(SystemExit) as stopped:
         main([str(video), '--model', str(model)])
-    assert stopped.value.code == 1 and capsys.readouterr().err == 'error: cannot write\n'
+    assert stopped.value.code == 1
+    assert capsys.readouterr().err == 'error: cv2.error: cannot write (MMKD_TRACEBACK=1 shows where)\n'
 
 
 def test_a_live_line_on_a_terminal(video, model, capsys, monkeypatch):
@@ -171,8 +182,8 @@ def test_mistakes_are_told_in_one_line(video, model, tmp_path, capsys):
     assert 'nope.xml' in fails(capsys, video, '--model', tmp_path / 'nope.xml')
     assert '.onnx or .xml' in fails(capsys, video, '--model', video)
     for name, value in (('hop', 0), ('hop', -3), ('interval', 0), ('smooth', 1), ('topk', 0), ('queue', 0)):
-        assert f'{name}: got {value}' in fails(capsys, video, '--model', model, f'--{name}', value)
-    assert 'requests: got 0' in fails(capsys, video, '--model', model, '--requests', 0)
+        assert f"--{name}: got '{value}'" in fails(capsys, video, '--model', model, f'--{name}', value, code=2)
+    assert "--requests: got '0'" in fails(capsys, video, '--model', model, '--requests', 0, code=2)
     assert 'ends in .mp4' in fails(capsys, video, '--model', model, '--annotate', tmp_path / 'x.avi')
     (tmp_path / 'empty').mkdir()
     assert 'holds no video' in fails(capsys, tmp_path / 'empty', '--model', model)

@@ -1,5 +1,3 @@
-import io
-
 import numpy as np
 import pytest
 import torch
@@ -82,11 +80,10 @@ def test_weights_and_ranges_are_trained(quantized):
     assert any(parameter.grad.abs().max() > 0 for parameter in quantizer_parameters(model))
 
 
-def test_quantizers_are_data_and_come_back_exactly(quantized):
+def test_quantizers_are_data_and_come_back_exactly(quantized, tmp_path):
     model, data = quantized
-    file = io.BytesIO()
+    file = tmp_path / 'quantized.pth'
     torch.save(dict(state_dict=model.state_dict(), quantization=quantizer_state(model)), file)
-    file.seek(0)
     saved = safe_load.load(file)
     assert len(saved['quantization']['config']) < 100_000
     other, _ = build(seed=1)
