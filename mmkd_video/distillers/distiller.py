@@ -34,7 +34,7 @@ from mmkd_video.registry import MODELS, build_model
 from mmkd_video.schedules import Progress, Scalar
 from mmkd_video.taps import Place, TapSet
 from mmkd_video.teachers import TEACHERS, FrozenTeacher, build_teachers
-from mmkd_video.terms import TERMS, Term, TermSpec, fill_weights, parse_terms
+from mmkd_video.terms import TERMS, Term, TermSpec, expect_shares, fill_weights, parse_terms
 from mmkd_video.views import DistillDataPreprocessor
 
 
@@ -94,6 +94,7 @@ class Distiller(BaseModel):
             check_sides(input_size, ['student', *self.teachers])
             fill_weights(specs, self.task_weight)
             self._build_terms(specs, student_config, input_size)
+            expect_shares(self.training_state.terms.values(), self.task_weight)
         self.data_preprocessor = DistillDataPreprocessor(
             self.student.data_preprocessor,
             {name: teacher.data_preprocessor for name, teacher in self.teachers.items()},
@@ -169,7 +170,8 @@ class Distiller(BaseModel):
         for name, term in self.training_state.terms.items():
             context['teacher_head'] = self.teachers[term.teacher].classify
             raws[name] = term(student, teachers[term.teacher], context)
-        return self._objective(losses, raws, self.training_state.terms, places)
+        iteration = 0 if self._progress is None else self._progress.iter
+        return self._objective(losses, raws, self.training_state.terms, places, self.student, iteration)
 
     def init_weights(self) -> None:
         """Initialise the student as it would be alone; a classifier that it keeps stays the teacher's."""

@@ -1,10 +1,12 @@
 """Gradient norms of the task and of the terms, measured where the terms read the student."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 
 import torch
 from mmengine.dist import all_reduce
-from torch import Tensor
+from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from mmkd_video.taps import Place
 from mmkd_video.weightings import Norms
@@ -17,52 +19,76 @@ UNREACHED = (
 )
 
 
-def measure(raw: Tensor, task: Tensor, places: Sequence[Place]) -> Norms | None:
+def measure(raw: Tensor, task: Tensor, places: Sequence[Place], idle: bool = False) -> Norms | None:
     """Return both gradient norms at some taps, the root of the mean over ranks of the squares.
+
+    Every rank has as many collectives here as any other, whatever its batch holds and whatever fails on it.
 
     Args:
         raw: 0-d loss of a term.
         task: 0-d sum of the student's own losses.
         places: The taps.
+        idle: Whether the term read no clip of this rank's batch, so that its loss has no gradient.
 
     Returns:
-        None where the task has no gradient there (no labelled clip in the batch, or a tap off its way), or where one is
-        not finite, on all ranks together.
+        None where the task has no gradient there (no labelled clip in the batch, or a tap off its way), where the term
+        read no clip on any rank, or where a gradient is not finite; on all ranks together.
 
     Raises:
-        ValueError: The term's graph does not reach the taps.
+        ValueError: The term's graph does not reach the taps; on all ranks together.
     """
-    try:
-        term_square = _square(raw, _distinct(place.read for place in places))
-        task_square = _square(task, _distinct(place.passed for place in places))
-    except RuntimeError as error:  # a reentrant activation checkpoint, for one
-        raise ValueError(f'{UNREACHED} ({error})') from error
-    if term_square is None:
-        raise ValueError(UNREACHED)
-    both = torch.stack([term_square, torch.zeros_like(term_square) if task_square is None else task_square])
-    all_reduce(both, 'mean')
-    term, task_norm = both.sqrt()
-    usable = torch.isfinite(both).all() & (task_norm > 0)
-    return Norms(term, task_norm) if bool(usable) else None
+    read, passed = (_distinct(getattr(place, side) for place in places) for side in ('read', 'passed'))
+    for headroom in HEADROOM:
+        failed: Exception | None = None
+        term_square = task_square = None
+        try:
+            term_square = None if idle else _square(raw, read, headroom)
+            task_square = _square(task, passed, headroom)
+        except torch.OutOfMemoryError:
+            raise
+        except RuntimeError as error:  # a reentrant activation checkpoint, for one
+            failed = error
+        unreached = failed is not None or (term_square is None and not idle)
+        none = raw.new_zeros((), dtype=torch.float64)
+        squares = [none if square is None else square for square in (term_square, task_square)]
+        told = torch.stack([*squares, none + unreached, none + (not idle)])
+        all_reduce(told, 'mean')
+        term, task_mean, unreached_somewhere, read_somewhere = told
+        if unreached_somewhere > 0:
+            raise ValueError(UNREACHED if failed is None else f'{UNREACHED} ({failed})') from failed
+        if torch.isfinite(told).all():
+            return Norms(term.sqrt(), task_mean.sqrt()) if read_somewhere > 0 and task_mean > 0 else None
+    return None
 
 
 def _distinct(tensors: Iterable[Tensor]) -> list[Tensor]:
     return list({id(tensor): tensor for tensor in tensors}.values())
 
 
-def _square(loss: Tensor, tensors: Sequence[Tensor]) -> Tensor | None:
+def _square(loss: Tensor, tensors: Sequence[Tensor], headroom: float) -> Tensor | None:
     """Return the squared norm of a loss's gradient to some tensors; None where it reaches none of them."""
     if not loss.requires_grad:
         return None
-    for headroom in HEADROOM:
-        found = torch.autograd.grad(loss * headroom, tensors, retain_graph=True, allow_unused=True)
-        squares = [(gradient.detach().double() / headroom).square().sum() for gradient in found if gradient is not None]
-        if not squares:
-            return None
-        square = torch.stack(squares).sum()
-        if torch.isfinite(square):
-            break
-    return square
+    found = torch.autograd.grad(loss * headroom, tensors, retain_graph=True, allow_unused=True)
+    squares = [(gradient.detach().double() / headroom).square().sum() for gradient in found if gradient is not None]
+    return torch.stack(squares).sum() if squares else None
+
+
+@contextmanager
+def statistics_kept(model: nn.Module) -> Iterator[None]:
+    """Let batch norms keep their statistics: backward passes repeat the forward pass of checkpointed layers.
+
+    Args:
+        model: Whatever is measured.
+    """
+    norms = [(module, module.momentum) for module in model.modules() if isinstance(module, _BatchNorm)]
+    for norm, _ in norms:
+        norm.momentum = 0.0
+    try:
+        yield
+    finally:
+        for norm, momentum in norms:
+            norm.momentum = momentum
 
 
 class GradientWatch:
@@ -81,12 +107,17 @@ class GradientWatch:
         """Forget what was measured in the step before; what was seen last stays."""
         self._fresh = {}
 
-    def asker(self, name: str, raw: Tensor, task: Tensor, places: Sequence[Place]) -> Callable[[], Norms | None]:
-        """Return a function that measures a term once in a step, however often it is called."""
+    def asker(self, name: str, measured: Callable[[], Norms | None]) -> Callable[[], Norms | None]:
+        """Return a function that measures a term once in a step, however often it is called.
+
+        Args:
+            name: Of the term.
+            measured: Measures it.
+        """
 
         def ask() -> Norms | None:
             if name not in self._fresh:
-                self._fresh[name] = measure(raw, task, places)
+                self._fresh[name] = measured()
                 if self._fresh[name] is not None:
                     self.last[name] = self._fresh[name]
             return self._fresh[name]

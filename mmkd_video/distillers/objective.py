@@ -1,12 +1,13 @@
 """The sum that is minimised: the student's own losses and the terms, each with its weight."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from mmkd_video.distillers.gradients import GradientWatch
+from mmkd_video.distillers.gradients import GradientWatch, measure, statistics_kept
 from mmkd_video.schedules import Scalar
 from mmkd_video.taps import Place
 from mmkd_video.terms import Term
@@ -23,7 +24,6 @@ class Objective:
     def __init__(self, task_weight: Scalar) -> None:
         self.task_weight = task_weight
         self.gradients = GradientWatch()
-        self._steps = 0
 
     def __call__(
         self,
@@ -31,6 +31,8 @@ class Objective:
         raws: Mapping[str, Tensor],
         terms: Mapping[str, Term],
         places: Mapping[str, Place],
+        student: nn.Module,
+        iteration: int = 0,
     ) -> dict[str, Any]:
         """Return everything that is summed and logged.
 
@@ -39,39 +41,45 @@ class Objective:
             raws: 0-d loss of every term, not weighted.
             terms: The terms by name.
             places: Where the student's taps stand in this step's graph.
+            student: The student.
+            iteration: Of the training, from 0; decides in which steps all gradients are looked at for the log.
         """
         task = total(losses)
         task_factor = self.task_weight.read(task) * (1.0 - self._shares(terms))
         found = {key: scale(value, task_factor) if 'loss' in key else value for key, value in losses.items()}
         told = {name: raw.detach() for name, raw in raws.items() if terms[name].acting}
-        look = self._steps % self.gradients.interval == 0 and torch.is_grad_enabled()
+        look = iteration % self.gradients.interval == 0 and torch.is_grad_enabled()
         self.gradients.begin_step()
         for name, raw in raws.items():
             term = terms[name]
             read = [places[tap] for tap in dict.fromkeys(pair.taps[0] for pair in term.pairs)]
-            measure = self.gradients.asker(name, raw, task, read)
+            measure = self.gradients.asker(name, partial(_measure, student, raw, task, read, term.idle))
             factor: Tensor | float = term.weight.read(raw)
             if term.weighting is not None and term.acting:
                 factor = term.weighting(WeightingStep(name, told, task.detach(), measure))
             elif look and term.acting:
-                self._glance(measure)
+                _glance(measure)
             found[f'loss_{name}'] = raw * factor
             found[f'{name}_raw'] = raw.detach()
             found |= self.gradients.shown(name, factor, task_factor)
-        self._steps += 1
         return found
 
     @staticmethod
     def _shares(terms: Mapping[str, Term]) -> float:
         return sum(term.weighting.share for term in terms.values() if term.weighting is not None and term.acting)
 
-    @staticmethod
-    def _glance(measure: Callable[[], Norms | None]) -> None:
-        """Measure for the log alone: where it cannot be done, nothing is shown."""
-        try:
-            measure()
-        except ValueError:
-            return
+
+def _measure(student: nn.Module, raw: Tensor, task: Tensor, places: Sequence[Place], idle: bool) -> Norms | None:
+    with statistics_kept(student):
+        return measure(raw, task, places, idle)
+
+
+def _glance(measure: Callable[[], Norms | None]) -> None:
+    """Measure for the log alone: where it cannot be done, nothing is shown."""
+    try:
+        measure()
+    except ValueError:
+        return
 
 
 def total(losses: Mapping[str, Any]) -> Tensor:

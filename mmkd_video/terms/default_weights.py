@@ -1,10 +1,10 @@
 """What terms weigh whose config does not say."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from mmkd_video.schedules import Scalar
 from mmkd_video.terms.spec import TermSpec
-from mmkd_video.weightings import is_weighting
+from mmkd_video.terms.term import Term
 
 DEFAULT_SHARE = 0.5
 """Part of the task's weight that all terms without a weight of their own take over, together."""
@@ -16,16 +16,24 @@ def fill_weights(specs: Sequence[TermSpec], task_weight: Scalar) -> None:
     Args:
         specs: The terms; they are changed.
         task_weight: Of the distiller.
-
-    Raises:
-        ValueError: The shares of all terms leave the task nothing.
     """
     left_out = [spec for spec in specs if spec.weight is None]
     for spec in left_out:
         spec.weight = 1.0 if task_weight.fixed == 0 else dict(type='Balanced', share=DEFAULT_SHARE / len(left_out))
-    shares = {spec.name: spec.weight.get('share', DEFAULT_SHARE) for spec in specs if is_weighting(spec.weight)}
-    numbers = [share for share in shares.values() if isinstance(share, (int, float))]  # others are refused when built
-    if task_weight.fixed != 0 and sum(numbers) >= 1:
+
+
+def expect_shares(terms: Iterable[Term], task_weight: Scalar) -> None:
+    """See that the weightings leave the task something.
+
+    Args:
+        terms: All of them.
+        task_weight: Of the distiller.
+
+    Raises:
+        ValueError: The shares of all terms leave the task nothing.
+    """
+    shares = {term.name: term.weighting.share for term in terms if term.weighting is not None}
+    if task_weight.fixed != 0 and sum(shares.values()) >= 1:
         raise ValueError(
             f'terms: the shares of the weights are {shares}; their sum must be below 1, for the rest is what the task '
             'keeps. Give them smaller shares'

@@ -37,6 +37,10 @@ class Term(nn.Module):
 
     Raises:
         ValueError: The two sides cannot be compared, or an argument of the loss is out of range.
+
+    Attributes:
+        acting: Whether training stands in ``[begin, end)``.
+        idle: Whether the loss read no clip in the last step.
     """
 
     def __init__(
@@ -82,6 +86,7 @@ class Term(nn.Module):
             for taps, feature in zip(spec.pairs, layers, strict=True)
         )
         self.acting = True
+        self.idle = False
 
     def move(self, progress: Progress) -> None:
         """Set weight and scheduled arguments to where training stands, and say whether the term acts."""
@@ -112,7 +117,8 @@ class Term(nn.Module):
             ValueError: The loss needs something that the batch does not bring, or refuses what it is given.
         """
         rows = context.get('labelled') if 'labels' in self.needs else None
-        if not self.acting or (rows is not None and not rows):
+        self.idle = not self.acting or (rows is not None and not rows)
+        if self.idle:
             parts = [parameter.sum() for parameter in self.parameters()]
             return sum(parts) * 0.0 if parts else next(iter(student.values())).new_zeros(())
         missing = [key for key in self.needs if context.get(key) is None and self._required(key)]

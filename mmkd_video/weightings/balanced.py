@@ -36,7 +36,7 @@ class BalancedWeighting(Weighting):
         self.settle, self.interval = settle, interval
         for key in ('steps', 'measured', 'term_mean', 'task_mean', 'factor'):
             self.register_buffer(key, torch.zeros((), dtype=torch.float64))
-        self._steps: int | None = 0
+        self._steps: int | None = None
         self.register_load_state_dict_post_hook(_read_steps_anew)
 
     def forward(self, step: WeightingStep) -> Tensor:

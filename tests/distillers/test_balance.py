@@ -115,17 +115,21 @@ def test_a_weighting_sees_every_raw_loss_and_is_in_the_training_state():
     assert losses['loss_kd'].item() == pytest.approx(3 * losses['kd_raw'].item())
     assert any(name.endswith('weighting.value') for name in model.training_state_dict())
     assert not any('weighting' in name for name in model.state_dict())
+    beside = seeded([dict(KD, weight=dict(type='SeesAll')), PLAIN_MAP])  # it takes no share from the task
+    assert beside.training_state.terms['fitnet'].weighting.share == 0.5
 
 
 def test_measuring_changes_no_gradient_and_no_statistics():
     """Weights as numbers are measured for the log only: with and without it a step is the same to the bit."""
-    grads = []
-    for interval in (1, 10**9):
+    grads, buffers, shown = [], [], []
+    for iteration in (0, 1):  # in the first one gradients are looked at
         model = seeded([dict(KD, weight=0.9), MAP])
-        model._objective.gradients.interval = interval
-        model._objective._steps = 1 if interval > 1 else 0
+        model.set_progress(iteration, 0, 10, 100)
         losses = losses_of(model, batch(model))
+        shown.append('kd_grad' in losses)
         model.parse_losses(losses)[0].backward()
         grads.append({name: p.grad.clone() for name, p in model.named_parameters() if p.grad is not None})
-    assert grads[0].keys() == grads[1].keys()
-    assert all(torch.equal(grads[0][key], grads[1][key]) for key in grads[0])
+        buffers.append(dict(model.named_buffers()))
+    assert shown == [True, False]
+    for first, second in (grads, buffers):
+        assert first.keys() == second.keys() and all(torch.equal(first[key], second[key]) for key in first)

@@ -95,3 +95,12 @@ def test_a_balanced_term_waits_for_the_first_batch_with_a_label():
     second = model(**labelled_batch(model, [2, -1]), mode='loss')
     assert first['loss_kd'].item() == 0 and first['kd_raw'].item() > 0
     assert second['loss_kd'].item() > 0
+
+
+def test_a_balanced_loss_that_needs_labels_waits_for_some():
+    torch.manual_seed(0)
+    built = build(terms=[dict(type='DKDLoss', at='logits')])
+    without = built(**labelled_batch(built, [-1, -1]), mode='loss')
+    assert without['loss_dkd'].item() == 0.0
+    found = built(**labelled_batch(built, [2, -1]), mode='loss')
+    assert found['loss_dkd'].item() > 0.0 and found['dkd_grad'] > 0

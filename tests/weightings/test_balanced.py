@@ -50,6 +50,15 @@ def test_a_resumed_weighting_goes_on_as_if_nothing_had_happened():
     assert weigh(second, norms[3:])[0] == whole[3:]
 
 
+def test_after_pruning_it_goes_on_with_the_means_it_had():
+    norms = [(3.0, 1.0), (5.0, 2.0), (1.0, 4.0), (2.0, 2.0), (7.0, 1.0)]
+    whole, _ = weigh(BalancedWeighting(settle=2, interval=2), norms)
+    first, second = (BalancedWeighting(settle=2, interval=2) for _ in range(2))
+    weigh(first, norms[:3])
+    second._buffers = first._buffers  # as the training state of a smaller student takes them over
+    assert weigh(second, norms[3:])[0] == whole[3:]
+
+
 def test_a_term_that_can_never_be_measured_is_told_with_the_remedy():
     with pytest.raises(ValueError, match=r"term 'kd'\.weight: in 3 steps the task had no gradient.*weight=1\.0"):
         weigh(BalancedWeighting(settle=3), [None] * 4)
