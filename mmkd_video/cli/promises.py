@@ -44,6 +44,17 @@ def refuse_downloaded_code(folder: Path) -> str:
     return 'refused'
 
 
+def drop_text(folder: Path) -> str:
+    """Write a checkpoint with a config's text, which MMEngine would execute on resume, and see it dropped."""
+    import torch
+    from mmengine.runner.checkpoint import CheckpointLoader
+
+    torch.save({'meta': {'config': 'raise SystemExit'}}, folder / 'bad.pth')
+    if 'config' in CheckpointLoader.load_checkpoint(str(folder / 'bad.pth'), 'cpu')['meta']:
+        raise RuntimeError('the text would be executed')
+    return 'dropped'
+
+
 def refuse_crash(folder: Path) -> str:
     """Write checkpoints that would end the process: an array of addresses, a tuple too deep to be hashed."""
     import numpy as np
@@ -76,9 +87,13 @@ def refuse_transform(folder: Path) -> str:
 
 
 def refuse_size(folder: Path) -> str:
-    """Write a pruning history of a size that no model has, and see it refused before anything is made."""
+    """Write sizes that no model has, of a pruning history and of a tensor, and see them refused."""
+    import torch
+
     from mmkd_video.pruning import PruningHistory
 
+    torch.save({'x': torch.zeros(1).expand(10**12)}, folder / 'bad.pth')
+    _expect_refused(lambda: safe_load.load(folder / 'bad.pth'))
     cut = dict(removed=[0], size=10**12, at=['a:out'])
     try:
         PruningHistory.from_json(json.dumps(dict(format='mmkd_video.pruning/1', steps=[dict(cuts=[cut])])))
@@ -90,6 +105,7 @@ def refuse_size(folder: Path) -> str:
 PROMISES: tuple[tuple[str, Callable[[Path], str]], ...] = (
     ('a checkpoint runs nothing', refuse_code),
     ('nor one behind an address', refuse_downloaded_code),
+    ('nor its text, on resume', drop_text),
     ('a checkpoint cannot end the process', refuse_crash),
     ('an exported file runs nothing', refuse_transform),
     ('no size is believed unseen', refuse_size),

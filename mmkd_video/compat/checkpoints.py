@@ -80,11 +80,18 @@ class _TorchThatReadsSafely(ModuleType):
         return safe_load.load_bytes(content, _ASKED_FOR.get() or 'the checkpoint', map_location)
 
 
+def _without_code(loaded: Any) -> Any:
+    """Drop the config's text of MMCV's times, which MMEngine executes when a training is resumed."""
+    if isinstance(loaded, dict) and isinstance(loaded.get('meta'), dict):
+        loaded['meta'].pop('config', None)
+    return loaded
+
+
 def _name_the_file(load_checkpoint: Callable) -> Callable:
     def load(cls: type, filename: str, *args: Any, **kwargs: Any) -> Any:
         before = _ASKED_FOR.set(str(filename))
         try:
-            return load_checkpoint(cls, filename, *args, **kwargs)
+            return _without_code(load_checkpoint(cls, filename, *args, **kwargs))
         except OSError:
             raise
         except Exception as error:  # torch raises as many types as there are ways to break a file

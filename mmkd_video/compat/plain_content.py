@@ -12,6 +12,7 @@ from mmkd_video.compat.stand_ins import Array, LogBuffer, NumberType
 LEAVES = {type(None), bool, int, float, complex, str, bytes, torch.Size, torch.device, torch.dtype}
 TENSORS = {torch.Tensor, torch.nn.Parameter}
 MAPPINGS = {dict, OrderedDict, Counter}
+SMALL = 2**26  # bytes that a tensor may have beyond what the file holds of it: one number, shown many times
 STAND_INS = {Array, LogBuffer, NumberType}
 
 
@@ -80,4 +81,7 @@ class _Settling:
 def _plain_tensor(tensor: torch.Tensor) -> torch.Tensor:
     if tensor.layout is not torch.strided or tensor.is_quantized or tensor._backward_hooks or vars(tensor):
         raise pickle.UnpicklingError('refused a tensor that is more than numbers')
+    size, held = tensor.numel() * tensor.element_size(), tensor.untyped_storage().nbytes()
+    if size > max(held, SMALL):
+        raise pickle.UnpicklingError(f'refused a tensor of {size} bytes of which the file holds {held}')
     return tensor

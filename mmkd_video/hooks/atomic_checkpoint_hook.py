@@ -1,5 +1,7 @@
 """MMEngine's CheckpointHook with whole files."""
 
+import os
+import re
 from pathlib import Path
 
 from mmengine.dist import is_main_process
@@ -11,6 +13,7 @@ from mmkd_video.hooks.atomic_file import AtomicBackend, write_atomically
 from mmkd_video.registry import HOOKS
 
 INTERRUPTED = 'interrupted_{}.pth'  # by iteration
+_BEST_NAME = re.compile(r'best_.+\.pth')
 
 
 def interrupted_name(iteration: int | str) -> str:
@@ -52,7 +55,9 @@ class AtomicCheckpointHook(CheckpointHook):
         Args:
             runner: The runner of the training.
         """
+        _forget_odd_steps(runner.message_hub.runtime_info)
         super().before_train(runner)
+        self._forget_foreign_best(runner.message_hub.runtime_info)
         if isinstance(runner, Runner) and type(self.file_backend) is LocalBackend:
             self.backend_args = dict(backend='mmkd_atomic')
             self.file_backend = AtomicBackend()
@@ -88,6 +93,23 @@ class AtomicCheckpointHook(CheckpointHook):
         if isinstance(self.file_backend, AtomicBackend) and is_main_process():
             self._remove_outdated()
 
+    def _forget_foreign_best(self, known: dict) -> None:
+        """Forget a best checkpoint of another folder: MMEngine removes what a resumed checkpoint calls the best one."""
+        if not self._is_ours(getattr(self, 'best_ckpt_path', None)):
+            self.best_ckpt_path = None
+            known.pop('best_ckpt', None)
+        for indicator, path in getattr(self, 'best_ckpt_path_dict', {}).items():
+            if not self._is_ours(path):
+                self.best_ckpt_path_dict[indicator] = None
+                known.pop(f'best_ckpt_{indicator}', None)
+
+    def _is_ours(self, path: object) -> bool:
+        if path is None:
+            return True
+        if not isinstance(path, str) or not _BEST_NAME.fullmatch(os.path.basename(path)):
+            return False
+        return os.path.abspath(os.path.dirname(path)) == os.path.abspath(self.out_dir)
+
     def _advance_kept_steps(self, runner: Runner, step: int) -> None:
         if self.max_keep_ckpts <= 0 or (self.keep_ckpt_ids and self.keep_ckpt_ids[-1] == step):
             return
@@ -101,3 +123,10 @@ class AtomicCheckpointHook(CheckpointHook):
     def _remove_outdated(self) -> None:
         best = [getattr(self, 'best_ckpt_path', None), *getattr(self, 'best_ckpt_path_dict', {}).values()]
         self.file_backend.remove_outdated(keep={self.last_ckpt, *best})
+
+
+def _forget_odd_steps(known: dict) -> None:
+    """Forget kept checkpoints that are no numbers: MMEngine makes names of them, of files that it removes."""
+    steps = known.get('keep_ckpt_ids')
+    if steps is not None and not (isinstance(steps, list) and all(type(step) is int for step in steps)):
+        del known['keep_ckpt_ids']

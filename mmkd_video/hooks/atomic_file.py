@@ -92,6 +92,9 @@ class AtomicBackend(LocalBackend):
         """
         self._outdated.append(str(filepath))
 
+    def rmtree(self, dir_path: str | Path) -> None:
+        """Leave a folder: a checkpoint that is one is DeepSpeed's, and is written by another runner."""
+
     def remove_outdated(self, keep: set[str]) -> None:
         """Remove the noted files.
 

@@ -7,6 +7,7 @@ from mmkd_video.plain_data import Many, Record, Text, Whole
 
 SIDES = ('out', 'in', 'heads')
 MAX_CHANNELS = 2**24
+MOST_REMOVED = 2**22  # of all layers together
 CUTS = Many(
     Record(
         dict(
@@ -78,11 +79,18 @@ def cuts_from_data(data: Iterable[dict]) -> list[Cut]:
         ValueError: It is not of that form, or contradicts itself.
     """
     CUTS.check(data, 'a pruning history holds a malformed cut: cuts')
+    channels = sum(len(item['removed']) * len(item['at']) for item in data)
+    if channels > MOST_REMOVED:
+        raise ValueError(
+            f'a pruning history removes {channels} channels in all; expected at most {MOST_REMOVED}, far more '
+            'than any model has'
+        )
     cuts = []
     for item in data:
+        removed = tuple(sorted(set(item['removed'])))
         for name in item['at']:
             layer, side = name.rsplit(':', 1)
-            cuts.append(Cut(layer, side, tuple(sorted(set(item['removed']))), item['size']))
+            cuts.append(Cut(layer, side, removed, item['size']))
     _expect_consistent(cuts)
     return cuts
 

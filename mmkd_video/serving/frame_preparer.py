@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 
 from mmkd_video.export import ExportMetadata
-from mmkd_video.serving.picture_steps import build_steps
+from mmkd_video.serving.picture_steps import LARGEST, build_steps
 from mmkd_video.serving.seen_part import LITTLE, fitting_size, seen_part
 
 
@@ -118,6 +118,8 @@ class FramePreparer:
         )
         for transform in self._transforms:
             results = transform(results)
+            if max(results['imgs'][0].shape[:2]) > LARGEST:  # a factor on a factor: the next one would take all memory
+                raise ValueError(f'{transform} makes a picture of more than {LARGEST} pixels a side')
             if results['imgs'][0].shape[:2] != tuple(results['img_shape']):  # a crop beyond the picture
                 raise ValueError(f'{transform} does not fit')
         return np.stack(results['imgs']).transpose(0, 3, 1, 2)

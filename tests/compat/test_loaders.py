@@ -109,6 +109,15 @@ def test_a_local_file_runs_nothing(bad, way):
     refused(bad, lambda: WAYS[way](str(bad.path), bad.folder), str(bad.path))
 
 
+def test_text_that_a_checkpoint_calls_its_config_is_not_executed_on_resume(tmp_path):
+    runner(tmp_path / 'run').train()
+    loaded = torch.load(tmp_path / 'run' / 'epoch_1.pth', weights_only=False)
+    loaded['meta']['config'] = f"made = __import__('os').mkdir({str(tmp_path / 'sentinel')!r})"
+    torch.save(loaded, tmp_path / 'bad.pth')
+    runner(tmp_path / 'again', load_from=str(tmp_path / 'bad.pth'), resume=True).train()
+    assert not (tmp_path / 'sentinel').exists()
+
+
 def test_the_old_format_runs_nothing(bad):
     bad.path.write_bytes(hostile_bytes(bad.sentinel, zipped=False))
     refused(bad, lambda: CheckpointLoader.load_checkpoint(str(bad.path), 'cpu'))

@@ -74,6 +74,15 @@ def test_an_ordinary_checkpoint_is_read(tmp_path):
     assert torch.equal(loaded['state_dict']['weight'], saved['state_dict']['weight'])
 
 
+def test_a_tensor_that_is_far_larger_than_the_file_is_refused(tmp_path):
+    torch.save({'state_dict': {'weight': torch.zeros(1).expand(3 * 10**8)}}, tmp_path / 'large.pth')
+    assert (tmp_path / 'large.pth').stat().st_size < 10_000
+    with pytest.raises(safe_load.UnsafeCheckpointError, match='a tensor of 1200000000 bytes of which the file holds 4'):
+        safe_load.load(tmp_path / 'large.pth')
+    torch.save({'position': torch.arange(5).expand((3, -1))}, tmp_path / 'small.pth')
+    assert safe_load.load(tmp_path / 'small.pth')['position'].shape == (3, 5)
+
+
 def test_a_missing_file_is_named():
     with pytest.raises(FileNotFoundError, match='nowhere.pth'):
         safe_load.load('nowhere.pth')

@@ -360,6 +360,22 @@ def test_best_checkpoint_is_kept_and_remembered_over_a_resume(tmp_path):
     assert hub['keep_ckpt_ids'] == [3, 4]
 
 
+@pytest.mark.parametrize('kind', ['file', 'folder'])
+def test_a_checkpoint_that_calls_other_files_the_best_one_removes_none(tmp_path, kind):
+    precious, work_dir = tmp_path / 'precious', tmp_path / 'run'
+    precious.mkdir()
+    kept = precious / 'best_a.pth'
+    kept.write_text('kept')
+    validated(work_dir, [0.5], epochs=1, max_keep_ckpts=2).train()
+    loaded = torch.load(work_dir / 'epoch_1.pth', weights_only=False)
+    named = dict(best_ckpt=str(kept if kind == 'file' else precious), keep_ckpt_ids=['/../../precious/best_a', 1, 2, 3])
+    loaded['message_hub']['runtime_info'].update(named)
+    torch.save(loaded, work_dir / 'epoch_1.pth')
+    validated(work_dir, [0.9, 0.95], epochs=3, max_keep_ckpts=2).train()
+    assert kept.read_text() == 'kept'
+    assert 'best_acc_top1_epoch_3.pth' in names(work_dir) and 'best_acc_top1_epoch_2.pth' not in names(work_dir)
+
+
 def test_same_files_as_the_stock_hook(tmp_path):
     for guard in (True, False):
         ScriptedScore.scores = [0.5, 0.4, 0.6]

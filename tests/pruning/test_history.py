@@ -85,3 +85,9 @@ def test_a_history_in_a_checkpoint_opens_no_other_file(text):
     with pytest.raises(ValueError, match='JSON text'):
         checked_history(text)
     assert checked_history(history(cut())) == PruningHistory.from_json(history(cut())).to_json()
+
+
+def test_a_short_text_does_not_become_a_long_history():
+    removed, names = list(range(500)), [f'layer{i}:out' for i in range(20_000)]
+    with pytest.raises(ValueError, match='removes 10000000 channels in all; expected at most 4194304'):
+        cuts_from_data([dict(removed=removed, size=501, at=names)])

@@ -159,3 +159,13 @@ def test_fit_leaves_pictures_alone_where_the_pipeline_resizes(tmp_path):
     crop = dict(type='CenterCrop', crop_size=32)
     image = np.random.default_rng(0).integers(0, 255, (90, 120, 3), dtype=np.uint8)
     np.testing.assert_array_equal(preparer_for(tmp_path, crop, True)(image), preparer_for(tmp_path, crop)(image))
+
+
+def test_a_factor_on_a_factor_ends_before_all_memory_is_taken(tmp_path):
+    metadata, _ = metadata_for(TinyRecognizer('NCHW'), tmp_path)
+    larger = [dict(type='Resize', scale=16.0), dict(type='Resize', scale=16.0)]
+    at = next(i for i, step in enumerate(metadata.pipeline) if step['type'] == 'Resize')
+    pipeline = [*metadata.pipeline[:at], *larger, *metadata.pipeline[at:]]
+    preparer = FramePreparer(ExportMetadata(**{**vars(metadata), 'pipeline': pipeline}))
+    with pytest.raises(ValueError, match='640 x 480 pixels does not go through .*more than 8192 pixels a side'):
+        preparer(np.zeros((480, 640, 3), np.uint8))
