@@ -3,6 +3,7 @@
 import copy
 import inspect
 import math
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -376,6 +377,12 @@ def test_a_benchmark_replaces_no_file(kind, option, tmp_path, capsys):
     said = told_by('benchmark', [*words, option, str(kept)], capsys, 1)
     assert f'{option}: {kept} exists; give another name, or --force to replace it' in said
     assert kept.read_text() == 'kept'
+
+
+@pytest.mark.parametrize('tool', ['dist_train.sh', 'dist_test.sh'])
+def test_a_launcher_without_its_arguments_is_wrong_usage(tool):
+    done = subprocess.run(['bash', str(ROOT / 'tools' / tool), 'c.py'], capture_output=True, text=True)
+    assert done.returncode == 2 and done.stderr.startswith(f'usage: tools/{tool} CONFIG ')
 
 
 def test_every_tool_is_tried_with_a_wrong_path():

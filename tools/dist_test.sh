@@ -1,6 +1,10 @@
 #!/usr/bin/env bash
 # Usage: tools/dist_test.sh CONFIG CHECKPOINT PROCESSES [arguments of tools/test.py]
 set -euo pipefail
+if [ "$#" -lt 3 ]; then
+    echo "usage: tools/dist_test.sh CONFIG CHECKPOINT PROCESSES [arguments of tools/test.py]" >&2
+    exit 2
+fi
 
 CONFIG=$1
 CHECKPOINT=$2

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from mmkd_video.cli.finding import Finding
 from mmkd_video.cli.known_breaks import break_findings
+from mmkd_video.cli.mistakes import ends_in_one_line
 from mmkd_video.cli.probes import probe_findings
 from mmkd_video.cli.promises import PAGE, promise_findings
 from mmkd_video.cli.versions import version_findings
@@ -63,7 +64,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     parser = argparse.ArgumentParser(prog='python -m mmkd_video doctor', description='Check this installation.')
     parser.parse_args(arguments)
-    with warnings.catch_warnings():
+    with ends_in_one_line(parser), warnings.catch_warnings():
         warnings.simplefilter('ignore')
         sections = examine()
     print('\n\n'.join(table(title, findings) for title, findings in sections))

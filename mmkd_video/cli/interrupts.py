@@ -14,6 +14,7 @@ class Interrupts:
     Attributes:
         stop: Called at the first; set by whoever works.
         happened: Whether there was one.
+        exit_code: What shells expect after the one that came.
     """
 
     EXIT = 130
@@ -21,6 +22,7 @@ class Interrupts:
 
     def __init__(self) -> None:
         self.happened = False
+        self.exit_code = self.EXIT
         self.stop: Callable[[], None] = lambda: None
         self._before: dict[int, object] = {}
 
@@ -37,7 +39,7 @@ class Interrupts:
     def _handle(self, number: int, frame: FrameType | None) -> None:
         if self.happened:
             raise KeyboardInterrupt
-        self.happened = True
+        self.happened, self.exit_code = True, 128 + number
         self.stop()
 
 

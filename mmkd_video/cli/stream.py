@@ -35,7 +35,7 @@ SOURCE = Text('a video, a folder of videos, a camera or an address')
 MODEL = Text('the path of an exported model')
 EXITS = (
     'exit codes: 0 the end was reached; 1 an error, also of one video of a folder; 2 wrong arguments; 3 the source was '
-    'lost for good; 130 ctrl-C. Whatever happens, the windows that were finished are written.'
+    'lost for good; 130 ctrl-C; 143 SIGTERM. Whatever happens, the windows that were finished are written.'
 )
 
 
@@ -186,7 +186,7 @@ def _stream_one(options: argparse.Namespace, source: VideoSource, engine: Infere
             file=sys.stderr,
         )
     if interrupts.happened:
-        return Interrupts.EXIT
+        return interrupts.exit_code
     if stream.statistics.lost:
         print(f'{source.name} was lost and did not come back', file=sys.stderr)
         return LOST

@@ -88,7 +88,7 @@ class FolderOfVideos:
                 bar.update(task, completed=done)
         print(f'{done} of {len(self.videos)} videos done, {len(failed)} failed; in {self.out}', file=sys.stderr)
         if interrupts.happened:
-            return Interrupts.EXIT
+            return interrupts.exit_code
         return 1 if failed else 0
 
     def result(self, video: Path) -> Path:

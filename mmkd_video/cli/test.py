@@ -14,6 +14,7 @@ from mmkd_video.cli.arguments import checked_numbers
 from mmkd_video.cli.cfg_options import add_cfg_options, merge_cfg_options, read_config
 from mmkd_video.cli.class_names import class_names
 from mmkd_video.cli.config_keys import check_config
+from mmkd_video.cli.interrupts import told_when_ended
 from mmkd_video.cli.mistakes import EXITS, told_in_one_line
 from mmkd_video.cli.new_files import expect_new
 from mmkd_video.cli.plain_student import is_distillation, plain_student
@@ -37,7 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> dict[str, float]:
     parser = build_parser()
     options = parser.parse_args(arguments)
     os.environ.setdefault('LOCAL_RANK', str(options.local_rank))
-    with told_in_one_line(parser, building=lambda: True):
+    with told_when_ended(parser), told_in_one_line(parser, building=lambda: True):
         if not _is_here(options.checkpoint):
             raise FileNotFoundError(f'checkpoint {options.checkpoint!r} does not exist')
         for name in ('report', 'dump'):
@@ -45,8 +46,8 @@ def main(arguments: Sequence[str] | None = None) -> dict[str, float]:
         config = merge_options(read_config(options.config), options)
         check_config(config)
         runner = prepare_test(config, options)
-    with told_in_one_line(parser, building=lambda: is_exported(options)):  # a file that does not take these clips
-        return runner.test()
+    with told_when_ended(parser), told_in_one_line(parser, building=lambda: is_exported(options)):
+        return runner.test()  # the file may not take these clips
 
 
 def prepare_test(config: Config, options: argparse.Namespace) -> Runner:

@@ -8,8 +8,9 @@ import time
 import pytest
 
 from mmkd_video.cli import render, train
+from mmkd_video.cli import test as test_command
 from mmkd_video.cli.ended_together import ended_together
-from mmkd_video.cli.interrupts import end_in_order_at_sigterm, told_when_ended
+from mmkd_video.cli.interrupts import Interrupts, end_in_order_at_sigterm, told_when_ended
 
 
 @pytest.fixture(autouse=True)
@@ -47,7 +48,12 @@ def test_commands_that_start_others_end_in_order(capsys):
 
 @pytest.mark.parametrize(
     ('tool', 'part', 'arguments'),
-    [(render, 'prepare_motion_clips', ['folder']), (train, 'read_config', ['a.py']), (train, 'train', ['a.py'])],
+    [
+        (render, 'prepare_motion_clips', ['folder']),
+        (train, 'read_config', ['a.py']),
+        (test_command, 'read_config', ['a.py', __file__]),
+        (train, 'train', ['a.py']),
+    ],
 )
 def test_ctrl_c_is_one_line(monkeypatch, capsys, tool, part, arguments):
     for name in (
@@ -83,3 +89,12 @@ def test_a_grace_that_is_no_time_is_refused(text, capsys):
     assert ended.value.code == 2
     assert '--signal-grace' in capsys.readouterr().err
     assert train.build_parser().parse_args(['a.py', '--signal-grace', '7.5']).signal_grace == 7.5
+
+
+@pytest.mark.parametrize(('number', 'code'), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_work_that_is_asked_to_stop_ends_with_the_code_of_the_signal(number, code):
+    stopped = []
+    with Interrupts() as interrupts:
+        interrupts.stop = lambda: stopped.append(True)
+        os.kill(os.getpid(), number)
+    assert stopped == [True] and interrupts.exit_code == code

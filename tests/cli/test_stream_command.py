@@ -269,7 +269,7 @@ def test_a_wish_to_stop_between_two_videos(folder, model, tmp_path, capsys, monk
             os.kill(os.getpid(), signal.SIGTERM)
 
     monkeypatch.setattr(stream_folder.JsonLines, 'write', interrupted)
-    assert run(folder, '--model', model, '--out', out, '--hop', 5) == 130
+    assert run(folder, '--model', model, '--out', out, '--hop', 5) == 143
     assert not (out / 'sub' / 'a.mp4.jsonl').exists()
     kept = lines_of((out / 'sub' / 'a.mp4.partial.jsonl').read_text())
     assert kept == lines[4:] and kept[0]['frames'] == [0, 14]  # every window that was finished

@@ -18,7 +18,11 @@ SHARED = (
     'param_scheduler',
     'randomness',
     'load_from',
+    'auto_scale_lr',
+    'custom_hooks',
+    'default_hooks',
     'val_dataloader',
+    'val_evaluator',
     'test_dataloader',
     'test_evaluator',
 )

@@ -67,7 +67,8 @@ def settings_of(templates: Mapping[str, str], fold: int) -> dict[str, str]:
 def pooled(comparisons: Sequence[Comparison], clips: Sequence[int]) -> Comparison:
     """Return one comparison of all folds.
 
-    The score of a seed is the accuracy over the test clips of all folds; pairs are folds and seeds.
+    The score of a seed is the accuracy over the test clips of all folds. A pair is a fold: its seeds share teacher and
+    clips, and are no independent measurements.
 
     Args:
         comparisons: Of each fold, with rows that know their clips.
@@ -89,8 +90,9 @@ def pooled(comparisons: Sequence[Comparison], clips: Sequence[int]) -> Compariso
     ]
     notes = list(dict.fromkeys(note for one in comparisons for note in one.notes))
     notes.append(
-        f'Accuracy over the {sum(clips)} test clips of {len(clips)} folds, each with a teacher of its own; pairs are '
-        'folds and seeds; "by clip": the mean over seeds of each clip, paired by clip.'
+        f'Accuracy over the {sum(clips)} test clips of {len(clips)} folds, each with a teacher of its own. A pair is a '
+        'fold, with the mean over its seeds: seeds of one fold share teacher and clips. "by clip": the mean over seeds '
+        'of each clip, paired by clip.'
     )
     chances = [one.chance for one in comparisons]
     return dataclasses.replace(
@@ -200,8 +202,11 @@ def _section(comparison: Comparison, title: str, in_grid: bool) -> Section:
 
 def _pooled_rows(sections: Sequence[Section], clips: Sequence[int]) -> list[Row]:
     found = []
-    for place, first in enumerate(sections[0].rows):
-        rows = [section.rows[place] for section in sections]
+    places = list(dict.fromkeys((row.arm, row.kind, row.of) for section in sections for row in section.rows))
+    for place in places:
+        matching = [[row for row in each.rows if (row.arm, row.kind, row.of) == place] for each in sections]
+        first = next(rows[0] for rows in matching if rows)
+        rows = [rows[0] if rows else _without_results(first) for rows in matching]
         by_clip = [row.clips for row in rows]
         settings = first.settings if all(row.settings == first.settings for row in rows) else {'by fold': True}
         lengths = list(dict.fromkeys(row.length for row in rows if row.length))
@@ -216,7 +221,7 @@ def _pooled_rows(sections: Sequence[Section], clips: Sequence[int]) -> list[Row]
                 seconds=[mean_of(row.seconds) for row in rows],
                 cpu_seconds=[mean_of(row.cpu_seconds) for row in rows],
                 length=' / '.join(lengths) or None,
-                pairs=[score for row in rows for score in row.scores],
+                pairs=_by_fold([row.scores for row in rows], clips),
                 clips=None if None in by_clip else [each for row in by_clip for each in row],
             )
         )
@@ -226,6 +231,19 @@ def _pooled_rows(sections: Sequence[Section], clips: Sequence[int]) -> list[Row]
 def _by_seed(folds: Sequence[Sequence[float | None]], clips: Sequence[int]) -> list[float | None]:
     """Return the score of each seed over the clips of all folds; None where a fold is missing."""
     return [None if None in scores else _weighted(scores, clips) for scores in zip(*folds, strict=True)]
+
+
+def _by_fold(folds: Sequence[Sequence[float | None]], clips: Sequence[int]) -> list[float | None]:
+    """Return one number for each fold, whose mean is that of all clips; None where a seed is missing."""
+    usual = sum(clips) / len(clips)
+    pairs = zip(folds, clips, strict=True)
+    return [None if None in scores else mean_of(scores) * count / usual for scores, count in pairs]
+
+
+def _without_results(row: Row) -> Row:
+    nothing = [None] * len(row.scores)
+    lists = dict.fromkeys(('scores', 'val', 'agreement', 'seconds', 'cpu_seconds'), nothing)
+    return dataclasses.replace(row, **lists, clips=None)
 
 
 def _pooled_teacher(teachers: Sequence[Teacher | None], clips: Sequence[int]) -> Teacher:

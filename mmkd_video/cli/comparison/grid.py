@@ -5,7 +5,7 @@ import itertools
 import math
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from mmengine.config import Config
@@ -22,10 +22,12 @@ class Axis:
     Args:
         key: Dotted path in the config, list items by their number: ``model.terms.0.weight``.
         texts: Values as they were written; ``x0.5`` is half of what the config ships.
+        name: What labels call it; the last part of its key by default.
     """
 
     key: str
     texts: tuple[str, ...]
+    name: str = ''
 
     @classmethod
     def parse(cls, text: str) -> 'Axis':
@@ -68,7 +70,7 @@ class Axis:
                     'factors are of numbers'
                 )
             value = _times(shipped, float(factor[1])) if factor else _literal(text)
-            found.append((f'{self.key.rpartition(".")[2]} {text}', value))
+            found.append((f'{self.name or self.key.rpartition(".")[2]} {text}', value))
         return found
 
     def is_shipped(self, config: Config, value: Any) -> bool:
@@ -132,6 +134,18 @@ def points_of(axes: Sequence[Axis], config: Config) -> list[Point]:
         if settings not in [point.settings for point in points]:
             points.append(Point(', '.join(label for _, label, _ in chosen), settings))
     return points
+
+
+def named_apart(axes: Sequence[Axis]) -> list[Axis]:
+    """Return axes that labels of points call by the shortest end of their key that no other one has."""
+    keys = [axis.key.split('.') for axis in axes]
+
+    def shortest(key: list[str]) -> str:
+        ends = (key[-length:] for length in range(1, len(key) + 1))
+        unique = (end for end in ends if sum(other[-len(end) :] == end for other in keys) == 1)
+        return '.'.join(next(unique, key))
+
+    return [replace(axis, name=shortest(key)) for axis, key in zip(axes, keys, strict=True)]
 
 
 def check_axes(axes: Sequence[Axis], configs: Mapping[str, Config]) -> None:

@@ -63,9 +63,11 @@ class Gain:
 
     Args:
         pairs: The differences.
+        missing: Pairs of which one side has no result; what is there then shows nothing.
     """
 
     pairs: list[float]
+    missing: int = 0
 
     @property
     def mean(self) -> float:
@@ -99,10 +101,10 @@ class Gain:
 
     @property
     def is_shown(self) -> bool | None:
-        """Whether both intervals leave zero out; None for a single pair, which shows nothing about others."""
-        if self.student is None or self.bootstrap is None:
+        """Whether both intervals leave zero out and no pair is missing; None for equal pairs, which tell no spread."""
+        if self.student is None or self.bootstrap is None or not self.deviation:
             return None
-        return not (self.student.holds(0.0) or self.bootstrap.holds(0.0))
+        return not self.missing and not (self.student.holds(0.0) or self.bootstrap.holds(0.0))
 
     def losses(self, limit: float) -> int:
         """Return the number of pairs below a limit.

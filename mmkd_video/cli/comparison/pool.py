@@ -18,7 +18,7 @@ from mmkd_video.cli.run_folder import LOG, cores
 from mmkd_video.cli.status_line import StatusLine
 
 POLL_SECONDS = 0.1
-GRACE_SECONDS = 10.0  # between the request to end and the end
+GRACE_SECONDS = 30.0  # between the request to end and the end
 
 
 @dataclass

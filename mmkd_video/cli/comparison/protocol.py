@@ -9,7 +9,7 @@ from mmengine.config import Config
 
 from mmkd_video.cli.comparison.arms import AS_LONG, DISTILLED, Arm, length_of, make_arms
 from mmkd_video.cli.comparison.clips import agreement_of, chance_of, correct_by_clip
-from mmkd_video.cli.comparison.grid import SHIPPED, Axis, Point, check_axes
+from mmkd_video.cli.comparison.grid import SHIPPED, Axis, Point, check_axes, named_apart
 from mmkd_video.cli.comparison.plan import Plan
 from mmkd_video.cli.comparison.pool import run_all
 from mmkd_video.cli.comparison.progress import Progress
@@ -66,7 +66,7 @@ def compare(
         raise ValueError('--at-grid: got no --grid; expected one, whose points are to be evaluated')
     if grid and not tuning_seeds and not at_grid:
         raise ValueError('--tuning-seeds: got none; expected some to choose by, or --at-grid to evaluate all points')
-    axes = [Axis.parse(text) for text in grid]
+    axes = named_apart([Axis.parse(text) for text in grid])
     arms = make_arms(configs)
     check_axes(axes, configs)
     plan = Plan(configs, arms, axes, seeds, tuning_seeds, work_dir)

@@ -138,7 +138,7 @@ class Section:
 def gain_of(row: Row, other: Row) -> Gain | None:
     """Return the scores of a row minus those of another, over the pairs that both have; None where there are none."""
     pairs = [after - before for before, after in _paired(row, other)]
-    return Gain(pairs) if pairs else None
+    return Gain(pairs, missing=len(row.scores if row.pairs is None else row.pairs) - len(pairs)) if pairs else None
 
 
 def gain_by_clip(row: Row, other: Row) -> Gain | None:

@@ -102,7 +102,11 @@ def gain_cells(comparison: Comparison, section: Section) -> Cells:
 
 def _gain(gain: Gain, metric: str) -> list[str]:
     intervals = [_interval(each, metric) for each in (gain.student, gain.bootstrap)]
-    return [_spread(gain.mean, gain.deviation, metric, _signed), *intervals, f'{gain.wins} of {len(gain.pairs)}']
+    return [_spread(gain.mean, gain.deviation, metric, _signed), *intervals, _wins(gain)]
+
+
+def _wins(gain: Gain) -> str:
+    return f'{gain.wins} of {len(gain.pairs)}{f", {gain.missing} missing" if gain.missing else ""}'
 
 
 def _verdict(gain: Gain) -> str:
@@ -123,7 +127,7 @@ def grid_cells(comparison: Comparison, sections: Sequence[Section]) -> Cells:
             if gain is None:
                 table.append([*cells, 'missing', *[''] * 5])
                 continue
-            wins, below = f'{gain.wins} of {len(gain.pairs)}', f'{gain.losses(-POINT)} of {len(gain.pairs)}'
+            wins, below = _wins(gain), f'{gain.losses(-POINT)} of {len(gain.pairs)}'
             chance = [comparison.near_chance(each) for each in (section.alone, row)]
             shown = '-' if None in chance else f'alone {chance[0]}, distilled {chance[1]}'
             mean = _spread(gain.mean, gain.deviation, metric, _signed)
@@ -173,7 +177,7 @@ def note(comparison: Comparison) -> str:
     parts.append(f'Training in {"CPU " if _on_cpu(comparison) else ""}min:s, validation left out.')
     parts.append('Agreement: clips of test on which student and teacher give one answer, in percent.')
     if len(seeds) > 1:
-        parts.append(f'"{NOT_SHOWN}": one of the two 95 % intervals holds zero.')
+        parts.append(f'"{NOT_SHOWN}": one of the two 95 % intervals holds zero, or a run failed.')
     if any(row.kind == AS_LONG for section in comparison.sections for row in section.rows):
         parts.append('As long: the student alone for the epochs that the time of the distilled one buys.')
     if comparison.chance is not None and any(section.in_grid for section in comparison.sections):

@@ -1,5 +1,6 @@
 """The teachers of distillations, each tested by itself."""
 
+import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,7 +36,7 @@ def tested_teachers(
         configs: Distillation configs by name.
         work_dir: Of the comparison.
     """
-    found: dict[Path, TestedTeacher] = {}
+    found: dict[tuple, TestedTeacher] = {}
     owned: dict[str, list[str]] = {}
     for config_name, config in configs.items():
         owned[config_name] = []
@@ -45,10 +46,12 @@ def tested_teachers(
                 title = f'{config_name}: teacher {name}'.rstrip()
                 print(f'{title}: not tested, it has no test configuration or no checkpoint of its own')
                 continue
-            checkpoint = Path(teacher['checkpoint'])
-            if checkpoint not in found:
-                found[checkpoint] = _tested(name, checkpoint, whole, teacher.get('classes'), work_dir)
-            owned[config_name].append(found[checkpoint].name)
+            checkpoint, classes = Path(teacher['checkpoint']), teacher.get('classes')
+            key = (checkpoint, None if classes is None else tuple(classes))
+            if key not in found:
+                taken = [each.name for each in found.values()]
+                found[key] = _tested(_free(name or checkpoint.stem, taken), checkpoint, whole, classes, work_dir)
+            owned[config_name].append(found[key].name)
     if len(found) == 1:
         (only,) = found.values()
         return {'teacher': TestedTeacher('teacher', _named(only.run, 'teacher'), only.classes)}, {
@@ -62,13 +65,19 @@ def _teachers(config: Config) -> dict[str, Mapping]:
     return {'': teachers} if 'config' in teachers else dict(teachers)
 
 
+def _free(name: str, taken: Sequence[str]) -> str:
+    """Return a name whose teacher has no name of another one yet: several may call their file ``best.pth``."""
+    names = itertools.chain([name], (f'{name}-{number}' for number in itertools.count(2)))
+    return next(each for each in names if f'teacher {each}' not in taken)
+
+
 def _tested(
     name: str, checkpoint: Path, config: Config, classes: Sequence[int] | None, work_dir: Path
 ) -> TestedTeacher:
-    title = f'teacher {name or checkpoint.stem}'
+    title = f'teacher {name}'
     run = run_config(config, seed=(config.get('randomness') or {}).get('seed') or 0)
     splits = (*(('val',) if config.get('val_dataloader') is not None else ()), 'test')
-    folder = RunFolder(work_dir / 'teacher' / checkpoint.stem, run, checkpoint, splits)
+    folder = RunFolder(work_dir / 'teacher' / name, run, checkpoint, splits)
     return TestedTeacher(title, Run(title, '', {}, None, TEACHER, folder), classes)
 
 

@@ -8,8 +8,8 @@ from mmengine.config import Config
 from test_protocol import Trainings
 
 from mmkd_video.cli.comparison import protocol
-from mmkd_video.cli.comparison.folds import compare_folds, fold_config, parse_templates
-from mmkd_video.cli.comparison.result import Comparison
+from mmkd_video.cli.comparison.folds import _pooled_rows, compare_folds, fold_config, parse_templates
+from mmkd_video.cli.comparison.result import Comparison, Row, Section
 from mmkd_video.cli.comparison.table import as_text
 from mmkd_video.cli.prepare import merge_teacher_options, needed_parts
 from mmkd_video.evaluation import ScoredClips
@@ -88,7 +88,7 @@ def clips(monkeypatch):
     return Folds(monkeypatch)
 
 
-def test_accuracy_is_over_all_clips_and_pairs_are_folds_and_seeds(clips, tiny, tmp_path):
+def test_accuracy_is_over_all_clips_and_pairs_are_folds(clips, tiny, tmp_path):
     prepared, read = [], []
     found = compare_folds(
         dict(distill=Config.fromfile(tiny.distill)),
@@ -103,10 +103,11 @@ def test_accuracy_is_over_all_clips_and_pairs_are_folds_and_seeds(clips, tiny, t
     assert prepared == ['fold0.pth', 'fold1.pth']
     alone, distilled = found.sections[0].rows
     assert alone.scores == pytest.approx([3 / 6, 3 / 6]) and distilled.scores == pytest.approx([5 / 6, 5 / 6])
-    assert alone.pairs == pytest.approx([0.25, 0.5, 1.0, 0.5]) and found.teachers[0].score == 1.0
+    assert alone.pairs == pytest.approx([0.5, 0.5])  # 3/8 of 4 clips and 3/4 of 2, in units of 3 clips
+    assert distilled.pairs == pytest.approx([1.0, 2 / 3]) and found.teachers[0].score == 1.0
     assert alone.clips == [1.0, 0.5, 0.0, 0.0, 0.5, 1.0] and distilled.clips == [1.0, 1.0, 1.0, 0.0, 1.0, 1.0]
     finding = found.as_dict()['findings'][0]
-    assert (finding['pairs'], finding['wins']) == (4, 3) and finding['mean'] == pytest.approx(1.25 / 4)
+    assert (finding['pairs'], finding['wins']) == (2, 2) and finding['mean'] == pytest.approx(1 / 3)
     by_clip = finding['by_clip']
     assert by_clip['clips'] == 6 and by_clip['mean'] == pytest.approx(1 / 3)
     half = 2.5705818356 * math.sqrt((0.5 - 2**2 / 6 + 1.0) / 5 / 6)  # differences 0, 1/2, 1, 0, 1/2, 0
@@ -126,3 +127,13 @@ def test_only_means_over_clips_are_pooled(clips, tiny, tmp_path, monkeypatch):
             dict(a=config), (0,), tmp_path, templates=TEMPLATES, num_folds=1, prepare=lambda config: None, metric='map'
         )
     assert protocol.pick_metric({'map': 1.0}, 'map') == 'map'
+
+
+def test_an_arm_that_one_fold_lacks_is_missing_and_no_other_takes_its_place():
+    def row(arm, score):
+        return Row(arm, 'student distilled', 'x', {}, [score], [score], [None], [1.0], [1.0])
+
+    whole, poor = (Section('as shipped', rows) for rows in ([row('a', 0.2), row('b', 0.6)], [row('b', 0.8)]))
+    for sections in ([whole, poor], [poor, whole]):
+        found = {each.arm: each.scores for each in _pooled_rows(sections, [2, 2])}
+        assert found == {'a': [None], 'b': [pytest.approx(0.7)]}

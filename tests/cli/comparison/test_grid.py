@@ -3,7 +3,7 @@
 import pytest
 from mmengine.config import Config
 
-from mmkd_video.cli.comparison.grid import SHIPPED, Axis, Point, check_axes, points_of
+from mmkd_video.cli.comparison.grid import SHIPPED, Axis, Point, check_axes, named_apart, points_of
 
 
 def config():
@@ -78,3 +78,9 @@ def test_unknown_and_repeated_keys_are_refused():
         check_axes([Axis.parse('model.terms.2.weight=1,2')], dict(a=config()))
     with pytest.raises(ValueError, match='batch is given 2 times'):
         check_axes([Axis.parse('batch=1'), Axis.parse('batch=2')], dict(a=config()))
+
+
+def test_labels_tell_keys_with_one_end_apart():
+    keys = ('model.terms.0.weight', 'model.terms.1.weight', 'optim_wrapper.optimizer.lr')
+    axes = named_apart([Axis.parse(f'{key}=1,2') for key in keys])
+    assert [axis.name for axis in axes] == ['0.weight', '1.weight', 'lr']

@@ -59,3 +59,8 @@ def test_gap_that_is_not_there_has_no_share():
     assert share == pytest.approx(0.5) and interval is None
     share, interval = closed_gap([0.5, 0.95], [0.6, 0.95], 0.9)  # in a quarter of the resamples there is no gap
     assert share == pytest.approx(0.05 / 0.175) and interval is None
+
+
+def test_equal_pairs_and_missing_ones_show_nothing():
+    assert Gain([0.05, 0.05]).is_shown is None
+    assert Gain([0.07, 0.08, 0.09], missing=1).is_shown is False

@@ -149,7 +149,11 @@ def test_a_failed_run_is_missing_and_stops_nobody(trainings, compare):
     found = compare(seeds=(0, 1, 2))
     assert found.missing == ['student alone, seed 1'] and found.sections[0].alone.scores[1] is None
     text = as_text(found)
-    assert '2 of 2' in text and 'MISSING, since they failed: student alone, seed 1' in text
+    assert (
+        '2 of 2, 1 missing' in text
+        and 'no difference shown' in text
+        and 'MISSING, since they failed: student alone, seed 1' in text
+    )
     assert [trial['failed'] for trial in found.trials].count(True) == 1
 
 

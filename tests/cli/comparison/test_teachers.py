@@ -1,0 +1,28 @@
+from mmengine.config import Config
+
+from mmkd_video.cli.comparison.teachers import tested_teachers as find_teachers
+
+
+def distilled(tiny, *parts):
+    config = Config.fromfile(tiny.distill)
+    config.model.teacher.checkpoint = str(tiny.folder.joinpath(*parts))
+    return config
+
+
+def test_teachers_whose_files_have_one_name_are_two(tiny, tmp_path):
+    names = [('big', 'best.pth'), ('small', 'best.pth'), ('big', 'best.pth')]
+    configs = {name: distilled(tiny, *parts) for name, parts in zip('abc', names, strict=True)}
+    teachers, owned = find_teachers(configs, tmp_path)
+    assert owned == {'a': ['teacher best'], 'b': ['teacher best-2'], 'c': ['teacher best']}
+    assert [str(each.run.folder._checkpoint) for each in teachers.values()] == [
+        str(tiny.folder / 'big' / 'best.pth'),
+        str(tiny.folder / 'small' / 'best.pth'),
+    ]
+    assert len({each.run.folder.path for each in teachers.values()}) == 2
+
+
+def test_one_checkpoint_with_other_classes_is_another_teacher(tiny, tmp_path):
+    configs = {name: distilled(tiny, 'best.pth') for name in 'ab'}
+    configs['b'].model.teacher.classes = [0, 1]
+    teachers, owned = find_teachers(configs, tmp_path)
+    assert len(teachers) == 2 and owned['a'] != owned['b']
