@@ -75,7 +75,10 @@ def draw_deployments(report: DeploymentReport, path: str | Path) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f'.{path.stem}.part{path.suffix}')
     try:
-        figure.savefig(part)
+        with open(part, 'wb') as file:
+            figure.savefig(file, format=path.suffix[1:])
+            file.flush()
+            os.fsync(file.fileno())
         os.replace(part, path)
     finally:
         part.unlink(missing_ok=True)

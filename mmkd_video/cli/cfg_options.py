@@ -1,6 +1,7 @@
 """``--cfg-options`` in both directions."""
 
 import copy
+import difflib
 from argparse import ArgumentParser
 from collections.abc import Mapping
 from typing import Any
@@ -59,6 +60,9 @@ def merge_cfg_options(config: Config, options: Mapping[str, Any] | None) -> None
     """
     for key, value in (options or {}).items():
         first, *rest = key.split('.')
+        near = [] if first in config else difflib.get_close_matches(first, list(config), 1, cutoff=0.85)
+        if near:
+            raise KeyError(f'--cfg-options {key}: the config has no {first!r}; did you mean {near[0]!r}?')
         config[first] = _with(config.get(first), rest, value, first, options)
 
 

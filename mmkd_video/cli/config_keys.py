@@ -8,7 +8,7 @@ from typing import Any
 from mmengine.config import Config
 from mmengine.hub import get_config
 
-from mmkd_video.checked import AnyOf, Flag, ListOf, Number, Optional, Settings, Text, Whole, table_of, wrong
+from mmkd_video.checked import AnyOf, Flag, ListOf, Number, Optional, Settings, Text, Whole, nearest, table_of, wrong
 
 SUFFIXES = ('.py', '.json', '.yml', '.yaml')
 BUILT = Settings("a dict with its type, dict(type='...')", needs=('type',))
@@ -17,6 +17,9 @@ CLASSES = Whole(1)
 LOADER = dict(
     batch_size=Whole(1), num_workers=Whole(0), persistent_workers=Flag(), drop_last=Flag(), dataset=BUILT, sampler=BUILT
 )
+LOOPS = ('EpochBasedTrainLoop', 'IterBasedTrainLoop')
+LOOP_KEYS = ('type', 'by_epoch', 'max_epochs', 'max_iters', 'val_begin', 'val_interval', 'dynamic_intervals')
+SCHEDULED = {'begin', 'end', 'T_max', 'step_size', 'total_steps', 'gamma', 'start_factor', 'end_factor', 'eta_min'}
 CONFIG = table_of(
     'config',
     {
@@ -43,6 +46,12 @@ CONFIG = table_of(
         'train_cfg.val_begin': Whole(0),
         'custom_hooks': Optional(ListOf(BUILT)),
         'default_hooks': Optional(Settings('a dict of hooks')),
+        'default_hooks.checkpoint': Optional(Settings("dict(type='CheckpointHook', ...)")),
+        'default_hooks.checkpoint.interval': Whole(-1),
+        'default_hooks.logger.interval': Whole(1),
+        'auto_scale_lr': Optional(Settings('dict(base_batch_size=...)')),
+        'val_cfg': Optional(Settings("dict(type='ValLoop')")),
+        'test_cfg': Optional(Settings("dict(type='TestLoop')")),
         'val_evaluator': ONE_OR_SEVERAL,
         'test_evaluator': ONE_OR_SEVERAL,
         **{f'{part}_dataloader': Optional(Settings('dict(dataset=...)')) for part in ('train', 'val', 'test')},
@@ -107,6 +116,8 @@ def check_config(config: Config) -> None:
             value = value[part] if found else None
         if found:
             kind.check(key, value)
+    _expect_known_loop(config.get('train_cfg'))
+    _expect_numbers(config.get('param_scheduler') or [])
     for where, value in _dicts(config.model, 'model'):
         if where.endswith('cls_head') and 'num_classes' in value:
             CLASSES.check(f'{where}.num_classes', value['num_classes'])
@@ -115,6 +126,23 @@ def check_config(config: Config) -> None:
             kind = value.get('type')
             if kind is not None and not isinstance(kind, str) and not callable(kind):
                 raise wrong(f'{where}.type', kind, 'the name of a registered class')
+
+
+def _expect_known_loop(train_cfg: Mapping | None) -> None:
+    """Refuse a key that MMEngine's own loops do not have; they would refuse it too, or not look at it."""
+    if train_cfg is None or train_cfg.get('type', 'EpochBasedTrainLoop') not in LOOPS:
+        return
+    for key in train_cfg:
+        if key not in LOOP_KEYS:
+            expected = f'a key of {" or ".join(LOOPS)}: {", ".join(sorted(LOOP_KEYS))}'
+            raise wrong(f'train_cfg.{key}', train_cfg[key], expected, nearest(key, LOOP_KEYS))
+
+
+def _expect_numbers(schedulers: Mapping | list) -> None:
+    for where, value in _dicts(schedulers, 'param_scheduler'):
+        for key in SCHEDULED & set(value):
+            if not isinstance(value[key], (int, float)) or isinstance(value[key], bool):
+                raise wrong(f'{where}.{key}', value[key], 'a number')
 
 
 def _dicts(value: Any, where: str) -> Iterator[tuple[str, Mapping]]:

@@ -112,12 +112,12 @@ def _of_line(line: str, columns: Columns, num_classes: int | None) -> str | None
 
 def _of_label(label: str, num_classes: int | None) -> str | None:
     last = LARGEST if num_classes is None else num_classes - 1
-    if re.fullmatch(r'-1|\d+', label) and int(label) <= last:
+    if re.fullmatch(r'-1|\d{1,18}', label) and int(label) <= last:
         return None
     known = re.fullmatch(r'\d+', label) and num_classes is not None
     which = f'0 to {last}, as cls_head.num_classes is {num_classes}' if known else 'a whole number from 0'
     remedy = 'set num_classes, or mend the labels' if known else 'a label that is not known is -1, or left out'
-    return f'got label {label!r}; expected {which}; {remedy}'
+    return f'got label {label[:40]!r}; expected {which}; {remedy}'
 
 
 def annotation_files(dataset: Any) -> Iterator[tuple[Path, Columns]]:

@@ -121,6 +121,9 @@ class ResumePoint:
         missing = [key for key in needed if not isinstance(checkpoint, dict) or key not in checkpoint]
         if missing:
             return f'it is no complete training checkpoint (it lacks {", ".join(missing)})', False
+        odd = [key for key in ('meta', 'state_dict', 'message_hub') if not isinstance(checkpoint.get(key, {}), dict)]
+        if odd:
+            return f'it is no training checkpoint ({", ".join(odd)}: expected a dict)', False
         return self._within_epoch(checkpoint['meta'])
 
     def _within_epoch(self, meta: dict) -> tuple[str | None, bool]:
@@ -128,6 +131,8 @@ class ResumePoint:
         if missing:
             return f'its meta lacks {", ".join(missing)}', False
         epoch, iteration = meta['epoch'], meta['iter']
+        if not all(type(each) is int and each >= 0 for each in (epoch, iteration)):
+            return f'its meta says epoch {epoch!r:.40} and iter {iteration!r:.40}; expected whole numbers', False
         if self.iters_per_epoch is None or iteration == epoch * self.iters_per_epoch:
             return None, False
         done = iteration - epoch * self.iters_per_epoch

@@ -95,6 +95,18 @@ def test_unreadable_newest_falls_back_to_the_one_before_and_says_so(trained, dam
     assert safe_load.load(newest)['meta']['iter'] == 6
 
 
+@pytest.mark.parametrize(
+    ('part', 'said'),
+    [(dict(meta=dict(epoch=2, iter='x')), "iter 'x'; expected whole numbers"), (dict(meta=7), 'meta: expected a dict')],
+)
+def test_a_checkpoint_that_says_nothing_usable_is_passed_over(trained, capsys, part, said):
+    newest = trained / 'epoch_2.pth'
+    torch.save({**torch.load(newest, weights_only=False), **part}, newest)
+    make_runner(trained, epochs=2, resume=True).train()
+    log = ''.join(capsys.readouterr())
+    assert f'Not resuming from {newest}' in log and said in log and f'Resuming from {trained / "epoch_1.pth"}' in log
+
+
 def test_pickle_that_runs_code_is_not_run(trained):
     class Evil:
         def __reduce__(self):

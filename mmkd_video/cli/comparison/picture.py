@@ -1,11 +1,13 @@
 """A comparison as a picture: every seed a dot."""
 
+import io
 from pathlib import Path
 
 import numpy as np
 
 from mmkd_video.cli.comparison.arms import ALONE, AS_LONG
 from mmkd_video.cli.comparison.result import Comparison, Row, Section
+from mmkd_video.hooks.atomic_file import write_atomically
 
 COLORS = {ALONE: '#4477aa', AS_LONG: '#66ccee'}  # Tol's, safe for all eyes
 DISTILLED_COLORS = ('#ee6677', '#228833', '#ccbb44', '#aa3377', '#bbbbbb')
@@ -44,9 +46,9 @@ def draw_comparison(comparison: Comparison, path: str | Path) -> Path:
         row[0].set_ylabel(f'{comparison.metric} on test{", %" if comparison.metric.startswith("acc/") else ""}')
     seeds = f'{len(comparison.seeds)} seeds' if len(comparison.seeds) > 1 else 'one seed'
     figure.suptitle(f'{", ".join(comparison.configs)}: {seeds}', x=0.02, ha='left', fontsize=11)
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, metadata={'Software': None})
+    drawn, path = io.BytesIO(), Path(path)
+    figure.savefig(drawn, format=path.suffix[1:], metadata={'Software': None})
+    write_atomically(drawn.getvalue(), path)
     return path
 
 
