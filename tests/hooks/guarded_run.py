@@ -73,3 +73,18 @@ def make_runner(work_dir: Path, epochs: int = 3, hook: dict | None = None, guard
     )
     config.update(settings)
     return Runner(cfg=dict(config), **config)
+
+
+def validated(work_dir, scores, epochs, **hook):
+    """Return a runner that validates after every epoch, with these scores in turn, and keeps the best checkpoint."""
+    ScriptedScore.scores = list(scores)
+    loader = make_runner(work_dir / 'unused', guard=False)._train_dataloader
+    return make_runner(
+        work_dir,
+        epochs=epochs,
+        hook=dict(interval=1, save_best='acc/top1', rule='greater', **hook),
+        val_dataloader=loader,
+        val_cfg=dict(),
+        val_evaluator=dict(type='ScriptedScore'),
+        resume=True,
+    )

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 from damaged_file import damage_weights
-from guarded_run import ScriptedScore, make_runner
+from guarded_run import ScriptedScore, make_runner, validated
 from mmengine.hooks import CheckpointHook
 
 from mmkd_video.compat import safe_load
@@ -93,18 +93,6 @@ def test_unreadable_newest_falls_back_to_the_one_before_and_says_so(trained, dam
     assert f'Resuming from {trained / "epoch_1.pth"}' in log
     assert 'resumed epoch: 1, iter: 3' in log
     assert safe_load.load(newest)['meta']['iter'] == 6
-
-
-@pytest.mark.parametrize(
-    ('part', 'said'),
-    [(dict(meta=dict(epoch=2, iter='x')), "iter 'x'; expected whole numbers"), (dict(meta=7), 'meta: expected a dict')],
-)
-def test_a_checkpoint_that_says_nothing_usable_is_passed_over(trained, capsys, part, said):
-    newest = trained / 'epoch_2.pth'
-    torch.save({**torch.load(newest, weights_only=False), **part}, newest)
-    make_runner(trained, epochs=2, resume=True).train()
-    log = ''.join(capsys.readouterr())
-    assert f'Not resuming from {newest}' in log and said in log and f'Resuming from {trained / "epoch_1.pth"}' in log
 
 
 def test_pickle_that_runs_code_is_not_run(trained):
@@ -348,20 +336,6 @@ def test_file_written_again_under_its_name_is_not_removed(tmp_path):
     assert (tmp_path / 'again').read_bytes() == b'second'
 
 
-def validated(work_dir: Path, scores: list[float], epochs: int, **hook):
-    ScriptedScore.scores = list(scores)
-    loader = make_runner(work_dir / 'unused', guard=False)._train_dataloader
-    return make_runner(
-        work_dir,
-        epochs=epochs,
-        hook=dict(interval=1, save_best='acc/top1', rule='greater', **hook),
-        val_dataloader=loader,
-        val_cfg=dict(),
-        val_evaluator=dict(type='ScriptedScore'),
-        resume=True,
-    )
-
-
 def test_best_checkpoint_is_kept_and_remembered_over_a_resume(tmp_path):
     validated(tmp_path, [0.5, 0.7], epochs=2, max_keep_ckpts=2).train()
     assert names(tmp_path) == ['best_acc_top1_epoch_2.pth', 'epoch_1.pth', 'epoch_2.pth']
@@ -370,22 +344,6 @@ def test_best_checkpoint_is_kept_and_remembered_over_a_resume(tmp_path):
     hub = safe_load.load(tmp_path / 'epoch_4.pth')['message_hub']['runtime_info']
     assert hub['best_ckpt'] == str(tmp_path / 'best_acc_top1_epoch_4.pth')
     assert hub['keep_ckpt_ids'] == [3, 4]
-
-
-@pytest.mark.parametrize('kind', ['file', 'folder'])
-def test_a_checkpoint_that_calls_other_files_the_best_one_removes_none(tmp_path, kind):
-    precious, work_dir = tmp_path / 'precious', tmp_path / 'run'
-    precious.mkdir()
-    kept = precious / 'best_a.pth'
-    kept.write_text('kept')
-    validated(work_dir, [0.5], epochs=1, max_keep_ckpts=2).train()
-    loaded = torch.load(work_dir / 'epoch_1.pth', weights_only=False)
-    named = dict(best_ckpt=str(kept if kind == 'file' else precious), keep_ckpt_ids=['/../../precious/best_a', 1, 2, 3])
-    loaded['message_hub']['runtime_info'].update(named)
-    torch.save(loaded, work_dir / 'epoch_1.pth')
-    validated(work_dir, [0.9, 0.95], epochs=3, max_keep_ckpts=2).train()
-    assert kept.read_text() == 'kept'
-    assert 'best_acc_top1_epoch_3.pth' in names(work_dir) and 'best_acc_top1_epoch_2.pth' not in names(work_dir)
 
 
 def test_same_files_as_the_stock_hook(tmp_path):
