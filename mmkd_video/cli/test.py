@@ -24,6 +24,7 @@ from mmkd_video.cli.student import model_parts, read_checkpoint
 from mmkd_video.cli.train import add_launcher, build_runner, default_work_dir
 from mmkd_video.export.loading import BACKEND_OF, BACKENDS
 from mmkd_video.export.metadata import PRECISIONS
+from mmkd_video.hooks.label_check import expect_known_classes
 from mmkd_video.hooks.wrapped_anew import bare_model
 from mmkd_video.quantization import CHECKPOINT_KEY
 from mmkd_video.teachers.source import check_weights
@@ -66,6 +67,7 @@ def prepare_test(config: Config, options: argparse.Namespace) -> Runner:
             f'{options.config} has no test: expected test_dataloader, test_evaluator and test_cfg; they are what '
             "tools/test.py runs (test_cfg = dict(type='TestLoop'))"
         )
+    expect_known_classes(runner.test_loop.dataloader.dataset, bare_model(runner))
     if not is_exported(options) and os.path.isfile(options.checkpoint):
         loaded = read_checkpoint(options.checkpoint)
         check_weights(

@@ -59,20 +59,23 @@ class Columns:
         return None
 
 
-def wrong_line(path: str | Path, columns: Columns, num_classes: int | None = None) -> str | None:
+def wrong_line(
+    path: str | Path, columns: Columns, num_classes: int | None = None, labelled: bool = False
+) -> str | None:
     """Return where an annotation file is wrong, and what is expected there; None where it is not.
 
     Args:
         path: Of a local file that exists.
         columns: What each line holds.
         num_classes: Of the model; None where it is not known.
+        labelled: Whether every clip needs a label.
     """
     content = Path(path).read_bytes()
     for mark, name in MARKS.items():
         if content.startswith(mark):
             return f'{path}:1: got {name}; expected plain UTF-8; {REMEDY}'
     for number, line in enumerate(content.splitlines(), 1):
-        problem = _of_bytes(line) or _of_line(line.decode(), columns, num_classes)
+        problem = _of_bytes(line) or _of_line(line.decode(), columns, num_classes, labelled)
         if problem:
             return f'{path}:{number}: {problem}'
     return None
@@ -88,7 +91,7 @@ def _of_bytes(line: bytes) -> str | None:
     return None
 
 
-def _of_line(line: str, columns: Columns, num_classes: int | None) -> str | None:
+def _of_line(line: str, columns: Columns, num_classes: int | None, labelled: bool) -> str | None:
     text = line.strip()
     expected = f'expected `{columns.expected}`'
     if not text:
@@ -107,6 +110,8 @@ def _of_line(line: str, columns: Columns, num_classes: int | None) -> str | None
     if len(labels) > 1 and not columns.several:
         many = f'got {len(parts)} columns in {text[:60]!r}; {expected}'
         return f"{many}; a name with spaces needs another delimiter, such as delimiter=',' in the dataset"
+    if labelled and (not labels or '-1' in labels):
+        return f'got no label in {text[:60]!r}; {expected}; what is validated on needs labels: leave such clips out'
     return next((problem for label in labels if (problem := _of_label(label, num_classes))), None)
 
 

@@ -36,19 +36,20 @@ def wrong_label(samples: Iterable[BaseDataElement], model: nn.Module) -> str | N
     return None
 
 
-def expect_known_classes(dataset: Any, model: nn.Module) -> None:
+def expect_known_classes(dataset: Any, model: nn.Module, labelled: bool = False) -> None:
     """See that a model has a class for every label of a dataset's annotation files.
 
     Args:
         dataset: Or a wrapper of some.
         model: As for :func:`wrong_label`.
+        labelled: Whether every clip needs a label.
 
     Raises:
         ValueError: It has not; names file and line.
     """
     classes = getattr(getattr(model, 'cls_head', None), 'num_classes', None)
     for path, columns in annotation_files(dataset) if classes is not None else ():
-        wrong = wrong_line(path, columns, classes)
+        wrong = wrong_line(path, columns, classes, labelled)
         if wrong:
             raise ValueError(wrong)
 

@@ -65,7 +65,7 @@ class ReproducibleHook(Hook):
             tested = getattr(runner, name, None)
             if isinstance(tested, BaseLoop) and hasattr(tested.dataloader.dataset, '__dict__'):
                 name_unreadable(tested.dataloader.dataset)
-                expect_known_classes(tested.dataloader.dataset, bare_model(runner))
+                expect_known_classes(tested.dataloader.dataset, bare_model(runner), labelled=name == '_val_loop')
         loop = runner._train_loop  # the property would build a loop that validation and testing do not need
         if not isinstance(loop, BaseLoop) or isinstance(loop.dataloader.dataset, SeededDataset):
             return
