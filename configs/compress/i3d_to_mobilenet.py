@@ -3,7 +3,7 @@ _base_ = '../distill/i3d_to_mobilenet.py'
 compress = dict(
     alone=True,  # train the student alone too, for the table
     prune=dict(
-        hook=dict(target=dict(flops=0.5), criterion='taylor', begin=0, end=2, steps=5, round_to=8),
+        hook=dict(target=dict(flops=0.5), criterion='taylor', begin=0, end=2, steps=3, round_to=8),
         config=dict(  # what differs from the training above
             train_cfg=dict(max_epochs=6),
             optim_wrapper=dict(optimizer=dict(lr=0.02)),

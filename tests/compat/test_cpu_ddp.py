@@ -3,6 +3,8 @@ import torch
 
 from mmkd_video.compat import cpu_ddp
 
+pytestmark = pytest.mark.slow
+
 WRAP = """
 import os
 os.environ.update(RANK='0', LOCAL_RANK='0', WORLD_SIZE='1', MASTER_ADDR='127.0.0.1', MASTER_PORT='0')

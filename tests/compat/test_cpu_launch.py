@@ -5,7 +5,10 @@ import torch
 
 from mmkd_video.compat import cpu_launch
 
-pytestmark = pytest.mark.skipif(torch.cuda.is_available(), reason='this machine has a GPU: the break does not bite')
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(torch.cuda.is_available(), reason='this machine has a GPU: the break does not bite'),
+]
 
 LAUNCH = """
 import os

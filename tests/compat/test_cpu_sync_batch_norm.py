@@ -3,7 +3,10 @@ import torch
 
 from mmkd_video.compat import cpu_sync_batch_norm
 
-pytestmark = pytest.mark.skipif(torch.cuda.is_available(), reason='this machine has a GPU: the break does not bite')
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(torch.cuda.is_available(), reason='this machine has a GPU: the break does not bite'),
+]
 
 # Each rank gets a part of one batch, of another size; together they must behave as one process with the whole batch.
 TRAIN = """

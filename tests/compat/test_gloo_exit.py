@@ -1,8 +1,11 @@
 import atexit
 
+import pytest
 import torch
 
 from mmkd_video.compat import gloo_exit
+
+pytestmark = pytest.mark.slow
 
 # Exit handlers run last in, first out: this one speaks after every other.
 RUN = """

@@ -8,6 +8,8 @@ import pytest
 
 from mmkd_video.compat import import_noise
 
+pytestmark = pytest.mark.slow
+
 LOUD = """
 import mmcv.cnn.bricks.transformer
 from mmengine.utils import get_installed_path

@@ -1,5 +1,9 @@
 import textwrap
 
+import pytest
+
+pytestmark = pytest.mark.slow
+
 IMPORT = 'import mmaction.models'
 FAKE_TORCHVISION = {'torchvision/__init__.py': ''}
 BROKEN_TORCHVISION = {

@@ -56,11 +56,11 @@ def _at_root(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize('name', ['ab', 'fsp'])
 def test_the_first_stage_trains_the_backbone_alone_and_then_rests(name: str) -> None:
     training = Training(name)
-    first = [training.step(epoch) for epoch in (0, 1)]
+    first = [training.step(0) for _ in range(2)]
     student = training.model.student
     assert all(losses[f'loss_{name}'] > 0 and losses['loss_cls'] == losses['loss_kd'] == 0 for losses in first)
     assert training.moved(student.cls_head) == 0 and training.moved(student.backbone) > 0
-    second = training.step(2)
+    second = training.step(1)
     assert second[f'loss_{name}'] == 0 and second['loss_cls'] > 0 and second['loss_kd'] > 0
     assert training.moved(student.cls_head) > 0 and training.moved(student.backbone) > 0
     connectors = training.model.training_state.terms[name]
@@ -70,10 +70,10 @@ def test_the_first_stage_trains_the_backbone_alone_and_then_rests(name: str) -> 
 def test_the_paraphraser_learns_before_the_student_does() -> None:
     training = Training('paraphrased_ft', lr=1e-4)
     loss = training.model.training_state.terms['paraphrasedft'].loss
-    early = [training.step(epoch)['paraphrasedft_raw'] for epoch in (0, 0, 0, 1, 1)]
+    early = [training.step(epoch)['paraphrasedft_raw'] for epoch in (0, 0, 0, 0, 0)]
     assert early[-1] < early[0]
     assert training.moved(loss.paraphraser) > 0 and training.moved(loss.translator) == 0
-    training.step(2)
+    training.step(1)
     assert loss.transfer == 500 and training.moved(loss.translator) > 0
     assert training.moved(loss.paraphraser) == 0
 

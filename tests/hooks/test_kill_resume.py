@@ -44,6 +44,7 @@ def finish_and_compare(run, expected):
     assert not list(run['work_dir'].glob('.*mmkd-tmp'))
 
 
+@pytest.mark.slow
 def test_killed_while_a_checkpoint_is_written_and_within_an_epoch(videos, uninterrupted, tmp_path):
     expected, _ = uninterrupted('distiller', 'epoch', 0)
     run = settings(videos, tmp_path / 'run', 'distiller', 'epoch', 0)

@@ -138,7 +138,8 @@ def test_a_folder_that_another_process_holds_is_left_to_it(pool, tmp_path, capsy
 
 
 PARENT = """
-import sys
+import signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)  # in the background of a shell it is ignored
 sys.path[:0] = [sys.argv[1], sys.argv[2]]
 from pathlib import Path
 from test_pool import Progress, Script, run_all, run_of
