@@ -10,8 +10,8 @@ model = dict(
     student=_base_.model,
     teacher=dict(config=teacher, checkpoint='checkpoints/i3d_r50_kinetics400.pth'),
     terms=[
-        dict(type='KDLoss', at='logits', temperature=4.0, weight=0.9),
-        dict(type='FitNetLoss', at=('backbone.conv2', 'backbone.layer4'), weight=100.0),
+        dict(type='KDLoss', at='logits', temperature=4.0),
+        dict(type='FitNetLoss', at=('backbone.conv2', 'backbone.layer4')),
     ],
 )
 train_dataloader = dict(

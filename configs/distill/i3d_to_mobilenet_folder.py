@@ -8,7 +8,7 @@ model = dict(
     type='Distiller',
     student=_base_.model,
     teacher=dict(config=teacher, checkpoint='work_dirs/teachers/i3d_folder.pth'),
-    terms=[dict(type='KDLoss', at='logits', temperature=4.0, weight=1.0)],
+    terms=[dict(type='KDLoss', at='logits', temperature=4.0)],
 )
 train_dataloader = dict(
     batch_sampler=dict(type='MixedBatchSampler'),  # videos without a label are taken too, where there are some

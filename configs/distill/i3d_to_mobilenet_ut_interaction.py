@@ -8,7 +8,7 @@ model = dict(
     type='Distiller',
     student=_base_.model,
     teacher=dict(config=teacher, checkpoint='work_dirs/teachers/i3d_ut_interaction.pth'),
-    terms=[dict(type='KDLoss', at='logits', temperature=4.0, weight=1.0)],
+    terms=[dict(type='KDLoss', at='logits', temperature=4.0)],
 )
 train_dataloader = dict(
     dataset=dict(pipeline=[dict(type='DistillViews', student=_base_.train_pipeline, teacher=teacher)])
