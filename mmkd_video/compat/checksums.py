@@ -6,28 +6,33 @@ weight is read as another weight.
 
 import errno
 import zipfile
+from io import BytesIO
 from pathlib import Path
 
 MAGIC = b'PK\x03\x04'
 
 
-def damage(path: str | Path) -> str | None:
+def damage(source: str | Path | BytesIO) -> str | None:
     """Return what is damaged in a checkpoint file, or None.
 
     Files without checksums are not judged: those of torch before 1.6, and those that were written with
     ``torch.serialization.set_crc32_options(False)``.
 
     Args:
-        path: Of a file that is there.
+        source: A file that is there, or what one holds.
 
     Raises:
         OSError: It cannot be opened or read.
     """
-    with open(path, 'rb') as file:
-        if file.read(len(MAGIC)) != MAGIC:
-            return None
+    if isinstance(source, BytesIO):
+        begins = source.getbuffer()[: len(MAGIC)].tobytes()
+    else:
+        with open(source, 'rb') as file:
+            begins = file.read(len(MAGIC))
+    if begins != MAGIC:
+        return None
     try:
-        with zipfile.ZipFile(path) as archive:
+        with zipfile.ZipFile(source) as archive:
             if not any(part.CRC for part in archive.infolist()):
                 return None
             wrong = archive.testzip()

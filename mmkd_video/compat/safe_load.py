@@ -88,11 +88,11 @@ def explain_any(error: BaseException, filename: str | Path) -> Exception:
     )
 
 
-def expect_whole(filename: str | Path, called: str | None = None) -> None:
-    """Refuse a local file whose checksums do not match its content.
+def expect_whole(filename: str | Path | io.BytesIO, called: str | None = None) -> None:
+    """Refuse a checkpoint whose checksums do not match its content.
 
     Args:
-        filename: Of a file that is there.
+        filename: Of a file that is there; or what one holds.
         called: What the message calls it, where it came from elsewhere.
 
     Raises:
@@ -137,8 +137,14 @@ def load_bytes(content: bytes, called: str, map_location: Any = 'cpu') -> Any:
         content: Of the file.
         called: What the messages call it.
         map_location: As in :func:`torch.load`.
+
+    Raises:
+        UnsafeCheckpointError: As for :func:`load`.
+        UnreadableCheckpointError: As for :func:`load`.
     """
     file = io.BytesIO(content)
+    expect_whole(file, called)
+    file.seek(0)
     return _read(file, file, map_location, False, called)
 
 

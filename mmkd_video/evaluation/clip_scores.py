@@ -11,6 +11,7 @@ import numpy as np
 from mmengine.evaluator import BaseMetric
 
 from mmkd_video.evaluation.agreement import as_probabilities
+from mmkd_video.evaluation.array_files import read_arrays
 
 
 class ClipScores(BaseMetric):
@@ -85,8 +86,8 @@ class ScoredClips:
     def read(cls, path: str | Path) -> 'ScoredClips | None':
         """Read the file; None where there is none that can be read. Nothing in it is executed."""
         try:
-            with np.load(path, allow_pickle=False) as file:
-                return cls(file['probabilities'], file['labels'], file['names'])
+            found = read_arrays(path)
+            return cls(found['probabilities'], found['labels'], found['names'])
         except Exception:  # numpy and zipfile raise many types on a damaged file
             return None
 

@@ -2,8 +2,10 @@
 
 import logging
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from mmengine.logging import print_log
 
@@ -11,6 +13,10 @@ from mmkd_video.compat import safe_load
 
 NEEDED = ('meta', 'state_dict', 'message_hub')
 LENGTH = 'iters_per_epoch'  # in a checkpoint's meta
+PARTS = dict(meta=dict, state_dict=dict, message_hub=dict, pruning_base=int, rank_statistics=list)
+META = dict(epoch=int, iter=int, iters_per_epoch=int, validation_owed=bool, training_seconds=float)
+META |= dict(training_cpu_seconds=float)  # the types of what hooks read
+_WORDS = {dict: 'a dict', list: 'a list', bool: 'True or False', int: 'a whole number', float: 'a number'}
 
 
 @dataclass(frozen=True)
@@ -121,18 +127,14 @@ class ResumePoint:
         missing = [key for key in needed if not isinstance(checkpoint, dict) or key not in checkpoint]
         if missing:
             return f'it is no complete training checkpoint (it lacks {", ".join(missing)})', False
-        odd = [key for key in ('meta', 'state_dict', 'message_hub') if not isinstance(checkpoint.get(key, {}), dict)]
-        if odd:
-            return f'it is no training checkpoint ({", ".join(odd)}: expected a dict)', False
-        return self._within_epoch(checkpoint['meta'])
+        odd = _odd(checkpoint, PARTS) or _odd(checkpoint['meta'], META, 'meta.')
+        return (odd, False) if odd else self._within_epoch(checkpoint['meta'])
 
     def _within_epoch(self, meta: dict) -> tuple[str | None, bool]:
         missing = [key for key in ('epoch', 'iter') if key not in meta]
         if missing:
             return f'its meta lacks {", ".join(missing)}', False
         epoch, iteration = meta['epoch'], meta['iter']
-        if not all(type(each) is int and each >= 0 for each in (epoch, iteration)):
-            return f'its meta says epoch {epoch!r:.40} and iter {iteration!r:.40}; expected whole numbers', False
         if self.iters_per_epoch is None or iteration == epoch * self.iters_per_epoch:
             return None, False
         done = iteration - epoch * self.iters_per_epoch
@@ -145,3 +147,15 @@ class ResumePoint:
             '(saved within an epoch, or with another data set, batch size or number of processes)'
         )
         return reason, epoch == 0
+
+
+def _odd(found: Mapping[str, Any], types: Mapping[str, type], where: str = '') -> str | None:
+    """Return what is of another type than hooks take it for, of what is there; a number is not below zero."""
+    for key, kind in types.items():
+        value = found.get(key)
+        fits = isinstance(value, (int, float) if kind is float else kind) and (
+            kind is bool or not isinstance(value, bool)
+        )
+        if key in found and not (fits and (kind not in (int, float) or value >= 0)):
+            return f'it says {where}{key}={value!r:.40}; expected {_WORDS[kind]}'
+    return None

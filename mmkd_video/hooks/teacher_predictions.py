@@ -20,6 +20,7 @@ from mmengine.logging import print_log
 from torch.utils.data import DataLoader, Subset
 
 from mmkd_video.datasets import NamingPipeline
+from mmkd_video.evaluation.array_files import read_arrays
 from mmkd_video.hooks.atomic_file import write_atomically
 
 
@@ -64,8 +65,8 @@ class TeacherPredictions:
         if not path.exists():
             return None
         try:
-            with np.load(path, allow_pickle=False) as file:
-                found = cls(file['probabilities'], file['labels'], file['samples'], str(file['pipeline']))
+            held = read_arrays(path)
+            found = cls(held['probabilities'], held['labels'], held['samples'], str(held['pipeline']))
         except Exception as error:  # numpy and zipfile raise many types on a damaged file
             print_log(f'{path} cannot be read ({error}); it is made anew.', 'current', logging.WARNING)
             return None

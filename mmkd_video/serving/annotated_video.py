@@ -1,5 +1,6 @@
 """A video with what the model said about it."""
 
+import glob
 import os
 import threading
 from collections import deque
@@ -137,9 +138,28 @@ class AnnotatedVideo:
         self._size = width * factor, height * factor
         self.path.parent.mkdir(parents=True, exist_ok=True)
         code = cv2.VideoWriter_fourcc(*'mp4v')
+        _remove_leftovers(self.path)
         self._writer = cv2.VideoWriter(str(self._temporary), code, self.fps, self._size)
         if not self._writer.isOpened():
             raise OSError(f'annotate: OpenCV cannot write {self.path}')
+
+
+def _remove_leftovers(path: Path) -> None:
+    """Remove what killed processes have left of a video."""
+    for part in path.parent.glob(f'.{glob.escape(path.stem)}.*.part.mp4'):
+        number = part.name.split('.')[-3]
+        if number.isdecimal() and not _is_running(int(number)):
+            part.unlink(missing_ok=True)
+
+
+def _is_running(number: int) -> bool:
+    try:
+        os.kill(number, 0)
+    except ProcessLookupError:
+        return False
+    except (PermissionError, OverflowError):
+        pass
+    return True
 
 
 def _pictures_in(path: Path) -> int:

@@ -124,6 +124,14 @@ def test_mmengines_loader_refuses_damaged_weights_too(saved):
         CheckpointLoader.load_checkpoint(str(saved), map_location='cpu')
 
 
+def test_bytes_from_elsewhere_are_compared_with_their_checksums_too(saved):
+    content = bytearray(saved.read_bytes())
+    assert safe_load.load_bytes(bytes(content), 's3://a.pth')
+    damage_weights(saved, 'bit')
+    with pytest.raises(safe_load.UnreadableCheckpointError, match='s3://a.pth cannot be read .damaged'):
+        safe_load.load_bytes(saved.read_bytes(), 's3://a.pth')
+
+
 def test_files_without_checksums_are_read(tmp_path):
     before = torch.serialization.get_crc32_options()
     torch.serialization.set_crc32_options(False)

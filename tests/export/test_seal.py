@@ -4,6 +4,7 @@ from damaged_file import flipped
 from exportable import tiny_model
 
 from mmkd_video.export import export_onnx, export_openvino, load_exported
+from mmkd_video.export import seal as seal_module
 from mmkd_video.export.seal import BLANK, expect_sealed, seal
 
 CLIPS = np.zeros((1, 4, 3, 32, 32), np.uint8)
@@ -73,3 +74,12 @@ def test_a_full_disk_leaves_no_file_with_its_final_name(tmp_path, file_size_limi
     with file_size_limit(20_000), pytest.raises((OSError, RuntimeError)):
         export_openvino(tiny_model(), tmp_path / 'a.xml', CLIPS)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_of_a_file_full_of_digests_few_are_looked_at(tmp_path, monkeypatch):
+    path, asked = sealed(tmp_path), []
+    path.write_bytes(b''.join(b'sha256:%064d' % number for number in range(1, 1000)) + path.read_bytes())
+    monkeypatch.setattr(seal_module, '_digest', lambda *parts: asked.append(parts) or b'')
+    with pytest.raises(ValueError, match='is damaged'):
+        expect_sealed(path, ['.xml', '.bin'])
+    assert len(asked) == seal_module.MOST_SEALS

@@ -17,7 +17,12 @@ def trained(tmp_path):
 
 @pytest.mark.parametrize(
     ('part', 'said'),
-    [(dict(meta=dict(epoch=2, iter='x')), "iter 'x'; expected whole numbers"), (dict(meta=7), 'meta: expected a dict')],
+    [
+        (dict(meta=dict(epoch=2, iter='x')), "meta.iter='x'; expected a whole number"),
+        (dict(meta=7), 'meta=7; expected a dict'),
+        (dict(pruning_base='x'), "pruning_base='x'; expected a whole number"),
+        (dict(rank_statistics={}), 'rank_statistics={}; expected a list'),
+    ],
 )
 def test_a_checkpoint_that_says_nothing_usable_is_passed_over(trained, capsys, part, said):
     newest = trained / 'epoch_2.pth'

@@ -1,3 +1,6 @@
+import os
+import subprocess
+
 import cv2
 import numpy as np
 import pytest
@@ -114,3 +117,16 @@ def test_a_full_disk_is_an_error_and_leaves_nothing(tmp_path, file_size_limit):
         with pytest.raises(OSError, match=r'out\.mp4: only \d+ of 30 pictures could be written; is the disk full'):
             video.close()
     assert list(tmp_path.iterdir()) == []
+
+
+def test_what_a_killed_process_left_is_removed_and_that_of_a_running_one_is_not(tmp_path):
+    ended = subprocess.Popen(['true'])
+    ended.wait()
+    gone, running = (tmp_path / f'.out.{number}.part.mp4' for number in (ended.pid, os.getppid()))
+    other = tmp_path / f'.other.{ended.pid}.part.mp4'
+    for path in (gone, running, other):
+        path.write_bytes(b'half')
+    video = AnnotatedVideo(tmp_path / 'out.mp4', CLASSES)
+    video.watch(0, np.zeros((64, 64, 3), np.uint8))
+    video.close()
+    assert not gone.exists() and running.exists() and other.exists()
