@@ -1,7 +1,7 @@
 # Students of the embedded clips. Batches of 8: what a small network needs here is steps. Its classifier reads 1280
 # features that are all positive, and becomes unstable at a tenth of the rate that the layers below it need.
-max_epochs = 6
-train_cfg = dict(type='EpochBasedTrainLoop', max_epochs=max_epochs, val_begin=1, val_interval=3)
+max_epochs = 8
+train_cfg = dict(type='EpochBasedTrainLoop', max_epochs=max_epochs, val_begin=1, val_interval=4)
 val_cfg = dict(type='ValLoop')
 test_cfg = dict(type='TestLoop')
 optim_wrapper = dict(
