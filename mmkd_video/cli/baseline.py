@@ -14,6 +14,7 @@ from mmkd_video.cli.cfg_options import add_cfg_options, read_config
 from mmkd_video.cli.mistakes import EXITS, ends_in_one_line
 from mmkd_video.cli.plain_student import plain_student
 from mmkd_video.cli.status_line import StatusLine
+from mmkd_video.datasets.mixed_video_dataset import share_of_labels
 from mmkd_video.evaluation import LogisticRegression, flow_histogram
 
 Clips = Sequence[tuple[Path, int]]
@@ -211,7 +212,12 @@ def lists_of(config: Config) -> dict[str, Clips]:
             continue
         root = Path(dataset.get('data_root') or '')
         prefix = (dataset.get('data_prefix') or {}).get('video') or ''
-        lists[name] = read_list(root / dataset['ann_file'], root / prefix)
+        clips = read_list(root / dataset['ann_file'], root / prefix)
+        share = dataset.get('labelled_share', 1.0)
+        if share != 1.0:  # what the network learns from, too
+            kept = share_of_labels([label for _, label in clips], share, dataset.get('label_seed', 0))
+            clips = [(clip, label if place in kept else -1) for place, (clip, label) in enumerate(clips)]
+        lists[name] = clips
     if 'train' not in lists:
         raise ValueError(f'{config.filename}: train_dataloader.dataset has no ann_file; expected a list of videos')
     return lists

@@ -11,12 +11,15 @@ from mmengine.logging import print_log
 from mmkd_video.cli.budget import count_clips
 from mmkd_video.cli.prepare import make_parts
 from mmkd_video.hooks.atomic_file import write_atomically
-from mmkd_video.plain_data import Anything, Many, Number, Record, read_json
+from mmkd_video.hooks.run_record import deciding_settings, fingerprint
+from mmkd_video.plain_data import Anything, Many, Number, Record, Text, read_json
 
 NOTE = 'learning_rate.json'
 TRIALS = 'rate_trials'
 _FACTORS = Many(Number(0, 1e9), most=100)
-_NOTE = Record(dict(rate=Number(0, 1e9), factors=_FACTORS, chosen=Number(0, 1e9)), dict(scores=Anything(100)))
+_NOTE = Record(
+    dict(rate=Number(0, 1e9), factors=_FACTORS, chosen=Number(0, 1e9), training=Text(64)), dict(scores=Anything(100))
+)
 SHARE = 0.2  # of the training's epochs, for each trial
 
 
@@ -50,10 +53,11 @@ class RateTrials:
         return self.chosen() is not None
 
     def chosen(self) -> float | None:
-        """Return the chosen factor; None where no trial was made for this rate and these factors."""
+        """Return the chosen factor; None where no trial was made for this very training, rate and factors."""
         try:
             found = read_json(self.note.read_bytes(), _NOTE, NOTE)
-            same = found['rate'] == self.rate and found['factors'] == sorted(self._tried)
+            asked = (self.rate, sorted(self._tried), self._training())
+            same = (found['rate'], found['factors'], found['training']) == asked
             return float(found['chosen']) if same else None
         except (OSError, ValueError):
             return None
@@ -61,13 +65,18 @@ class RateTrials:
     @property
     def rate(self) -> float:
         """The config's own learning rate."""
-        return self.config.optim_wrapper.optimizer.lr
+        optimizer = (self.config.get('optim_wrapper') or {}).get('optimizer') or {}
+        if 'lr' not in optimizer:
+            raise ValueError(
+                'prepare.rates: optim_wrapper.optimizer has no lr to begin from; give it one, or set prepare.rates=None'
+            )
+        return optimizer['lr']
 
     def make(self) -> None:
         """Train at every rate for a fifth of the epochs, and note the best; finished trials are kept.
 
         Raises:
-            RuntimeError: A trial failed.
+            RuntimeError: The trial at the config's own rate failed.
             ValueError: The config has no validation to choose on, or ``max_epochs``.
         """
         if self.config.get('val_dataloader') is None or 'max_epochs' not in self.config.train_cfg:
@@ -77,12 +86,21 @@ class RateTrials:
             )
         from mmkd_video.cli.run_folder import RunFolder  # a run trains, and who trains imports this module
 
+        clips = count_clips(self.config.val_dataloader['dataset'])
         found: dict[float, float] = {}
         seconds = 0.0
         for place, factor in enumerate(sorted(self._tried), 1):
             _say(f'learning rate {self.rate * factor:.3g}: trial {place} of {len(self._tried)}')
             scores = RunFolder(self.note.parent / TRIALS / f'x{factor:.3g}', self._trial(factor), splits=('val',))
-            result = scores.result()
+            try:
+                result = scores.result()
+            except RuntimeError as error:
+                if factor == 1.0:
+                    raise
+                said = str(error).splitlines()[0]
+                _say(f'learning rate {self.rate * factor:.3g}: not taken, its trial failed ({said})')
+                found[factor] = 0.0
+                continue
             metrics = result['val']
             seconds += result.get('seconds') or 0.0
             key = 'acc/top1' if 'acc/top1' in metrics else next(iter(metrics))
@@ -92,10 +110,14 @@ class RateTrials:
                 f'learning rate {self.rate * factor:.3g}: {key} {metrics[key]:.3f} on validation; trials and training '
                 f'take about {left / 60:.0f} minutes more'
             )
-        best = choose(found, count_clips(self.config.val_dataloader['dataset']))
+        best = choose(found, clips)
         _say(f'learning rate {self.rate * best:.3g} is taken (the config has {self.rate:.3g})')
-        note = dict(rate=self.rate, factors=sorted(found), chosen=best, scores=[found[each] for each in sorted(found)])
+        note = dict(rate=self.rate, factors=sorted(found), chosen=best, training=self._training())
+        note['scores'] = [found[each] for each in sorted(found)]
         write_atomically(json.dumps(note, indent=1).encode(), self.note)
+
+    def _training(self) -> str:
+        return fingerprint(deciding_settings(self.config.to_dict()))
 
     @property
     def _tried(self) -> set[float]:
@@ -166,8 +188,9 @@ def take_rate(config: Config, trials: RateTrials) -> None:
     """
     factor = trials.chosen()
     if factor is not None and factor != 1.0:
-        config.optim_wrapper.optimizer.lr = trials.rate * factor
-        _say(f'learning rate {trials.rate * factor:.3g}, chosen on validation (the config has {trials.rate:.3g})')
+        shipped = trials.rate
+        config.optim_wrapper.optimizer.lr = shipped * factor
+        _say(f'learning rate {shipped * factor:.3g}, chosen on validation (the config has {shipped:.3g})')
 
 
 def _say(message: str) -> None:

@@ -1,5 +1,6 @@
 """Whether a teacher knows more than a simple reference: else nothing can be learnt from it."""
 
+import hashlib
 import json
 import logging
 from collections.abc import Iterable
@@ -26,11 +27,18 @@ REMEDY = (
 def check_teachers(teachers: Iterable[TrainedTeacher]) -> None:
     """Say of every teacher that was trained here whether it is better than a simple reference.
 
+    What cannot be compared is told and stops nothing: this is advice.
+
     Args:
         teachers: They are there.
     """
     for each in teachers:
-        line = check_teacher(read_config(each.config, each.options), each.checkpoint, each.checkpoint.parent)
+        try:
+            line = check_teacher(read_config(each.config, each.options), each.checkpoint, each.checkpoint.parent)
+        except (LookupError, OSError, RuntimeError, ValueError) as error:
+            said = (str(error).strip().splitlines() or [type(error).__name__])[0]
+            print_log(f'teacher: not compared with a simple reference ({said})', logger=None, level=logging.WARNING)
+            continue
         print_log(line, logger=None, level=logging.WARNING if REMEDY in line else logging.INFO)
 
 
@@ -49,7 +57,9 @@ def check_teacher(config: Config, checkpoint: Path, work_dir: Path) -> str:
         RuntimeError: The teacher cannot be tested.
         ValueError: A video cannot be read.
     """
-    teacher = RunFolder(work_dir / f'{checkpoint.stem}_on_validation', _plain(config), checkpoint, splits=('val',))
+    lists = hashlib.sha256(json.dumps(_lists(config)['val']).encode()).hexdigest()[:8]
+    folder = work_dir / f'{checkpoint.stem}_on_validation_{lists}'
+    teacher = RunFolder(folder, _plain(config), checkpoint, splits=('val',))
     metrics = teacher.result()['val']
     accuracy = metrics.get('acc/top1')
     reference, clips = reference_on_validation(config, work_dir)
@@ -80,8 +90,7 @@ def reference_on_validation(config: Config, work_dir: Path) -> tuple[float, int]
         config: With the loaders of training and validation.
         work_dir: Keeps the result.
     """
-    lists = {name: clips for name, clips in lists_of(config).items() if name in ('train', 'val')}
-    known = {name: [[str(clip), label] for clip, label in clips] for name, clips in lists.items()}
+    lists, known = lists_of(config), _lists(config)
     path = work_dir / REFERENCE
     try:
         found = read_json(path.read_bytes(), _REFERENCE, str(path))
@@ -95,6 +104,11 @@ def reference_on_validation(config: Config, work_dir: Path) -> tuple[float, int]
     note = dict(accuracy=score.accuracy, clips=score.clips, lists=known)
     write_atomically(json.dumps(note).encode(), path)
     return score.accuracy, score.clips
+
+
+def _lists(config: Config) -> dict[str, list[list]]:
+    lists = {name: clips for name, clips in lists_of(config).items() if name in ('train', 'val')}
+    return {name: [[str(clip), label] for clip, label in clips] for name, clips in lists.items()}
 
 
 def _plain(config: Config) -> Config:

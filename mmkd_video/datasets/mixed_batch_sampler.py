@@ -62,6 +62,10 @@ class MixedBatchSampler:
 
     def __iter__(self) -> Iterator[list[int]]:
         """Iterate over one epoch, the labelled clips of a batch first."""
+        if 0 in self.counts:
+            order = list(self.sampler)
+            yield from (order[first : first + self.batch_size] for first in range(0, len(order), self.batch_size))
+            return
         for batch in range(len(self)):
             number = (self.sampler.epoch * len(self) + batch) * self.sampler.world_size + self.sampler.rank
             yield [

@@ -31,7 +31,7 @@ class MixedVideoDataset(VideoDataset):
     Args:
         ann_file: One ``path label`` a line, as for ``VideoDataset``.
         pipeline: Transforms.
-        unlabelled: A second annotation file, whose labels are not read; relative to ``data_root`` as ``ann_file`` is.
+        unlabelled: A second annotation file, whose labels are not used; relative to ``data_root`` as ``ann_file`` is.
         labelled_share: Labels of this share of each class in ``ann_file`` are kept, those of the others are not used;
             above 0, at most 1. At least one clip of every class keeps its label.
         label_seed: Decides which clips keep it; not the run's seed, so that all runs see the same labels.

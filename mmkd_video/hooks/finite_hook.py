@@ -67,7 +67,9 @@ class FiniteHook(Hook):
         Raises:
             FloatingPointError: One of them is no finite number.
         """
-        self._expect_finite(runner)
+        lines = [line for line in all_gather_object(_unusable(runner)) if line]
+        if lines:
+            raise FloatingPointError(lines[0])
 
     def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
         """Look at the parameters before any checkpoint.
@@ -75,18 +77,22 @@ class FiniteHook(Hook):
         Raises:
             FloatingPointError: One of them is no finite number.
         """
-        self._expect_finite(runner)
+        line = _unusable(runner)
+        if line:
+            raise FloatingPointError(line)
 
-    @staticmethod
-    def _expect_finite(runner: Runner) -> None:
-        model = bare_model(runner)
-        wrong = unusable_tensors(model.named_parameters(), model.named_buffers())
-        if wrong:
-            more = f' and {len(wrong) - 1} more' if len(wrong) > 1 else ''
-            raise FloatingPointError(
-                f'iteration {runner.iter}: {wrong[0]}{more} holds NaN or infinite numbers, so no checkpoint is '
-                f'written; {_advice(runner)}'
-            )
+
+def _unusable(runner: Runner) -> str:
+    """Return the message about parameters that are no finite numbers; empty where all are."""
+    model = bare_model(runner)
+    wrong = unusable_tensors(model.named_parameters(), model.named_buffers())
+    if not wrong:
+        return ''
+    more = f' and {len(wrong) - 1} more' if len(wrong) > 1 else ''
+    return (
+        f'iteration {runner.iter}: {wrong[0]}{more} holds NaN or infinite numbers, so no checkpoint is written; '
+        f'{_advice(runner)}'
+    )
 
 
 def not_finite(outputs: Mapping) -> dict[str, float]:

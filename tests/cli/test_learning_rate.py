@@ -62,6 +62,7 @@ def test_trials_are_short_and_the_choice_is_kept(config, runs):
     assert all(each.prepare is None and each.train_cfg.val_interval == 8 for each in runs)
     assert config.optim_wrapper.optimizer.lr == pytest.approx(0.06)
     note = json.loads(RateTrials(config, (0.3, 3.0)).note.read_text())
+    assert len(note.pop('training')) == 64
     assert note == dict(rate=0.02, factors=[0.3, 1.0, 3.0], chosen=3.0, scores=[0.5, 0.5, 0.8])
 
 
@@ -73,6 +74,43 @@ def test_the_same_command_takes_the_choice_and_another_rate_asks_again(config, r
     assert len(runs) == 3 and again.optim_wrapper.optimizer.lr == pytest.approx(0.06)
     before.optim_wrapper.optimizer.lr = 0.2
     assert not rate_trials(before).exists()
+
+
+def test_what_is_taken_is_told(config, runs, caplog, capsys):
+    prepare_rate(config)
+    said = caplog.text + ''.join(capsys.readouterr())
+    assert 'learning rate 0.06, chosen on validation (the config has 0.02)' in said
+
+
+def test_another_training_asks_again(config, runs):
+    before = Config(config.to_dict())
+    prepare_rate(config)
+    before.optim_wrapper.optimizer.type = 'AdamW'
+    assert not rate_trials(before).exists()
+
+
+@pytest.mark.parametrize(('diverges', 'chosen'), [(0.06, 1.0), (0.006, 3.0)])
+def test_a_rate_whose_trial_fails_is_not_taken(config, runs, monkeypatch, diverges, chosen):
+    result = run_folder.RunFolder.result
+
+    def failing(self):
+        if round(self.config.optim_wrapper.optimizer.lr, 4) == diverges:
+            raise RuntimeError('the run failed (exit code 1)')
+        return result(self)
+
+    monkeypatch.setattr(run_folder.RunFolder, 'result', failing)
+    trials = rate_trials(Config(config.to_dict()))
+    prepare_rate(config)
+    assert trials.chosen() == chosen
+
+
+def test_the_configs_own_rate_must_not_fail(config, runs, monkeypatch):
+    def failing(self):
+        raise RuntimeError('the run failed (exit code 1)')
+
+    monkeypatch.setattr(run_folder.RunFolder, 'result', failing)
+    with pytest.raises(RuntimeError, match='exit code 1'):
+        prepare_rate(config)
 
 
 def test_without_preparing_the_configs_own_rate_is_taken(config, runs):
@@ -90,6 +128,10 @@ def test_nothing_is_tried_where_nothing_is_asked_for(config):
 def test_mistakes_are_named(config):
     config.val_dataloader = None
     with pytest.raises(ValueError, match='no val_dataloader'):
+        prepare_rate(config)
+    config.val_dataloader = dict(dataset=dict(ann_file='x.txt'))
+    del config.optim_wrapper.optimizer['lr']
+    with pytest.raises(ValueError, match='optim_wrapper.optimizer has no lr to begin from'):
         prepare_rate(config)
     with pytest.raises(ValueError, match=r'prepare.rates: got \[0\]; expected a list, each a number above 0'):
         needed_parts(Config(dict(prepare=dict(rates=[0]))))

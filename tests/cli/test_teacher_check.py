@@ -54,3 +54,18 @@ def test_a_bad_teacher_is_a_warning(tmp_path, monkeypatch, found):
     part = prepare.TrainedTeacher(str(tmp_path / 'config.py'), tmp_path / 'teacher.pth')
     teacher_check.check_teachers([part])
     assert said == [(found, 30 if found.startswith('bad') else 20)]
+
+
+@pytest.mark.parametrize('error', [ValueError('a.mp4: broken'), KeyError('val'), RuntimeError('the test failed')])
+def test_a_teacher_that_cannot_be_compared_is_told_and_stops_nothing(tmp_path, monkeypatch, error):
+    (tmp_path / 'config.py').write_text('model = dict(type="Recognizer2D")\n')
+    said = []
+
+    def fail(*arguments):
+        raise error
+
+    monkeypatch.setattr(teacher_check, 'check_teacher', fail)
+    monkeypatch.setattr(teacher_check, 'print_log', lambda line, logger, level: said.append((line, level)))
+    teacher_check.check_teachers([prepare.TrainedTeacher(str(tmp_path / 'config.py'), tmp_path / 'teacher.pth')])
+    ((line, level),) = said
+    assert line.startswith('teacher: not compared with a simple reference (') and level == 30

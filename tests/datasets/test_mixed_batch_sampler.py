@@ -79,6 +79,14 @@ def test_one_kind_alone_makes_ordinary_batches(clips):
     assert sorted(sum(found, [])) == list(range(8))
 
 
+def test_one_kind_alone_leaves_the_last_batch_short_as_without_this_sampler():
+    found = epoch_of(make(batch_size=8, clips=Clips(unlabelled=0, labelled=10)), 0)
+    assert [len(batch) for batch in found] == [8, 2]
+    assert sorted(sum(found, [])) == list(range(10))
+    keyed = list(KeyedBatchSampler(make(batch_size=8, clips=Clips(unlabelled=0, labelled=10))))
+    assert len({key for batch in keyed for key in batch}) == 10
+
+
 @pytest.mark.parametrize(
     ('sampler', 'batch_size', 'labelled', 'message'),
     [
