@@ -102,6 +102,33 @@ def refuse_size(folder: Path) -> str:
     raise RuntimeError('a size of 10**12 was believed')
 
 
+def see_damage(folder: Path) -> str:
+    """Flip a bit in a weight and in an exported file, and see both refused."""
+    import torch
+
+    from mmkd_video.export import seal
+
+    path = folder / 'bad.pth'
+    torch.save({'x': torch.full((64,), 7.0)}, path)
+    content = path.read_bytes()
+    path.write_bytes(content.replace(b'\x00\x00\xe0\x40', b'\x00\x00\xe1\x40', 1))
+    try:
+        safe_load.load(path)
+    except safe_load.UnreadableCheckpointError:
+        pass
+    else:
+        raise RuntimeError('a damaged weight was taken')
+    sealed = folder / 'bad.xml'
+    sealed.write_text(f'<net digest="{seal.BLANK}" size="1"/>')
+    seal.seal(sealed, ['.xml'])
+    sealed.write_text(sealed.read_text().replace('size="1"', 'size="3"'))
+    try:
+        seal.expect_sealed(sealed, ['.xml'])
+    except ValueError:
+        return 'refused'
+    raise RuntimeError('a damaged file was taken')
+
+
 PROMISES: tuple[tuple[str, Callable[[Path], str]], ...] = (
     ('a checkpoint runs nothing', refuse_code),
     ('nor one behind an address', refuse_downloaded_code),
@@ -109,6 +136,7 @@ PROMISES: tuple[tuple[str, Callable[[Path], str]], ...] = (
     ('a checkpoint cannot end the process', refuse_crash),
     ('an exported file runs nothing', refuse_transform),
     ('no size is believed unseen', refuse_size),
+    ('a flipped bit is seen', see_damage),
 )
 
 
