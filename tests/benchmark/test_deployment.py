@@ -90,7 +90,7 @@ def test_names_stay_within_the_axes(report, tmp_path, monkeypatch):
     from matplotlib.figure import Figure
 
     kept = []
-    monkeypatch.setattr(Figure, 'savefig', lambda figure, path: (kept.append(figure), path.touch()))
+    monkeypatch.setattr(Figure, 'savefig', lambda figure, file, **_: (kept.append(figure), file.write(b'drawn')))
     ends = [line('student of a very long name', seconds=0.0004), line('another one of a long name', seconds=0.05)]
     report.deployments = [*ends, line('low', seconds=0.004, accuracy=0.1)]
     draw_deployments(report, tmp_path / 'a.png')
