@@ -1,6 +1,7 @@
 """Notes and results that tools left in a folder, damaged: never a traceback, and what can be done again is."""
 
 import ast
+import json
 import logging
 from pathlib import Path
 
@@ -82,10 +83,12 @@ def test_a_rate_is_chosen_anew_where_its_note_is_damaged(content, tmp_path):
     trials = RateTrials(config, (0.3,))
     trials.note.write_bytes(content)
     assert not trials.exists()
-    trials.note.write_text('{"rate": 0.02, "factors": [0.3, 1.0], "chosen": 0.3}')
+    note = dict(rate=0.02, factors=[0.3, 1.0], chosen=0.3, training=trials._training())
+    trials.note.write_text(json.dumps(note))
     assert trials.chosen() == 0.3
-    trials.note.write_text('{"rate": 0.02, "factors": [0.3, 1.0], "chosen": "0.3"}')
-    assert not trials.exists()
+    for wrong in (dict(chosen='0.3'), dict(training='of another')):
+        trials.note.write_text(json.dumps({**note, **wrong}))
+        assert not trials.exists()
 
 
 @damaged

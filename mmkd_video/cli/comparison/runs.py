@@ -169,11 +169,13 @@ class Ledger:
                 self.trials.append(trial)
 
     def add(self, trial: dict) -> None:
-        """Write a trial down, once.
+        """Write a trial down, once; where its run is, seen from the work dir, so that it holds on any machine.
 
         Args:
             trial: What :func:`describe` gave.
         """
+        if 'run' in trial:
+            trial = dict(trial, run=os.path.relpath(trial['run'], self.path.parent))
         if trial in self.trials:
             return
         self.trials.append(trial)

@@ -190,6 +190,7 @@ def test_the_saved_list_holds_the_trials_of_earlier_calls(trainings, compare, tm
     assert all(trial['test'] is None for trial in found.trials if trial['purpose'] == TUNING)
     (tmp_path / 'out' / 'trials.jsonl').open('a').write('{"arm": "stud')  # of a writer that was killed
     assert Ledger(tmp_path / 'out').trials == found.trials
+    assert {trial['run'] for trial in found.trials} >= {'student_alone/seed0'}
     Ledger(tmp_path / 'out').add(dict(arm='other', seed=7, purpose=TUNING))  # after half a line
     assert Ledger(tmp_path / 'out').trials == [*found.trials, dict(arm='other', seed=7, purpose=TUNING)]
 
