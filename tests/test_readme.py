@@ -30,6 +30,7 @@ SMALL = ' '.join(
         'benchmark.runtimes=[eager,openvino]',
         'benchmark.threads=[1]',
         'benchmark.rounds=1',
+        'benchmark.max_rounds=1',
         'benchmark.warmup=0',
         'benchmark.clips=8',
         'benchmark.no_memory=True',

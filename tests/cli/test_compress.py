@@ -32,7 +32,7 @@ compress = dict(
     ),
     export=dict(clips=4),
     quantize=dict(calibration=8),
-    benchmark=dict(runtimes=['eager', 'openvino'], rounds=1, warmup=0, batch_size=2, threads=[1], clips=4,
+    benchmark=dict(runtimes=['eager', 'openvino'], rounds=1, max_rounds=1, warmup=0, batch_size=2, threads=[1], clips=4,
                    no_memory=True),
 )
 """
