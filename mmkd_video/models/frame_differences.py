@@ -24,9 +24,30 @@ def frame_differences(frames: Tensor, num_segments: int, gain: float) -> Tensor:
     return torch.cat([changes[:, :1], changes], dim=1).flatten(0, 1)
 
 
+class _OnDifferences:
+    """Before a 2D backbone with ``num_segments`` among its bases: it gets differences of frames.
+
+    Args:
+        gain: Factor on the differences, which are smaller than normalised frames.
+        **kwargs: Those of the backbone.
+    """
+
+    def __init__(self, gain: float = 2.0, **kwargs: object) -> None:
+        super().__init__(**kwargs)
+        self.gain = gain
+
+    def forward(self, x: Tensor) -> Tensor | tuple[Tensor, ...]:
+        """Return the features of frames.
+
+        Args:
+            x: ``(N * T, C, H, W)`` with T = ``num_segments``, at least 2.
+        """
+        return super().forward(frame_differences(x, self.num_segments, self.gain))
+
+
 @MODELS.register_module()
 @checked(gain=Number(0, above=True))
-class DifferenceMobileNetV2TSM(MobileNetV2TSM):
+class DifferenceMobileNetV2TSM(_OnDifferences, MobileNetV2TSM):
     """MMAction2's ``MobileNetV2TSM`` on the differences of neighbouring frames.
 
     A TSM shifts a few channels of its inner layers from frame to frame. While these are random, hardly anything of a
@@ -38,37 +59,13 @@ class DifferenceMobileNetV2TSM(MobileNetV2TSM):
         **kwargs: Those of ``MobileNetV2TSM``.
     """
 
-    def __init__(self, gain: float = 2.0, **kwargs: object) -> None:
-        super().__init__(**kwargs)
-        self.gain = gain
-
-    def forward(self, x: Tensor) -> Tensor | tuple[Tensor, ...]:
-        """Return the features of frames.
-
-        Args:
-            x: ``(N * T, C, H, W)`` with T = ``num_segments``, at least 2.
-        """
-        return super().forward(frame_differences(x, self.num_segments, self.gain))
-
 
 @MODELS.register_module()
 @checked(gain=Number(0, above=True))
-class DifferenceResNetTSM(ResNetTSM):
+class DifferenceResNetTSM(_OnDifferences, ResNetTSM):
     """MMAction2's ``ResNetTSM`` on the differences of neighbouring frames; see :class:`DifferenceMobileNetV2TSM`.
 
     Args:
         gain: Factor on the differences, which are smaller than normalised frames.
         **kwargs: Those of ``ResNetTSM``.
     """
-
-    def __init__(self, gain: float = 2.0, **kwargs: object) -> None:
-        super().__init__(**kwargs)
-        self.gain = gain
-
-    def forward(self, x: Tensor) -> Tensor | tuple[Tensor, ...]:
-        """Return the features of frames.
-
-        Args:
-            x: ``(N * T, C, H, W)`` with T = ``num_segments``, at least 2.
-        """
-        return super().forward(frame_differences(x, self.num_segments, self.gain))
