@@ -21,7 +21,7 @@ def read_requirements(name: str) -> list[str]:
 def read_version() -> str:
     """Return ``__version__`` without importing the package (its dependencies may not be installed yet)."""
     scope: dict = {}
-    exec((ROOT / 'mmkd_video' / 'version.py').read_text(), scope)
+    exec((ROOT / 'mmkd_video' / 'core' / 'version.py').read_text(), scope)
     return scope['__version__']
 
 

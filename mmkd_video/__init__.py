@@ -7,7 +7,7 @@ every class by its plain name.
 import sys
 
 from mmkd_video import compat  # isort: skip  the stack must be mended before anything else is imported
-from mmkd_video.version import __version__
+from mmkd_video.core.version import __version__
 
 if sys.argv[:2] != ['-m', 'doctor']:  # `python -m mmkd_video doctor` must run where the stack does not import
     compat.forced_loading.refuse()

@@ -3,7 +3,7 @@
 import argparse
 import sys
 
-from mmkd_video.cli import doctor
+from mmkd_video.cli.doctor import command as doctor
 
 COMMANDS = {'doctor': doctor.main}
 

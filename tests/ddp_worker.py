@@ -15,8 +15,8 @@ from mmengine.registry import init_default_scope
 from torch import nn
 
 import mmkd_video  # noqa: F401
+from mmkd_video.core.registry import MODELS
 from mmkd_video.hooks import DistillHook
-from mmkd_video.registry import MODELS
 
 
 def build(begin=0):

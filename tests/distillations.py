@@ -4,7 +4,7 @@ import copy
 
 import zoo
 
-from mmkd_video.registry import MODELS
+from mmkd_video.core.registry import MODELS
 
 KD = dict(type='KDLoss', at='logits', temperature=4.0, weight=0.9)
 MAP = dict(type='FitNetLoss', at=('backbone.layer4', 'backbone.layer4'), weight=1.0)

@@ -11,8 +11,8 @@ from mmaction.registry import TRANSFORMS
 from mmengine.registry import DefaultScope
 from torch import nn
 
+from mmkd_video.core.registry import build_model
 from mmkd_video.export import DeployableRecognizer, ExportMetadata, export_onnx, export_openvino
-from mmkd_video.registry import build_model
 from mmkd_video.serving import SourceLostError, VideoSource
 
 CLASSES = ('left', 'right', 'up', 'down', 'still')

@@ -10,17 +10,18 @@ import pytest
 from mmengine.config import Config
 
 from mmkd_video import connectors, hooks
-from mmkd_video.cli import budget, compress, prepare
+from mmkd_video.cli import compress
+from mmkd_video.core.layouts import LAYOUT_SHAPES
+from mmkd_video.core.registry import MODELS
 from mmkd_video.datasets import MixedBatchSampler, MixedVideoDataset
 from mmkd_video.distillers import Distiller
 from mmkd_video.hooks import DistillWatchHook, FiniteHook, PruningHook, QATHook, ReproducibleHook
 from mmkd_video.models import SimKDHead
 from mmkd_video.pruning import Pruner
 from mmkd_video.pruning.recognizer import build_pruned_recognizer
-from mmkd_video.registry import MODELS
+from mmkd_video.recognizers import budget
 from mmkd_video.schedules import LearnedScalar, Scalar, Schedule
 from mmkd_video.schedules.scalar import SCHEDULES
-from mmkd_video.structures import LAYOUT_SHAPES
 from mmkd_video.taps import TapPath
 from mmkd_video.taps.tap_set import ALIASES
 from mmkd_video.teachers import FrozenTeacher
@@ -28,13 +29,15 @@ from mmkd_video.terms import parse_terms
 from mmkd_video.terms.spec import TERM_KEYS, parse_taps
 from mmkd_video.views import DistillViews
 from mmkd_video.weightings import BalancedWeighting
+from mmkd_video.workflows.train import prepare
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = (ROOT / 'docs' / 'config.md').read_text()
 BLOCKS = re.findall(r'```python\n(.*?)```', PAGE, flags=re.DOTALL)
 BASE_HOOKS = [hook['type'] for hook in Config.fromfile(ROOT / 'configs/_base_/mmkd.py').custom_hooks]
 CLOCK = {'value', 'begin', 'end', 'by_epoch'}
-COMPUTED_VARIABLES = {'mmkd_video/cli/prepare.py': set(prepare.RANK_VARIABLES.values())}  # names no literal tells
+# names no literal tells
+COMPUTED_VARIABLES = {'mmkd_video/workflows/train/prepare.py': set(prepare.RANK_VARIABLES.values())}
 
 
 def tables(page: str = PAGE) -> dict[tuple[str, str], list[list[str]]]:

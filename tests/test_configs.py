@@ -8,7 +8,7 @@ import yaml
 from mmaction.structures import ActionDataSample
 from mmengine.config import Config
 
-from mmkd_video.registry import TRANSFORMS, build_model
+from mmkd_video.core.registry import TRANSFORMS, build_model
 
 ROOT = Path(__file__).resolve().parents[1]
 CONFIGS = sorted(path.relative_to(ROOT) for path in (ROOT / 'configs').glob('[!_]*/*.py'))

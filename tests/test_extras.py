@@ -2,7 +2,7 @@ import sys
 
 import pytest
 
-from mmkd_video.extras import MissingExtraError, expect_extra, import_extra
+from mmkd_video.core.optional_packages import MissingExtraError, expect_extra, import_extra
 
 
 def test_a_package_that_is_there_is_returned():

@@ -9,10 +9,8 @@ from pathlib import Path
 import pytest
 from mmengine.config import Config
 
+from dev import loss_pages, report
 from mmkd_video import losses
-from mmkd_video.checked import TABLE, keys_of
-from mmkd_video.checked.keys import _CHECKED
-from mmkd_video.checked.kinds import shown
 from mmkd_video.cli import (
     ablate,
     baseline,
@@ -20,20 +18,21 @@ from mmkd_video.cli import (
     compare,
     compress,
     export,
-    loss_pages,
-    prepare,
     prune,
     quantize,
     render,
-    report,
     shrink,
     stream,
     test,
     train,
 )
 from mmkd_video.cli.arguments import OPTIONS
-from mmkd_video.cli.config_keys import check_config
+from mmkd_video.core.checked import TABLE, keys_of
+from mmkd_video.core.checked.keys import _CHECKED
+from mmkd_video.core.checked.kinds import shown
+from mmkd_video.recognizers.config_keys import check_config
 from mmkd_video.terms import TermSpec
+from mmkd_video.workflows.train import prepare
 
 ROOT = Path(__file__).parents[1]
 TOOLS = dict(

@@ -3,8 +3,8 @@ from copy import deepcopy
 
 import pytest
 
+from mmkd_video.core.plain_data import FLAG, Anything, Many, Maybe, Number, OneOf, Record, Table, Text, Whole, read_json
 from mmkd_video.datasets.motion_set import read_manifest
-from mmkd_video.plain_data import FLAG, Anything, Many, Maybe, Number, OneOf, Record, Table, Text, Whole, read_json
 from mmkd_video.quantization.quantizer_rules import read_quantizer_config
 
 

@@ -3,7 +3,7 @@
 import argparse
 from collections.abc import Callable
 
-from mmkd_video.checked import Fraction, Kind, Number, Whole, table_of
+from mmkd_video.core.checked import Fraction, Kind, Number, Whole, table_of
 
 SHARE = Number(0, 1)
 OPTIONS = table_of(

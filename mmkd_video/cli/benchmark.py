@@ -16,6 +16,7 @@ from mmengine.runner.checkpoint import get_state_dict
 from torch import nn
 
 import mmkd_video
+from dev.generated_section import update_section
 from mmkd_video.benchmark import (
     CallCounter,
     DeploymentReport,
@@ -33,17 +34,16 @@ from mmkd_video.benchmark import (
 from mmkd_video.cli.arguments import checked_numbers
 from mmkd_video.cli.benchmark_deploy import add_deploy
 from mmkd_video.cli.benchmark_losses import benchmark_losses, write_costs
-from mmkd_video.cli.benchmark_memory import PLAIN, measure_apart
 from mmkd_video.cli.benchmark_outputs import add_outputs, expect_new_outputs
-from mmkd_video.cli.benchmark_pair import FEATURES, LOGITS, BenchmarkPair
 from mmkd_video.cli.benchmark_rounds import FEWEST, add_max_rounds, measured_facts, most_rounds
 from mmkd_video.cli.benchmark_stream import add_stream
-from mmkd_video.cli.generated_section import update_section
-from mmkd_video.cli.loss_costs import LossCosts
 from mmkd_video.cli.mistakes import EXITS, ends_in_one_line
+from mmkd_video.core.files.atomic import write_atomically
 from mmkd_video.datasets import render_motion_clips
 from mmkd_video.hooks import DistillHook
-from mmkd_video.hooks.atomic_file import write_atomically
+from mmkd_video.workflows.measure.loss_costs import LossCosts
+from mmkd_video.workflows.measure.pair import FEATURES, LOGITS, BenchmarkPair
+from mmkd_video.workflows.measure.training_memory import PLAIN, measure_apart
 
 CLIPS = 'data/motion_clips'
 STUDENT_STEP, TEACHER = 'student step', 'teacher forward'
@@ -71,7 +71,7 @@ def main(arguments: Sequence[str] | None = None) -> Report | LossCosts | Deploym
 
 
 def _record(report: Report | LossCosts | DeploymentReport, options: argparse.Namespace) -> None:
-    """Write the numbers of a page, from which ``tools/report.py`` writes it again."""
+    """Write the numbers of a page, from which ``dev/report.py`` writes it again."""
     if isinstance(report, LossCosts):
         write_costs(report)
     else:

@@ -19,11 +19,11 @@ from mmkd_video.benchmark import (
 from mmkd_video.cli import benchmark_deploy_measure as measuring
 from mmkd_video.cli.benchmark_deploy_measure import EACH, FOLDER, SETTLE, Models, say
 from mmkd_video.cli.benchmark_outputs import add_outputs
-from mmkd_video.cli.deploy_candidates import CALIBRATION, INT8, RUNTIMES, Candidate
-from mmkd_video.cli.deploy_runtimes import choose_runtimes
-from mmkd_video.cli.quantized_student import MAX_DROP
-from mmkd_video.cli.random_models import CLIPS, PAIR, random_models
-from mmkd_video.cli.real_clips import RealClips, real_clips
+from mmkd_video.recognizers.real_clips import RealClips, real_clips
+from mmkd_video.workflows.deploy.quantized_student import MAX_DROP
+from mmkd_video.workflows.measure.deploy_candidates import CALIBRATION, INT8, RUNTIMES, Candidate
+from mmkd_video.workflows.measure.deploy_runtimes import choose_runtimes
+from mmkd_video.workflows.measure.random_models import CLIPS, PAIR, random_models
 
 USUAL = dict(rounds=30, max_rounds=100, batch_size=8, clips=1000, calibration=CALIBRATION)
 USUAL_RANDOM = dict(rounds=10, max_rounds=20, batch_size=2, clips=0, calibration=CLIPS['train'])

@@ -22,10 +22,18 @@ from mmkd_video.benchmark import (
     paired_ratios,
 )
 from mmkd_video.benchmark.load_watch import unsteady
-from mmkd_video.cli.benchmark_deploy_memory import measure_deployment
-from mmkd_video.cli.deploy_candidates import COMPILE, EAGER, EXPORTED, INT8, Candidate, Classify, file_size
-from mmkd_video.cli.real_clips import RealClips
 from mmkd_video.export import load_exported
+from mmkd_video.recognizers.real_clips import RealClips
+from mmkd_video.workflows.measure.deploy_candidates import (
+    COMPILE,
+    EAGER,
+    EXPORTED,
+    INT8,
+    Candidate,
+    Classify,
+    file_size,
+)
+from mmkd_video.workflows.measure.deployment_memory import measure_deployment
 
 FOLDER = Path('work_dirs/benchmark/deploy')
 EACH = 20  # clips of each caller where several work side by side; fewer where one takes long

@@ -10,11 +10,11 @@ import yaml
 
 import mmkd_video
 from mmkd_video.benchmark import LoadWatch, Rounds, Timings, measure_interleaved, median_interval, paired_ratios
-from mmkd_video.cli.benchmark_memory import measure_apart
-from mmkd_video.cli.benchmark_pair import FEATURES, SCORES, BenchmarkPair
 from mmkd_video.cli.benchmark_rounds import measured_facts, most_rounds
-from mmkd_video.cli.loss_costs import LossCost, LossCosts
-from mmkd_video.hooks.atomic_file import write_atomically
+from mmkd_video.core.files.atomic import write_atomically
+from mmkd_video.workflows.measure.loss_costs import LossCost, LossCosts
+from mmkd_video.workflows.measure.pair import FEATURES, SCORES, BenchmarkPair
+from mmkd_video.workflows.measure.training_memory import measure_apart
 
 CONFIGS, COSTS = Path('configs/losses'), Path('docs/losses/costs.yml')
 LOGITS_TARGET, FEATURE_TARGET = 1.01, 1.05

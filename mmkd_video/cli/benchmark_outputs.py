@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from mmkd_video.cli.new_files import expect_new
+from mmkd_video.core.files.new import expect_new
 
 FOLDER = Path('work_dirs/benchmark')
 

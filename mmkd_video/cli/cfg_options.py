@@ -8,9 +8,9 @@ from typing import Any
 
 from mmengine.config import Config, ConfigDict
 
-from mmkd_video.cli.budget import settle_budget
-from mmkd_video.cli.config_keys import check_config, load_config
 from mmkd_video.cli.option_values import OptionAction
+from mmkd_video.recognizers.budget import settle_budget
+from mmkd_video.recognizers.config_keys import check_config, load_config
 
 
 def add_cfg_options(parser: ArgumentParser) -> None:

@@ -14,17 +14,17 @@ from mmengine.config import Config
 import mmkd_video  # noqa: F401  the stack must be mended before a config with custom imports is read
 from mmkd_video.cli.arguments import checked_numbers
 from mmkd_video.cli.cfg_options import add_cfg_options, read_config, to_arguments
-from mmkd_video.cli.comparison.arms import make_arms
-from mmkd_video.cli.comparison.folds import compare_folds
-from mmkd_video.cli.comparison.picture import draw_comparison
-from mmkd_video.cli.comparison.protocol import TUNING_SEEDS, compare
-from mmkd_video.cli.comparison.result import Comparison
-from mmkd_video.cli.comparison.table import as_markdown, as_text
 from mmkd_video.cli.interrupts import end_in_order_at_sigterm
 from mmkd_video.cli.mistakes import EXITS, ends_in_one_line
-from mmkd_video.cli.prepare import prepare
-from mmkd_video.hooks.atomic_file import write_atomically
-from mmkd_video.plain_data import Anything, Table, read_json
+from mmkd_video.core.files.atomic import write_atomically
+from mmkd_video.core.plain_data import Anything, Table, read_json
+from mmkd_video.workflows.compare.arms import make_arms
+from mmkd_video.workflows.compare.folds import compare_folds
+from mmkd_video.workflows.compare.picture import draw_comparison
+from mmkd_video.workflows.compare.protocol import TUNING_SEEDS, compare
+from mmkd_video.workflows.compare.result import Comparison
+from mmkd_video.workflows.compare.table import as_markdown, as_text
+from mmkd_video.workflows.train.prepare import prepare
 
 SAVED = 'compare.json'
 _TABLE = Table(Anything(1_000_000), most=50)

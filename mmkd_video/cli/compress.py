@@ -9,29 +9,29 @@ from pathlib import Path
 from mmengine.config import Config
 
 import mmkd_video  # noqa: F401  the stack must be mended before a config with custom imports is read
-from mmkd_video.checked import Flag, Optional, Settings, Whole, table_of
 from mmkd_video.cli import benchmark, export, quantize
 from mmkd_video.cli.arguments import checked_numbers
 from mmkd_video.cli.cfg_options import add_cfg_options, read_config
-from mmkd_video.cli.comparison.arms import ALONE, DISTILLED, arm_folder
-from mmkd_video.cli.comparison.runs import run_config, run_path
-from mmkd_video.cli.compress_check import (
+from mmkd_video.cli.interrupts import end_in_order_at_sigterm
+from mmkd_video.cli.mistakes import EXITS, ends_in_one_line
+from mmkd_video.core.checked import Flag, Optional, Settings, Whole, table_of
+from mmkd_video.core.files.atomic import write_atomically
+from mmkd_video.quantization import CHECKPOINT_KEY
+from mmkd_video.recognizers.plain_student import is_distillation, plain_student
+from mmkd_video.workflows.compare.arms import ALONE, DISTILLED, arm_folder
+from mmkd_video.workflows.compare.runs import run_config, run_path
+from mmkd_video.workflows.compress.check import (
     expect_arguments,
     expect_blocks,
     expect_extras,
     expect_pruning,
     trains_in_int8,
 )
-from mmkd_video.cli.compress_stage import Stage, as_arguments
-from mmkd_video.cli.interrupts import end_in_order_at_sigterm
-from mmkd_video.cli.mistakes import EXITS, ends_in_one_line
-from mmkd_video.cli.plain_student import is_distillation, plain_student
-from mmkd_video.cli.prepare import prepare, publish
-from mmkd_video.cli.pruned_config import write_pruned_config
-from mmkd_video.cli.run_folder import RunFolder
-from mmkd_video.cli.student import read_checkpoint
-from mmkd_video.hooks.atomic_file import write_atomically
-from mmkd_video.quantization import CHECKPOINT_KEY
+from mmkd_video.workflows.compress.stage import Stage, as_arguments
+from mmkd_video.workflows.deploy.pruned_config import write_pruned_config
+from mmkd_video.workflows.deploy.student import read_checkpoint
+from mmkd_video.workflows.train.prepare import prepare, publish
+from mmkd_video.workflows.train.run_folder import RunFolder
 
 PRUNED, INT8 = 'student pruned', 'student int8'
 OPTIONS = Settings('a dict of settings')

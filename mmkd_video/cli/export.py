@@ -11,13 +11,8 @@ from mmengine.config import Config
 import mmkd_video  # noqa: F401  the stack must be mended before a model is built
 from mmkd_video.cli.arguments import checked_numbers
 from mmkd_video.cli.cfg_options import add_cfg_options, read_config
-from mmkd_video.cli.class_names import class_names
-from mmkd_video.cli.clip_shape import expect_shape
-from mmkd_video.cli.clip_source import unaugmented_clips
 from mmkd_video.cli.mistakes import EXITS, ends_in_one_line
-from mmkd_video.cli.quantized_student import VALIDATION, Source, best_kept, convert_trained, write_quantized
-from mmkd_video.cli.real_clips import RealClips, real_clips
-from mmkd_video.cli.student import checkpoint_digest, load_student, read_checkpoint
+from mmkd_video.core.files.placed import expect_new, on_trial, settle
 from mmkd_video.export import (
     DeployableRecognizer,
     ExportMetadata,
@@ -27,8 +22,19 @@ from mmkd_video.export import (
     export_openvino,
     load_exported,
 )
-from mmkd_video.export.placed_files import expect_new, on_trial, settle
 from mmkd_video.quantization import CHECKPOINT_KEY, choose_operators, load_quantizers
+from mmkd_video.recognizers.class_names import class_names
+from mmkd_video.recognizers.clip_shape import expect_shape
+from mmkd_video.recognizers.clip_source import unaugmented_clips
+from mmkd_video.recognizers.real_clips import RealClips, real_clips
+from mmkd_video.workflows.deploy.quantized_student import (
+    VALIDATION,
+    Source,
+    best_kept,
+    convert_trained,
+    write_quantized,
+)
+from mmkd_video.workflows.deploy.student import checkpoint_digest, load_student, read_checkpoint
 
 SUFFIXES = {'onnx': ('.onnx',), 'openvino': ('.xml', '.bin')}
 

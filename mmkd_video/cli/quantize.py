@@ -12,11 +12,16 @@ from mmengine.config import Config
 import mmkd_video  # noqa: F401  the stack must be mended before a model is built
 from mmkd_video.cli.arguments import checked_numbers
 from mmkd_video.cli.cfg_options import add_cfg_options, read_config
-from mmkd_video.cli.class_names import class_names
-from mmkd_video.cli.clip_source import ClipSource, unaugmented_clips
 from mmkd_video.cli.mistakes import EXITS, ends_in_one_line
-from mmkd_video.cli.plain_student import plain_student
-from mmkd_video.cli.quantized_student import (
+from mmkd_video.core.files.placed import expect_new
+from mmkd_video.export import DeployableRecognizer, ExportMetadata, OpenVINOModel, export_openvino
+from mmkd_video.quantization import CHECKPOINT_KEY, choose_operators, load_quantizers, quantize_within
+from mmkd_video.quantization.nncf_library import PRESETS, import_nncf
+from mmkd_video.recognizers.class_names import class_names
+from mmkd_video.recognizers.clip_source import ClipSource, unaugmented_clips
+from mmkd_video.recognizers.plain_student import plain_student
+from mmkd_video.recognizers.real_clips import real_clips
+from mmkd_video.workflows.deploy.quantized_student import (
     MAX_DROP,
     SUFFIXES,
     VALIDATION,
@@ -28,12 +33,7 @@ from mmkd_video.cli.quantized_student import (
     top1,
     write_quantized,
 )
-from mmkd_video.cli.real_clips import real_clips
-from mmkd_video.cli.student import checkpoint_digest, load_student, model_parts, read_checkpoint
-from mmkd_video.export import DeployableRecognizer, ExportMetadata, OpenVINOModel, export_openvino
-from mmkd_video.export.placed_files import expect_new
-from mmkd_video.quantization import CHECKPOINT_KEY, choose_operators, load_quantizers, quantize_within
-from mmkd_video.quantization.nncf_library import PRESETS, import_nncf
+from mmkd_video.workflows.deploy.student import checkpoint_digest, load_student, model_parts, read_checkpoint
 
 
 def main(arguments: Sequence[str] | None = None) -> QuantizedStudent:

@@ -9,14 +9,13 @@ from pathlib import Path
 
 import cv2
 
-from mmkd_video.checked import Text
 from mmkd_video.cli.arguments import checked_numbers
 from mmkd_video.cli.interrupts import Interrupts
-from mmkd_video.cli.json_lines import JsonLines
 from mmkd_video.cli.mistakes import BROKEN_PIPE, ends_in_one_line
-from mmkd_video.cli.new_files import expect_new
-from mmkd_video.cli.status_line import StatusLine
 from mmkd_video.cli.stream_folder import FolderOfVideos
+from mmkd_video.core.checked import Text
+from mmkd_video.core.files.json_lines import JsonLines
+from mmkd_video.core.files.new import expect_new
 from mmkd_video.export import load_exported
 from mmkd_video.serving import (
     AnnotatedVideo,
@@ -29,6 +28,7 @@ from mmkd_video.serving import (
     build_engine,
 )
 from mmkd_video.serving.stream_options import POLICIES
+from mmkd_video.workflows.stream.status_line import StatusLine
 
 LOST = 3
 SOURCE = Text('a video, a folder of videos, a camera or an address')

@@ -11,11 +11,11 @@ import cv2
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from mmkd_video.cli.folder_lock import locked
 from mmkd_video.cli.interrupts import Interrupts
-from mmkd_video.cli.json_lines import JsonLines
-from mmkd_video.hooks.atomic_file import write_atomically
-from mmkd_video.plain_data import Anything, Table, read_json
+from mmkd_video.core.files.atomic import write_atomically
+from mmkd_video.core.files.json_lines import JsonLines
+from mmkd_video.core.files.lock import locked
+from mmkd_video.core.plain_data import Anything, Table, read_json
 from mmkd_video.serving import InferenceEngine, OpenCVSource, Stream, StreamOptions
 
 SUFFIXES = {

@@ -9,25 +9,25 @@ from mmengine.config import Config
 from mmengine.runner import Runner
 
 import mmkd_video  # noqa: F401  the stack must be mended before a runner is built
-from mmkd_video.cli import dumped_results  # noqa: F401  registers WholeDumpResults
 from mmkd_video.cli.arguments import checked_numbers
 from mmkd_video.cli.cfg_options import add_cfg_options, merge_cfg_options, read_config
-from mmkd_video.cli.class_names import class_names
-from mmkd_video.cli.config_keys import check_config
 from mmkd_video.cli.interrupts import told_when_ended
 from mmkd_video.cli.mistakes import EXITS, told_in_one_line
-from mmkd_video.cli.new_files import expect_new
-from mmkd_video.cli.plain_student import is_distillation, plain_student
-from mmkd_video.cli.prepare import merge_teacher_options
-from mmkd_video.cli.pruned_config import rebuild_pruned
-from mmkd_video.cli.student import model_parts, read_checkpoint
 from mmkd_video.cli.train import add_launcher, build_runner, default_work_dir
+from mmkd_video.core.files.new import expect_new
+from mmkd_video.datasets.label_check import expect_known_classes
+from mmkd_video.evaluation import dumped_results  # noqa: F401  registers WholeDumpResults
 from mmkd_video.export.loading import BACKEND_OF, BACKENDS
 from mmkd_video.export.metadata import PRECISIONS
-from mmkd_video.hooks.label_check import expect_known_classes
 from mmkd_video.hooks.wrapped_anew import bare_model
 from mmkd_video.quantization import CHECKPOINT_KEY
-from mmkd_video.teachers.source import check_weights
+from mmkd_video.recognizers.class_names import class_names
+from mmkd_video.recognizers.config_keys import check_config
+from mmkd_video.recognizers.plain_student import is_distillation, plain_student
+from mmkd_video.recognizers.weights import check_weights
+from mmkd_video.workflows.deploy.pruned_config import rebuild_pruned
+from mmkd_video.workflows.deploy.student import model_parts, read_checkpoint
+from mmkd_video.workflows.train.prepare import merge_teacher_options
 
 
 def main(arguments: Sequence[str] | None = None) -> dict[str, float]:

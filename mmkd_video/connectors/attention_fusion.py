@@ -6,8 +6,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from mmkd_video.checked import ListOf, Whole, checked
-from mmkd_video.registry import MODELS
+from mmkd_video.core.checked import ListOf, Whole, checked
+from mmkd_video.core.registry import MODELS
 
 
 class _Fusion(nn.Module):

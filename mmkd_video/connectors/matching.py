@@ -3,8 +3,8 @@
 import torch.nn.functional as F
 from torch import Tensor
 
+from mmkd_video.core.layouts import layout_of
 from mmkd_video.functional import pool_map
-from mmkd_video.structures import layout_of
 
 
 def match_layouts(student: Tensor, teacher: Tensor) -> tuple[Tensor, Tensor]:

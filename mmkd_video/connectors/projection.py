@@ -3,8 +3,8 @@
 import torch
 from torch import Tensor, nn
 
-from mmkd_video.checked import OneOf, Whole, checked
-from mmkd_video.registry import MODELS
+from mmkd_video.core.checked import OneOf, Whole, checked
+from mmkd_video.core.registry import MODELS
 
 
 @MODELS.register_module()

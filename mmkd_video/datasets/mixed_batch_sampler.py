@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 from mmengine.dataset import DefaultSampler
 
-from mmkd_video.checked import Anything, Fraction, Whole, checked
-from mmkd_video.registry import DATA_SAMPLERS
+from mmkd_video.core.checked import Anything, Fraction, Whole, checked
+from mmkd_video.core.registry import DATA_SAMPLERS
 
 _LABELLED, _UNLABELLED = 0, 1
 

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 from mmaction.datasets import VideoDataset
 
-from mmkd_video.checked import AnyOf, Class, ListOf, Number, OneOf, Optional, Settings, Text, Whole, checked
-from mmkd_video.registry import DATASETS
+from mmkd_video.core.checked import AnyOf, Class, ListOf, Number, OneOf, Optional, Settings, Text, Whole, checked
+from mmkd_video.core.registry import DATASETS
 
 UNLABELLED = -1
 CLIPS = ('all', 'labelled')

@@ -9,8 +9,8 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
+from mmkd_video.core.plain_data import Record, Rule, Table, Text, Whole, read_json
 from mmkd_video.datasets.motion_clips import CLASSES, clip_rng, encode_clip, render_clip
-from mmkd_video.plain_data import Record, Rule, Table, Text, Whole, read_json
 
 NUM_CLIPS = {'train': 640, 'val': 240, 'test': 800}
 """Clips of each split; the classes take turns."""

@@ -5,8 +5,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from mmkd_video.core.restoring import random_state_restored, seed_everything
 from mmkd_video.datasets.unreadable import is_unreadable
-from mmkd_video.views.random_state import random_state_restored, seed_everything
 
 REPLACED = 'replaced_videos'
 SAMPLE_INDEX = 'sample_idx'

@@ -10,7 +10,9 @@ from mmengine.model import BaseModel
 from mmengine.optim import OptimWrapper
 from torch import Tensor, nn
 
-from mmkd_video.checked import Number, Optional, Scheduled, Settings, checked
+from mmkd_video.core.checked import Number, Optional, Scheduled, Settings, checked
+from mmkd_video.core.eval_mode import in_eval
+from mmkd_video.core.registry import MODELS, build_model
 from mmkd_video.distillers.dry_run import (
     SIZES,
     check_sides,
@@ -29,8 +31,6 @@ from mmkd_video.distillers.reuse import reuse_classifier
 from mmkd_video.distillers.summary import term_table
 from mmkd_video.distillers.training_state import TrainingState, install_key_mapping
 from mmkd_video.distillers.unlabelled import labelled_only, labelled_rows, stack_labels
-from mmkd_video.eval_mode import in_eval
-from mmkd_video.registry import MODELS, build_model
 from mmkd_video.schedules import Progress, Scalar
 from mmkd_video.taps import Place, TapSet
 from mmkd_video.teachers import TEACHERS, FrozenTeacher, build_teachers

@@ -9,9 +9,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from mmkd_video.checked import AnyOf, ListOf, Settings, Whole, nearest
-from mmkd_video.registry import MODELS
-from mmkd_video.views.view_spec import ViewSpec, find_pipeline
+from mmkd_video.core.checked import AnyOf, ListOf, Settings, Whole, nearest
+from mmkd_video.core.registry import MODELS
+from mmkd_video.recognizers.view_spec import ViewSpec, find_pipeline
 
 SIZE = ListOf(Whole(1), length=3, example='(frames, height, width)')
 SIZES = AnyOf(SIZE, Settings('a dict of these by side'))

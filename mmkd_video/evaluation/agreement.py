@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 from mmengine.evaluator import BaseMetric
 
-from mmkd_video.checked import OneOf, Optional, Text, checked
-from mmkd_video.registry import METRICS
+from mmkd_video.core.checked import OneOf, Optional, Text, checked
+from mmkd_video.core.registry import METRICS
 
 _TINY = float(np.finfo(np.float32).tiny)
 

@@ -10,8 +10,8 @@ import numpy as np
 from mmengine.evaluator import BaseMetric
 from mmengine.logging import print_log
 
-from mmkd_video.checked import ListOf, OneOf, Whole, checked
-from mmkd_video.registry import METRICS
+from mmkd_video.core.checked import ListOf, OneOf, Whole, checked
+from mmkd_video.core.registry import METRICS
 
 SHOWN = 20  # classes of a confusion matrix that still fits into a log
 

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 from mmengine.evaluator import BaseMetric
 
+from mmkd_video.core.files.arrays import read_arrays
 from mmkd_video.evaluation.agreement import as_probabilities
-from mmkd_video.evaluation.array_files import read_arrays
 
 
 class ClipScores(BaseMetric):

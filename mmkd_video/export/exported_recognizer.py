@@ -7,9 +7,9 @@ import torch
 from mmengine.model import BaseModel
 from torch import Tensor
 
-from mmkd_video.checked import Optional, Whole, checked
+from mmkd_video.core.checked import Optional, Whole, checked
+from mmkd_video.core.registry import MODELS
 from mmkd_video.export.loading import load_exported
-from mmkd_video.registry import MODELS
 
 
 @MODELS.register_module()

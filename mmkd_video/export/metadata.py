@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
+from mmkd_video.core.plain_data import FLAG, Anything, Many, Maybe, OneOf, Rule, Text, Whole, read_json
+from mmkd_video.core.version import __version__
 from mmkd_video.export.deployable import LAYOUTS, DeployableRecognizer
 from mmkd_video.export.input_rules import RGB, channel_order, sampling_rule
-from mmkd_video.plain_data import FLAG, Anything, Many, Maybe, OneOf, Rule, Text, Whole, read_json
-from mmkd_video.version import __version__
 
 PREFIX = 'mmkd_video'
 PRECISIONS = ('f32', 'bf16', 'int8')

@@ -12,11 +12,11 @@ import numpy as np
 import torch
 from torch import nn
 
+from mmkd_video.core.files.placed import expect_new, placed_files
+from mmkd_video.core.optional_packages import import_extra
 from mmkd_video.export.deployable import DeployableRecognizer
 from mmkd_video.export.metadata import PREFIX, ExportMetadata
-from mmkd_video.export.placed_files import expect_new, placed_files
 from mmkd_video.export.seal import BLANK, FIELD, seal
-from mmkd_video.extras import import_extra
 
 INPUT, OUTPUT, BATCH = 'clips', 'probabilities', 'batch'
 LEAST_OPSET = 20

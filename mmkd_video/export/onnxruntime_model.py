@@ -2,11 +2,11 @@
 
 import numpy as np
 
+from mmkd_video.core.optional_packages import import_extra
 from mmkd_video.export.exported_model import ExportedModel
 from mmkd_video.export.metadata import PREFIX
 from mmkd_video.export.onnx_export import BATCH, INPUT, OUTPUT
 from mmkd_video.export.unreadable import unreadable
-from mmkd_video.extras import import_extra
 
 
 class OnnxRuntimeModel(ExportedModel):

@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 from torch import nn
 
+from mmkd_video.core.files.placed import expect_new, placed_files
+from mmkd_video.core.optional_packages import import_extra
 from mmkd_video.export.deployable import DeployableRecognizer
 from mmkd_video.export.metadata import PREFIX, ExportMetadata
 from mmkd_video.export.onnx_export import export_onnx
-from mmkd_video.export.placed_files import expect_new, placed_files
 from mmkd_video.export.seal import BLANK, FIELD, seal
-from mmkd_video.extras import import_extra
 
 SUFFIXES = ('.xml', '.bin')
 

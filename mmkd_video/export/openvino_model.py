@@ -4,11 +4,11 @@ from typing import Any
 
 import numpy as np
 
+from mmkd_video.core.optional_packages import import_extra
 from mmkd_video.export.exported_model import ExportedModel
 from mmkd_video.export.metadata import PREFIX
 from mmkd_video.export.openvino_export import SUFFIXES, fix_batch
 from mmkd_video.export.unreadable import unreadable
-from mmkd_video.extras import import_extra
 
 
 class OpenVINOModel(ExportedModel):

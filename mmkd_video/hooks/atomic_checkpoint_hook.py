@@ -9,8 +9,8 @@ from mmengine.fileio import LocalBackend
 from mmengine.hooks import CheckpointHook
 from mmengine.runner import Runner
 
-from mmkd_video.hooks.atomic_file import AtomicBackend, write_atomically
-from mmkd_video.registry import HOOKS
+from mmkd_video.core.files.atomic import AtomicBackend, write_atomically
+from mmkd_video.core.registry import HOOKS
 
 INTERRUPTED = 'interrupted_{}.pth'  # by iteration
 _BEST_NAME = re.compile(r'best_.+\.pth')

@@ -10,14 +10,14 @@ from mmengine.hooks import CheckpointHook, Hook
 from mmengine.runner import EpochBasedTrainLoop, Runner
 from mmengine.runner.base_loop import BaseLoop
 
-from mmkd_video.checked import checked
+from mmkd_video.core.checked import checked
+from mmkd_video.core.files.atomic import remove_temporary_files, write_atomically
+from mmkd_video.core.registry import HOOKS
 from mmkd_video.hooks.atomic_checkpoint_hook import AtomicCheckpointHook
-from mmkd_video.hooks.atomic_file import remove_temporary_files, write_atomically
 from mmkd_video.hooks.reproducible_hook import ReproducibleHook
 from mmkd_video.hooks.resume_point import LENGTH, ResumePoint
 from mmkd_video.hooks.run_record import check_run_record
 from mmkd_video.hooks.work_dir_lock import hold_work_dir, release_work_dir
-from mmkd_video.registry import HOOKS
 
 
 @HOOKS.register_module()

@@ -6,9 +6,9 @@ from mmengine.hooks import Hook
 from mmengine.logging import print_log
 from torch import nn
 
-from mmkd_video.checked import checked
+from mmkd_video.core.checked import checked
+from mmkd_video.core.registry import HOOKS
 from mmkd_video.hooks.wrapped_anew import bare_model
-from mmkd_video.registry import HOOKS
 
 KEY = 'training_state'
 

@@ -9,9 +9,9 @@ from mmengine.logging import print_log
 from mmengine.runner import Runner
 from torch import Tensor
 
-from mmkd_video.checked import Number, checked
+from mmkd_video.core.checked import Number, checked
+from mmkd_video.core.registry import HOOKS
 from mmkd_video.hooks.wrapped_anew import bare_model
-from mmkd_video.registry import HOOKS
 
 GRAD, TASK_GRAD = '_grad', '_task_grad'
 CLIPPED = 0.9

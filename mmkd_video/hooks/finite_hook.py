@@ -10,10 +10,10 @@ from mmengine.hooks import Hook
 from mmengine.runner import Runner
 from torch import Tensor
 
-from mmkd_video.checked import Whole, checked
+from mmkd_video.core.checked import Whole, checked
+from mmkd_video.core.registry import HOOKS
 from mmkd_video.hooks.agreement import on_any_rank
 from mmkd_video.hooks.wrapped_anew import bare_model
-from mmkd_video.registry import HOOKS
 
 SHOWN = 5
 

@@ -13,7 +13,8 @@ from mmengine.runner.base_loop import BaseLoop
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
-from mmkd_video.checked import Optional, Whole, checked
+from mmkd_video.core.checked import Optional, Whole, checked
+from mmkd_video.core.registry import HOOKS
 from mmkd_video.hooks.cut_runner import cut, prunable
 from mmkd_video.hooks.wrapped_anew import bare_model
 from mmkd_video.pruning import (
@@ -26,7 +27,6 @@ from mmkd_video.pruning import (
     history_of,
 )
 from mmkd_video.quantization import has_quantizers
-from mmkd_video.registry import HOOKS
 
 BASE_KEY = 'pruning_base'  # a checkpoint's top-level key: how many steps the recognizer had before the training
 

@@ -16,7 +16,8 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.parallel import DistributedDataParallel
 
-from mmkd_video.checked import Flag, Number, OneOf, Whole, checked
+from mmkd_video.core.checked import Flag, Number, OneOf, Whole, checked
+from mmkd_video.core.registry import HOOKS
 from mmkd_video.hooks.pruning_hook import PruningHook
 from mmkd_video.hooks.wrapped_anew import bare_model, wrap_anew
 from mmkd_video.quantization import (
@@ -30,7 +31,6 @@ from mmkd_video.quantization import (
     quantizer_tensors,
 )
 from mmkd_video.quantization.nncf_library import PRESETS, preset_of
-from mmkd_video.registry import HOOKS
 
 BATCH = 4  # clips at once in the calibration
 

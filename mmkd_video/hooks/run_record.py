@@ -9,8 +9,8 @@ from typing import Any
 
 from mmengine.logging import print_log
 
-from mmkd_video.hooks.atomic_file import write_atomically
-from mmkd_video.plain_data import Anything, Table, read_json
+from mmkd_video.core.files.atomic import write_atomically
+from mmkd_video.core.plain_data import Anything, Table, read_json
 
 FILE_NAME = 'mmkd_run.json'
 SHOWN = 5

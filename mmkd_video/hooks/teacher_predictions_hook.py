@@ -9,8 +9,9 @@ from mmengine.dist import all_gather_object, broadcast_object_list, is_main_proc
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
-from mmkd_video.checked import checked
-from mmkd_video.hooks.teacher_predictions import (
+from mmkd_video.core.checked import checked
+from mmkd_video.core.registry import HOOKS, METRICS
+from mmkd_video.evaluation.teacher_predictions import (
     TeacherPredictions,
     describe,
     find_pipeline,
@@ -20,7 +21,6 @@ from mmkd_video.hooks.teacher_predictions import (
     with_pipeline,
 )
 from mmkd_video.hooks.wrapped_anew import bare_model
-from mmkd_video.registry import HOOKS, METRICS
 
 
 @dataclass(frozen=True)

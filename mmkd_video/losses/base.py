@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor, nn
 
-from mmkd_video.checked import Number, Whole
+from mmkd_video.core.checked import Number, Whole
 from mmkd_video.losses.finite import FiniteWatch
 
 __all__ = ['DistillLoss', 'at_least', 'in_float32', 'positive', 'whole']

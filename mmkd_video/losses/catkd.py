@@ -2,9 +2,9 @@
 
 from torch import Tensor
 
+from mmkd_video.core.registry import MODELS
 from mmkd_video.functional import class_attention
 from mmkd_video.losses.base import DistillLoss, in_float32, whole
-from mmkd_video.registry import MODELS
 
 __all__ = ['CATKDLoss']
 

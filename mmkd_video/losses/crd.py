@@ -5,9 +5,9 @@ import math
 import torch
 from torch import Tensor, nn
 
+from mmkd_video.core.registry import MODELS
 from mmkd_video.functional import gather_batch, noise_contrast, other_indices, unit
 from mmkd_video.losses.base import DistillLoss, at_least, in_float32, positive, whole
-from mmkd_video.registry import MODELS
 
 __all__ = ['CRDLoss']
 

@@ -3,9 +3,9 @@
 import torch
 from torch import Tensor, nn
 
+from mmkd_video.core.registry import MODELS
 from mmkd_video.functional import channels_and_positions
 from mmkd_video.losses.base import DistillLoss, at_least, in_float32, positive
-from mmkd_video.registry import MODELS
 
 __all__ = ['FBKDLoss']
 

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 
 from torch import Tensor
 
+from mmkd_video.core.registry import MODELS
 from mmkd_video.functional import hierarchical_context
 from mmkd_video.losses.base import DistillLoss, in_float32
-from mmkd_video.registry import MODELS
 
 __all__ = ['HCLLoss']
 

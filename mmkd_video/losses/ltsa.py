@@ -2,10 +2,10 @@
 
 from torch import Tensor
 
+from mmkd_video.core.registry import MODELS
 from mmkd_video.functional import local_tangent_space
 from mmkd_video.losses.base import whole
 from mmkd_video.losses.manifold import ManifoldLoss
-from mmkd_video.registry import MODELS
 
 __all__ = ['LTSALoss']
 

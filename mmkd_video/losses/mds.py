@@ -2,9 +2,9 @@
 
 from torch import Tensor
 
+from mmkd_video.core.registry import MODELS
 from mmkd_video.functional import multidimensional_scaling
 from mmkd_video.losses.manifold import ManifoldLoss
-from mmkd_video.registry import MODELS
 
 __all__ = ['MDSLoss']
 

@@ -3,8 +3,8 @@
 import torch
 from torch import Tensor, nn
 
+from mmkd_video.core.registry import MODELS
 from mmkd_video.losses.base import DistillLoss, at_least, in_float32
-from mmkd_video.registry import MODELS
 
 __all__ = ['MGDLoss']
 

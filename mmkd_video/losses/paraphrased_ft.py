@@ -7,9 +7,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from mmkd_video.core.registry import MODELS
 from mmkd_video.functional import factor_transfer
 from mmkd_video.losses.base import DistillLoss, at_least, in_float32, positive
-from mmkd_video.registry import MODELS
 
 __all__ = ['ParaphrasedFTLoss']
 

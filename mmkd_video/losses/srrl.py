@@ -5,9 +5,9 @@ from collections.abc import Callable
 import torch.nn.functional as F
 from torch import Tensor
 
+from mmkd_video.core.registry import MODELS
 from mmkd_video.functional import channels_and_positions
 from mmkd_video.losses.base import DistillLoss, in_float32
-from mmkd_video.registry import MODELS
 
 __all__ = ['SRRLLoss']
 

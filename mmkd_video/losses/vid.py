@@ -6,9 +6,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from mmkd_video.core.registry import MODELS
 from mmkd_video.functional import channels_and_positions
 from mmkd_video.losses.base import DistillLoss, in_float32, positive
-from mmkd_video.registry import MODELS
 
 __all__ = ['VIDLoss']
 

@@ -3,8 +3,8 @@
 from mmaction.models.backbones import ResNet3d
 from torch import Tensor
 
-from mmkd_video.checked import Number, checked
-from mmkd_video.registry import MODELS
+from mmkd_video.core.checked import Number, checked
+from mmkd_video.core.registry import MODELS
 
 
 @MODELS.register_module()

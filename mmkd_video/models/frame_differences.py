@@ -4,8 +4,8 @@ import torch
 from mmaction.models.backbones import MobileNetV2TSM, ResNetTSM
 from torch import Tensor
 
-from mmkd_video.checked import Number, checked
-from mmkd_video.registry import MODELS
+from mmkd_video.core.checked import Number, checked
+from mmkd_video.core.registry import MODELS
 
 
 def frame_differences(frames: Tensor, num_segments: int, gain: float) -> Tensor:

@@ -8,8 +8,8 @@ from mmengine.model import BaseModule
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from mmkd_video.checked import ListOf, Number, Whole, checked
-from mmkd_video.registry import MODELS
+from mmkd_video.core.checked import ListOf, Number, Whole, checked
+from mmkd_video.core.registry import MODELS
 
 # expansion, channels, blocks and spatial stride of each of the seven layers (MobileNetV2, table 2)
 LAYERS = ((1, 16, 1, 1), (6, 24, 2, 2), (6, 32, 3, 2), (6, 64, 4, 2), (6, 96, 3, 1), (6, 160, 3, 2), (6, 320, 1, 1))

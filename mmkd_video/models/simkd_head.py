@@ -7,8 +7,8 @@ from mmaction.models.heads import BaseHead
 from mmengine.model import kaiming_init
 from torch import Tensor, nn
 
-from mmkd_video.checked import Optional, Settings, Whole, checked
-from mmkd_video.registry import MODELS
+from mmkd_video.core.checked import Optional, Settings, Whole, checked
+from mmkd_video.core.registry import MODELS
 
 __all__ = ['SimKDHead']
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from mmkd_video.plain_data import Many, Record, Text, Whole
+from mmkd_video.core.plain_data import Many, Record, Text, Whole
 
 SIDES = ('out', 'in', 'heads')
 MAX_CHANNELS = 2**24

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from mmkd_video.compat import safe_load
-from mmkd_video.plain_data import Anything, Many, Number, Record, Table, read_json
+from mmkd_video.core.plain_data import Anything, Many, Number, Record, Table, read_json
 from mmkd_video.pruning.cut import Cut, cuts_from_data, cuts_to_data
 
 FORMAT = 'mmkd_video.pruning/1'

@@ -5,10 +5,10 @@ from collections.abc import Mapping
 
 from torch import nn
 
-from mmkd_video.checked import AnyOf, Instance, Settings, Text, checked
+from mmkd_video.core.checked import AnyOf, Instance, Settings, Text, checked
+from mmkd_video.core.registry import MODELS, build_model
 from mmkd_video.pruning.history import PruningHistory
 from mmkd_video.pruning.surgery import replay
-from mmkd_video.registry import MODELS, build_model
 
 
 @MODELS.register_module(name='PrunedRecognizer')

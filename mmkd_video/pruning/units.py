@@ -9,7 +9,7 @@ from types import ModuleType
 import torch
 from torch import Tensor, nn
 
-from mmkd_video.extras import import_extra
+from mmkd_video.core.optional_packages import import_extra
 from mmkd_video.pruning.bare_copy import bare_copy
 from mmkd_video.pruning.cut import Cut
 from mmkd_video.pruning.heads import attentions, has_heads, head_cuts, head_importance

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from mmkd_video.extras import import_extra
+from mmkd_video.core.optional_packages import import_extra
 
 LEVELS = 256
 TINY = 1e-3  # NNCF's range for a channel that was constant

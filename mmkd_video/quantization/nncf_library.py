@@ -3,7 +3,7 @@
 import logging
 from types import ModuleType
 
-from mmkd_video.extras import import_extra
+from mmkd_video.core.optional_packages import import_extra
 
 PRESETS = ('mixed', 'performance')
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from mmkd_video.extras import import_extra
+from mmkd_video.core.optional_packages import import_extra
 from mmkd_video.quantization.depthwise import without_zero_points
 from mmkd_video.quantization.nncf_library import import_nncf, preset_of
 

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from mmkd_video.extras import import_extra
+from mmkd_video.core.optional_packages import import_extra
 from mmkd_video.quantization.depthwise import without_zero_points
 from mmkd_video.quantization.nncf_library import import_nncf
 from mmkd_video.quantization.operators import choose_operators

@@ -3,7 +3,7 @@
 import math
 from typing import Any
 
-from mmkd_video.plain_data import FLAG, Many, Maybe, OneOf, Record, Text, Whole, read_json
+from mmkd_video.core.plain_data import FLAG, Many, Maybe, OneOf, Record, Text, Whole, read_json
 
 LAYERS = 'nncf.torch.quantization.layers'
 MODES = {'SymmetricQuantizer': 'symmetric', 'AsymmetricQuantizer': 'asymmetric'}

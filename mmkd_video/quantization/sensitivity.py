@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from mmkd_video.extras import import_extra
+from mmkd_video.core.optional_packages import import_extra
 from mmkd_video.quantization.ptq import fold_constants, quantizable_layers, quantize_openvino
 
 RANKING_CLIPS = 16

@@ -2,8 +2,8 @@
 
 import math
 
-from mmkd_video.checked import checked
-from mmkd_video.registry import TASK_UTILS
+from mmkd_video.core.checked import checked
+from mmkd_video.core.registry import TASK_UTILS
 from mmkd_video.schedules.schedule import Schedule
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor, nn
 
-from mmkd_video.checked import Number, Optional, Whole, checked, keys_of
+from mmkd_video.core.checked import Number, Optional, Whole, checked, keys_of
 from mmkd_video.schedules.schedule import Progress
 
 

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
-from mmkd_video.checked import Number, Scheduled, keys_of, nearest
-from mmkd_video.registry import TASK_UTILS
+from mmkd_video.core.checked import Number, Scheduled, keys_of, nearest
+from mmkd_video.core.registry import TASK_UTILS
 from mmkd_video.schedules.schedule import Progress, Schedule
 
 ANY_NUMBER = Number()

@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
-from mmkd_video.checked import Optional, Whole, checked
+from mmkd_video.core.checked import Optional, Whole, checked
 
 LONG = 10**6  # steps of a training whose length is not known yet
 

@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
-from mmkd_video.checked import ListOf, Number, Optional, Whole, checked
-from mmkd_video.registry import TASK_UTILS
+from mmkd_video.core.checked import ListOf, Number, Optional, Whole, checked
+from mmkd_video.core.registry import TASK_UTILS
 from mmkd_video.schedules.schedule import Schedule
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from mmaction.datasets.transforms import CenterCrop, Resize, TenCrop, ThreeCrop
 
-from mmkd_video.plain_data import FLAG, Number, OneOf, Rule, Whole, wrong
+from mmkd_video.core.plain_data import FLAG, Number, OneOf, Rule, Whole, wrong
 
 LARGEST = 8192  # pixels of a side
 _INTERPOLATIONS = ('nearest', 'bilinear', 'bicubic', 'area', 'lanczos')

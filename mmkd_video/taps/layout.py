@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from mmkd_video.structures import layout_of
+from mmkd_video.core.layouts import layout_of
 from mmkd_video.taps.recorder import ACTIVATIONS
 
 # Parts of MMAction2's Swin that keep their channels last, (N, T, H, W, C), themselves and in all that is inside.

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from torch import Tensor, nn
 
-from mmkd_video.structures import layout_of
+from mmkd_video.core.layouts import layout_of
 from mmkd_video.taps.layout import count_clips, keeps_channels_last, neck_feature, pick_item, to_canonical, to_vector
 from mmkd_video.taps.path import TapPath
 from mmkd_video.taps.recorder import ClassMapRecorder, OutputRecorder, PooledRecorder, PreActivationRecorder, Recorder

@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-from mmkd_video.checked import Optional, Settings, keys_of, nearest
-from mmkd_video.registry import MODELS
+from mmkd_video.core.checked import Optional, Settings, keys_of, nearest
+from mmkd_video.core.registry import MODELS
 from mmkd_video.teachers.frozen import FrozenTeacher
 
 FORM = Settings('dict(config=..., checkpoint=...)')

@@ -7,10 +7,10 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 import torch
 from torch import Tensor, nn
 
-from mmkd_video.checked import AnyOf, ListOf, OneOf, Optional, Settings, Text, Whole, checked
-from mmkd_video.registry import MODELS, build_model
+from mmkd_video.core.checked import AnyOf, ListOf, OneOf, Optional, Settings, Text, Whole, checked
+from mmkd_video.core.registry import MODELS, build_model
+from mmkd_video.recognizers.weights import fingerprint, load_weights, resolve_config
 from mmkd_video.taps import TapSet, norm_before
-from mmkd_video.teachers.source import fingerprint, load_weights, resolve_config
 
 _REQUIRED = object()
 

@@ -5,8 +5,8 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor, nn
 
-from mmkd_video.registry import MODELS
-from mmkd_video.structures import channels_of
+from mmkd_video.core.layouts import channels_of
+from mmkd_video.core.registry import MODELS
 from mmkd_video.terms.pair import find_connector
 from mmkd_video.terms.spec import TermSpec
 

@@ -8,10 +8,10 @@ import torch
 from torch import Tensor, nn
 
 from mmkd_video import connectors as connector_package
-from mmkd_video.checked import keys_of
 from mmkd_video.connectors import match_layouts, match_positions
-from mmkd_video.registry import MODELS
-from mmkd_video.structures import LAYOUT_SHAPES, channels_of, layout_of
+from mmkd_video.core.checked import keys_of
+from mmkd_video.core.layouts import LAYOUT_SHAPES, channels_of, layout_of
+from mmkd_video.core.registry import MODELS
 from mmkd_video.taps import to_vector
 
 SCORE_TAPS = ('logits', 'frame_logits')

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from torch import nn
 
 from mmkd_video import losses as loss_package
-from mmkd_video.checked import (
+from mmkd_video.core.checked import (
     AnyOf,
     Anything,
     Class,
@@ -26,7 +26,7 @@ from mmkd_video.checked import (
     table_of,
     wrong,
 )
-from mmkd_video.registry import MODELS
+from mmkd_video.core.registry import MODELS
 from mmkd_video.schedules import is_schedule
 
 TERM = table_of(

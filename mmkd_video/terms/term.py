@@ -8,11 +8,11 @@ from collections.abc import Callable, Mapping
 import torch
 from torch import Tensor, nn
 
-from mmkd_video.checked import Number
+from mmkd_video.core.checked import Number
+from mmkd_video.core.layouts import channels_of
+from mmkd_video.core.registry import MODELS
 from mmkd_video.losses.base import DistillLoss
-from mmkd_video.registry import MODELS
 from mmkd_video.schedules import LearnedScalar, Progress, Scalar
-from mmkd_video.structures import channels_of
 from mmkd_video.terms.fusion import build_fusion, dry_fuse
 from mmkd_video.terms.pair import Pair
 from mmkd_video.terms.spec import TERMS, TermSpec

@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from mmkd_video.views.random_state import random_state_restored
+from mmkd_video.core.restoring import random_state_restored
 
 
 @dataclass(frozen=True)

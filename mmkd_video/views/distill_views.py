@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 from mmcv.transforms import BaseTransform, to_tensor
 
-from mmkd_video.checked import AnyOf, ListOf, OneOf, Settings, Text, checked
-from mmkd_video.registry import TRANSFORMS
+from mmkd_video.core.checked import AnyOf, ListOf, OneOf, Settings, Text, checked
+from mmkd_video.core.registry import TRANSFORMS
+from mmkd_video.recognizers.view_spec import ViewSpec, find_pipelines, type_name
 from mmkd_video.views.frame_plan import plan_frames
 from mmkd_video.views.transform_replay import TransformReplay, ViewFrames
-from mmkd_video.views.view_spec import ViewSpec, find_pipelines, type_name
 
 PIPELINE = ListOf(Settings("a transform, dict(type='...')", needs=('type',)), least=1)
 _MULTI_CROPS = ('ThreeCrop', 'TenCrop')

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from mmkd_video.views.view_spec import ViewSpec
+from mmkd_video.recognizers.view_spec import ViewSpec
 
 
 def plan_frames(

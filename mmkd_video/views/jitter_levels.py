@@ -4,8 +4,8 @@ import cv2
 import numpy as np
 from mmcv.transforms import BaseTransform
 
-from mmkd_video.checked import Number, checked
-from mmkd_video.registry import TRANSFORMS
+from mmkd_video.core.checked import Number, checked
+from mmkd_video.core.registry import TRANSFORMS
 
 
 @TRANSFORMS.register_module()

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 from mmcv.transforms import BaseTransform
 
-from mmkd_video.checked import ListOf, Number, Whole, checked
-from mmkd_video.registry import TRANSFORMS
+from mmkd_video.core.checked import ListOf, Number, Whole, checked
+from mmkd_video.core.registry import TRANSFORMS
 
 
 @TRANSFORMS.register_module()

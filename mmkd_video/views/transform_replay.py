@@ -5,8 +5,8 @@ from typing import Any
 import numpy as np
 from mmaction.datasets.transforms.processing import Flip, Fuse, RandomCrop, RandomErasing, RandomRescale, Resize
 
+from mmkd_video.core.restoring import get_random_state, random_state_restored, set_random_state
 from mmkd_video.views.geometry import WHOLE, Geometry, relative_crop
-from mmkd_video.views.random_state import get_random_state, random_state_restored, set_random_state
 
 _CROPS_AND_SIZES = (RandomCrop, Resize, RandomRescale, Fuse, Flip)  # all crops of one crop derive from RandomCrop
 

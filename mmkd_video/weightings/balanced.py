@@ -3,8 +3,8 @@
 import torch
 from torch import Tensor
 
-from mmkd_video.checked import Fraction, Whole, checked
-from mmkd_video.registry import TASK_UTILS
+from mmkd_video.core.checked import Fraction, Whole, checked
+from mmkd_video.core.registry import TASK_UTILS
 from mmkd_video.weightings.weighting import Weighting, WeightingStep
 
 

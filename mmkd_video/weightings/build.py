@@ -3,8 +3,8 @@
 import inspect
 from collections.abc import Mapping
 
-from mmkd_video.checked import keys_of
-from mmkd_video.registry import TASK_UTILS
+from mmkd_video.core.checked import keys_of
+from mmkd_video.core.registry import TASK_UTILS
 from mmkd_video.weightings.weighting import Weighting
 
 

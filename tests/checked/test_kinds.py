@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 
 import pytest
 
-from mmkd_video.checked import (
+from mmkd_video.core.checked import (
     AnyOf,
     Flag,
     Fraction,

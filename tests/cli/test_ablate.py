@@ -5,7 +5,7 @@ import yaml
 from mmengine.config import Config
 
 from mmkd_video.cli import ablate
-from mmkd_video.cli.ablation import ALONE, Ablation
+from mmkd_video.workflows.compare.ablation import ALONE, Ablation
 
 SCORES = {ALONE: [0.5, 0.7], 'kd': [0.6, 0.7], 'mars': [0.7, 0.6]}
 

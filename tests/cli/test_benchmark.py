@@ -8,9 +8,9 @@ from zoo import config_of
 
 from mmkd_video.benchmark import Report, Timings, tensor_bytes
 from mmkd_video.cli.benchmark import build_parser, main, memory_rows, size_rows, time_rows
-from mmkd_video.cli.benchmark_memory import measure_apart
 from mmkd_video.cli.benchmark_outputs import expect_new_outputs
-from mmkd_video.cli.benchmark_pair import BenchmarkPair
+from mmkd_video.workflows.measure.pair import BenchmarkPair
+from mmkd_video.workflows.measure.training_memory import measure_apart
 
 pytestmark = pytest.mark.usefixtures('quiet_machine')
 

@@ -10,14 +10,15 @@ import torch
 from mmengine.config import Config
 
 from mmkd_video.benchmark import Deployment, DeploymentReport, Timings
-from mmkd_video.cli import benchmark, benchmark_deploy, benchmark_deploy_measure, deploy_runtimes
-from mmkd_video.cli.complexity import measure_complexity
-from mmkd_video.cli.deploy_candidates import RUNTIMES as ALL
-from mmkd_video.cli.deploy_candidates import Candidate
-from mmkd_video.cli.deploy_runtimes import choose_runtimes, reason_against
-from mmkd_video.cli.real_clips import RealClips
+from mmkd_video.cli import benchmark, benchmark_deploy, benchmark_deploy_measure
+from mmkd_video.core.registry import build_model
 from mmkd_video.datasets import render_motion_clips
-from mmkd_video.registry import build_model
+from mmkd_video.recognizers.complexity import measure_complexity
+from mmkd_video.recognizers.real_clips import RealClips
+from mmkd_video.workflows.measure import deploy_runtimes
+from mmkd_video.workflows.measure.deploy_candidates import RUNTIMES as ALL
+from mmkd_video.workflows.measure.deploy_candidates import Candidate
+from mmkd_video.workflows.measure.deploy_runtimes import choose_runtimes, reason_against
 
 pytestmark = pytest.mark.usefixtures('quiet_machine')
 

@@ -10,7 +10,7 @@ from zoo import config_of
 
 from mmkd_video.cli import benchmark_losses
 from mmkd_video.cli.benchmark import main
-from mmkd_video.cli.benchmark_pair import BenchmarkPair
+from mmkd_video.workflows.measure.pair import BenchmarkPair
 
 pytestmark = pytest.mark.usefixtures('quiet_machine')
 

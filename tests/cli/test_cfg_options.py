@@ -7,7 +7,7 @@ import pytest
 from mmengine.config import Config
 
 from mmkd_video.cli.cfg_options import add_cfg_options, merge_cfg_options, to_arguments
-from mmkd_video.cli.prepare import what_remains
+from mmkd_video.workflows.train.prepare import what_remains
 
 
 def merged(*arguments, **settings):

@@ -1,6 +1,6 @@
 import pytest
 
-from mmkd_video.cli.clip_shape import clip_shape, expect_shape
+from mmkd_video.recognizers.clip_shape import clip_shape, expect_shape
 
 FRONT = [
     dict(type='DecordInit'),

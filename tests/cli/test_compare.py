@@ -9,12 +9,13 @@ from mmengine.config import Config
 from mmengine.registry import init_default_scope
 from torch import nn
 
-from mmkd_video.cli import compare, training_clock
-from mmkd_video.cli.comparison.arms import ALONE, DISTILLED
-from mmkd_video.cli.comparison.result import Comparison, Row, Section
-from mmkd_video.cli.complexity import measure_complexity
-from mmkd_video.cli.run_folder import RunFolder
-from mmkd_video.cli.training_clock import CPU_META_KEY, META_KEY, TrainingClock
+from mmkd_video.cli import compare
+from mmkd_video.hooks import training_clock
+from mmkd_video.hooks.training_clock import CPU_META_KEY, META_KEY, TrainingClock
+from mmkd_video.recognizers.complexity import measure_complexity
+from mmkd_video.workflows.compare.arms import ALONE, DISTILLED
+from mmkd_video.workflows.compare.result import Comparison, Row, Section
+from mmkd_video.workflows.train.run_folder import RunFolder
 
 
 def test_plain_config_is_refused(tiny, capsys):

@@ -4,7 +4,7 @@ import pytest
 from mmengine.config import Config
 
 from mmkd_video.cli.cfg_options import merge_cfg_options
-from mmkd_video.cli.config_keys import check_config
+from mmkd_video.recognizers.config_keys import check_config
 
 SLIPS = [
     ('train_cfg', dict(max_epoch=3), r"train_cfg\.max_epoch: got 3; expected a key of .*did you mean 'max_epochs'"),

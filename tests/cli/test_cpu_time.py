@@ -4,7 +4,7 @@ import subprocess
 import sys
 import time
 
-from mmkd_video.cli.cpu_time import cpu_seconds
+from mmkd_video.hooks.cpu_time import cpu_seconds
 
 BURN = """
 import time

@@ -9,13 +9,14 @@ import pytest
 from mmengine.config import Config
 from mmengine.logging import MMLogger
 
-from mmkd_video.cli import compare, report, teacher_check
+from mmkd_video.cli import compare, report
 from mmkd_video.cli.baseline import Score
-from mmkd_video.cli.comparison.arms import Arm
-from mmkd_video.cli.comparison.runs import Ledger
-from mmkd_video.cli.comparison.stretch import fixed_length
-from mmkd_video.cli.learning_rate import RateTrials
-from mmkd_video.cli.run_folder import RunFolder
+from mmkd_video.workflows.compare import teacher_check
+from mmkd_video.workflows.compare.arms import Arm
+from mmkd_video.workflows.compare.runs import Ledger
+from mmkd_video.workflows.compare.stretch import fixed_length
+from mmkd_video.workflows.train.learning_rate import RateTrials
+from mmkd_video.workflows.train.run_folder import RunFolder
 
 PACKAGE = Path(__file__).parents[2] / 'mmkd_video'
 DEEP = '[' * 100_000

@@ -9,8 +9,9 @@ import pytest
 import torch
 
 from mmkd_video import compat
-from mmkd_video.cli import doctor, known_breaks, probes, promises, versions
-from mmkd_video.cli.finding import Finding
+from mmkd_video.cli import doctor
+from mmkd_video.cli.doctor import known_breaks, probes, promises, versions
+from mmkd_video.cli.doctor.finding import Finding
 
 ROOT = Path(__file__).parents[2]
 

@@ -4,7 +4,7 @@ import pytest
 from mmengine.evaluator import DumpResults
 
 from mmkd_video.cli import test  # noqa: F401  registers it
-from mmkd_video.registry import METRICS
+from mmkd_video.core.registry import METRICS
 
 
 def dumping(path):

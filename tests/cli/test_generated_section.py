@@ -1,6 +1,6 @@
 import pytest
 
-from mmkd_video.cli.generated_section import update_section
+from dev.generated_section import update_section
 
 
 def test_only_what_stands_between_the_marks_changes(tmp_path):

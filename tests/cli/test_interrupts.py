@@ -9,8 +9,8 @@ import pytest
 
 from mmkd_video.cli import render, train
 from mmkd_video.cli import test as test_command
-from mmkd_video.cli.ended_together import ended_together
 from mmkd_video.cli.interrupts import Interrupts, end_in_order_at_sigterm, told_when_ended
+from mmkd_video.workflows.train.ended_together import ended_together
 
 
 @pytest.fixture(autouse=True)

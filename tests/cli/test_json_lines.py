@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from mmkd_video.cli.json_lines import JsonLines
+from mmkd_video.core.files.json_lines import JsonLines
 
 
 def lines_of(path):

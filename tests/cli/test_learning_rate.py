@@ -5,9 +5,9 @@ import json
 import pytest
 from mmengine.config import Config
 
-from mmkd_video.cli import run_folder
-from mmkd_video.cli.learning_rate import RateTrials, choose, prepare_rate, rate_trials, take_rate
-from mmkd_video.cli.prepare import needed_parts
+from mmkd_video.workflows.train import run_folder
+from mmkd_video.workflows.train.learning_rate import RateTrials, choose, prepare_rate, rate_trials, take_rate
+from mmkd_video.workflows.train.prepare import needed_parts
 
 
 @pytest.fixture

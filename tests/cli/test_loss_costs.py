@@ -5,8 +5,8 @@ import yaml
 
 from mmkd_video.benchmark import Interval, Timings
 from mmkd_video.cli.benchmark_losses import loss_costs, target_of
-from mmkd_video.cli.benchmark_pair import BenchmarkPair
-from mmkd_video.cli.loss_costs import LossCost, LossCosts
+from mmkd_video.workflows.measure.loss_costs import LossCost, LossCosts
+from mmkd_video.workflows.measure.pair import BenchmarkPair
 
 KD = dict(type='KDLoss', at='logits')
 MAP = ('backbone.conv2', 'backbone.layer4')

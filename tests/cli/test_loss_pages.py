@@ -9,15 +9,15 @@ import pytest
 import yaml
 
 import mmkd_video.losses as losses
+from dev import loss_pages, loss_sources
+from dev.loss_docstring import LossDocstring
 from mmkd_video.benchmark import Interval
-from mmkd_video.cli import loss_pages, loss_sources
-from mmkd_video.cli.ablation import ALONE, Ablation
-from mmkd_video.cli.loss_costs import LossCost, LossCosts
-from mmkd_video.cli.loss_docstring import LossDocstring
 from mmkd_video.losses.base import DistillLoss
+from mmkd_video.workflows.compare.ablation import ALONE, Ablation
+from mmkd_video.workflows.measure.loss_costs import LossCost, LossCosts
 
 ROOT = Path(__file__).resolve().parents[2]
-AGAIN = 'a page is out of date: python tools/loss_pages.py'
+AGAIN = 'a page is out of date: python -m dev.loss_pages'
 
 
 @pytest.fixture(scope='module')

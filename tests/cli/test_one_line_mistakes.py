@@ -8,9 +8,9 @@ from mmengine.config import Config
 from torch import nn
 
 from mmkd_video.cli.mistakes import TRACEBACK, told_in_one_line
-from mmkd_video.cli.prepare import needed_parts
-from mmkd_video.registry import MODELS
-from mmkd_video.structures import channels_of
+from mmkd_video.core.layouts import channels_of
+from mmkd_video.core.registry import MODELS
+from mmkd_video.workflows.train.prepare import needed_parts
 
 PARSER = argparse.ArgumentParser()
 

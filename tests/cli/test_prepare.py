@@ -5,9 +5,9 @@ import torch
 from mmengine.config import Config
 from tiny_experiment import ROOT
 
-from mmkd_video.cli import prepare as prepare_module
-from mmkd_video.cli.prepare import needed_parts, own_rank, prepare, publish, teacher_settings
 from mmkd_video.compat import safe_load
+from mmkd_video.workflows.train import prepare as prepare_module
+from mmkd_video.workflows.train.prepare import needed_parts, own_rank, prepare, publish, teacher_settings
 
 
 @pytest.mark.parametrize('launcher, rank', [('none', 0), ('pytorch', 1), ('slurm', 2), ('mpi', 3)])

@@ -11,10 +11,10 @@ from tiny_experiment import ROOT, TinyExperiment
 
 from mmkd_video.cli import test as test_command
 from mmkd_video.cli.prune import main
-from mmkd_video.cli.student import load_student
 from mmkd_video.compat import safe_load
+from mmkd_video.core.registry import build_model
 from mmkd_video.pruning import CHECKPOINT_KEY, PruningHistory, count_params
-from mmkd_video.registry import build_model
+from mmkd_video.workflows.deploy.student import load_student
 
 STOCK_TEST = Path(mmaction.__file__).parent / '.mim' / 'tools' / 'test.py'
 

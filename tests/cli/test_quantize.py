@@ -12,12 +12,10 @@ pytest.importorskip('openvino')
 from tiny_experiment import NUM_CLIPS
 
 from mmkd_video.cli import quantize as command
-from mmkd_video.cli import quantized_student
 from mmkd_video.cli import test as test_command
 from mmkd_video.cli.cfg_options import read_config
-from mmkd_video.cli.clip_source import ClipSource, unaugmented_clips
 from mmkd_video.cli.export import export_student
-from mmkd_video.cli.student import load_student
+from mmkd_video.core.registry import build_model
 from mmkd_video.export import PARITY_BOUNDS, ParityBound, load_exported
 from mmkd_video.quantization import (
     CHECKPOINT_KEY,
@@ -28,7 +26,9 @@ from mmkd_video.quantization import (
     quantizer_state,
 )
 from mmkd_video.quantization.sensitivity import run
-from mmkd_video.registry import build_model
+from mmkd_video.recognizers.clip_source import ClipSource, unaugmented_clips
+from mmkd_video.workflows.deploy import quantized_student
+from mmkd_video.workflows.deploy.student import load_student
 
 pytestmark = pytest.mark.slow
 FEW = ('--calibration', '4', '--validation', '4', '--clips', '6', '--max-drop', '1')

@@ -4,9 +4,9 @@ import torch
 from mmengine.config import Config
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from mmkd_video.cli import random_models
-from mmkd_video.cli.real_clips import real_clips
-from mmkd_video.cli.student import load_student
+from mmkd_video.recognizers.real_clips import real_clips
+from mmkd_video.workflows.deploy.student import load_student
+from mmkd_video.workflows.measure import random_models
 
 
 def write(folder, monkeypatch):

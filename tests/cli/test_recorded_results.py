@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 import yaml
 
+from dev import report
 from mmkd_video.benchmark import DeploymentReport
-from mmkd_video.cli import report
-from mmkd_video.cli.comparison.arms import ALONE, DISTILLED
-from mmkd_video.cli.comparison.result import Comparison, Row, Section
+from mmkd_video.workflows.compare.arms import ALONE, DISTILLED
+from mmkd_video.workflows.compare.result import Comparison, Row, Section
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -136,8 +136,8 @@ def without_scores():
         ('out/deploy.json', '{}', "out/deploy.json is not what tools/compress.py writes (KeyError: 'deployments'"),
         ('out/deploy.png', None, 'out/deploy.png does not exist; give the work dir of a compression'),
         (report.METAFILE, None, f'{report.METAFILE} does not exist; call it in the root of the repository'),
-        (report.METAFILE, 'Models: [', f'{report.METAFILE} is not what tools/report.py writes (ParserError: '),
-        (report.METAFILE, '[]', f'{report.METAFILE} is not what tools/report.py writes (AttributeError: '),
+        (report.METAFILE, 'Models: [', f'{report.METAFILE} is not what dev/report.py writes (ParserError: '),
+        (report.METAFILE, '[]', f'{report.METAFILE} is not what dev/report.py writes (AttributeError: '),
         (report.RESULTS, 'x', f"{report.RESULTS}: expected one '<!-- begin results -->'"),
         (report.BENCHMARKS, None, "No such file or directory: 'docs/benchmarks.md'"),
     ],

@@ -11,15 +11,16 @@ from mmengine.runner import Runner
 from torch import equal
 from zoo import config_of
 
-from mmkd_video.cli import counting, shrink
+from mmkd_video.cli import shrink
 from mmkd_video.cli import test as test_tool
 from mmkd_video.cli.cfg_options import read_config
-from mmkd_video.cli.complexity import measure_complexity
-from mmkd_video.cli.prepare import needed_parts
-from mmkd_video.cli.shrink_axes import Shape, Shrinkable
-from mmkd_video.cli.weightless import count_without_weights
+from mmkd_video.core.registry import MODELS, build_model
 from mmkd_video.distillers.dry_run import noise_for
-from mmkd_video.registry import MODELS, build_model
+from mmkd_video.recognizers.complexity import measure_complexity
+from mmkd_video.recognizers.weightless import count_without_weights
+from mmkd_video.workflows.shrink import counting
+from mmkd_video.workflows.shrink.axes import Shape, Shrinkable
+from mmkd_video.workflows.train.prepare import needed_parts
 
 TEACHER = 'configs/teachers/i3d_motion.py'
 DISTILL = 'configs/distill/i3d_to_mobilenet.py'
@@ -168,7 +169,7 @@ def test_what_is_counted_without_weights_is_about_what_is_counted_with_them(name
 
 def test_a_model_that_runs_with_weights_only_is_counted_with_them(monkeypatch):
     student = Shrinkable(read_config(STUDENT))
-    monkeypatch.setattr('mmkd_video.cli.weightless.build_model', None)
+    monkeypatch.setattr('mmkd_video.recognizers.weightless.build_model', None)
     assert student.estimate(student.shape) == student.cost(student.shape)
     assert student.with_shape(Shape(0.25, None, 8, 48)).model.cls_head.in_channels == 1280
 
@@ -267,7 +268,7 @@ def test_ways_that_a_model_cannot_go_are_told_and_left_out(capsys):
 
 
 def test_operations_that_cannot_be_counted_are_told(monkeypatch, capsys):
-    monkeypatch.setattr('mmkd_video.cli.shrink_axes.measure_complexity', lambda *_: (1, None))
+    monkeypatch.setattr('mmkd_video.workflows.shrink.axes.measure_complexity', lambda *_: (1, None))
     with pytest.raises(SystemExit):
         shrink.main([STUDENT, '--gflops', '0.01'])
     error = capsys.readouterr().err

@@ -3,8 +3,9 @@
 import pytest
 from mmengine.config import Config
 
-from mmkd_video.cli import prepare, teacher_check
-from mmkd_video.cli.teacher_check import reference_on_validation, verdict
+from mmkd_video.workflows.compare import teacher_check
+from mmkd_video.workflows.compare.teacher_check import reference_on_validation, verdict
+from mmkd_video.workflows.train import prepare
 
 
 def test_a_teacher_that_is_not_better_gets_a_remedy():

@@ -17,8 +17,8 @@ from mmengine.runner import checkpoint as loaders
 from mmengine.runner.checkpoint import CheckpointLoader
 
 from mmkd_video.compat import safe_load
-from mmkd_video.registry import MODELS
-from mmkd_video.teachers.source import load_weights
+from mmkd_video.core.registry import MODELS
+from mmkd_video.recognizers.weights import load_weights
 
 
 class Quiet(SimpleHTTPRequestHandler):

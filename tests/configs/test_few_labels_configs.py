@@ -8,8 +8,8 @@ from mmengine.registry import init_default_scope
 from mmengine.runner import Runner
 
 import mmkd_video  # noqa: F401
-from mmkd_video.cli.plain_student import plain_student
 from mmkd_video.datasets import render_motion_clips
+from mmkd_video.recognizers.plain_student import plain_student
 
 CONFIGS = Path(__file__).resolve().parents[2] / 'configs'
 DISTILLED, ALONE = (

@@ -9,7 +9,7 @@ from mmaction.structures import ActionDataSample
 from mmengine.config import Config
 
 import mmkd_video.losses as losses
-from mmkd_video.registry import MODELS
+from mmkd_video.core.registry import MODELS
 
 ROOT = Path(__file__).resolve().parents[2]
 CONFIGS = sorted((ROOT / 'configs' / 'losses').glob('*.py'))

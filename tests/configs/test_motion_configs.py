@@ -9,9 +9,9 @@ from mmengine.registry import init_default_scope
 from mmengine.runner import Runner
 
 import mmkd_video  # noqa: F401
+from mmkd_video.core.registry import MODELS
 from mmkd_video.datasets import render_motion_clips
 from mmkd_video.datasets.motion_clips import CLASSES
-from mmkd_video.registry import MODELS
 
 CONFIGS = Path(__file__).resolve().parents[2] / 'configs'
 EXPERIMENTS = [

@@ -6,9 +6,9 @@ import pytest
 from mmengine.config import Config
 from mmengine.runner import Runner
 
+from mmkd_video.core.registry import HOOKS
 from mmkd_video.datasets import render_motion_clips
 from mmkd_video.pruning import count_params, history_of
-from mmkd_video.registry import HOOKS
 
 ROOT = Path(__file__).resolve().parents[2]
 

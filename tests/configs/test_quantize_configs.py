@@ -7,8 +7,8 @@ import torch
 from mmengine.config import Config
 from mmengine.runner import Runner
 
+from mmkd_video.core.registry import HOOKS, build_model
 from mmkd_video.datasets import render_motion_clips
-from mmkd_video.registry import HOOKS, build_model
 
 pytest.importorskip('nncf')
 pytest.importorskip('openvino')

@@ -8,7 +8,7 @@ import torch
 from mmaction.structures import ActionDataSample
 from mmengine.config import Config
 
-from mmkd_video.registry import MODELS
+from mmkd_video.core.registry import MODELS
 
 ROOT = Path(__file__).resolve().parents[2]
 EPOCHS, ITERS = 5, 2

@@ -10,8 +10,8 @@ from mmengine.registry import init_default_scope
 from mmengine.runner import Runner
 
 import mmkd_video  # noqa: F401
+from mmkd_video.core.registry import MODELS
 from mmkd_video.datasets.motion_clips import encode_clip
-from mmkd_video.registry import MODELS
 
 CONFIGS = Path(__file__).resolve().parents[2] / 'configs'
 EXPERIMENTS = [

@@ -9,8 +9,8 @@ from mmengine.config import Config
 from mmengine.registry import init_default_scope
 
 import mmkd_video  # noqa: F401
+from mmkd_video.core.registry import MODELS
 from mmkd_video.datasets.motion_clips import clip_rng, render_clip
-from mmkd_video.registry import MODELS
 
 CONFIG = Path(__file__).resolve().parents[2] / 'configs/teachers/i3d_motion.py'
 NUM_CLIPS = {'train': 640, 'val': 240}

@@ -12,8 +12,8 @@ from mmengine.dataset import ConcatDataset, DefaultSampler, InfiniteSampler, Rep
 from mmengine.registry import init_default_scope
 from torch.utils.data import BatchSampler, DataLoader, RandomSampler, SequentialSampler
 
+from mmkd_video.core.restoring import get_random_state
 from mmkd_video.datasets import KeyedBatchSampler, SampleKey, SeededDataset
-from mmkd_video.views.random_state import get_random_state
 
 PIPELINE = [
     dict(type='DecordInit'),

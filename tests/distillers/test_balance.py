@@ -6,7 +6,7 @@ import pytest
 import torch
 from distillations import KD, MAP, batch, build
 
-from mmkd_video.registry import TASK_UTILS
+from mmkd_video.core.registry import TASK_UTILS
 from mmkd_video.weightings import Weighting
 
 PLAIN_KD = {key: value for key, value in KD.items() if key != 'weight'}

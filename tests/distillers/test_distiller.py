@@ -9,7 +9,7 @@ from mmengine.logging import MessageHub, MMLogger
 from mmengine.model import ExponentialMovingAverage
 from mmengine.runner.checkpoint import _load_checkpoint_to_model, load_state_dict
 
-from mmkd_video.registry import MODELS
+from mmkd_video.core.registry import MODELS
 
 
 @pytest.fixture

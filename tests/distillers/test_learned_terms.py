@@ -2,8 +2,8 @@ import pytest
 import torch
 import zoo
 
+from mmkd_video.core.registry import MODELS
 from mmkd_video.distillers.distiller import stack_indices
-from mmkd_video.registry import MODELS
 
 LAYERS = [('backbone.layer3', 'backbone.layer3'), ('backbone.layer4', 'backbone.layer4')]
 TERMS = {

@@ -4,7 +4,7 @@ import pytest
 import zoo
 from distillations import KD, MAP, distiller_config
 
-from mmkd_video.registry import MODELS
+from mmkd_video.core.registry import MODELS
 
 
 def _terms(*terms):

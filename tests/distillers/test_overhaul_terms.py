@@ -2,8 +2,8 @@ import pytest
 import torch
 import zoo
 
+from mmkd_video.core.registry import MODELS
 from mmkd_video.functional import batch_norm_margin
-from mmkd_video.registry import MODELS
 
 CONNECTOR = dict(type='ProjectionConnector', norm=True)
 

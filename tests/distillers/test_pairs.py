@@ -4,7 +4,7 @@ import pytest
 import torch
 import zoo
 
-from mmkd_video.registry import MODELS
+from mmkd_video.core.registry import MODELS
 
 TEACHER_TAPS = {
     'i3d': 'backbone.layer3',

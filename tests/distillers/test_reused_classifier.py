@@ -5,7 +5,7 @@ import torch
 import zoo
 from mmengine.runner import load_checkpoint, save_checkpoint
 
-from mmkd_video.registry import MODELS, build_model
+from mmkd_video.core.registry import MODELS, build_model
 
 TERM = dict(type='FitNetLoss', at=('cls_head.projector', 'backbone.layer4'), name='simkd')
 

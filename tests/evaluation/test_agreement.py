@@ -5,8 +5,8 @@ import pytest
 import torch
 
 import mmkd_video  # noqa: F401
+from mmkd_video.core.registry import METRICS
 from mmkd_video.evaluation import AgreementMetric
-from mmkd_video.registry import METRICS
 
 TEACHER = np.array([[0.7, 0.2, 0.1], [0.1, 0.8, 0.1], [0.25, 0.25, 0.5], [0.0, 1.0, 0.0]], np.float32)
 STUDENT = np.array([[0.5, 0.3, 0.2], [0.6, 0.3, 0.1], [0.25, 0.25, 0.5], [0.2, 0.5, 0.3]], np.float32)

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from mmkd_video.evaluation.array_files import read_arrays
+from mmkd_video.core.files.arrays import read_arrays
 
 
 def test_arrays_come_back(tmp_path):

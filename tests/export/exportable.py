@@ -4,7 +4,7 @@ import numpy as np
 import torch
 from clips import encode
 
-from mmkd_video.registry import build_model
+from mmkd_video.core.registry import build_model
 
 CLASSES = 5
 

@@ -6,8 +6,8 @@ from mmaction.structures import ActionDataSample
 from torch import nn
 from zoo import ZOO, clip_for, config_of
 
+from mmkd_video.core.registry import build_model
 from mmkd_video.export import DeployableRecognizer
-from mmkd_video.registry import build_model
 
 
 def predicted(model, clips):

@@ -10,7 +10,7 @@ from exportable import CLASSES, lively, noise, tiny_model, videos
 from mmengine.config import Config
 from zoo import config_of
 
-from mmkd_video.cli.real_clips import real_clips
+from mmkd_video.core.registry import build_model
 from mmkd_video.export import (
     DeployableRecognizer,
     ExportMetadata,
@@ -22,7 +22,7 @@ from mmkd_video.export import (
     load_exported,
     save_openvino,
 )
-from mmkd_video.registry import build_model
+from mmkd_video.recognizers.real_clips import real_clips
 
 onnx = pytest.importorskip('onnx')
 openvino = pytest.importorskip('openvino')

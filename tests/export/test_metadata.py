@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from exportable import noise, tiny_model
 
+from mmkd_video.core.registry import TRANSFORMS
+from mmkd_video.core.version import __version__
 from mmkd_video.export import DeployableRecognizer, ExportMetadata
 from mmkd_video.export.input_rules import channel_order, sampling_rule
-from mmkd_video.registry import TRANSFORMS
-from mmkd_video.version import __version__
 
 TSN = [dict(type='SampleFrames', clip_len=1, frame_interval=1, num_clips=4), dict(type='Resize', scale=(32, 32))]
 DENSE = [dict(type='SampleFrames', clip_len=4, frame_interval=2, num_clips=1)]

@@ -4,8 +4,8 @@ import signal
 
 import pytest
 
-from mmkd_video.export import placed_files as module
-from mmkd_video.export.placed_files import expect_new, on_trial, placed_files, settle
+from mmkd_video.core.files import placed as module
+from mmkd_video.core.files.placed import expect_new, on_trial, placed_files, settle
 
 
 def write(path, text, force=False):

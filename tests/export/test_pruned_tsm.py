@@ -6,6 +6,7 @@ import torch
 from exportable import lively, noise
 from zoo import config_of
 
+from mmkd_video.core.registry import build_model
 from mmkd_video.export import (
     PARITY_BOUNDS,
     DeployableRecognizer,
@@ -16,7 +17,6 @@ from mmkd_video.export import (
 )
 from mmkd_video.pruning import prune
 from mmkd_video.pruning.shift import is_shift
-from mmkd_video.registry import build_model
 
 pytest.importorskip('onnx')
 pytest.importorskip('onnxruntime')

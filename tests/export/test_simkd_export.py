@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from exportable import lively, noise, tiny_config
 
+from mmkd_video.core.registry import build_model
 from mmkd_video.export import DeployableRecognizer, check_parity, export_onnx, load_exported
-from mmkd_video.registry import build_model
 
 pytest.importorskip('onnx')
 pytest.importorskip('onnxscript')

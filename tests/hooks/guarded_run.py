@@ -11,7 +11,7 @@ from torch import nn
 from torch.utils.data import Dataset
 
 import mmkd_video  # noqa: F401  the stack must be mended
-from mmkd_video.registry import METRICS, MODELS
+from mmkd_video.core.registry import METRICS, MODELS
 
 
 @DATASETS.register_module(force=True)

@@ -20,8 +20,8 @@ from mmengine.runner import Runner
 
 import mmkd_video  # noqa: F401
 from mmkd_video.compat import safe_load
-from mmkd_video.hooks import atomic_file
-from mmkd_video.registry import HOOKS
+from mmkd_video.core.files import atomic as atomic_file
+from mmkd_video.core.registry import HOOKS
 
 register_all_modules()
 BASE = Path(__file__).parents[2] / 'configs' / '_base_' / 'mmkd.py'

@@ -2,7 +2,7 @@ import errno
 
 import pytest
 
-from mmkd_video.hooks.atomic_file import write_atomically
+from mmkd_video.core.files.atomic import write_atomically
 
 
 def test_a_full_disk_is_told_with_the_file_and_leaves_the_old_one(tmp_path, file_size_limit):

@@ -10,9 +10,9 @@ from guarded_run import ScriptedScore, make_runner, validated
 from mmengine.hooks import CheckpointHook
 
 from mmkd_video.compat import safe_load
+from mmkd_video.core.files.atomic import AtomicBackend
 from mmkd_video.hooks import checkpoint_guard_hook
 from mmkd_video.hooks.atomic_checkpoint_hook import AtomicCheckpointHook
-from mmkd_video.hooks.atomic_file import AtomicBackend
 from mmkd_video.hooks.resume_point import ResumePoint
 
 

@@ -9,7 +9,7 @@ from mmengine.runner import Runner
 
 import mmkd_video  # noqa: F401
 from mmkd_video.compat import safe_load
-from mmkd_video.registry import MODELS
+from mmkd_video.core.registry import MODELS
 
 SCHEDULED = dict(type='KDLoss', at='logits', weight=dict(type='Linear', value=0.8, start_factor=0.25, end=2))
 MAP = dict(type='FitNetLoss', at=('backbone.layer4', 'backbone.layer4'), weight=1.0)

@@ -10,9 +10,9 @@ from guarded_run import GuardedToy, make_runner
 from torch.multiprocessing import start_processes
 
 from mmkd_video.compat import safe_load
+from mmkd_video.core.registry import MODELS
 from mmkd_video.hooks import FiniteHook
 from mmkd_video.hooks.finite_hook import unusable_tensors
-from mmkd_video.registry import MODELS
 
 HOOKS = [dict(type='CheckpointGuardHook'), dict(type='FiniteHook')]
 

@@ -6,7 +6,7 @@ from mmaction.datasets import VideoDataset
 from mmaction.structures import ActionDataSample
 from torch import nn
 
-from mmkd_video.hooks.label_check import expect_known_classes, wrong_label
+from mmkd_video.datasets.label_check import expect_known_classes, wrong_label
 
 
 @pytest.fixture

@@ -15,10 +15,10 @@ from mmengine.runner import Runner
 from pruned_run import config_for, launch
 
 from mmkd_video.compat import safe_load
+from mmkd_video.core.registry import build_model
 from mmkd_video.hooks import PruningHook, pruning_hook
 from mmkd_video.hooks.pruning_hook import step_points
 from mmkd_video.pruning import CHECKPOINT_KEY, PruningHistory, count_params, history_of, prune
-from mmkd_video.registry import build_model
 
 
 @pytest.fixture(scope='module')

@@ -13,9 +13,9 @@ from mmengine.runner import Runner
 from qat_run import HOOK, config_for
 
 from mmkd_video.compat import safe_load
+from mmkd_video.core.registry import build_model
 from mmkd_video.hooks import PruningHook, QATHook, qat_hook
 from mmkd_video.quantization import CHECKPOINT_KEY, has_quantizers, load_quantizers, quantizer_parameters
-from mmkd_video.registry import build_model
 
 pytest.importorskip('nncf')
 PRUNING = dict(type='PruningHook', target=dict(params=0.5), begin=1)

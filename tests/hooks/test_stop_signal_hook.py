@@ -12,8 +12,8 @@ from mmengine.hooks import Hook
 from torch.multiprocessing import start_processes
 
 from mmkd_video.compat import safe_load
+from mmkd_video.core.registry import HOOKS
 from mmkd_video.hooks.stop_signal_hook import StopSignalHook
-from mmkd_video.registry import HOOKS
 
 OURS = [
     dict(type='ReproducibleHook'),

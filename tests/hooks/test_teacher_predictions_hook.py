@@ -13,8 +13,8 @@ from mmengine.runner import Runner
 from mmengine.runner.runner import _SlicedDataset
 
 import mmkd_video  # noqa: F401
-from mmkd_video.hooks import teacher_predictions
-from mmkd_video.registry import METRICS
+from mmkd_video.core.registry import METRICS
+from mmkd_video.evaluation import teacher_predictions
 from mmkd_video.teachers import FrozenTeacher
 
 KEYS = ['agreement/top1', 'agreement/kl', 'teacher/top1']

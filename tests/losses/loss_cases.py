@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 import torch
 
 import mmkd_video.losses as losses
-from mmkd_video.registry import MODELS
+from mmkd_video.core.registry import MODELS
 
 Shape = tuple[int, ...]
 

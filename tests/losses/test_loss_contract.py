@@ -11,7 +11,7 @@ import torch
 from loss_cases import ALL_CASES, CASES, COVERED, IDS, LossCase, uncovered
 
 import mmkd_video.losses as losses
-from mmkd_video.registry import MODELS
+from mmkd_video.core.registry import MODELS
 
 every_loss = pytest.mark.parametrize('name', losses.__all__)
 HYPERPARAMETERS = [
@@ -66,7 +66,7 @@ def test_every_loss_is_in_the_table() -> None:
 
 
 NEW = """from torch import nn
-from mmkd_video.registry import MODELS
+from mmkd_video.core.registry import MODELS
 @MODELS.register_module()
 class ForgottenLoss(nn.Module):
     pass

@@ -4,11 +4,11 @@ import pytest
 import torch
 from mmengine.config import Config
 
-from mmkd_video.cli.complexity import measure_complexity
+from mmkd_video.core.registry import MODELS
 from mmkd_video.distillers.dry_run import noise_for
 from mmkd_video.models import MobileNet3d
 from mmkd_video.models.mobilenet3d import round_channels
-from mmkd_video.registry import MODELS
+from mmkd_video.recognizers.complexity import measure_complexity
 from mmkd_video.taps import TapSet
 
 CLIPS = (2, 3, 8, 32, 32)

@@ -7,8 +7,8 @@ import pytest
 import torch
 from mmengine.runner.checkpoint import load_checkpoint
 
+from mmkd_video.core.registry import build_model
 from mmkd_video.pruning import CHECKPOINT_KEY, history_of, prune
-from mmkd_video.registry import build_model
 
 NAME = 'i3d'
 

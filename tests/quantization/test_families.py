@@ -7,11 +7,11 @@ import pytest
 import torch
 from zoo import clip_for, config_of
 
+from mmkd_video.core.registry import build_model
 from mmkd_video.export import export_openvino
 from mmkd_video.pruning import prune
 from mmkd_video.quantization import count_convolutions, quantize_openvino, quantize_within
 from mmkd_video.quantization.sensitivity import run
-from mmkd_video.registry import build_model
 
 pytest.importorskip('nncf')
 pytest.importorskip('torch_pruning')

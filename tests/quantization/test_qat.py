@@ -5,6 +5,7 @@ from mmengine.runner.checkpoint import load_state_dict
 from zoo import batch_for, config_of
 
 from mmkd_video.compat import safe_load
+from mmkd_video.core.registry import build_model
 from mmkd_video.pruning import history_of, prune
 from mmkd_video.quantization import (
     choose_operators,
@@ -17,7 +18,6 @@ from mmkd_video.quantization import (
     quantizer_state,
 )
 from mmkd_video.quantization import operators as operators_module
-from mmkd_video.registry import build_model
 
 pytest.importorskip('nncf')
 

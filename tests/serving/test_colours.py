@@ -6,8 +6,8 @@ import pytest
 import torch
 from streams import CLASSES, TinyRecognizer, clip_of, steps
 
+from mmkd_video.core.registry import build_model
 from mmkd_video.export import DeployableRecognizer, ExportMetadata, export_onnx, load_exported
-from mmkd_video.registry import build_model
 from mmkd_video.serving import OpenCVSource, Stream, StreamOptions, build_engine
 
 COLOURS = {'red': (210, 40, 30), 'green': (30, 190, 50), 'blue': (40, 30, 210)}  # red, green and blue of each

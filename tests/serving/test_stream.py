@@ -10,8 +10,8 @@ from clips import encode
 from streams import CLASSES, FakeCamera, clip_of, export_tiny, picture, steps, wait_for
 from zoo import config_of
 
+from mmkd_video.core.registry import build_model
 from mmkd_video.export import load_exported
-from mmkd_video.registry import build_model
 from mmkd_video.serving import OpenCVSource, Stream, StreamOptions, StreamStatistics, build_engine
 
 SPAN = 15  # pictures of a window: 8 frames, every second one

@@ -7,7 +7,7 @@ from torch import nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
 import mmkd_video  # noqa: F401
-from mmkd_video.registry import MODELS
+from mmkd_video.core.registry import MODELS
 from mmkd_video.taps import TapPath, TapSet, to_canonical
 
 SHAPES = {

@@ -5,7 +5,7 @@ import torch
 import zoo
 from mmengine.config import Config
 
-from mmkd_video.registry import MODELS
+from mmkd_video.core.registry import MODELS
 from mmkd_video.teachers import FrozenTeacher
 
 

@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from mmkd_video.registry import MODELS
+from mmkd_video.core.registry import MODELS
 from mmkd_video.schedules import Progress
 from mmkd_video.terms import Term, TermSpec, parse_terms
 

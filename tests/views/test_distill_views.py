@@ -6,9 +6,9 @@ import torch
 from mmengine.dataset import Compose
 from view_videos import HEIGHT, WIDTH, sample_of, student_pipeline, teacher_pipeline, write_video
 
-from mmkd_video.registry import TRANSFORMS
+from mmkd_video.core.registry import TRANSFORMS
+from mmkd_video.core.restoring import get_random_state
 from mmkd_video.views import DistillViews
-from mmkd_video.views.random_state import get_random_state
 
 FLIP = dict(type='Flip', flip_ratio=0.5)
 CROP = [dict(type='RandomResizedCrop'), dict(type='Resize', scale=(32, 32), keep_ratio=False)]

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
+from mmkd_video.recognizers.view_spec import ViewSpec
 from mmkd_video.views.frame_plan import plan_frames
-from mmkd_video.views.view_spec import ViewSpec
 
 
 def spec(clip_len, frame_interval=1, num_clips=1, stretch=False, target_fps=None):

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from mmkd_video.registry import TASK_UTILS
+from mmkd_video.core.registry import TASK_UTILS
 from mmkd_video.weightings import BalancedWeighting, Norms, WeightingStep, build_weighting, is_weighting
 
 

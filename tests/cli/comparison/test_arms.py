@@ -3,8 +3,8 @@
 import pytest
 from mmengine.config import Config
 
-from mmkd_video.cli.comparison.arms import ALONE, DISTILLED, make_arms, stretched
-from mmkd_video.cli.comparison.stretch import cost_ratio, fixed_length
+from mmkd_video.workflows.compare.arms import ALONE, DISTILLED, make_arms, stretched
+from mmkd_video.workflows.compare.stretch import cost_ratio, fixed_length
 
 
 def schedule():

@@ -4,10 +4,10 @@ import dataclasses
 
 import pytest
 
-from mmkd_video.cli.comparison.arms import ALONE, AS_LONG, DISTILLED
-from mmkd_video.cli.comparison.picture import draw_comparison
-from mmkd_video.cli.comparison.result import Comparison, Row, Section, Teacher
-from mmkd_video.cli.comparison.table import as_markdown, as_text
+from mmkd_video.workflows.compare.arms import ALONE, AS_LONG, DISTILLED
+from mmkd_video.workflows.compare.picture import draw_comparison
+from mmkd_video.workflows.compare.result import Comparison, Row, Section, Teacher
+from mmkd_video.workflows.compare.table import as_markdown, as_text
 
 UNTOUCHED = 'recipe untouched'
 

@@ -7,12 +7,12 @@ import pytest
 from mmengine.config import Config
 from test_protocol import Trainings
 
-from mmkd_video.cli.comparison import protocol
-from mmkd_video.cli.comparison.folds import _pooled_rows, compare_folds, fold_config, parse_templates
-from mmkd_video.cli.comparison.result import Comparison, Row, Section
-from mmkd_video.cli.comparison.table import as_text
-from mmkd_video.cli.prepare import merge_teacher_options, needed_parts
 from mmkd_video.evaluation import ScoredClips
+from mmkd_video.workflows.compare import protocol
+from mmkd_video.workflows.compare.folds import _pooled_rows, compare_folds, fold_config, parse_templates
+from mmkd_video.workflows.compare.result import Comparison, Row, Section
+from mmkd_video.workflows.compare.table import as_text
+from mmkd_video.workflows.train.prepare import merge_teacher_options, needed_parts
 
 TEMPLATES = ['train_dataloader.dataset.ann_file=fold{}_train.txt', 'test_dataloader.dataset.ann_file=fold{}_test.txt']
 
@@ -84,7 +84,7 @@ def clips(monkeypatch):
             found = super().result(run)
             return dict(found, metrics={'acc/top1': float(right(run).mean())})
 
-    monkeypatch.setattr('mmkd_video.cli.comparison.clips.clips_of', scored)
+    monkeypatch.setattr('mmkd_video.workflows.compare.clips.clips_of', scored)
     return Folds(monkeypatch)
 
 

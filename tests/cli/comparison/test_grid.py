@@ -3,7 +3,7 @@
 import pytest
 from mmengine.config import Config
 
-from mmkd_video.cli.comparison.grid import SHIPPED, Axis, Point, check_axes, named_apart, points_of
+from mmkd_video.workflows.compare.grid import SHIPPED, Axis, Point, check_axes, named_apart, points_of
 
 
 def config():

@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from mmkd_video.cli.comparison.intervals import Gain, Interval, bootstrap_interval, closed_gap, student_interval
+from mmkd_video.workflows.compare.intervals import Gain, Interval, bootstrap_interval, closed_gap, student_interval
 
 GAINS = [0.07, 0.09, 0.28]
 

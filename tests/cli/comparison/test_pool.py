@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 from mmengine.config import Config
 
-from mmkd_video.cli.comparison.pool import run_all
-from mmkd_video.cli.comparison.progress import Progress, in_words, trained_fraction
-from mmkd_video.cli.comparison.runs import EVALUATION, Run
-from mmkd_video.cli.folder_lock import locked
-from mmkd_video.cli.run_folder import LOG, RunFolder, environment_of
+from mmkd_video.core.files.lock import locked
+from mmkd_video.workflows.compare.pool import run_all
+from mmkd_video.workflows.compare.progress import Progress, in_words, trained_fraction
+from mmkd_video.workflows.compare.runs import EVALUATION, Run
+from mmkd_video.workflows.train.run_folder import LOG, RunFolder, environment_of
 
 ROOT = Path(__file__).resolve().parents[3]
 WORK = """
@@ -111,7 +111,7 @@ def test_another_config_is_refused_before_anything_starts(pool, tmp_path):
 
 
 def test_cores_are_shared_out(pool, tmp_path, monkeypatch):
-    monkeypatch.setattr('mmkd_video.cli.comparison.pool.cores', lambda: 8)
+    monkeypatch.setattr('mmkd_video.workflows.compare.pool.cores', lambda: 8)
     monkeypatch.delenv('OMP_NUM_THREADS', raising=False)
     pool((), jobs=3)
     assert (tmp_path / '0' / LOG).read_text() == 'threads 2\n'

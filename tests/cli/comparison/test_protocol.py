@@ -5,12 +5,12 @@ import json
 import pytest
 from mmengine.config import Config
 
-from mmkd_video.cli.comparison import protocol
-from mmkd_video.cli.comparison.picture import draw_comparison
-from mmkd_video.cli.comparison.result import Comparison
-from mmkd_video.cli.comparison.runs import TEACHER, TUNING, Ledger
-from mmkd_video.cli.comparison.splits import check_splits
-from mmkd_video.cli.comparison.table import as_markdown, as_text
+from mmkd_video.workflows.compare import protocol
+from mmkd_video.workflows.compare.picture import draw_comparison
+from mmkd_video.workflows.compare.result import Comparison
+from mmkd_video.workflows.compare.runs import TEACHER, TUNING, Ledger
+from mmkd_video.workflows.compare.splits import check_splits
+from mmkd_video.workflows.compare.table import as_markdown, as_text
 
 LR, WEIGHT = 'optim_wrapper.optimizer.lr', 'model.terms.0.weight'
 

@@ -1,6 +1,6 @@
 from mmengine.config import Config
 
-from mmkd_video.cli.comparison.teachers import tested_teachers as find_teachers
+from mmkd_video.workflows.compare.teachers import tested_teachers as find_teachers
 
 
 def distilled(tiny, *parts):

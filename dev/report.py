@@ -1,0 +1,215 @@
+"""The code behind ``dev/report.py``: measured comparisons go into a metafile, and from there into the documents."""
+
+import argparse
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import yaml
+
+from dev.generated_section import with_section
+from mmkd_video.benchmark import DeploymentReport, Report
+from mmkd_video.cli.mistakes import EXITS, ends_in_one_line
+from mmkd_video.core.files.atomic import write_atomically
+from mmkd_video.core.plain_data import Anything, Table, read_json
+from mmkd_video.workflows.compare.result import Comparison
+from mmkd_video.workflows.compare.table import as_markdown
+from mmkd_video.workflows.measure.loss_costs import LossCosts
+
+METAFILE, RESULTS, README = Path('configs/distill/metafile.yml'), Path('docs/results.md'), Path('README.md')
+BENCHMARKS, DEPLOYED, PICTURE = Path('docs/benchmarks.md'), Path('docs/deploy.json'), Path('docs/deploy.png')
+COSTS = Path('docs/losses/costs.yml')
+MEASURED = ('step', 'stream')  # kinds of tools/benchmark.py whose numbers lie beside the page
+_REPORT = Table(Anything(1_000_000), most=50)  # each class checks the keys of its own
+MAIN, DATA = 'i3d_to_mobilenet', 'motion clips'
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Record comparisons and write the documents anew."""
+    parser = argparse.ArgumentParser(
+        prog='python -m dev.report',
+        description=f'Record comparisons in {METAFILE}; write the tables of {RESULTS} and {README}.',
+        epilog=EXITS,
+    )
+    parser.add_argument('comparisons', nargs='*', type=Path, help='folders that tools/compare.py wrote')
+    parser.add_argument(
+        '--data', help=f'name of the data set of these comparisons; as recorded before by default, else {DATA!r}'
+    )
+    parser.add_argument('--deploy', type=Path, metavar='FOLDER', help='what tools/compress.py made of the main example')
+    parser.add_argument(
+        '--note', help="what a reader of these tables must know; as recorded before by default, '': none"
+    )
+    options = parser.parse_args(arguments)
+    with ends_in_one_line(parser):
+        for path, content in render(options).items():
+            write_atomically(content, path)
+
+
+def render(options: argparse.Namespace) -> dict[Path, bytes]:
+    """Read and check everything; return what is to be written, by path.
+
+    Args:
+        options: Of the command line.
+
+    Raises:
+        OSError: A file cannot be read.
+        ValueError: A file is not there, or not what its tool writes; a document lacks the marks of a section.
+    """
+    with _read_from(METAFILE, 'dev/report.py', 'call it in the root of the repository'):
+        metafile = yaml.safe_load(METAFILE.read_text())
+        results_text(metafile)
+    pictures: dict[Path, bytes] = {}
+    for folder in options.comparisons:
+        path = folder / 'compare.json'
+        with _read_from(path, 'tools/compare.py', 'give the folder of a comparison that is finished'):
+            comparison = _read(path)
+            as_markdown(Comparison.from_dict(comparison))
+            picture = record(metafile, comparison, options.data, options.note, folder.resolve().name)
+        with _read_from(path.with_suffix('.png'), 'tools/compare.py', 'run the comparison again'):
+            pictures[picture] = path.with_suffix('.png').read_bytes()
+    found = {METAFILE: as_yaml(metafile), **pictures}
+    sections = [(RESULTS, 'results', results_text(metafile)), (README, 'results', main_text(metafile))]
+    sections += recorded_benchmarks()
+    folder = options.deploy or DEPLOYED.parent
+    if options.deploy is not None or DEPLOYED.is_file():
+        path = folder / DEPLOYED.name
+        with _read_from(path, 'tools/compress.py', 'give the work dir of a compression that is finished'):
+            report = DeploymentReport.from_dict(_read(path))
+            sections += [(README, 'deploy', report.highlights()), (BENCHMARKS, 'benchmark deploy', deploy_text(report))]
+    if options.deploy is not None:
+        for target in (DEPLOYED, PICTURE):
+            path = folder / target.name
+            with _read_from(path, 'tools/compress.py', 'give the work dir of a compression that is finished'):
+                found[target] = path.read_bytes()
+    for path, name, text in sections:
+        document = found[path] if path in found else path.read_bytes()
+        found[path] = with_section(document.decode(), path, name, text).encode()
+    return found
+
+
+def recorded_benchmarks() -> list[tuple[Path, str, str]]:
+    """Return page, section and text of what ``tools/benchmark.py --update-docs`` recorded, judged anew.
+
+    Raises:
+        ValueError: A file is not what the tool writes.
+    """
+    found = []
+    for kind in MEASURED:
+        path = BENCHMARKS.with_name(f'{kind}.json')
+        if path.is_file():
+            with _read_from(path, 'tools/benchmark.py', f'record it again: tools/benchmark.py {kind} --update-docs'):
+                report = Report.from_dict(_read(path))
+                found.append((BENCHMARKS, f'benchmark {kind}', report.as_markdown()))
+    path = BENCHMARKS.with_name('random_weights.json')
+    if path.is_file():
+        with _read_from(path, 'tools/benchmark.py', 'record it again: deploy --random-weights --update-docs'):
+            report = DeploymentReport.from_dict(_read(path))
+            found.append((BENCHMARKS, 'benchmark random weights', report.as_markdown()))
+    if COSTS.is_file():
+        with _read_from(COSTS, 'tools/benchmark.py', 'record it again: tools/benchmark.py losses --update-docs'):
+            costs = LossCosts.from_dict(yaml.safe_load(COSTS.read_text()))
+            found.append((BENCHMARKS, 'benchmark losses', costs.as_markdown()))
+    return found
+
+
+def _read(path: Path) -> dict:
+    return read_json(path.read_bytes(), _REPORT, path.name)
+
+
+@contextmanager
+def _read_from(path: Path, tool: str, remedy: str) -> Iterator[None]:
+    """Name the file in an error of reading it."""
+    try:
+        yield
+    except FileNotFoundError:
+        raise ValueError(f'{path} does not exist; {remedy}') from None
+    except (AttributeError, KeyError, IndexError, TypeError, ValueError, yaml.YAMLError) as error:
+        reason = ' '.join(str(error).split())
+        raise ValueError(f'{path} is not what {tool} writes ({type(error).__name__}: {reason}); {remedy}') from error
+
+
+def record(
+    metafile: dict, comparison: dict, data: str | None = None, note: str | None = None, folder: str = ''
+) -> Path:
+    """Put a comparison into the metafile, in the place of an older one of the same name.
+
+    Args:
+        metafile: Its content; changed.
+        comparison: What ``compare.json`` holds.
+        data: Name of the data set; by default that of the older one.
+        note: What a reader of the table must know; by default that of the older one.
+        folder: Name of its folder, which becomes that of a comparison of several configs; one of a single config has
+            the config's.
+
+    Returns:
+        Where its picture belongs.
+    """
+    found = Comparison.from_dict(comparison)
+    name = next(iter(found.configs)) if len(found.configs) == 1 else folder or '+'.join(found.configs)
+    picture = RESULTS.parent / f'compare_{name}.png'
+    older = next((model for model in metafile.get('Models') or [] if model['Name'] == name), {})
+    data = data or older.get('Metadata', {}).get('Training Data', DATA)
+    note = older.get('Note', '') if note is None else note
+    rows = found.sections[0].rows
+    means = {each.name: each.score for each in found.teachers} | {row.arm: row.mean for row in rows}
+    entry = {
+        'Name': name,
+        'Config': found.config,
+        'In Collection': 'mmkd_video',
+        'Metadata': {'Parameters': rows[-1].params, 'Training Data': data},
+        'Results': [
+            {
+                'Task': 'Action Recognition',
+                'Dataset': data,
+                'Metrics': {key: round(mean, 4) for key, mean in means.items() if mean is not None},
+            }
+        ],
+        **({'Note': note} if note else {}),
+        'Picture': picture.name,
+        'Comparison': comparison,
+    }
+    models = [model for model in metafile.get('Models') or [] if model['Name'] != name]
+    metafile['Models'] = sorted([*models, entry], key=lambda model: model['Name'])
+    return picture
+
+
+def as_yaml(metafile: dict) -> bytes:
+    """Return a metafile as YAML, in its order; what has no further parts, such as a trial, is a line."""
+    return yaml.safe_dump(metafile, sort_keys=False, width=120, default_flow_style=None).encode()
+
+
+def results_text(metafile: dict) -> str:
+    """Return all tables, for docs/results.md."""
+    parts = [
+        f'## {model["Name"]}: {model["Metadata"]["Training Data"]}\n\n'
+        f'{as_markdown(Comparison.from_dict(model["Comparison"]))}{_picture(model)}{_note(model)}'
+        for model in metafile.get('Models') or []
+    ]
+    return '\n\n'.join(parts) or 'Nothing is recorded yet.'
+
+
+def deploy_text(report: DeploymentReport) -> str:
+    """Return the whole table of a deployment, with its picture, for docs/benchmarks.md."""
+    return f'{report.as_markdown()}\n\n![Accuracy against latency]({DEPLOYED.with_suffix(".png").name})'
+
+
+def _note(model: dict) -> str:
+    return f'\n\n{model["Note"]}' if model.get('Note') else ''
+
+
+def _picture(model: dict) -> str:
+    return f'\n\n![Every seed of {model["Name"]}]({model["Picture"]})' if model.get('Picture') else ''
+
+
+def main_text(metafile: dict) -> str:
+    """Return the main example's table, for the README."""
+    main_model = [model for model in metafile.get('Models') or [] if model['Name'] == MAIN]
+    return (
+        as_markdown(Comparison.from_dict(main_model[0]['Comparison']), brief=True)
+        if main_model
+        else 'Not recorded yet.'
+    )
+
+
+if __name__ == '__main__':
+    main()

@@ -1,0 +1,73 @@
+"""The known breaks of the stack: which of them bite here, and who mends them."""
+
+import importlib.util
+from types import ModuleType
+
+from mmkd_video import compat
+from mmkd_video.cli.doctor.finding import Finding
+from mmkd_video.compat import forced_loading
+
+TITLES = {
+    'import_noise': 'warnings of mmcv and mmengine at import',
+    'missing_drn': 'import mmaction.models: localizers.drn',
+    'checkpoints': 'MMEngine checkpoints under weights_only',
+    'cpu_launch': 'torchrun/slurm/mpi without a GPU',
+    'gloo_exit': 'gloo aborts at exit',
+    'empty_annotations': 'empty annotation file, not named',
+    'annotation_lines': 'wrong lines of annotation files, not named',
+    'cpu_ddp': 'DDP device_ids on CPU',
+    'cpu_sync_batch_norm': 'SyncBN on CPU',
+    'cpu_amp': '--amp on CPU',
+    'bfloat16_scores': 'bfloat16 scores to numpy',
+    'color_jitter': 'ColorJitter with numpy 2',
+    'optim_wrapper': 'optimizer of a part of the model',
+    'config_text': 'configs formatted for each checkpoint',
+}
+# What a plugin cannot mend, because it is in the user's config: subject, symptom, change.
+CONFIG_NOTES = (
+    ('TSM backbones', "'expected string ... NoneType'", 'set pretrained2d=False beside pretrained=None'),
+    ('x3d, uniformer base configs', "unexpected '_delete_'", 'their bases have no train_cfg: leave _delete_ out there'),
+)
+
+
+def _of(module: ModuleType) -> Finding:
+    name = module.__name__.rpartition('.')[2]
+    subject = TITLES.get(name, name)
+    try:
+        bites = module.applies()
+    except ImportError as error:
+        return Finding(subject, f'cannot tell: {error}', 'see the versions above', 'note')
+    if not bites:
+        return Finding(subject, 'does not bite here', f'compat.{name} stands aside', 'ok')
+    return Finding(subject, 'bites here', f'mended by compat.{name}', 'mended')
+
+
+def _base_configs() -> Finding:
+    subject = "'mmaction::' base configs"
+    if importlib.util.find_spec('pkg_resources') is None:
+        remedy = "pip install 'setuptools<81'"
+        return Finding(subject, 'bites here', 'a plugin cannot mend it: bases resolve first', 'act', remedy)
+    return Finding(subject, 'does not bite here', 'pkg_resources is there', 'ok')
+
+
+def _importlib_metadata() -> Finding:
+    subject = 'importlib_metadata, undeclared by mmaction2'
+    if importlib.util.find_spec('importlib_metadata') is None:
+        return Finding(subject, 'bites here', 'a plugin cannot mend it', 'act', "pip install 'importlib-metadata>=6'")
+    return Finding(subject, 'does not bite here', 'importlib_metadata is there', 'ok')
+
+
+def _unsafe_environment() -> Finding:
+    subject, name = 'torch.load executes nothing', forced_loading.FORCED
+    if not forced_loading.is_forced():
+        return Finding(subject, 'protected', f'{name} is not set', 'ok')
+    if forced_loading.is_allowed():
+        return Finding(subject, f'{name} is set', f'{forced_loading.ALLOWED} allows it; only others read so', 'note')
+    return Finding(subject, f'{name} is set', 'checkpoints could run code', 'act', f'unset {name}')
+
+
+def break_findings() -> list[Finding]:
+    """Return a finding for each known break; config mistakes come last, as notes."""
+    notes = [Finding(subject, symptom, 'in your config', 'note', change) for subject, symptom, change in CONFIG_NOTES]
+    mended = [_of(module) for module in compat.BREAKS]
+    return [_base_configs(), _importlib_metadata(), *mended, _unsafe_environment(), *notes]

@@ -1,0 +1,83 @@
+"""Short real tries: what counts in the end is whether it works."""
+
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+from mmkd_video.cli.doctor.finding import Finding
+from mmkd_video.compat import safe_load
+
+
+def import_mmaction() -> str:
+    """Import MMAction2's models and data sets and return how many models are registered."""
+    import mmaction.datasets
+    import mmaction.models  # noqa: F401
+    from mmaction.registry import MODELS
+
+    return f'{len(MODELS)} models registered'
+
+
+def resolve_base_config() -> str:
+    """Resolve one of MMAction2's base configs by its ``mmaction::`` name."""
+    from mmengine.config import Config
+
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / 'probe.py'
+        path.write_text("_base_ = 'mmaction::_base_/models/tsn_r50.py'\n")
+        return Config.fromfile(path).model.type
+
+
+def read_checkpoint() -> str:
+    """Write and read back a checkpoint with everything that MMEngine puts into one."""
+    import numpy as np
+    import torch
+    from mmengine.logging.history_buffer import HistoryBuffer
+
+    buffer = HistoryBuffer()
+    buffer.update(1.0)
+    saved = {'weight': torch.ones(1), 'log': buffer, 'scalar': np.float64(1), 'array': np.arange(2)}
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / 'probe.pth'
+        torch.save(saved, path)
+        loaded = safe_load.load(path)
+    return f'{len(loaded)} kinds of content read'
+
+
+def decode_video() -> str:
+    """Encode eight frames with OpenCV and decode them with decord."""
+    import cv2
+    import decord
+    import numpy as np
+
+    with tempfile.TemporaryDirectory() as folder:
+        path = str(Path(folder) / 'probe.mp4')
+        writer = cv2.VideoWriter(path, cv2.VideoWriter_fourcc(*'mp4v'), 12, (64, 64))
+        for value in range(0, 256, 32):
+            writer.write(np.full((64, 64, 3), value, dtype=np.uint8))
+        writer.release()
+        reader = decord.VideoReader(path, num_threads=1)
+        frames = reader.get_batch(list(range(len(reader)))).asnumpy()
+    if frames.shape != (8, 64, 64, 3):
+        raise RuntimeError(f'decoded frames of shape {frames.shape}, expected (8, 64, 64, 3)')
+    return f'{len(frames)} frames decoded'
+
+
+AGAIN = 'pip install --force-reinstall --no-deps'
+PROBES: tuple[tuple[str, Callable[[], str], str], ...] = (
+    ('import mmaction.models', import_mmaction, f"{AGAIN} 'mmaction2>=1.2.0,<1.3'"),
+    ('resolve mmaction:: config', resolve_base_config, f"{AGAIN} 'mmaction2>=1.2.0,<1.3' 'mmengine>=0.10.4,<0.11'"),
+    ('read a checkpoint', read_checkpoint, f"{AGAIN} 'mmengine>=0.10.4,<0.11'"),
+    ('write and decode a video', decode_video, f"{AGAIN} 'decord>=0.6.0' opencv-python opencv-contrib-python"),
+)
+
+
+def probe_findings() -> list[Finding]:
+    """Run every probe; one that fails gives its error and the command that most likely mends it."""
+    findings = []
+    for subject, probe, remedy in PROBES:
+        try:
+            findings.append(Finding(subject, probe(), '', 'ok'))
+        except Exception as error:
+            problem = f'{type(error).__name__}: {error}'.splitlines()[0]
+            findings.append(Finding(subject, problem, 'works', 'act', remedy))
+    return findings

@@ -1,0 +1,201 @@
+"""The table of all settings: what each key of each part of a config may be."""
+
+import functools
+import inspect
+import types
+import typing
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from mmkd_video.core.checked.kinds import (
+    AnyOf,
+    Anything,
+    Class,
+    Flag,
+    Kind,
+    ListOf,
+    Nothing,
+    Number,
+    OneOf,
+    Settings,
+    Text,
+    Whole,
+    nearest,
+    shown,
+)
+
+PLAIN = {bool: Flag(), int: Whole(), float: Number(), str: Text(), Path: Text(), type: Class(), dict: Settings()}
+
+
+@dataclass(frozen=True)
+class Keys:
+    """The settings of one part of a config.
+
+    Args:
+        name: Of the part, as messages call it.
+        kinds: What each key may be.
+        required: Keys that must be given.
+        more: Whether further keys belong to others, who check them.
+    """
+
+    name: str
+    kinds: Mapping[str, Kind]
+    required: Collection[str] = field(default=())
+    more: bool = False
+
+    def check(self, where: str, values: Mapping[str, Any], filled_in: Collection[str] = ()) -> None:
+        """See that settings can be meant.
+
+        Args:
+            where: What holds them, dotted.
+            values: By key.
+            filled_in: Required keys that others add.
+
+        Raises:
+            KeyError: An unknown key.
+            ValueError: A value that cannot be meant, or a key that is missing.
+        """
+        for key, value in values.items():
+            if key in self.kinds:
+                self.kinds[key].check(f'{where}.{key}', value)
+            elif not self.more:
+                raise KeyError(self.unknown(where, key))
+        for key in self.required:
+            if key not in values and key not in filled_in:
+                raise ValueError(f'{where}.{key}: got nothing; expected {self.kinds[key].expected}; it must be given')
+
+    def unknown(self, where: str, key: str) -> str:
+        """Return what is told of an unknown key.
+
+        Args:
+            where: What holds it.
+            key: As it was got.
+        """
+        hint = nearest(key, list(self.kinds))
+        expected = ', '.join(self.kinds)
+        return f'{where}: got the unknown key {shown(key)}; expected {expected}; {hint or "take it out"}'
+
+
+TABLE: dict[str, Keys] = {}
+"""All parts whose settings are checked, by name."""
+_CHECKED: dict[Callable, Keys] = {}
+
+
+def table_of(name: str, kinds: Mapping[str, Kind], required: Collection[str] = (), more: bool = False) -> Keys:
+    """Add a part of configs that is a plain dict to the table.
+
+    Args:
+        name: Of the part.
+        kinds: What each key may be.
+        required: Keys that must be given.
+        more: Whether further keys belong to others, who check them.
+    """
+    TABLE[name] = Keys(name, kinds, required, more)
+    return TABLE[name]
+
+
+def checked(further: Callable | None = None, **kinds: Kind) -> Callable:
+    """Let a class or a function check its arguments whenever it is called, and add them to the table.
+
+    What an argument may be follows from its annotation, unless it is told.
+
+    Args:
+        further: Takes what the arguments do not hold, and checks that.
+        **kinds: What arguments may be.
+    """
+
+    def decorate(target: Callable) -> Callable:
+        keys = keys_of(target, kinds, further)
+        if inspect.isclass(target):
+            target.__init__ = _checking(target.__init__, keys, bound=True)
+            found = target
+        else:
+            found = _checking(target, keys, bound=False)
+        TABLE[keys.name] = _CHECKED[found] = keys
+        return found
+
+    return decorate
+
+
+def keys_of(target: Callable, told: Mapping[str, Kind] | None = None, further: Callable | None = None) -> Keys:
+    """Return what the arguments of a class or a function may be.
+
+    Args:
+        target: The class or function.
+        told: What arguments may be, where their annotation says less.
+        further: Takes what the arguments do not hold.
+    """
+    if target in _CHECKED:
+        return _CHECKED[target]
+    told = told or {}
+    kinds, required, more = {}, [], False
+    call = target.__init__ if inspect.isclass(target) else target
+    hints = _hints(call)
+    for name, parameter in list(inspect.signature(target).parameters.items()):
+        if parameter.kind is parameter.VAR_KEYWORD:
+            more = True
+            continue
+        if parameter.kind is parameter.VAR_POSITIONAL:
+            continue
+        kinds[name] = told.get(name) or kind_of(hints.get(name, Any))
+        if parameter.default is parameter.empty:
+            required.append(name)
+    if more:
+        kinds, more = _inherited(target, further, kinds)
+    unknown = set(told) - set(kinds)
+    if unknown:
+        raise TypeError(f'{target.__qualname__} has no {sorted(unknown)}')
+    return Keys(target.__name__, kinds, required, more)
+
+
+def kind_of(annotation: Any) -> Kind:
+    """Return what an annotation lets an argument be."""
+    origin, inner = typing.get_origin(annotation), typing.get_args(annotation)
+    if annotation in PLAIN:
+        return PLAIN[annotation]
+    if annotation in (None, types.NoneType):
+        return Nothing()
+    if origin is typing.Literal:
+        return OneOf(*inner)
+    if origin in (typing.Union, types.UnionType):
+        return AnyOf(*(kind_of(each) for each in inner))
+    base = origin or annotation
+    if inspect.isclass(base) and issubclass(base, Mapping):
+        return Settings()
+    if inspect.isclass(base) and issubclass(base, Sequence):
+        items = [each for each in inner if each is not Ellipsis]
+        return ListOf(kind_of(items[0]) if items else Anything('no items are told'))
+    return Anything('its annotation says nothing')
+
+
+def _hints(call: Callable) -> dict[str, Any]:
+    try:
+        return typing.get_type_hints(call)
+    except (NameError, TypeError):  # a class of a user that names what only type checkers import
+        return {}
+
+
+def _inherited(target: Callable, further: Callable | None, kinds: dict[str, Kind]) -> tuple[dict[str, Kind], bool]:
+    """Add the keys of whoever takes the rest: what is told, or the next of our classes that the target inherits."""
+    bases = target.__mro__[1:] if inspect.isclass(target) else ()
+    known = [_CHECKED[each] for each in ([further] if further else bases) if each in _CHECKED]
+    for keys in known[:1]:
+        kinds = {**keys.kinds, **kinds}
+    return kinds, known[0].more if known else True
+
+
+def _checking(call: Callable, keys: Keys, bound: bool) -> Callable:
+    signature = inspect.signature(call)
+    positional = inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD
+    names = [name for name, each in signature.parameters.items() if each.kind in positional]
+
+    @functools.wraps(call)
+    def wrapper(*arguments: Any, **named: Any) -> Any:
+        given = dict(zip(names, arguments, strict=False))
+        owner = type(given.pop(names[0])).__name__ if bound else keys.name
+        keys.check(owner, {**given, **named})
+        return call(*arguments, **named)
+
+    return wrapper

@@ -1,0 +1,168 @@
+"""Configs as tools read them: what MMEngine's own keys may be, in the same table and words as ours."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from mmengine.config import Config
+from mmengine.hub import get_config
+
+from mmkd_video.core.checked import (
+    AnyOf,
+    Flag,
+    ListOf,
+    Number,
+    Optional,
+    Settings,
+    Text,
+    Whole,
+    nearest,
+    table_of,
+    wrong,
+)
+
+SUFFIXES = ('.py', '.json', '.yml', '.yaml')
+BUILT = Settings("a dict with its type, dict(type='...')", needs=('type',))
+ONE_OR_SEVERAL = Optional(AnyOf(BUILT, ListOf(BUILT)))
+CLASSES = Whole(1)
+LOADER = dict(
+    batch_size=Whole(1), num_workers=Whole(0), persistent_workers=Flag(), drop_last=Flag(), dataset=BUILT, sampler=BUILT
+)
+LOOPS = ('EpochBasedTrainLoop', 'IterBasedTrainLoop')
+LOOP_KEYS = ('type', 'by_epoch', 'max_epochs', 'max_iters', 'val_begin', 'val_interval', 'dynamic_intervals')
+SCHEDULED = {'begin', 'end', 'T_max', 'step_size', 'total_steps', 'gamma', 'start_factor', 'end_factor', 'eta_min'}
+CONFIG = table_of(
+    'config',
+    {
+        'model': BUILT,
+        'work_dir': Optional(Text('the path of a folder')),
+        'load_from': Optional(Text('the path or URL of a checkpoint')),
+        'resume': Flag(),
+        'randomness': Optional(Settings('dict(seed=...)')),
+        'randomness.seed': Optional(Whole(0), 'drawn'),
+        'randomness.deterministic': Flag(),
+        'randomness.diff_rank_seed': Flag(),
+        'optim_wrapper': Optional(Settings('dict(optimizer=...)')),
+        'optim_wrapper.optimizer': BUILT,
+        'optim_wrapper.optimizer.lr': Number(0),
+        'optim_wrapper.optimizer.weight_decay': Number(0),
+        'optim_wrapper.optimizer.momentum': Number(0),
+        'optim_wrapper.accumulative_counts': Whole(1),
+        'optim_wrapper.clip_grad': Optional(Settings('dict(max_norm=...)')),
+        'param_scheduler': ONE_OR_SEVERAL,
+        'train_cfg': Optional(Settings('dict(max_epochs=...)')),
+        'train_cfg.max_epochs': Whole(1),
+        'train_cfg.max_iters': Whole(1),
+        'train_cfg.val_interval': Whole(1),
+        'train_cfg.val_begin': Whole(0),
+        'custom_hooks': Optional(ListOf(BUILT)),
+        'default_hooks': Optional(Settings('a dict of hooks')),
+        'default_hooks.checkpoint': Optional(Settings("dict(type='CheckpointHook', ...)")),
+        'default_hooks.checkpoint.interval': Whole(-1),
+        'default_hooks.logger.interval': Whole(1),
+        'auto_scale_lr': Optional(Settings('dict(base_batch_size=...)')),
+        'val_cfg': Optional(Settings("dict(type='ValLoop')")),
+        'test_cfg': Optional(Settings("dict(type='TestLoop')")),
+        'val_evaluator': ONE_OR_SEVERAL,
+        'test_evaluator': ONE_OR_SEVERAL,
+        **{f'{part}_dataloader': Optional(Settings('dict(dataset=...)')) for part in ('train', 'val', 'test')},
+        **{f'{part}_dataloader.{key}': kind for part in ('train', 'val', 'test') for key, kind in LOADER.items()},
+    },
+    more=True,
+)
+
+
+def load_config(path: str | Path) -> Config:
+    """Read a config file.
+
+    Args:
+        path: Of the file, or ``'mmaction::...'``.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        ValueError: It is no config.
+    """
+    if '::' in str(path):
+        with _named(path):
+            return get_config(str(path))
+    file = Path(path)
+    if not file.is_file():
+        raise FileNotFoundError(f'config: got {str(path)!r}; expected the path of a config; there is no such file')
+    if file.suffix not in SUFFIXES:
+        raise ValueError(f'config: got {str(path)!r}; expected a file that ends in {", ".join(SUFFIXES)}')
+    with _named(path):
+        return Config.fromfile(str(path))
+
+
+@contextmanager
+def _named(path: str | Path) -> Iterator[None]:
+    """Name the config in whatever is raised while it is read."""
+    try:
+        yield
+    except FileNotFoundError as error:  # a base
+        raise FileNotFoundError(f'{path}: {error}') from error
+    except Exception as error:  # a Python file may raise anything
+        said = ' '.join(str(error).split())
+        raise ValueError(f'{path}: got {type(error).__name__}: {said}; expected a config that can be read') from error
+
+
+def check_config(config: Config) -> None:
+    """See that what a whole config says can be meant, before anything is built.
+
+    Args:
+        config: With all options merged.
+
+    Raises:
+        ValueError: It cannot; names the key.
+    """
+    if 'model' not in config:
+        raise ValueError(
+            f'model: got nothing in {config.filename or "the config"}; expected {BUILT.expected}; give the config of a '
+            'training, which inherits a model or holds one'
+        )
+    for key, kind in CONFIG.kinds.items():
+        value, found = config, True
+        for part in key.split('.'):
+            found = found and hasattr(value, 'get') and part in value
+            value = value[part] if found else None
+        if found:
+            kind.check(key, value)
+    _expect_known_loop(config.get('train_cfg'))
+    _expect_numbers(config.get('param_scheduler') or [])
+    for where, value in _dicts(config.model, 'model'):
+        if where.endswith('cls_head') and 'num_classes' in value:
+            CLASSES.check(f'{where}.num_classes', value['num_classes'])
+    for part in config:
+        for where, value in _dicts(config[part], part):
+            kind = value.get('type')
+            if kind is not None and not isinstance(kind, str) and not callable(kind):
+                raise wrong(f'{where}.type', kind, 'the name of a registered class')
+
+
+def _expect_known_loop(train_cfg: Mapping | None) -> None:
+    """Refuse a key that MMEngine's own loops do not have; they would refuse it too, or not look at it."""
+    if train_cfg is None or train_cfg.get('type', 'EpochBasedTrainLoop') not in LOOPS:
+        return
+    for key in train_cfg:
+        if key not in LOOP_KEYS:
+            expected = f'a key of {" or ".join(LOOPS)}: {", ".join(sorted(LOOP_KEYS))}'
+            raise wrong(f'train_cfg.{key}', train_cfg[key], expected, nearest(key, LOOP_KEYS))
+
+
+def _expect_numbers(schedulers: Mapping | list) -> None:
+    for where, value in _dicts(schedulers, 'param_scheduler'):
+        for key in SCHEDULED & set(value):
+            if not isinstance(value[key], (int, float)) or isinstance(value[key], bool):
+                raise wrong(f'{where}.{key}', value[key], 'a number')
+
+
+def _dicts(value: Any, where: str) -> Iterator[tuple[str, Mapping]]:
+    """Yield every dict in a part of a config, with its dotted key."""
+    if isinstance(value, Mapping):
+        yield where, value
+        items = value.items()
+    else:
+        items = enumerate(value) if isinstance(value, list | tuple) else ()
+    for key, item in items:
+        yield from _dicts(item, f'{where}.{key}')

@@ -1,0 +1,85 @@
+"""The teachers of distillations, each tested by itself."""
+
+import itertools
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from mmengine.config import Config
+
+from mmkd_video.recognizers.weights import resolve_config
+from mmkd_video.workflows.compare.runs import TEACHER, Run, run_config
+from mmkd_video.workflows.train.run_folder import RunFolder
+
+
+@dataclass(frozen=True)
+class TestedTeacher:
+    """A teacher that can be tested.
+
+    Args:
+        name: In tables.
+        run: Its test.
+        classes: Which of its outputs are the student's classes; None for all.
+    """
+
+    name: str
+    run: Run
+    classes: Sequence[int] | None
+
+
+def tested_teachers(
+    configs: Mapping[str, Config], work_dir: Path
+) -> tuple[dict[str, TestedTeacher], dict[str, list[str]]]:
+    """Return every teacher that can be tested by itself, once, by its name; and the names of each config's teachers.
+
+    Args:
+        configs: Distillation configs by name.
+        work_dir: Of the comparison.
+    """
+    found: dict[tuple, TestedTeacher] = {}
+    owned: dict[str, list[str]] = {}
+    for config_name, config in configs.items():
+        owned[config_name] = []
+        for name, teacher in _teachers(config).items():
+            whole = resolve_config(teacher.get('config'))[1] if teacher.get('config') is not None else None
+            if whole is None or whole.get('test_dataloader') is None or not teacher.get('checkpoint'):
+                title = f'{config_name}: teacher {name}'.rstrip()
+                print(f'{title}: not tested, it has no test configuration or no checkpoint of its own')
+                continue
+            checkpoint, classes = Path(teacher['checkpoint']), teacher.get('classes')
+            key = (checkpoint, None if classes is None else tuple(classes))
+            if key not in found:
+                taken = [each.name for each in found.values()]
+                found[key] = _tested(_free(name or checkpoint.stem, taken), checkpoint, whole, classes, work_dir)
+            owned[config_name].append(found[key].name)
+    if len(found) == 1:
+        (only,) = found.values()
+        return {'teacher': TestedTeacher('teacher', _named(only.run, 'teacher'), only.classes)}, {
+            name: ['teacher'] * len(each) for name, each in owned.items()
+        }
+    return {each.name: each for each in found.values()}, owned
+
+
+def _teachers(config: Config) -> dict[str, Mapping]:
+    teachers = config.model.get('teacher') or {}
+    return {'': teachers} if 'config' in teachers else dict(teachers)
+
+
+def _free(name: str, taken: Sequence[str]) -> str:
+    """Return a name whose teacher has no name of another one yet: several may call their file ``best.pth``."""
+    names = itertools.chain([name], (f'{name}-{number}' for number in itertools.count(2)))
+    return next(each for each in names if f'teacher {each}' not in taken)
+
+
+def _tested(
+    name: str, checkpoint: Path, config: Config, classes: Sequence[int] | None, work_dir: Path
+) -> TestedTeacher:
+    title = f'teacher {name}'
+    run = run_config(config, seed=(config.get('randomness') or {}).get('seed') or 0)
+    splits = (*(('val',) if config.get('val_dataloader') is not None else ()), 'test')
+    folder = RunFolder(work_dir / 'teacher' / name, run, checkpoint, splits)
+    return TestedTeacher(title, Run(title, '', {}, None, TEACHER, folder), classes)
+
+
+def _named(run: Run, name: str) -> Run:
+    return Run(name, run.label, run.settings, run.seed, run.purpose, run.folder)

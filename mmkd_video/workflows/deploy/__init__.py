@@ -1,0 +1,1 @@
+"""A trained student becomes smaller, or a file that runs without PyTorch."""

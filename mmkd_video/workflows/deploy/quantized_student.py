@@ -1,0 +1,198 @@
+"""An int8 file of a student: from ranges found in training, written, looked at, compared."""
+
+import dataclasses
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from mmkd_video.core.files.placed import on_trial, settle
+from mmkd_video.export import (
+    PARITY_BOUNDS,
+    DeployableRecognizer,
+    ExportMetadata,
+    OpenVINOModel,
+    ParityReport,
+    save_openvino,
+)
+from mmkd_video.export.parity import compare
+from mmkd_video.quantization import (
+    ConvolutionCount,
+    DropTooLargeError,
+    QuantizationResult,
+    convert_quantized,
+    count_convolutions,
+)
+from mmkd_video.quantization.sensitivity import run_quantized
+from mmkd_video.recognizers.clip_source import ClipSource
+from mmkd_video.recognizers.real_clips import RealClips
+
+SUFFIXES = ('.xml', '.bin')
+MAX_DROP, VALIDATION = 0.01, 300
+
+
+@dataclasses.dataclass(frozen=True)
+class QuantizedStudent:
+    """An int8 file and what is known about it.
+
+    Args:
+        path: Of the ``.xml``.
+        report: What the parity check found; None without one.
+        convolutions: How many of them run in int8.
+        float_layers: Names of the layers left in float so that the accuracy holds.
+        scores: Top-1 on the validation clips, 0 to 1, of the model it was made from and of the file; None where it was
+            not measured.
+        megabytes: Size of the float files and of the int8 files.
+    """
+
+    path: Path
+    report: ParityReport | None
+    convolutions: ConvolutionCount
+    float_layers: tuple[str, ...]
+    scores: tuple[float, float] | None
+    megabytes: tuple[float, float]
+
+    @property
+    def summary(self) -> str:
+        """All but what the parity check found."""
+        rows = [
+            f'wrote {self.path} ({self.megabytes[1]:.2f} MB; in float {self.megabytes[0]:.2f} MB)',
+            str(self.convolutions),
+        ]
+        if self.scores is not None:
+            rows.append('top-1 on validation clips {:.2%} before, {:.2%} in int8'.format(*self.scores))
+        if self.float_layers:
+            rows.append(f'left in float for it: {", ".join(self.float_layers)}')
+        return '\n'.join(rows)
+
+    def __str__(self) -> str:
+        check = 'not compared with the float model (--no-check)' if self.report is None else str(self.report)
+        return f'{self.summary}\n{check}'
+
+
+@dataclasses.dataclass(frozen=True)
+class Source:
+    """What an int8 file is made from.
+
+    Args:
+        reference: Tells the probabilities that the file is to give.
+        name: Of the reference.
+        metadata: Of the file; its precision becomes int8.
+        megabytes: In float.
+        exported: The float file; None where the quantizers were trained, so that the reference has them.
+    """
+
+    reference: DeployableRecognizer | OpenVINOModel
+    name: str
+    metadata: ExportMetadata
+    megabytes: float
+    exported: OpenVINOModel | None
+
+    @classmethod
+    def trained(cls, model: DeployableRecognizer, metadata: ExportMetadata) -> 'Source':
+        """Return that of a model with the quantizers it was trained with."""
+        size = sum(tensor.nbytes for tensor in model.recognizer.state_dict().values()) / 1e6
+        return cls(model, 'PyTorch', metadata, size, None)
+
+
+def convert_trained(
+    source: Source, clips: np.ndarray, validating: ClipSource | None, max_drop: float = MAX_DROP
+) -> tuple[Any, tuple[float, float] | None]:
+    """Convert a model with the ranges it was trained with, and see that OpenVINO can run it.
+
+    Args:
+        source: Of :meth:`Source.trained`.
+        clips: ``(N, M, ...)`` of the shape and type that the file is to take.
+        validating: Clips to measure top-1 on; None to measure none.
+        max_drop: Top-1 that may be lost on them, 0 to 1.
+
+    Returns:
+        The quantized ``openvino.Model``, and top-1 of the source and of it; None without ``validating``.
+
+    Raises:
+        DropTooLargeError: It loses more; holds the model.
+        RuntimeError: OpenVINO cannot convert or run it.
+    """
+    model = convert_quantized(source.reference, clips)
+    if validating is None:
+        run_quantized(model, clips[:1])
+        return model, None
+    expected, labels = source.reference.predict(validating), validating.labels
+    score = top1(expected.argmax(axis=1) if labels is None else labels)
+    before, after = score(expected), score(run_quantized(model, validating))
+    if before - after > max_drop:
+        raise DropTooLargeError(
+            f'max_drop={max_drop}: the file loses {before - after:.2%} of top-1 beside the checkpoint, and its layers '
+            'stay in int8 as they were trained; allow more (tools/quantize.py --max-drop), or quantize weights trained '
+            'in float',
+            QuantizationResult(model, (), before, after, after),
+        )
+    return model, (before, after)
+
+
+@contextmanager
+def best_kept(source: Source, path: Path) -> Iterator[None]:
+    """Write the best try as ``<name>.failed.xml`` where none keeps enough accuracy: minutes of work are in it.
+
+    Args:
+        source: What it was made from.
+        path: Where the file would have been.
+
+    Raises:
+        ValueError: The block raised a ``DropTooLargeError``; the message says where the try is.
+    """
+    try:
+        yield
+    except DropTooLargeError as error:
+        place, best = path.with_name(f'{path.stem}.failed{path.suffix}'), error.best
+        save_openvino(best.model, place, dataclasses.replace(source.metadata, precision='int8'), force=True)
+        in_float = f', {len(best.float_layers)} layers in float' if best.float_layers else ''
+        raise ValueError(
+            f'{error}. The best try is kept as {place} (top-1 {best.before:.2%} before, {best.after:.2%} in int8'
+            f'{in_float})'
+        ) from error
+
+
+def top1(labels: np.ndarray) -> Callable[[np.ndarray], float]:
+    """Return what scores probabilities ``(N, K)`` against ``(N,)`` labels."""
+    return lambda found: float((found.argmax(axis=1) == labels).mean())
+
+
+def write_quantized(
+    source: Source,
+    model: Any,
+    path: Path,
+    compared: RealClips | None,
+    float_layers: tuple[str, ...] = (),
+    scores: tuple[float, float] | None = None,
+) -> QuantizedStudent:
+    """Write a quantized model and compare the file with what it was made from.
+
+    Args:
+        source: What it was made from.
+        model: An ``openvino.Model``.
+        path: Ends in ``.xml``; files there are replaced unless the comparison fails.
+        compared: Clips for the comparison; None for none.
+        float_layers: Of the model, see :class:`QuantizedStudent`.
+        scores: Of the model, see :class:`QuantizedStudent`.
+    """
+    report = None
+    with on_trial(path, SUFFIXES) as trial:
+        save_openvino(model, trial, dataclasses.replace(source.metadata, precision='int8'))
+        written = OpenVINOModel(trial)
+        if compared is not None:
+            expected, answers = source.reference.predict(compared.clips), written.predict(compared.clips)
+            bound = PARITY_BOUNDS[written.precision]
+            report = compare(expected, answers, written, compared.names, bound, source.name)
+        convolutions = count_convolutions(written.compiled)
+        path = settle(trial, path, SUFFIXES, report is None or report.passed)
+    if report is not None:
+        report = dataclasses.replace(report, path=str(path))
+    return QuantizedStudent(path, report, convolutions, float_layers, scores, (source.megabytes, megabytes(path)))
+
+
+def megabytes(path: Path) -> float:
+    """Return the size of an ``.xml`` and its ``.bin``."""
+    return sum(path.with_suffix(suffix).stat().st_size for suffix in SUFFIXES) / 1e6

@@ -1,0 +1,1 @@
+"""What distillation costs, and how fast its results run."""

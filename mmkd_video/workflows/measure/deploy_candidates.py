@@ -1,0 +1,131 @@
+"""The models that a deployment benchmark compares, each opened in each runtime."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import torch
+from mmengine.config import Config
+from torch import nn
+
+from mmkd_video.benchmark import tensor_bytes
+from mmkd_video.cli.cfg_options import read_config
+from mmkd_video.cli.quantize import quantize_student
+from mmkd_video.export import DeployableRecognizer, ExportMetadata, export_onnx, export_openvino, load_exported
+from mmkd_video.recognizers.complexity import measure_complexity
+from mmkd_video.workflows.deploy.quantized_student import MAX_DROP
+from mmkd_video.workflows.deploy.student import checkpoint_digest, load_student
+
+EAGER, COMPILE = 'eager', 'compile'
+EXPORTED = {  # name of a runtime: suffix of its file, precision
+    'onnxruntime': ('.onnx', 'f32'),
+    'openvino': ('.xml', 'f32'),
+    'openvino bf16': ('.xml', 'bf16'),
+}
+INT8 = 'openvino int8'
+CALIBRATION = 256  # training clips
+RUNTIMES = (EAGER, COMPILE, *EXPORTED)
+Classify = Callable[[np.ndarray], np.ndarray]
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A trained recognizer.
+
+    Args:
+        name: In the table.
+        config: Path of its config, or of its distillation's.
+        checkpoint: Of the recognizer.
+        calibration: Training clips from which an int8 file takes its ranges.
+        max_drop: Top-1 that the int8 file may lose, 0 to 1.
+    """
+
+    name: str
+    config: str
+    checkpoint: str
+    calibration: int = CALIBRATION
+    max_drop: float = MAX_DROP
+
+    @cached_property
+    def settings(self) -> Config:
+        """The config."""
+        return read_config(self.config)
+
+    @cached_property
+    def recognizer(self) -> nn.Module:
+        """The recognizer with its weights, in eval mode."""
+        return load_student(self.settings, self.checkpoint)
+
+    def complexity(self, clip: np.ndarray) -> tuple[int, float | None]:
+        """Return parameters and GFLOPs of one clip."""
+        return measure_complexity(self.recognizer, torch.from_numpy(clip))
+
+    @property
+    def weight_bytes(self) -> int:
+        """Bytes of the weights, which is what a checkpoint of the bare recognizer holds."""
+        return tensor_bytes(self.recognizer.state_dict())
+
+    def open(self, runtime: str, threads: int, folder: Path, clips: np.ndarray) -> tuple[Classify, int]:
+        """Open the recognizer in a runtime; files are exported once, into a folder.
+
+        Args:
+            runtime: One of ``RUNTIMES``, or ``INT8``.
+            threads: Of the CPU.
+            folder: Where exported files are.
+            clips: ``(N, M, ...)``, of the very shape that is to be run: with a fixed batch, runtimes plan ahead.
+
+        Returns:
+            What classifies a batch, and the bytes of its file.
+        """
+        if runtime in EXPORTED:
+            suffix, precision = EXPORTED[runtime]
+            path = self.exported(suffix, folder, clips)
+            return load_exported(path, threads=threads, precision=precision, batch=len(clips)), file_size(path)
+        if runtime == INT8:
+            path = self.quantized(folder, clips)
+            return load_exported(path, threads=threads, batch=len(clips)), file_size(path)
+        model = DeployableRecognizer(self.recognizer)
+        if runtime == COMPILE:
+            return in_torch(torch.compile(model, dynamic=False)), self.weight_bytes
+        return in_torch(model), self.weight_bytes
+
+    def exported(self, suffix: str, folder: Path, clips: np.ndarray) -> Path:
+        """Return the file with a suffix that was exported from this checkpoint; it is written if it is not there."""
+        path = self._path(folder, suffix)
+        if not path.exists():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            model = DeployableRecognizer(self.recognizer)
+            metadata = ExportMetadata.describe(model, clips[:1])
+            (export_onnx if suffix == '.onnx' else export_openvino)(model, path, clips[:1], metadata)
+        return path
+
+    def quantized(self, folder: Path, clips: np.ndarray) -> Path:
+        """Return the int8 file that was made from this checkpoint; it is calibrated and written if it is not there."""
+        path = self._path(folder, f'_int8_{self.calibration}.xml')
+        if not path.exists():
+            source = self.exported('.xml', folder, clips)
+            settings = dict(calibration=self.calibration, max_drop=self.max_drop, check=False)
+            print(quantize_student(self.settings, source, path, **settings).summary)
+        return path
+
+    def _path(self, folder: Path, suffix: str) -> Path:
+        name = ''.join(c if c.isalnum() else '_' for c in self.name)
+        return folder / f'{name}_{checkpoint_digest(self.checkpoint)[:12]}{suffix}'
+
+
+def in_torch(model: Callable[[torch.Tensor], torch.Tensor]) -> Classify:
+    """Return a function of arrays that runs a module without gradients."""
+
+    def classify(clips: np.ndarray) -> np.ndarray:
+        with torch.inference_mode():
+            return model(torch.from_numpy(clips)).numpy()
+
+    return classify
+
+
+def file_size(path: Path) -> int:
+    """Return the bytes of an exported file, with the weights beside it."""
+    weights = path.with_suffix('.bin')
+    return path.stat().st_size + (weights.stat().st_size if path.suffix == '.xml' and weights.exists() else 0)

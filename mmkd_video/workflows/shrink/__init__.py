@@ -1,0 +1,1 @@
+"""Smaller students for a budget of operations."""

@@ -1,0 +1,1 @@
+"""Exported models on videos, one or a folder of them."""

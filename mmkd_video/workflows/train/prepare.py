@@ -1,0 +1,382 @@
+"""What a distillation needs before it can be built: its embedded data, and a trained teacher."""
+
+import io
+import logging
+import os
+import shlex
+import subprocess
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from mmengine.config import Config
+from mmengine.logging import print_log
+
+from mmkd_video.cli.cfg_options import read_config, to_arguments
+from mmkd_video.cli.render import prepare_motion_clips
+from mmkd_video.compat import safe_load
+from mmkd_video.core.checked import AnyOf, Flag, ListOf, Number, Optional, Settings, Text, table_of
+from mmkd_video.core.files.atomic import write_atomically
+from mmkd_video.core.files.lock import locked
+from mmkd_video.datasets.motion_set import read_manifest
+from mmkd_video.hooks.run_record import deciding_settings, difference
+from mmkd_video.recognizers.weights import resolve_config
+from mmkd_video.workflows.train.ended_together import ended_together
+
+RANK_VARIABLES = {'pytorch': 'RANK', 'slurm': 'SLURM_PROCID', 'mpi': 'OMPI_COMM_WORLD_RANK'}  # that MMEngine reads
+LAUNCHER_VARIABLES = (
+    'RANK',
+    'LOCAL_RANK',
+    'WORLD_SIZE',
+    'LOCAL_WORLD_SIZE',
+    'MASTER_ADDR',
+    'MASTER_PORT',
+    'GROUP_RANK',
+)
+POLL_SECONDS = 1.0
+SETTINGS = 'mmkd_settings'
+PUBLISHED = ('meta', 'state_dict', 'pruning', 'quantization')
+
+
+PREPARE = table_of(
+    'prepare',
+    dict(
+        data=Optional(Text('the folder of the embedded clips')),
+        teacher=Optional(AnyOf(Text("the path of the teacher's training config"), Settings('a dict of these by name'))),
+        teacher_options=Optional(Settings('a dict that is merged into that config')),
+        timeout=Number(0, above=True),
+        check=Flag(),
+        rates=Optional(ListOf(Number(0, above=True))),
+    ),
+)
+
+
+@dataclass(frozen=True)
+class Clips:
+    """The embedded motion clips in a folder."""
+
+    root: Path
+
+    def __str__(self) -> str:
+        return f'the embedded clips in {self.root}'
+
+    @property
+    def command(self) -> str:
+        """What makes them by hand."""
+        return shlex.join(['python', 'tools/data/render_motion_clips.py', str(self.root)])
+
+    def exists(self) -> bool:
+        """Return whether rendering finished and no clip was removed since."""
+        manifest = self.root / 'manifest.json'
+        return manifest.is_file() and all((self.root / name).is_file() for name in read_manifest(self.root)['sha256'])
+
+    def make(self) -> None:
+        """Render them, or go on where an interrupted rendering stopped."""
+        _say(f'preparing {self}')
+        prepare_motion_clips(str(self.root))
+
+
+@dataclass(frozen=True)
+class TrainedTeacher:
+    """A teacher's checkpoint, made by the teacher's own training config."""
+
+    config: str
+    checkpoint: Path
+    options: Mapping = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        return f'the teacher {self.checkpoint}'
+
+    @property
+    def work_dir(self) -> Path:
+        """Where it is trained: beside the checkpoint, under its name."""
+        return self.checkpoint.with_suffix('')
+
+    @property
+    def command(self) -> str:
+        """What makes it by hand; the checkpoint is to be given the expected name then."""
+        return shlex.join(['python', 'tools/train.py', *self._arguments, '--publish', str(self.checkpoint)])
+
+    @property
+    def _arguments(self) -> list[str]:
+        options = to_arguments(self.options)
+        return [
+            self.config,
+            '--work-dir',
+            str(self.work_dir),
+            '--resume',
+            *(['--cfg-options', *options] if options else []),
+        ]
+
+    def exists(self) -> bool:
+        """Return whether the checkpoint is there."""
+        return self.checkpoint.is_file()
+
+    def check(self) -> None:
+        """See that a checkpoint which ``tools/train.py`` published comes from these very settings.
+
+        What others have made is taken as it is.
+
+        Raises:
+            ValueError: It was trained with other settings.
+        """
+        made_with = published_settings(self.checkpoint)
+        if made_with is None:
+            return
+        config = read_config(self.config, self.options)
+        merge_teacher_options(config)
+        wanted = teacher_settings(config)
+        if made_with != wanted:
+            raise ValueError(
+                f'{self} was trained with other settings than {self.config} and prepare.teacher_options have now:\n'
+                f"{difference(made_with, wanted)}\nEither give the teacher's checkpoint another name, and it is "
+                'trained anew; or take it as it is with prepare.teacher=None.'
+            )
+
+    def make(self) -> None:
+        """Train it in a process of its own, resuming an interrupted training; then publish its last checkpoint.
+
+        Raises:
+            RuntimeError: The training failed.
+        """
+        with locked(self.work_dir) as lock:
+            if self.exists():  # another process was faster
+                return
+            _say(f'training {self} from {self.config} in {self.work_dir} (resumed if interrupted)')
+            environment = {key: value for key, value in os.environ.items() if not _of_launcher(key)}
+            # The lock goes to the child: it holds as long as anybody trains here, even when this process is killed.
+            command = [
+                sys.executable,
+                '-m',
+                'mmkd_video.cli.train',
+                *self._arguments,
+                '--publish',
+                str(self.checkpoint),
+            ]
+            with subprocess.Popen(command, env=environment, pass_fds=[lock]) as training, ended_together(training):
+                code = training.wait()
+        if code != 0 or not self.exists():
+            raise RuntimeError(
+                f'{self} was not trained (exit code {code}); its messages are above. {what_remains(self.work_dir)} By '
+                f'hand: {self.command}'
+            )
+        _say(f'{self} is ready')
+
+
+def prepare(config: Config, allowed: bool = True) -> None:
+    """Make what the config's ``prepare`` names and what is missing: on rank 0, while the other ranks wait.
+
+    ``prepare = dict(data=<folder of the embedded clips, or None>, teacher=<the teacher's training config, or None>,
+    teacher_options=<dict merged into that config>, timeout=<hours that other ranks wait, 24>,
+    check=<whether to compare teachers with a simple reference, False>, rates=<factors on the learning rate>)``. With
+    several teachers, ``teacher`` and ``teacher_options`` are dicts by name. Where a teacher has options, its config in
+    the model becomes the merged one, so that it is built as it was trained.
+
+    Args:
+        config: The distillation config, with the command line merged.
+        allowed: False to make nothing and say what to run.
+
+    Raises:
+        FileNotFoundError: Something is missing and ``allowed`` is False; the message holds the commands.
+        KeyError: ``prepare`` holds an unknown key or teacher.
+        RuntimeError: A teacher's training failed.
+        TimeoutError: Rank 0 took too long.
+        ValueError: A teacher's checkpoint was trained with other settings.
+    """
+    parts = needed_parts(config)
+    for part in parts:
+        if isinstance(part, TrainedTeacher):
+            part.check()
+    merge_teacher_options(config)
+    missing = [part for part in parts if not part.exists()]
+    if missing:
+        make_parts(config, missing, allowed)
+    checked = (config.get('prepare') or {}).get('check')
+    if checked and allowed and own_rank(config.get('launcher') or 'none') == 0:
+        from mmkd_video.workflows.compare.teacher_check import check_teachers  # its tests import this module
+
+        check_teachers(part for part in parts if isinstance(part, TrainedTeacher))
+
+
+def make_parts(config: Config, missing: Sequence[Any], allowed: bool) -> None:
+    """Make what is missing on rank 0, or wait for it.
+
+    Args:
+        config: Of the training.
+        missing: Its parts.
+        allowed: False to make nothing and say what to run.
+
+    Raises:
+        FileNotFoundError: ``allowed`` is False; the message holds the commands.
+        RuntimeError: A training failed.
+        TimeoutError: Rank 0 took too long.
+    """
+    if not allowed:
+        commands = '\n'.join(f'  {part.command}' for part in missing)
+        raise FileNotFoundError(f'missing: {", ".join(map(str, missing))}. Run first:\n{commands}')
+    rank = own_rank(config.get('launcher') or 'none')
+    if rank == 0:
+        for place, part in enumerate(missing, 1):
+            start = time.monotonic()
+            _say(f'before the training, {place} of {len(missing)}: {part}')
+            part.make()
+            _say(f'{part}: done in {(time.monotonic() - start) / 60:.1f} minutes')
+    else:
+        _wait_for(missing, rank, hours=(config.get('prepare') or {}).get('timeout', 24))
+
+
+def needed_parts(config: Config) -> list[Clips | TrainedTeacher]:
+    """Return what the config's ``prepare`` names, present or not, in the order in which it is made.
+
+    Raises:
+        KeyError: ``prepare`` holds an unknown key, or a teacher that the model does not have.
+    """
+    given = config.get('prepare')
+    Optional(Settings('dict(data=..., teacher=...)')).check('prepare', given)
+    wanted = dict(given or {})
+    PREPARE.check('prepare', wanted)
+    parts: list[Clips | TrainedTeacher] = []
+    if wanted.get('data'):
+        parts.append(Clips(Path(wanted['data'])))
+    trainings, options = wanted.get('teacher'), wanted.get('teacher_options') or {}
+    if not trainings:
+        return parts
+    teachers = config.model.get('teacher') or {}
+    if isinstance(trainings, str):
+        trainings, options, teachers = {'teacher': trainings}, {'teacher': options}, {'teacher': teachers}
+    for name, training in trainings.items():
+        if name not in teachers:
+            raise KeyError(f'prepare.teacher: got {name!r}; the teachers of the model are {sorted(teachers)}')
+        checkpoint = teachers[name].get('checkpoint')
+        if checkpoint and '://' not in checkpoint:
+            parts.append(TrainedTeacher(training, Path(checkpoint), options.get(name) or {}))
+    return parts
+
+
+def merge_teacher_options(config: Config) -> None:
+    """Replace the config of a teacher that has ``prepare.teacher_options`` by the merged one.
+
+    Args:
+        config: The distillation config; it is changed.
+    """
+    wanted = config.get('prepare') or {}
+    options, teachers = wanted.get('teacher_options') or {}, config.model.get('teacher') or {}
+    if isinstance(wanted.get('teacher'), str) or 'config' in teachers:
+        options, teachers = {'': options}, {'': teachers}
+    for name, given in options.items():
+        if given and isinstance(teachers[name].get('config'), str):
+            whole = resolve_config(teachers[name]['config'])[1]
+            whole.merge_from_dict(dict(given))
+            teachers[name]['config'] = whole.to_dict()
+
+
+def teacher_settings(config: Config) -> dict[str, Any]:
+    """Return what of a teacher's training config decides what it has learnt; its seed does not.
+
+    Args:
+        config: The whole config.
+    """
+    settings = deciding_settings({key: value for key, value in config.items() if key != 'randomness'})
+    loop = config.get('train_cfg') or {}
+    lengths = {f'train_cfg.{key}': loop[key] for key in ('max_epochs', 'max_iters') if key in loop}
+    return {**settings, **lengths}
+
+
+def published_settings(checkpoint: Path) -> dict[str, Any] | None:
+    """Return the settings that :func:`publish` wrote into a checkpoint; None where there are none.
+
+    Args:
+        checkpoint: Any file; whether it serves as a teacher is seen when the teacher is built.
+    """
+    try:
+        return safe_load.load(checkpoint, mmap=True)['meta'][SETTINGS]
+    except Exception:  # torch raises as many types as there are ways not to be such a file
+        return None
+
+
+def publish(work_dir: Path, target: Path, settings: Mapping[str, Any] | None = None) -> None:
+    """Give the last checkpoint of a finished training its lasting name, without optimizer and logs.
+
+    What a pruned or quantized model is rebuilt from goes along.
+
+    Args:
+        work_dir: Of the training.
+        target: The name; it appears complete or not at all.
+        settings: What it was trained with, kept in its ``meta``.
+
+    Raises:
+        FileNotFoundError: The training wrote no checkpoint.
+    """
+    last = find_last(work_dir)
+    loaded = safe_load.load(last)
+    published = {key: loaded[key] for key in PUBLISHED if key in loaded}
+    if settings is not None:
+        published['meta'] = {**published.get('meta', {}), SETTINGS: dict(settings)}
+    content = io.BytesIO()
+    torch.save(published, content)
+    write_atomically(content.getvalue(), target)
+    _say(f'{last} is published as {target}')
+
+
+def what_remains(work_dir: Path) -> str:
+    """Return the sentence that says where a training that failed begins again.
+
+    Args:
+        work_dir: Of the training.
+    """
+    if Path(work_dir, 'last_checkpoint').is_file():
+        return 'Once that is mended, the same command goes on from its last checkpoint.'
+    return 'It has no checkpoint yet: once that is mended, the same command begins anew.'
+
+
+def find_last(work_dir: Path) -> Path:
+    """Return the last checkpoint of a training, also when its folder was moved.
+
+    Raises:
+        FileNotFoundError: There is none.
+    """
+    note = work_dir / 'last_checkpoint'
+    named = Path(note.read_text().strip()) if note.is_file() else None
+    for path in (named, named and work_dir / named.name):
+        if path is not None and path.is_file():
+            return path
+    raise FileNotFoundError(f'{work_dir} holds no checkpoint that its last_checkpoint names; train there first')
+
+
+def own_rank(launcher: str) -> int:
+    """Return this process's rank in the launch, before any process group exists.
+
+    Args:
+        launcher: ``none`` is always rank 0, whatever a host's environment says.
+    """
+    return int(os.environ.get(RANK_VARIABLES.get(launcher, '')) or 0)
+
+
+def _wait_for(parts: list[Clips | TrainedTeacher], rank: int, hours: float) -> None:
+    start, said = time.monotonic(), -60.0
+    for part in parts:
+        while not part.exists():
+            waited = time.monotonic() - start
+            if waited > hours * 3600:
+                raise TimeoutError(
+                    f'rank {rank} waited {hours} hours for rank 0 to make {part}; see what rank 0 says. On '
+                    'several nodes the folder must be shared. A longer training needs prepare.timeout=<hours>, or by '
+                    f'hand first: {part.command}'
+                )
+            if waited - said >= 60:
+                said = waited
+                _say(f'rank {rank} waits for rank 0 to make {part}')
+            time.sleep(POLL_SECONDS)
+
+
+def _of_launcher(variable: str) -> bool:
+    return variable in LAUNCHER_VARIABLES or variable.startswith(('TORCHELASTIC_', 'SLURM_', 'OMPI_', 'PMI_'))
+
+
+def _say(message: str) -> None:
+    print_log(message, logger=None, level=logging.INFO)
+    sys.stdout.flush()

@@ -1,0 +1,174 @@
+"""One run of a comparison as a folder: its config, its checkpoints, and in the end its result."""
+
+import hashlib
+import json
+import os
+import re
+import subprocess
+import sys
+from collections import deque
+from collections.abc import Mapping, Sequence
+from functools import cache
+from pathlib import Path
+from typing import IO
+
+from mmengine.config import Config
+
+from mmkd_video.core.files.atomic import write_atomically
+from mmkd_video.core.files.lock import locked
+from mmkd_video.core.plain_data import Anything, Table, read_json
+from mmkd_video.hooks.run_record import fingerprint, flatten
+from mmkd_video.workflows.train.prepare import what_remains
+from mmkd_video.workflows.train.trial import CONFIG, RESULT
+
+LOG = 'console.log'
+TAIL = 30  # lines of a log that an error shows
+_RESULT = Table(Anything(100_000), most=50)
+_SHOWN = re.compile(r'(Epoch|Iter)\((train|val|test)\)|WARNING|ERROR')
+_NOISE = re.compile(r'"FileClient"|"HardDiskBackend"|save_param_scheduler')  # MMEngine's, about itself
+
+
+class RunFolder:
+    """A run that is started, resumed or, once finished, read.
+
+    Args:
+        path: The folder.
+        config: Of the run.
+        checkpoint: Tested instead of training anything.
+        splits: What the last checkpoint is scored on, ``'val'`` and ``'test'``.
+    """
+
+    def __init__(
+        self, path: Path, config: Config, checkpoint: Path | None = None, splits: Sequence[str] = ('test',)
+    ) -> None:
+        self.path = path
+        self.splits = tuple(splits)
+        self.config = config
+        self._checkpoint = checkpoint
+
+    def result(self) -> dict:
+        """Return the result; run what is missing for it.
+
+        Raises:
+            ValueError: The folder holds a run of another config.
+            RuntimeError: The run failed.
+        """
+        with locked(self.path) as lock:
+            self.claim()
+            if self.read() is None:
+                self._run(lock)
+        found = self.read()
+        if found is None:
+            raise RuntimeError(f'the run in {self.path} ended without a whole {RESULT}; see {self.path / LOG}')
+        return found
+
+    def read(self) -> dict | None:
+        """Return the result; None where there is none, or where it is damaged or lacks a score."""
+        try:
+            found = read_json((self.path / RESULT).read_bytes(), _RESULT, RESULT)
+        except (FileNotFoundError, ValueError):
+            return None
+        keys = ['metrics' if split == 'test' else split for split in self.splits]
+        return found if all(isinstance(found.get(key), dict) for key in keys) else None
+
+    def is_finished(self) -> bool:
+        """Return whether the folder holds the result of this very run."""
+        known = self.path / 'run.json'
+        return self.read() is not None and known.is_file() and known.read_text() == self._note()
+
+    def claim(self) -> None:
+        """Note the config and the weights it begins from, or see that they are the same as before.
+
+        Raises:
+            ValueError: They are not.
+        """
+        note = self._note()
+        known = self.path / 'run.json'
+        if known.is_file():
+            if known.read_text() != note:
+                raise ValueError(
+                    f'{self.path} holds a run of another config or of another teacher; choose another --work-dir, or '
+                    f'delete {self.path}'
+                )
+            return
+        write_atomically(self.config.pretty_text.encode(), self.path / CONFIG)
+        write_atomically(note.encode(), known)
+
+    def start(self, output: IO | int, threads: int | None = None, keep: Sequence[int] = ()) -> subprocess.Popen:
+        """Start the run in a process, and a session, of its own.
+
+        Args:
+            output: Takes what it says.
+            threads: Of the run; ``OMP_NUM_THREADS`` counts before it, and all cores are taken by default.
+            keep: File descriptors that it inherits.
+        """
+        command = [sys.executable, '-m', 'mmkd_video.workflows.train.trial', str(self.path), '--score', *self.splits]
+        if self._checkpoint is not None:
+            command += ['--checkpoint', str(self._checkpoint)]
+        return subprocess.Popen(
+            command,
+            env=environment_of(threads or cores()),
+            pass_fds=list(keep),
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+        )
+
+    def tail(self) -> str:
+        """Return the end of the log."""
+        path = self.path / LOG
+        return ''.join(deque(path.open(errors='replace'), maxlen=TAIL)) if path.is_file() else ''
+
+    def _note(self) -> str:
+        digests = [_digest(path, path.stat().st_mtime_ns) for path in self._weights()]
+        return json.dumps(dict(config=fingerprint(flatten(self.config.to_dict())), weights=digests))
+
+    def _weights(self) -> list[Path]:
+        if self._checkpoint is not None:
+            return [self._checkpoint]
+        teacher = self.config.model.get('teacher') or {}
+        named = [each.get('checkpoint') for each in ([teacher] if 'config' in teacher else teacher.values())]
+        named.append(self.config.get('load_from'))
+        return [Path(checkpoint) for checkpoint in named if checkpoint and '://' not in checkpoint]
+
+    def _run(self, lock: int) -> None:
+        with (
+            open(self.path / LOG, 'a') as log,
+            self.start(subprocess.PIPE, keep=[lock]) as process,
+        ):
+            try:
+                for line in process.stdout:
+                    log.write(line)
+                    if _SHOWN.search(line) and not _NOISE.search(line):
+                        print(f'  {line.rstrip()}', flush=True)
+            except BaseException:
+                process.terminate()  # it has a session of its own, which a ctrl-C does not reach
+                raise
+        if process.returncode != 0:
+            raise RuntimeError(
+                f'the run in {self.path} failed (exit code {process.returncode}); the end of {self.path / LOG}:\n'
+                f'{self.tail()}{what_remains(self.path)}'
+            )
+
+
+def cores() -> int:
+    """Return how many cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, 'sched_getaffinity') else os.cpu_count() or 1
+
+
+def environment_of(threads: int) -> Mapping[str, str]:
+    """Return the environment of a run.
+
+    Args:
+        threads: Where ``OMP_NUM_THREADS`` does not say how many.
+    """
+    number = os.environ.get('OMP_NUM_THREADS', str(threads))
+    # Both libraries get one number, and waiting threads sleep: spinning ones starve the loader's workers.
+    given = {'OMP_WAIT_POLICY': 'PASSIVE', 'MKL_NUM_THREADS': number}
+    return {**given, **os.environ, 'OMP_NUM_THREADS': number}
+
+
+@cache
+def _digest(path: Path, changed: int) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
