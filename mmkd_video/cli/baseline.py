@@ -10,10 +10,11 @@ import numpy as np
 from mmengine.config import Config
 
 import mmkd_video  # noqa: F401  the stack must be mended before a config with custom imports is read
-from mmkd_video.cli.cfg_options import add_cfg_options, read_config
+from mmkd_video.cli.cfg_options import add_cfg_options
 from mmkd_video.cli.mistakes import EXITS, ends_in_one_line
 from mmkd_video.datasets.mixed_video_dataset import share_of_labels
 from mmkd_video.evaluation import LogisticRegression, flow_histogram
+from mmkd_video.recognizers.config import read_config
 from mmkd_video.recognizers.plain_student import plain_student
 from mmkd_video.workflows.stream.status_line import StatusLine
 

@@ -13,11 +13,12 @@ from mmengine.config import Config
 
 import mmkd_video  # noqa: F401  the stack must be mended before a config with custom imports is read
 from mmkd_video.cli.arguments import checked_numbers
-from mmkd_video.cli.cfg_options import add_cfg_options, read_config, to_arguments
+from mmkd_video.cli.cfg_options import add_cfg_options
 from mmkd_video.cli.interrupts import end_in_order_at_sigterm
 from mmkd_video.cli.mistakes import EXITS, ends_in_one_line
 from mmkd_video.core.files.atomic import write_atomically
 from mmkd_video.core.plain_data import Anything, Table, read_json
+from mmkd_video.recognizers.config import read_config, to_arguments
 from mmkd_video.workflows.compare.arms import make_arms
 from mmkd_video.workflows.compare.folds import compare_folds
 from mmkd_video.workflows.compare.picture import draw_comparison

@@ -11,12 +11,13 @@ from mmengine.config import Config
 import mmkd_video  # noqa: F401  the stack must be mended before a config with custom imports is read
 from mmkd_video.cli import benchmark, export, quantize
 from mmkd_video.cli.arguments import checked_numbers
-from mmkd_video.cli.cfg_options import add_cfg_options, read_config
+from mmkd_video.cli.cfg_options import add_cfg_options
 from mmkd_video.cli.interrupts import end_in_order_at_sigterm
 from mmkd_video.cli.mistakes import EXITS, ends_in_one_line
 from mmkd_video.core.checked import Flag, Optional, Settings, Whole, table_of
 from mmkd_video.core.files.atomic import write_atomically
 from mmkd_video.quantization import CHECKPOINT_KEY
+from mmkd_video.recognizers.config import read_config
 from mmkd_video.recognizers.plain_student import is_distillation, plain_student
 from mmkd_video.workflows.compare.arms import ALONE, DISTILLED, arm_folder
 from mmkd_video.workflows.compare.runs import run_config, run_path

@@ -10,7 +10,7 @@ from mmengine.config import Config
 
 import mmkd_video  # noqa: F401  the stack must be mended before a model is built
 from mmkd_video.cli.arguments import checked_numbers
-from mmkd_video.cli.cfg_options import add_cfg_options, read_config
+from mmkd_video.cli.cfg_options import add_cfg_options
 from mmkd_video.cli.mistakes import EXITS, ends_in_one_line
 from mmkd_video.core.files.placed import expect_new, on_trial, settle
 from mmkd_video.export import (
@@ -26,6 +26,7 @@ from mmkd_video.quantization import CHECKPOINT_KEY, choose_operators, load_quant
 from mmkd_video.recognizers.class_names import class_names
 from mmkd_video.recognizers.clip_shape import expect_shape
 from mmkd_video.recognizers.clip_source import unaugmented_clips
+from mmkd_video.recognizers.config import read_config
 from mmkd_video.recognizers.real_clips import RealClips, real_clips
 from mmkd_video.workflows.deploy.quantized_student import (
     VALIDATION,

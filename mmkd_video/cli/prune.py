@@ -12,17 +12,18 @@ from torch import Tensor, nn
 
 import mmkd_video  # noqa: F401  the stack must be mended before a model is built
 from mmkd_video.cli.arguments import checked_numbers
-from mmkd_video.cli.cfg_options import add_cfg_options, read_config
+from mmkd_video.cli.cfg_options import add_cfg_options
 from mmkd_video.cli.mistakes import EXITS, ends_in_one_line
 from mmkd_video.core.files.atomic import write_atomically
 from mmkd_video.core.files.placed import expect_new
-from mmkd_video.distillers.dry_run import find_size, noise_for
 from mmkd_video.pruning import CHECKPOINT_KEY, PruningHistory, count_flops, count_params, prune
 from mmkd_video.pruning.pruner import SCOPES, TARGETS
 from mmkd_video.pruning.units import CRITERIA
 from mmkd_video.quantization import CHECKPOINT_KEY as QUANTIZERS_KEY
+from mmkd_video.recognizers.config import read_config
 from mmkd_video.recognizers.plain_student import plain_student
 from mmkd_video.recognizers.real_clips import real_clips
+from mmkd_video.recognizers.size import find_size, noise_for
 from mmkd_video.workflows.deploy.pruned_config import write_pruned_config
 from mmkd_video.workflows.deploy.student import checkpoint_digest, load_student, read_checkpoint
 

@@ -8,10 +8,11 @@ from pathlib import Path
 
 import mmkd_video  # noqa: F401  the stack must be mended before a model is built
 from mmkd_video.cli.arguments import checked_numbers
-from mmkd_video.cli.cfg_options import add_cfg_options, read_config
+from mmkd_video.cli.cfg_options import add_cfg_options
 from mmkd_video.cli.mistakes import EXITS, ends_in_one_line
 from mmkd_video.core.files.atomic import write_atomically
 from mmkd_video.core.files.new import expect_new
+from mmkd_video.recognizers.config import read_config
 from mmkd_video.workflows.shrink.axes import Shape, Shrinkable
 from mmkd_video.workflows.shrink.counting import Counting
 

@@ -10,7 +10,7 @@ from mmengine.runner import Runner
 
 import mmkd_video  # noqa: F401  the stack must be mended before a runner is built
 from mmkd_video.cli.arguments import checked_numbers
-from mmkd_video.cli.cfg_options import add_cfg_options, merge_cfg_options, read_config
+from mmkd_video.cli.cfg_options import add_cfg_options
 from mmkd_video.cli.interrupts import told_when_ended
 from mmkd_video.cli.mistakes import EXITS, told_in_one_line
 from mmkd_video.cli.train import add_launcher, build_runner, default_work_dir
@@ -22,6 +22,7 @@ from mmkd_video.export.metadata import PRECISIONS
 from mmkd_video.hooks.wrapped_anew import bare_model
 from mmkd_video.quantization import CHECKPOINT_KEY
 from mmkd_video.recognizers.class_names import class_names
+from mmkd_video.recognizers.config import merge_cfg_options, read_config
 from mmkd_video.recognizers.config_keys import check_config
 from mmkd_video.recognizers.plain_student import is_distillation, plain_student
 from mmkd_video.recognizers.weights import check_weights

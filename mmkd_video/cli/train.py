@@ -11,13 +11,14 @@ from mmengine.runner import Runner
 
 import mmkd_video  # noqa: F401  the stack must be mended before a runner is built
 from mmkd_video.cli.arguments import checked_numbers
-from mmkd_video.cli.cfg_options import add_cfg_options, merge_cfg_options, read_config
+from mmkd_video.cli.cfg_options import add_cfg_options
 from mmkd_video.cli.interrupts import told_when_ended
 from mmkd_video.cli.mistakes import EXITS, told_in_one_line
 from mmkd_video.core.files.new import expect_new
 from mmkd_video.hooks import CheckpointGuardHook, FiniteHook, ReproducibleHook, StopSignalHook
 from mmkd_video.hooks.training_clock import TrainingClock
 from mmkd_video.recognizers.budget import settle_budget
+from mmkd_video.recognizers.config import merge_cfg_options, read_config
 from mmkd_video.recognizers.config_keys import check_config
 from mmkd_video.workflows.train.learning_rate import prepare_rate
 from mmkd_video.workflows.train.prepare import own_rank, prepare, publish, teacher_settings

@@ -1,4 +1,4 @@
-"""The global random generators that transforms, blendings and dropout draw from."""
+"""What is put back after a try: the modes of modules, and the global random generators."""
 
 import random
 from collections.abc import Iterator
@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import nn
 
 
 def get_random_state(device: torch.device | None = None) -> dict[str, Any]:
@@ -58,3 +59,16 @@ def seed_everything(*numbers: int, cuda: bool = False) -> None:
     torch.default_generator.manual_seed(seed)
     if cuda and torch.cuda.is_available():
         torch.cuda.manual_seed_all(seed)
+
+
+@contextmanager
+def in_eval(model: nn.Module) -> Iterator[None]:
+    """Run a model in eval mode without gradients; every module gets its mode back, no BN statistic changes."""
+    modes = {module: module.training for module in model.modules()}
+    model.eval()
+    try:
+        with torch.no_grad():
+            yield
+    finally:
+        for module, training in modes.items():
+            module.training = training

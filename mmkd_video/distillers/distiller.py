@@ -11,17 +11,9 @@ from mmengine.optim import OptimWrapper
 from torch import Tensor, nn
 
 from mmkd_video.core.checked import Number, Optional, Scheduled, Settings, checked
-from mmkd_video.core.eval_mode import in_eval
 from mmkd_video.core.registry import MODELS, build_model
-from mmkd_video.distillers.dry_run import (
-    SIZES,
-    check_sides,
-    explain_failure,
-    explain_view,
-    find_size,
-    keep_random_state,
-    noise_for,
-)
+from mmkd_video.core.restoring import in_eval, random_state_restored
+from mmkd_video.distillers.dry_run import SIZES, check_sides, explain_failure, explain_view
 from mmkd_video.distillers.first_batches import FirstBatches, softened
 from mmkd_video.distillers.lengths import expect_within
 from mmkd_video.distillers.objective import Objective
@@ -31,6 +23,7 @@ from mmkd_video.distillers.reuse import reuse_classifier
 from mmkd_video.distillers.summary import term_table
 from mmkd_video.distillers.training_state import TrainingState, install_key_mapping
 from mmkd_video.distillers.unlabelled import labelled_only, labelled_rows, stack_labels
+from mmkd_video.recognizers.size import find_size, noise_for
 from mmkd_video.schedules import Progress, Scalar
 from mmkd_video.taps import Place, TapSet
 from mmkd_video.teachers import TEACHERS, FrozenTeacher, build_teachers
@@ -87,7 +80,7 @@ class Distiller(BaseModel):
         self.task_weight = Scalar(task_weight, 'task_weight', Number(0))
         self.connector_lr_mult, self.connector_decay = connector_lr_mult, connector_decay
         self.student = build_model(copy.deepcopy(student_config))
-        with keep_random_state():  # the student starts and trains as it would alone
+        with random_state_restored():  # the student starts and trains as it would alone
             self.teachers = build_teachers(teacher)
             reuse_classifier(self.student, self.teachers)
             specs = parse_terms(terms, list(self.teachers))
@@ -264,7 +257,7 @@ class Distiller(BaseModel):
         Returns:
             Each parameter whose shape changed, with the dimensions and the indices kept there; None if drawn anew.
         """
-        with keep_random_state():
+        with random_state_restored():
             student = {tap: feature.cpu() for tap, feature in self.tap_features().items()}
             fresh = self._state_for(student).to(next(self.student.parameters()).device)
         changed = transplant(self.training_state, fresh, kept)

@@ -4,16 +4,12 @@ import hashlib
 import io
 import json
 import logging
-import random
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from mmengine.config import Config
 from mmengine.dataset import Compose, pseudo_collate
 from mmengine.dist import all_gather_object, get_dist_info
 from mmengine.logging import print_log
@@ -21,6 +17,7 @@ from torch.utils.data import DataLoader, Subset
 
 from mmkd_video.core.files.arrays import read_arrays
 from mmkd_video.core.files.atomic import write_atomically
+from mmkd_video.core.restoring import random_state_restored
 from mmkd_video.datasets import NamingPipeline
 
 
@@ -74,20 +71,6 @@ class TeacherPredictions:
             print_log(f'{path} is of other samples or another pipeline; it is made anew.', 'current')
             return None
         return found
-
-
-def find_pipeline(config: Config | None) -> list[dict] | None:
-    """Return the val pipeline of a teacher's config, or None where it has none.
-
-    Args:
-        config: The whole config; None when only a model was given.
-    """
-    if config is None:
-        return None
-    dataset = config.get('val_dataloader', {}) or {}
-    while 'dataset' in dataset:
-        dataset = dataset['dataset']
-    return dataset.get('pipeline') or config.get('val_pipeline')
 
 
 def hash_of(pipeline: list[dict]) -> str:
@@ -148,7 +131,7 @@ def predict(teacher: Any, name: str, dataset: Any, batch_size: int, num_workers:
     share = range(rank, len(dataset), world_size)
     loader = DataLoader(Subset(dataset, share), batch_size, num_workers=num_workers, collate_fn=pseudo_collate)
     rows: list[np.ndarray] = []
-    with random_state_kept(), torch.no_grad():
+    with random_state_restored(), torch.no_grad():
         for index, batch in enumerate(loader):
             rows.extend(teacher.predict(batch).float().cpu().numpy())
             if index * 10 // len(loader) != (index + 1) * 10 // len(loader):
@@ -157,15 +140,3 @@ def predict(teacher: Any, name: str, dataset: Any, batch_size: int, num_workers:
     # The shares are interleaved, so sample i is row i // world_size of rank i % world_size.
     shares = all_gather_object(rows)
     return np.stack([shares[i % world_size][i // world_size] for i in range(len(dataset))]).astype(np.float32)
-
-
-@contextmanager
-def random_state_kept() -> Iterator[None]:
-    """Leave the generators as they were: a run that reads its predictions must draw what one that makes them draws."""
-    states = random.getstate(), np.random.get_state(), torch.get_rng_state()
-    try:
-        yield
-    finally:
-        random.setstate(states[0])
-        np.random.set_state(states[1])
-        torch.set_rng_state(states[2])

@@ -11,16 +11,10 @@ from mmengine.runner import Runner
 
 from mmkd_video.core.checked import checked
 from mmkd_video.core.registry import HOOKS, METRICS
-from mmkd_video.evaluation.teacher_predictions import (
-    TeacherPredictions,
-    describe,
-    find_pipeline,
-    hash_of,
-    predict,
-    random_state_kept,
-    with_pipeline,
-)
+from mmkd_video.core.restoring import random_state_restored
+from mmkd_video.evaluation.teacher_predictions import TeacherPredictions, describe, hash_of, predict, with_pipeline
 from mmkd_video.hooks.wrapped_anew import bare_model
+from mmkd_video.recognizers.pipelines import validation_pipeline
 
 
 @dataclass(frozen=True)
@@ -74,7 +68,7 @@ class TeacherPredictionsHook(Hook):
         dataset, sampler = runner.val_loop.dataloader.dataset, runner.val_loop.dataloader.sampler
         sources = []
         for name, teacher in _teachers(runner).items():
-            pipeline = find_pipeline(getattr(teacher, 'config', None))
+            pipeline = validation_pipeline(getattr(teacher, 'config', None))
             if pipeline is None:
                 runner.logger.info(f'{name} has no val pipeline (no config): its agreement is not reported.')
             elif getattr(sampler, 'shuffle', False):
@@ -89,7 +83,7 @@ class TeacherPredictionsHook(Hook):
         problem = source = None
         try:
             twin = with_pipeline(dataset, pipeline)
-            with random_state_kept():
+            with random_state_restored():
                 twin[0]
             source = _Source(name, teacher, twin, hash_of(pipeline))
         except Exception as error:  # whatever a transform raises on files that it was not made for

@@ -8,7 +8,7 @@ import torch
 from mmengine.analysis import FlopAnalyzer
 from torch import Tensor, nn
 
-from mmkd_video.core.eval_mode import in_eval
+from mmkd_video.core.restoring import in_eval
 from mmkd_video.pruning.cut import Cut
 from mmkd_video.pruning.layers import tensors_at
 from mmkd_video.pruning.units import scores

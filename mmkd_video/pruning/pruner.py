@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from mmkd_video.core.checked import AnyOf, Fraction, ListOf, OneOf, Settings, Text, Whole, checked, wrong
-from mmkd_video.core.eval_mode import in_eval
+from mmkd_video.core.restoring import in_eval
 from mmkd_video.pruning.bare_copy import bare_copy
 from mmkd_video.pruning.cut import Cut, merge_cuts
 from mmkd_video.pruning.history import PruningStep

@@ -5,6 +5,8 @@ from pathlib import Path
 
 from mmengine.config import Config
 
+from mmkd_video.recognizers.pipelines import innermost_dataset
+
 FILE = 'classes.txt'
 
 
@@ -42,7 +44,7 @@ def class_names(config: Config, num_classes: int) -> tuple[str, ...] | None:
 def _given(config: Config) -> tuple[Sequence[str] | None, str]:
     if config.get('classes') is not None:
         return config.classes, 'classes'
-    dataset = _dataset(config)
+    dataset = innermost_dataset(config.get('test_dataloader'))
     if (dataset.get('metainfo') or {}).get('classes') is not None:
         return dataset['metainfo']['classes'], 'test_dataloader.dataset.metainfo.classes'
     if config.get('label_map') is not None:
@@ -59,14 +61,11 @@ def _read(path: Path) -> list[str]:
     return [line.strip() for line in path.read_text().splitlines() if line.strip()]
 
 
-def _dataset(config: Config) -> dict:
-    dataset = (config.get('test_dataloader') or {}).get('dataset') or {}
-    while 'dataset' in dataset and 'ann_file' not in dataset:  # RepeatDataset and other wrappers
-        dataset = dataset['dataset']
-    return dataset
-
-
 def _folders(config: Config) -> list[Path]:
-    dataset = _dataset(config)
-    root = Path(dataset.get('data_root') or '')
-    return [root, (root / (dataset.get('ann_file') or '')).parent]
+    """Return where a file of names may lie: never the working directory, unless the test clips are listed there."""
+    dataset = innermost_dataset(config.get('test_dataloader'))
+    root, listed = dataset.get('data_root') or '', dataset.get('ann_file') or ''
+    folders = [Path(root)] if root else []
+    if (Path(root) / listed).is_file():
+        folders.append((Path(root) / listed).parent)
+    return folders

@@ -1,12 +1,9 @@
 """Configs as tools read them: what MMEngine's own keys may be, in the same table and words as ours."""
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 from mmengine.config import Config
-from mmengine.hub import get_config
 
 from mmkd_video.core.checked import (
     AnyOf,
@@ -22,7 +19,6 @@ from mmkd_video.core.checked import (
     wrong,
 )
 
-SUFFIXES = ('.py', '.json', '.yml', '.yaml')
 BUILT = Settings("a dict with its type, dict(type='...')", needs=('type',))
 ONE_OR_SEVERAL = Optional(AnyOf(BUILT, ListOf(BUILT)))
 CLASSES = Whole(1)
@@ -71,40 +67,6 @@ CONFIG = table_of(
     },
     more=True,
 )
-
-
-def load_config(path: str | Path) -> Config:
-    """Read a config file.
-
-    Args:
-        path: Of the file, or ``'mmaction::...'``.
-
-    Raises:
-        FileNotFoundError: There is no such file.
-        ValueError: It is no config.
-    """
-    if '::' in str(path):
-        with _named(path):
-            return get_config(str(path))
-    file = Path(path)
-    if not file.is_file():
-        raise FileNotFoundError(f'config: got {str(path)!r}; expected the path of a config; there is no such file')
-    if file.suffix not in SUFFIXES:
-        raise ValueError(f'config: got {str(path)!r}; expected a file that ends in {", ".join(SUFFIXES)}')
-    with _named(path):
-        return Config.fromfile(str(path))
-
-
-@contextmanager
-def _named(path: str | Path) -> Iterator[None]:
-    """Name the config in whatever is raised while it is read."""
-    try:
-        yield
-    except FileNotFoundError as error:  # a base
-        raise FileNotFoundError(f'{path}: {error}') from error
-    except Exception as error:  # a Python file may raise anything
-        said = ' '.join(str(error).split())
-        raise ValueError(f'{path}: got {type(error).__name__}: {said}; expected a config that can be read') from error
 
 
 def check_config(config: Config) -> None:

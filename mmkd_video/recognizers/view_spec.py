@@ -2,10 +2,10 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+
+from mmkd_video.recognizers.pipelines import type_name
 
 SAMPLERS = ('SampleFrames', 'DenseSampleFrames', 'UniformSample')
-_KEYS_OF_A_CONFIG = ('train_dataloader', 'train_pipeline', 'val_dataloader', 'test_dataloader', 'model')
 
 
 @dataclass(frozen=True)
@@ -72,95 +72,8 @@ class ViewSpec:
         return self.clip_len * self.num_clips
 
 
-def find_pipelines(teacher: Any, name: str) -> dict[str, list[dict]]:
-    """Find the pipelines meant by the ``teacher`` of ``DistillViews``.
-
-    Args:
-        teacher: A config (path, ``'mmaction::...'``, dict), a pipeline (list), a Distiller's ``dict(config=...)``, or a
-            dict of such by name of the view.
-        name: Name of the view when there is one teacher.
-
-    Returns:
-        A pipeline by name of the view.
-
-    Raises:
-        ValueError: If no pipeline can be found in it.
-    """
-    if isinstance(teacher, Mapping) and 'type' in teacher:
-        raise ValueError(
-            f'DistillViews(teacher=...): got a dict of type {teacher["type"]!r}, which names no pipeline; expected a '
-            'config, a pipeline (list of transforms) or a dict of these by name of the teacher'
-        )
-    if isinstance(teacher, Mapping) and not _is_config(teacher) and 'config' not in teacher:
-        return {key: find_pipeline(value, key) for key, value in teacher.items()}
-    return {name: find_pipeline(teacher, name)}
-
-
-def find_pipeline(teacher: Any, name: str) -> list[dict]:
-    """Find the one pipeline of a config, or return the given pipeline.
-
-    Raises:
-        ValueError: If there is none.
-    """
-    if isinstance(teacher, Mapping) and 'config' in teacher:
-        teacher = teacher['config']
-    if isinstance(teacher, str):
-        teacher = load_config(teacher)
-    if isinstance(teacher, Sequence):
-        pipeline = list(teacher)
-    elif _is_config(teacher):
-        pipeline = _pipeline_of_config(teacher)
-    else:
-        pipeline = None
-    if not pipeline:
-        raise ValueError(
-            f'DistillViews: no pipeline for view {name!r} in {type(teacher).__name__}; expected a config with '
-            '`train_dataloader` (or `train_pipeline`), or a list of transforms'
-        )
-    if type_name(pipeline[0]) == 'DistillViews':  # the teacher was itself distilled
-        return list(pipeline[0]['student'])
-    return pipeline
-
-
-def load_config(path: str) -> Mapping:
-    """Load a config from a file or from a package (``'mmaction::recognition/...'``)."""
-    from mmengine.config import Config
-    from mmengine.hub import get_config
-
-    return get_config(path) if '::' in path else Config.fromfile(path)
-
-
-def type_name(step: Any) -> str:
-    """Plain class name of a transform or of its config."""
-    kind = step.get('type', '') if isinstance(step, Mapping) else type(step)
-    return kind.split('.')[-1] if isinstance(kind, str) else kind.__name__
-
-
 def _types(pipeline: Sequence) -> list[str]:
     return [type_name(step) for step in pipeline]
-
-
-def _is_config(candidate: Any) -> bool:
-    # mmengine's Config is no Mapping, but both answer to `in` and `get`.
-    return hasattr(candidate, 'get') and any(candidate.get(key) is not None for key in _KEYS_OF_A_CONFIG)
-
-
-def _pipeline_of_config(config: Mapping) -> list[dict] | None:
-    """Find the training pipeline of a config, or the one it is tested with where it cannot train."""
-    loaders = (config.get(key) for key in ('train_dataloader', 'val_dataloader', 'test_dataloader'))
-    found = [pipeline for pipeline in map(_pipeline_of_loader, loaders) if pipeline]
-    plain = config.get('train_pipeline')
-    if plain and not config.get('train_dataloader'):
-        return list(plain)
-    return found[0] if found else None
-
-
-def _pipeline_of_loader(loader: Mapping | None) -> list[dict] | None:
-    dataset = loader.get('dataset') if loader else None
-    while dataset and 'pipeline' not in dataset:  # RepeatDataset and ClassBalancedDataset hold one, ConcatDataset many
-        many = dataset.get('datasets')
-        dataset = many[0] if many else dataset.get('dataset')
-    return list(dataset['pipeline']) if dataset else None
 
 
 def _frames(sampler: Mapping) -> dict:

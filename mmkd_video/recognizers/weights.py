@@ -1,62 +1,17 @@
-"""Where a teacher's config and weights come from."""
+"""Weights of recognizers: read, compared with a model, loaded completely or not at all."""
 
-import copy
 import hashlib
 import json
 import os.path as osp
 from collections.abc import Mapping
 
 import torch
-from mmengine.config import Config
 from mmengine.runner.checkpoint import CheckpointLoader
 from torch import Tensor, nn
 
 from mmkd_video.compat.safe_load import UnreadableCheckpointError
 
 IGNORED_KEYS = ('num_batches_tracked',)
-
-
-def resolve_config(config: str | Mapping) -> tuple[dict, Config | None]:
-    """Find the model that a teacher's ``config`` means.
-
-    Args:
-        config: Path, ``'mmaction::recognition/...'``, a whole config, or the dict of a model alone.
-
-    Returns:
-        The model's dict and the whole config; None where only a model was given.
-
-    Raises:
-        FileNotFoundError: The path does not exist.
-        ValueError: There is no model in it.
-    """
-    whole: Config | None = None
-    if isinstance(config, str):
-        whole = _read_config(config)
-    elif isinstance(config, (Mapping, Config)) and 'model' in config:
-        whole = config if isinstance(config, Config) else Config(dict(config))
-    elif not (isinstance(config, Mapping) and 'type' in config):
-        raise ValueError(
-            f"teacher.config: got {config!r}; expected a path, 'mmaction::recognition/...', "
-            "or dict(type='Recognizer3D', ...)"
-        )
-    model = config if whole is None else whole.get('model')
-    if model is None:
-        raise ValueError(f"teacher.config: {config!r} holds no 'model'")
-    if model.get('type') == 'Distiller':  # a distilled student teaches the next one
-        model = model['student']
-    return copy.deepcopy(dict(model)), whole
-
-
-def _read_config(path: str) -> Config:
-    if '::' in path:
-        from mmengine.hub import get_config
-
-        return get_config(path)
-    if not osp.isfile(path):
-        raise FileNotFoundError(
-            f"teacher.config: {path!r} does not exist; expected a path from the working directory or 'mmaction::...'"
-        )
-    return Config.fromfile(path)
 
 
 def load_weights(model: nn.Module, checkpoint: str) -> None:

@@ -9,7 +9,8 @@ from torch import Tensor, nn
 
 from mmkd_video.core.checked import AnyOf, ListOf, OneOf, Optional, Settings, Text, Whole, checked
 from mmkd_video.core.registry import MODELS, build_model
-from mmkd_video.recognizers.weights import fingerprint, load_weights, resolve_config
+from mmkd_video.recognizers.config import resolve_config
+from mmkd_video.recognizers.weights import fingerprint, load_weights
 from mmkd_video.taps import TapSet, norm_before
 
 _REQUIRED = object()

@@ -9,7 +9,8 @@ from mmcv.transforms import BaseTransform, to_tensor
 
 from mmkd_video.core.checked import AnyOf, ListOf, OneOf, Settings, Text, checked
 from mmkd_video.core.registry import TRANSFORMS
-from mmkd_video.recognizers.view_spec import ViewSpec, find_pipelines, type_name
+from mmkd_video.recognizers.pipelines import find_pipelines, type_name
+from mmkd_video.recognizers.view_spec import ViewSpec
 from mmkd_video.views.frame_plan import plan_frames
 from mmkd_video.views.transform_replay import TransformReplay, ViewFrames
 

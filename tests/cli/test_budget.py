@@ -3,8 +3,8 @@
 import pytest
 from mmengine.config import Config
 
-from mmkd_video.cli.cfg_options import read_config
 from mmkd_video.recognizers.budget import count_clips, settle_budget
+from mmkd_video.recognizers.config import read_config
 
 
 @pytest.fixture

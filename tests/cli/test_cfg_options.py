@@ -6,7 +6,8 @@ import re
 import pytest
 from mmengine.config import Config
 
-from mmkd_video.cli.cfg_options import add_cfg_options, merge_cfg_options, to_arguments
+from mmkd_video.cli.cfg_options import add_cfg_options
+from mmkd_video.recognizers.config import merge_cfg_options, to_arguments
 from mmkd_video.workflows.train.prepare import what_remains
 
 

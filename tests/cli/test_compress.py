@@ -15,9 +15,9 @@ from tiny_experiment import TOOLS
 
 from mmkd_video.benchmark import Deployment, DeploymentReport
 from mmkd_video.cli import compress
-from mmkd_video.cli.cfg_options import read_config
 from mmkd_video.core.registry import build_model
 from mmkd_video.quantization import CHECKPOINT_KEY
+from mmkd_video.recognizers.config import read_config
 from mmkd_video.workflows.compress.stage import Stage, as_arguments
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -3,7 +3,7 @@
 import pytest
 from mmengine.config import Config
 
-from mmkd_video.cli.cfg_options import merge_cfg_options
+from mmkd_video.recognizers.config import merge_cfg_options
 from mmkd_video.recognizers.config_keys import check_config
 
 SLIPS = [

@@ -10,12 +10,12 @@ from tiny_experiment import NUM_CLIPS
 
 from mmkd_video.cli import export as export_command
 from mmkd_video.cli import test as test_command
-from mmkd_video.cli.cfg_options import read_config
 from mmkd_video.core.registry import build_model
 from mmkd_video.datasets.motion_clips import CLASSES
 from mmkd_video.export import PARITY_BOUNDS, ParityBound, load_exported
 from mmkd_video.pruning import prune
 from mmkd_video.recognizers.class_names import class_names
+from mmkd_video.recognizers.config import read_config
 from mmkd_video.workflows.deploy.student import load_student, model_parts
 
 for package in ('onnx', 'onnxscript', 'onnxruntime', 'openvino'):

@@ -13,7 +13,6 @@ from tiny_experiment import NUM_CLIPS
 
 from mmkd_video.cli import quantize as command
 from mmkd_video.cli import test as test_command
-from mmkd_video.cli.cfg_options import read_config
 from mmkd_video.cli.export import export_student
 from mmkd_video.core.registry import build_model
 from mmkd_video.export import PARITY_BOUNDS, ParityBound, load_exported
@@ -27,6 +26,7 @@ from mmkd_video.quantization import (
 )
 from mmkd_video.quantization.sensitivity import run
 from mmkd_video.recognizers.clip_source import ClipSource, unaugmented_clips
+from mmkd_video.recognizers.config import read_config
 from mmkd_video.workflows.deploy import quantized_student
 from mmkd_video.workflows.deploy.student import load_student
 

@@ -18,9 +18,9 @@ from tiny_experiment import ROOT, TOOLS
 
 from mmkd_video.cli import test as test_command
 from mmkd_video.cli import train
-from mmkd_video.cli.cfg_options import to_arguments
 from mmkd_video.compat import safe_load
 from mmkd_video.datasets import motion_set
+from mmkd_video.recognizers.config import to_arguments
 from mmkd_video.recognizers.plain_student import plain_student
 from mmkd_video.workflows.train import prepare as prepare_module
 from mmkd_video.workflows.train.prepare import find_last, needed_parts, prepare, publish

@@ -5,10 +5,10 @@ import torch
 from mmengine.config import Config
 
 from mmkd_video.core.registry import MODELS
-from mmkd_video.distillers.dry_run import noise_for
 from mmkd_video.models import MobileNet3d
 from mmkd_video.models.mobilenet3d import round_channels
 from mmkd_video.recognizers.complexity import measure_complexity
+from mmkd_video.recognizers.size import noise_for
 from mmkd_video.taps import TapSet
 
 CLIPS = (2, 3, 8, 32, 32)

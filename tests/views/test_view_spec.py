@@ -1,7 +1,8 @@
 import pytest
 from mmengine.config import Config
 
-from mmkd_video.recognizers.view_spec import ViewSpec, find_pipelines
+from mmkd_video.recognizers.pipelines import find_pipelines
+from mmkd_video.recognizers.view_spec import ViewSpec
 
 I3D = 'mmaction::recognition/i3d/i3d_imagenet-pretrained-r50_8xb8-32x2x1-100e_kinetics400-rgb.py'
 PIPELINE = [

@@ -10,9 +10,9 @@ from mmengine.config import Config
 from mmengine.logging import print_log
 
 from mmkd_video.cli.baseline import Baseline, lists_of
-from mmkd_video.cli.cfg_options import read_config
 from mmkd_video.core.files.atomic import write_atomically
 from mmkd_video.core.plain_data import Anything, Number, Record, Table, Whole, read_json
+from mmkd_video.recognizers.config import read_config
 from mmkd_video.workflows.train.prepare import TrainedTeacher
 from mmkd_video.workflows.train.run_folder import RunFolder
 

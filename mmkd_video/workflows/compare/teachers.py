@@ -7,7 +7,7 @@ from pathlib import Path
 
 from mmengine.config import Config
 
-from mmkd_video.recognizers.weights import resolve_config
+from mmkd_video.recognizers.config import resolve_config
 from mmkd_video.workflows.compare.runs import TEACHER, Run, run_config
 from mmkd_video.workflows.train.run_folder import RunFolder
 

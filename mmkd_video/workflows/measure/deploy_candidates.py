@@ -11,10 +11,10 @@ from mmengine.config import Config
 from torch import nn
 
 from mmkd_video.benchmark import tensor_bytes
-from mmkd_video.cli.cfg_options import read_config
 from mmkd_video.cli.quantize import quantize_student
 from mmkd_video.export import DeployableRecognizer, ExportMetadata, export_onnx, export_openvino, load_exported
 from mmkd_video.recognizers.complexity import measure_complexity
+from mmkd_video.recognizers.config import read_config
 from mmkd_video.workflows.deploy.quantized_student import MAX_DROP
 from mmkd_video.workflows.deploy.student import checkpoint_digest, load_student
 

@@ -11,11 +11,11 @@ from mmengine.optim import OptimWrapper, build_optim_wrapper
 from mmengine.registry import DefaultScope
 from torch import nn
 
-from mmkd_video.cli.cfg_options import read_config
 from mmkd_video.core.registry import build_model
 from mmkd_video.core.restoring import seed_everything
 from mmkd_video.datasets.seeded import SAMPLE_INDEX
 from mmkd_video.distillers import Distiller
+from mmkd_video.recognizers.config import read_config
 from mmkd_video.recognizers.plain_student import is_distillation, without_views
 from mmkd_video.workflows.measure.default_pair import default_config
 

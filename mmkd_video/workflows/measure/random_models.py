@@ -12,8 +12,8 @@ from mmkd_video.core.files.atomic import write_atomically
 from mmkd_video.core.registry import build_model
 from mmkd_video.core.restoring import random_state_restored, seed_everything
 from mmkd_video.datasets import render_motion_clips
+from mmkd_video.recognizers.config import resolve_config
 from mmkd_video.recognizers.real_clips import real_clips
-from mmkd_video.recognizers.weights import resolve_config
 
 PAIR = (
     ('teacher', 'mmaction::recognition/i3d/i3d_imagenet-pretrained-r50_8xb8-32x2x1-100e_kinetics400-rgb.py'),

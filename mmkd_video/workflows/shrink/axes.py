@@ -10,9 +10,9 @@ import torch
 from mmengine.config import Config
 
 from mmkd_video.core.registry import MODELS, build_model
-from mmkd_video.distillers.dry_run import FRAME_KEYS, PIXEL_KEYS, find_size, noise_for
 from mmkd_video.recognizers.complexity import measure_complexity
-from mmkd_video.recognizers.view_spec import type_name
+from mmkd_video.recognizers.pipelines import type_name
+from mmkd_video.recognizers.size import FRAME_KEYS, PIXEL_KEYS, find_size, noise_for
 from mmkd_video.recognizers.weightless import channels_without_weights, count_without_weights
 
 AXES = ('width', 'depth', 'frames', 'size')

@@ -16,7 +16,6 @@ import torch
 from mmengine.config import Config
 from mmengine.logging import print_log
 
-from mmkd_video.cli.cfg_options import read_config, to_arguments
 from mmkd_video.cli.render import prepare_motion_clips
 from mmkd_video.compat import safe_load
 from mmkd_video.core.checked import AnyOf, Flag, ListOf, Number, Optional, Settings, Text, table_of
@@ -24,7 +23,7 @@ from mmkd_video.core.files.atomic import write_atomically
 from mmkd_video.core.files.lock import locked
 from mmkd_video.datasets.motion_set import read_manifest
 from mmkd_video.hooks.run_record import deciding_settings, difference
-from mmkd_video.recognizers.weights import resolve_config
+from mmkd_video.recognizers.config import read_config, resolve_config, to_arguments
 from mmkd_video.workflows.train.ended_together import ended_together
 
 RANK_VARIABLES = {'pytorch': 'RANK', 'slurm': 'SLURM_PROCID', 'mpi': 'OMPI_COMM_WORLD_RANK'}  # that MMEngine reads

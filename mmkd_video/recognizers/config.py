@@ -1,0 +1,188 @@
+"""Configs of recognizers: read from a file, changed from a command line, checked."""
+
+import copy
+import difflib
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from mmengine.config import Config, ConfigDict
+from mmengine.hub import get_config
+
+from mmkd_video.recognizers.budget import settle_budget
+from mmkd_video.recognizers.config_keys import check_config
+
+SUFFIXES = ('.py', '.json', '.yml', '.yaml')
+
+
+def load_config(path: str | Path, key: str = 'config') -> Config:
+    """Read a config file.
+
+    Args:
+        path: Of the file, or ``'mmaction::...'``.
+        key: What errors name.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        ValueError: It is no config.
+    """
+    if '::' in str(path):
+        with _named(path):
+            return get_config(str(path))
+    file = Path(path)
+    if not file.is_file():
+        raise FileNotFoundError(
+            f"{key}: got {str(path)!r}; expected the path of a config, from the working directory, or 'mmaction::...'; "
+            'there is no such file'
+        )
+    if file.suffix not in SUFFIXES:
+        raise ValueError(f'{key}: got {str(path)!r}; expected a file that ends in {", ".join(SUFFIXES)}')
+    with _named(path):
+        return Config.fromfile(str(path))
+
+
+@contextmanager
+def _named(path: str | Path) -> Iterator[None]:
+    """Name the config in whatever is raised while it is read."""
+    try:
+        yield
+    except FileNotFoundError as error:  # a base
+        raise FileNotFoundError(f'{path}: {error}') from error
+    except Exception as error:  # a Python file may raise anything
+        said = ' '.join(str(error).split())
+        raise ValueError(f'{path}: got {type(error).__name__}: {said}; expected a config that can be read') from error
+
+
+def resolve_config(config: str | Mapping) -> tuple[dict, Config | None]:
+    """Find the model that a teacher's ``config`` means.
+
+    Args:
+        config: Path, ``'mmaction::recognition/...'``, a whole config, or the dict of a model alone.
+
+    Returns:
+        The model's dict and the whole config; None where only a model was given.
+
+    Raises:
+        FileNotFoundError: The path does not exist.
+        ValueError: There is no model in it.
+    """
+    whole: Config | None = None
+    if isinstance(config, str):
+        whole = load_config(config, 'teacher.config')
+    elif isinstance(config, (Mapping, Config)) and 'model' in config:
+        whole = config if isinstance(config, Config) else Config(dict(config))
+    elif not (isinstance(config, Mapping) and 'type' in config):
+        raise ValueError(
+            f"teacher.config: got {config!r}; expected a path, 'mmaction::recognition/...', "
+            "or dict(type='Recognizer3D', ...)"
+        )
+    model = config if whole is None else whole.get('model')
+    if model is None:
+        raise ValueError(f"teacher.config: {config!r} holds no 'model'")
+    if model.get('type') == 'Distiller':  # a distilled student teaches the next one
+        model = model['student']
+    return copy.deepcopy(dict(model)), whole
+
+
+def read_config(path: str, options: Mapping[str, Any] | None = None, settle: bool = True) -> Config:
+    """Read a config and merge what the command line gives.
+
+    Args:
+        path: Of the config, or ``'mmaction::recognition/...'``.
+        options: By dotted key.
+        settle: Whether ``budget`` becomes a number of epochs; not where more is merged later.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        KeyError: The config has no place for an option.
+        ValueError: It is no config, or holds what cannot be meant.
+    """
+    config = load_config(path)
+    merge_cfg_options(config, options)
+    check_config(config)
+    if settle:
+        settle_budget(config)
+    return config
+
+
+def merge_cfg_options(config: Config, options: Mapping[str, Any] | None) -> None:
+    """Merge what the command line gives into a config.
+
+    A number, a word or None gives way to a dict that says its type, such as a schedule: whole, or key by key.
+
+    Args:
+        config: It is changed.
+        options: By dotted key; a number in a key is the place in a list.
+
+    Raises:
+        KeyError: The config has no place for an option.
+    """
+    for key, value in (options or {}).items():
+        first, *rest = key.split('.')
+        near = [] if first in config else difflib.get_close_matches(first, list(config), 1, cutoff=0.85)
+        if near:
+            raise KeyError(f'--cfg-options {key}: the config has no {first!r}; did you mean {near[0]!r}?')
+        config[first] = _with(config.get(first), rest, value, first, options)
+
+
+def _with(node: Any, parts: list[str], value: Any, key: str, options: Mapping[str, Any]) -> Any:
+    """Return a copy of settings in which one is another; ``key`` is where the settings are, ``parts`` lead on."""
+    if not parts:
+        return _merged(node, value)
+    part, rest = parts[0], parts[1:]
+    if isinstance(node, (list, tuple)):
+        if not part.isdecimal() or int(part) >= len(node):
+            known = f'0 to {len(node) - 1}' if node else 'none, as the list is empty'
+            raise KeyError(f'--cfg-options {key}.{part}: got {part!r} as a place in a list; expected {known}')
+        items = list(node)
+        items[int(part)] = _with(items[int(part)], rest, value, f'{key}.{part}', options)
+        return type(node)(items)
+    if node is not None and not isinstance(node, Mapping):
+        if f'{key}.type' not in options:
+            raise KeyError(
+                f'--cfg-options {key}.{part}: {key} is {node!r}, which has no keys; to put a schedule or alike there, '
+                f'give its type too ({key}.type=Linear)'
+            )
+        node = None
+    changed = ConfigDict() if node is None else copy.copy(node)
+    changed[part] = _with(changed.get(part), rest, value, f'{key}.{part}', options)
+    return changed
+
+
+def _merged(old: Any, value: Any) -> Any:
+    """Return a value that comes to another: dicts are merged, as ``_base_`` does it, anything else is replaced."""
+    if not isinstance(value, Mapping):
+        return ConfigDict(value=value).value  # with every dict in it a ConfigDict
+    settings = {key: item for key, item in value.items() if key != '_delete_'}
+    if not isinstance(old, Mapping) or value.get('_delete_'):
+        return ConfigDict(settings)
+    changed = copy.copy(old)
+    for key, item in settings.items():
+        changed[key] = _merged(changed.get(key), item)
+    return changed
+
+
+def to_arguments(options: Mapping[str, Any], prefix: str = '') -> list[str]:
+    """Write nested settings as ``key=value`` arguments that ``--cfg-options`` reads back.
+
+    Args:
+        options: Nested dicts of plain values and lists.
+        prefix: The dotted key of ``options``.
+    """
+    arguments = []
+    for key, value in options.items():
+        if isinstance(value, Mapping):
+            arguments += to_arguments(value, f'{prefix}{key}.')
+        else:
+            arguments.append(f'{prefix}{key}={_text(value)}')
+    return arguments
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, (list, tuple)) and any(isinstance(item, Mapping) for item in value):
+        return repr(ConfigDict(value=value).to_dict()['value'])
+    if isinstance(value, (list, tuple)):
+        inner = ','.join(map(_text, value))
+        return f'[{inner}]' if isinstance(value, list) else f'({inner})'
+    return str(value)

@@ -1,0 +1,92 @@
+"""The size of the clips that a recognizer takes: frames, height and width."""
+
+import inspect
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor, nn
+
+from mmkd_video.core.checked import ListOf, Whole
+from mmkd_video.core.registry import MODELS
+from mmkd_video.recognizers.pipelines import find_pipeline
+from mmkd_video.recognizers.view_spec import ViewSpec
+
+SIZE = ListOf(Whole(1), length=3, example='(frames, height, width)')
+DEFAULT_SIZE = (8, 64, 64)
+FRAME_KEYS = ('num_segments', 'num_frames', 'temporal_size')
+PIXEL_KEYS = ('img_size', 'spatial_size')
+FIXED_SIZES = {'C3D': (16, 112, 112)}  # its first linear layer fixes the size, which no argument tells
+
+
+def find_size(model_config: Mapping, config: Mapping | None, asked: object, side: str) -> tuple[int, int, int]:
+    """Say on how many frames and pixels a model is tried.
+
+    Args:
+        model_config: The recognizer's config.
+        config: The whole config it came from, if known; its pipeline tells the size.
+        asked: ``input_size`` of the Distiller: None, ``(T, H, W)``, or a dict of these by side.
+        side: ``'student'`` or the teacher's name.
+
+    Returns:
+        ``(T, H, W)``: ``asked`` if given, else the pipeline's, else what the model declares, else 8 x 64 x 64.
+
+    Raises:
+        ValueError: ``asked`` is malformed.
+    """
+    by_side = isinstance(asked, Mapping)
+    asked = asked.get(side) if by_side else asked
+    if asked is not None:
+        SIZE.check(f'input_size.{side}' if by_side else 'input_size', asked)
+        return tuple(asked)
+    while 'recognizer' in model_config:  # a PrunedRecognizer
+        model_config = model_config['recognizer']
+    return _pipeline_size(config, side) or _declared_size(model_config['backbone'])
+
+
+def noise_for(model: nn.Module, size: tuple[int, int, int]) -> Tensor:
+    """Make one clip of noise as a recognizer takes it.
+
+    Args:
+        model: The recognizer.
+        size: ``(T, H, W)``.
+
+    Returns:
+        ``(1, T, C, H, W)`` for 2D recognizers, ``(1, 1, C, T, H, W)`` for 3D ones.
+    """
+    frames, height, width = size
+    layer = next(m for m in model.modules() if isinstance(m, (nn.Conv2d, nn.Conv3d, nn.Linear)))
+    channels = layer.weight.shape[1] if not isinstance(layer, nn.Linear) else 3
+    parameter = next(model.parameters())
+    if model.data_preprocessor.format_shape == 'NCHW':
+        shape = (1, frames, channels, height, width)
+    else:
+        shape = (1, 1, channels, frames, height, width)
+    return torch.randn(shape, dtype=parameter.dtype, device=parameter.device)
+
+
+def _pipeline_size(config: Mapping | None, side: str) -> tuple[int, int, int] | None:
+    if config is None:
+        return None
+    try:
+        spec = ViewSpec.from_pipeline(side, find_pipeline(config, side))
+    except (ValueError, KeyError, TypeError):
+        return None
+    if spec.size is None:
+        return None
+    frames = spec.num_frames if spec.clip_len == 1 else spec.clip_len
+    return frames, spec.size[1], spec.size[0]
+
+
+def _declared_size(backbone: Mapping) -> tuple[int, int, int]:
+    kind = backbone['type']
+    backbone_class = MODELS.get(kind) if isinstance(kind, str) else kind
+    if backbone_class is not None and backbone_class.__name__ in FIXED_SIZES:
+        return FIXED_SIZES[backbone_class.__name__]
+    defaults = {}
+    if backbone_class is not None:
+        parameters = inspect.signature(backbone_class).parameters
+        defaults = {key: p.default for key, p in parameters.items() if isinstance(p.default, int)}
+    known = {**defaults, **{key: value for key, value in backbone.items() if isinstance(value, int)}}
+    frames = next((known[key] for key in FRAME_KEYS if key in known), DEFAULT_SIZE[0])
+    pixels = next((known[key] for key in PIXEL_KEYS if key in known), DEFAULT_SIZE[1])
+    return frames, pixels, pixels
