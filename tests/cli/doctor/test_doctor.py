@@ -13,7 +13,7 @@ from mmkd_video.cli import doctor
 from mmkd_video.cli.doctor import known_breaks, probes, promises, versions
 from mmkd_video.cli.doctor.finding import Finding
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 
 
 @pytest.fixture

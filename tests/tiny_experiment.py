@@ -8,7 +8,7 @@ from pathlib import Path
 
 from mmkd_video.datasets import render_motion_clips
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[1]
 TOOLS = ROOT / 'tools'
 NUM_CLIPS = {'train': 8, 'val': 4, 'test': 16}
 
