@@ -1,7 +1,7 @@
 """One training step with a teacher."""
 
 import copy
-import functools
+import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 
 import torch
@@ -13,7 +13,6 @@ from torch import Tensor, nn
 from mmkd_video.core.checked import Number, Optional, Scheduled, Settings, checked
 from mmkd_video.core.registry import MODELS, build_model
 from mmkd_video.core.restoring import in_eval, random_state_restored
-from mmkd_video.distillers.dry_run import SIZES, check_sides, explain_failure, explain_view
 from mmkd_video.distillers.first_batches import FirstBatches, softened
 from mmkd_video.distillers.lengths import expect_within
 from mmkd_video.distillers.objective import Objective
@@ -23,10 +22,10 @@ from mmkd_video.distillers.reuse import reuse_classifier
 from mmkd_video.distillers.summary import term_table
 from mmkd_video.distillers.training_state import TrainingState, install_key_mapping
 from mmkd_video.distillers.unlabelled import labelled_only, labelled_rows, stack_labels
-from mmkd_video.recognizers.size import find_size, noise_for
+from mmkd_video.recognizers.size import SIZES, check_sides, explain_failure, find_size, noise_for
 from mmkd_video.schedules import Progress, Scalar
 from mmkd_video.taps import Place, TapSet
-from mmkd_video.teachers import TEACHERS, FrozenTeacher, build_teachers
+from mmkd_video.teachers import TEACHERS, Probe, TeachingStep, build_teachers
 from mmkd_video.terms import TERMS, Term, TermSpec, expect_shares, fill_weights, parse_terms
 from mmkd_video.views import DistillDataPreprocessor
 
@@ -88,10 +87,11 @@ class Distiller(BaseModel):
             fill_weights(specs, self.task_weight)
             self._build_terms(specs, student_config, input_size)
             expect_shares(self.training_state.terms.values(), self.task_weight)
+        seeing = {name: teacher for name, teacher in self.teachers.items() if teacher.view is not None}
         self.data_preprocessor = DistillDataPreprocessor(
             self.student.data_preprocessor,
-            {name: teacher.data_preprocessor for name, teacher in self.teachers.items()},
-            {name: teacher.view for name, teacher in self.teachers.items()},
+            {name: teacher.data_preprocessor for name, teacher in seeing.items()},
+            {name: teacher.view for name, teacher in seeing.items()},
         )
         self.first_batches = {
             name: FirstBatches(name, t.num_classes, softened(self.training_state.terms, name))
@@ -150,7 +150,13 @@ class Distiller(BaseModel):
         """
         self._require_hook()
         labels = stack_labels(data_samples, inputs.device)
-        teachers = self._run_teachers(views or {}, labels)  # before the student's activations fill the memory
+        indices = stack_indices(data_samples, inputs.device)
+        steps = {
+            name: TeachingStep(self._view_of(name, views or {}), inputs, data_samples, labels, indices, None)
+            for name in self.teachers
+        }
+        # before the student's activations fill the memory
+        taught = {name: self._ask(name, step) for name, step in steps.items() if not self.teachers[name].student_taps}
         rows = labelled_rows(data_samples)
         with self._student_taps.watch(), labelled_only(self.student, rows):
             losses = self.student.loss(inputs, data_samples)
@@ -158,13 +164,24 @@ class Distiller(BaseModel):
         student = self._student_taps.read(inputs, places)
         if self._first_step:
             self._check_first_step(student, losses)
-        context = {'labels': labels, 'indices': stack_indices(data_samples, inputs.device), 'labelled': rows}
+        steps = {name: dataclasses.replace(step, student=student) for name, step in steps.items()}
+        taught |= {name: self._ask(name, step) for name, step in steps.items() if name not in taught}
+        context = {'labels': labels, 'indices': indices, 'labelled': rows}
         raws = {}
         for name, term in self.training_state.terms.items():
             context['teacher_head'] = self.teachers[term.teacher].classify
-            raws[name] = term(student, teachers[term.teacher], context)
+            raws[name] = term(student, taught[term.teacher], context)
         iteration = 0 if self._progress is None else self._progress.iter
-        return self._objective(losses, raws, self.training_state.terms, places, self.student, iteration)
+        found = self._objective(losses, raws, self.training_state.terms, places, self.student, iteration)
+        for name, teacher in self.teachers.items():
+            own = teacher.losses(steps[name], taught[name])
+            found |= {f'loss_{name}_{key}': value for key, value in own.items()}
+        return found
+
+    def after_step(self) -> None:
+        """Tell the teachers that the optimizer has made a step; called after every one."""
+        for teacher in self.teachers.values():
+            teacher.after_step(self.student)
 
     def init_weights(self) -> None:
         """Initialise the student as it would be alone; a classifier that it keeps stays the teacher's."""
@@ -279,38 +296,49 @@ class Distiller(BaseModel):
 
     def _build_terms(self, specs: list[TermSpec], student_config: Mapping, asked: object) -> None:
         """Find every shape on noise, then build connectors and losses to fit."""
-        self._student_taps = TapSet(self.student, [s for spec in specs for s, _ in spec.pairs], 'student')
+        wanted = [tap for teacher in self.teachers.values() for tap in teacher.student_taps]
+        self._student_taps = TapSet(self.student, [s for spec in specs for s, _ in spec.pairs] + wanted, 'student')
         self._student_size = find_size(student_config, None, asked, 'student')
-        student, teachers, norms = self.tap_features(noise_for(self.student, self._student_size)), {}, {}
+        student, examples = self.tap_features(noise_for(self.student, self._student_size)), {}
         for name, teacher in self.teachers.items():
-            taps = [t for spec in specs if spec.teacher == name for _, t in spec.pairs]
-            # the logits are always read: the teacher's own accuracy on the first batches is reported from them
-            teacher.tap(['logits', *taps])
-            size = find_size(teacher.model_config, teacher.config, asked, name)
-            noise = noise_for(teacher.module, size)
-            with explain_failure(name, size):
-                teachers[name] = teacher.features(noise)
-            norms[name] = functools.partial(_norm_before, teacher, noise)
+            read = [tap for spec in specs if spec.teacher == name for _, tap in spec.pairs]
+            # the logits are always asked for: the teacher's own accuracy on the first batches is reported from them
+            examples[name] = teacher.bind(['logits', *read], Probe(self.student, student, asked))
+            lacking = [tap for tap in read if tap not in examples[name]]
+            if lacking:
+                raise KeyError(
+                    f'{name}: a term reads {lacking[0]!r}, which this {type(teacher).__name__} does not have; expected '
+                    f'one of {", ".join(examples[name]) or "none"}'
+                )
+        kept = {name: teacher.state for name, teacher in self.teachers.items() if teacher.state is not None}
 
         def state_for(student: Mapping[str, Tensor]) -> TrainingState:
-            return TrainingState(Term(spec, student, teachers[spec.teacher], norms[spec.teacher]) for spec in specs)
+            terms = (
+                Term(spec, student, examples[spec.teacher], self.teachers[spec.teacher].norm_before) for spec in specs
+            )
+            return TrainingState(terms, kept)
 
         self._state_for = state_for
         self.training_state = state_for(student)
-        table = term_table(list(self.training_state.terms.values()), student, teachers)
+        for term in self.training_state.terms.values():
+            if 'teacher_head' in term.needs:
+                self.teachers[term.teacher].classifier()  # says so now where there is none
+        table = term_table(list(self.training_state.terms.values()), student, examples)
         print_log(f'Distillation terms (shapes of one dry run):\n{table}', logger='current')
 
-    def _run_teachers(self, views: Mapping[str, Tensor], labels: Tensor | None) -> dict[str, dict[str, Tensor]]:
-        found = {}
-        for name, teacher in self.teachers.items():
-            if name not in views:
-                raise ValueError(
-                    f'the batch holds no view for {name!r} (it holds {list(views)}); in training, batches must pass '
-                    'through model.data_preprocessor(data, training=True)'
-                )
-            with explain_view(name, views[name]):
-                found[name] = teacher.features(views[name])
-            self.first_batches[name].check(found[name], labels)
+    def _view_of(self, name: str, views: Mapping[str, Tensor]) -> Tensor | None:
+        if self.teachers[name].view is None:
+            return None
+        if name not in views:
+            raise ValueError(
+                f'the batch holds no view for {name!r} (it holds {list(views)}); in training, batches must pass '
+                'through model.data_preprocessor(data, training=True)'
+            )
+        return views[name]
+
+    def _ask(self, name: str, step: TeachingStep) -> dict[str, Tensor]:
+        found = self.teachers[name].teach(step)
+        self.first_batches[name].check(found, step.labels)
         return found
 
     def _check_first_step(self, student: Mapping[str, Tensor], losses: Mapping[str, object]) -> None:
@@ -362,7 +390,3 @@ def stack_indices(data_samples: Sequence, device: torch.device) -> Tensor | None
     if any(index is None for index in indices):
         return None
     return torch.tensor(indices, pin_memory=device.type == 'cuda')
-
-
-def _norm_before(teacher: FrozenTeacher, noise: Tensor, tap: str) -> tuple[Tensor, Tensor]:
-    return teacher.norm_before(tap, inputs=noise.to(next(teacher.module.parameters()).device))

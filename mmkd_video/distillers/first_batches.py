@@ -20,11 +20,11 @@ class FirstBatches:
 
     Args:
         name: The teacher's name, for messages.
-        num_classes: Number of classes.
+        num_classes: Number of classes; None for a teacher without class scores.
         temperatures: Temperature of each term that compares softened class scores, by the term's name.
     """
 
-    def __init__(self, name: str, num_classes: int, temperatures: Mapping[str, float] | None = None) -> None:
+    def __init__(self, name: str, num_classes: int | None, temperatures: Mapping[str, float] | None = None) -> None:
         self.name = name
         self.temperatures = dict(temperatures or {})
         self.sharpness = dict.fromkeys(self.temperatures, 0.0)
@@ -83,7 +83,7 @@ class FirstBatches:
                     logger='current',
                     level=30,
                 )
-        if not self.clips:
+        if not self.clips or not self.num_classes:
             return
         accuracy, chance = self.correct / self.clips, 1 / self.num_classes
         line = f'{self.name}: {accuracy:.1%} top-1 on the first {self.clips} training clips (chance {chance:.1%})'

@@ -47,7 +47,9 @@ def _named(state: nn.Module, kind: str) -> list[tuple[str, Tensor]]:
 
 def _masks(state: TrainingState, name: str, kept: Mapping[str, Tensor]) -> list[Tensor]:
     """Return the surviving channels of the student taps that a tensor of a term may have to do with."""
-    _, term, part, *rest = name.split('.')
+    kind, term, part, *rest = name.split('.')
+    if kind != 'terms':  # a teacher's, which no student's channels are cut from
+        return []
     pairs = state.terms[term].pairs
     chosen = [pairs[int(rest[0])]] if part == 'pairs' else pairs
     return [kept[pair.taps[0]] for pair in chosen if pair.taps[0] in kept]

@@ -4,10 +4,10 @@ from collections.abc import Mapping
 
 from torch import nn
 
-from mmkd_video.teachers import FrozenTeacher
+from mmkd_video.teachers import Teacher
 
 
-def reuse_classifier(student: nn.Module, teachers: Mapping[str, FrozenTeacher]) -> None:
+def reuse_classifier(student: nn.Module, teachers: Mapping[str, Teacher]) -> None:
     """Copy the teacher's classifier into a student whose head adopts one (``SimKDHead``); leave others alone.
 
     Args:

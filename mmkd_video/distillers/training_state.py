@@ -1,6 +1,6 @@
 """What training needs and the student does not."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from torch import nn
 
@@ -9,15 +9,18 @@ STATE = 'training_state.'
 
 
 class TrainingState(nn.Module):
-    """Connectors, learned losses and their buffers: in the optimizer and DDP, never in the student's ``state_dict``.
+    """Connectors, learned losses and teachers that learn: in the optimizer and DDP, never in the student's
+    ``state_dict``.
 
     Args:
         terms: The terms of the objective.
+        teachers: What teachers train or keep, by the teacher's name.
     """
 
-    def __init__(self, terms: Iterable[nn.Module]) -> None:
+    def __init__(self, terms: Iterable[nn.Module], teachers: Mapping[str, nn.Module] | None = None) -> None:
         super().__init__()
         self.terms = nn.ModuleDict({term.name: term for term in terms})
+        self.teachers = nn.ModuleDict(teachers or {})
 
 
 def install_key_mapping(model: nn.Module) -> None:

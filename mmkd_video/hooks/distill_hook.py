@@ -39,6 +39,12 @@ class DistillHook(Hook):
             epoch = runner.epoch if runner.train_loop.max_epochs > 1 else runner.iter // max(length, 1)
             model.set_progress(runner.iter, epoch, length, runner.max_iters)
 
+    def after_train_iter(self, runner, batch_idx: int, data_batch: dict | None = None, outputs=None) -> None:
+        """Tell the teachers that a step was made."""
+        model = self._distiller(runner)
+        if model is not None:
+            model.after_step()
+
     def before_save_checkpoint(self, runner, checkpoint: dict) -> None:
         """Add the training state to a checkpoint."""
         model = self._distiller(runner)

@@ -14,6 +14,19 @@ def is_distillation(config: Config) -> bool:
     return config.model.get('type') == 'Distiller'
 
 
+def named_teachers(teacher: Mapping | None) -> dict[str, Mapping]:
+    """Return the settings of every teacher by its name: a config gives one, or several by name.
+
+    Args:
+        teacher: ``teacher`` of a Distiller: ``dict(config=, checkpoint=)`` or ``dict(type=...)`` of one teacher, a dict
+            of these by name, or None.
+    """
+    if not teacher:
+        return {}
+    single = any(key in teacher for key in ('config', 'type', 'checkpoint'))
+    return {'teacher': teacher} if single else dict(teacher)
+
+
 def plain_student(config: Config) -> Config:
     """Return the config that trains and tests the same student without a teacher; all the rest stays as it is.
 

@@ -2,5 +2,6 @@
 
 from mmkd_video.teachers.build import TEACHERS, build_teachers
 from mmkd_video.teachers.frozen import FrozenTeacher
+from mmkd_video.teachers.teacher import Probe, Teacher, TeachingStep
 
-__all__ = ['TEACHERS', 'FrozenTeacher', 'build_teachers']
+__all__ = ['TEACHERS', 'FrozenTeacher', 'Probe', 'Teacher', 'TeachingStep', 'build_teachers']

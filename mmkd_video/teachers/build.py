@@ -1,17 +1,19 @@
 """What a config may say of teachers, and the teachers it says."""
 
+import inspect
 from collections.abc import Mapping
 from typing import Any
 
 from mmkd_video.core.checked import Optional, Settings, keys_of, nearest
 from mmkd_video.core.registry import MODELS
-from mmkd_video.teachers.frozen import FrozenTeacher
+from mmkd_video.recognizers.plain_student import named_teachers
+from mmkd_video.teachers.teacher import Teacher
 
 FORM = Settings('dict(config=..., checkpoint=...)')
 TEACHERS = Optional(Settings('dict(config=..., checkpoint=...), or a dict of these by name'))
 
 
-def build_teachers(config: Mapping | None) -> dict[str, FrozenTeacher]:
+def build_teachers(config: Mapping | None) -> dict[str, Teacher]:
     """Build one teacher, or several by name.
 
     Args:
@@ -22,9 +24,7 @@ def build_teachers(config: Mapping | None) -> dict[str, FrozenTeacher]:
         ValueError: Neither of these, or a value that cannot be meant.
     """
     TEACHERS.check('teacher', config)
-    config = config or {}
-    single = 'config' in config or 'type' in config or 'checkpoint' in config
-    named = {'teacher': config} if single else dict(config)
+    named = named_teachers(config)
     for name, each in named.items():
         check_teacher(name, each)
     return {name: MODELS.build({'type': 'FrozenTeacher', **each, 'name': name}) for name, each in named.items()}
@@ -50,8 +50,17 @@ def check_teacher(name: str, config: Any) -> None:
         )
     kind = config.get('type', 'FrozenTeacher')
     found = MODELS.get(kind) if isinstance(kind, str) else kind
-    if found is None or not callable(found):
-        hint = nearest(kind, ['FrozenTeacher'])
-        raise KeyError(f"{name}.type: got {kind!r}; expected the name of a teacher, such as 'FrozenTeacher'; {hint}")
+    if not _is_teacher(found):
+        kinds = [
+            each for each, kept in MODELS.module_dict.items() if inspect.isclass(kept) and issubclass(kept, Teacher)
+        ]
+        hint = nearest(kind, kinds) if isinstance(kind, str) else 'register a subclass of mmkd_video.teachers.Teacher'
+        raise KeyError(
+            f'{name}.type: got {kind!r}; expected the name of a teacher, such as {", ".join(map(repr, kinds))}; {hint}'
+        )
     settings = {key: value for key, value in config.items() if key != 'type'}
     keys_of(found).check(name, settings)
+
+
+def _is_teacher(kind: Any) -> bool:
+    return inspect.isclass(kind) and issubclass(kind, Teacher)

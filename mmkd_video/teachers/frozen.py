@@ -10,8 +10,10 @@ from torch import Tensor, nn
 from mmkd_video.core.checked import AnyOf, ListOf, OneOf, Optional, Settings, Text, Whole, checked
 from mmkd_video.core.registry import MODELS, build_model
 from mmkd_video.recognizers.config import resolve_config
+from mmkd_video.recognizers.size import explain_failure, explain_view, find_size, noise_for
 from mmkd_video.recognizers.weights import fingerprint, load_weights
 from mmkd_video.taps import TapSet, norm_before
+from mmkd_video.teachers.teacher import Probe, Teacher, TeachingStep
 
 _REQUIRED = object()
 
@@ -23,12 +25,12 @@ _REQUIRED = object()
     classes=Optional(ListOf(Whole(0), least=1), 'all'),
     view=OneOf('own', 'student'),
 )
-class FrozenTeacher:
+class FrozenTeacher(Teacher):
     """A trained recognizer that is learnt from.
 
-    It is deliberately no ``nn.Module``: kept outside the student's module tree it is in no ``state_dict``, optimizer,
-    DDP bucket, buffer broadcast, EMA copy or checkpoint. Device and dtype moves reach it through :meth:`apply_to`.
-    It stays in ``eval()`` and gets no gradient, no labels and no loss of its own.
+    Kept outside the student's module tree it is in no ``state_dict``, optimizer, DDP bucket, buffer broadcast, EMA copy
+    or checkpoint. Device and dtype moves reach it through :meth:`apply_to`. It stays in ``eval()`` and gets no
+    gradient, no labels and no loss of its own.
 
     Args:
         config: Path, ``'mmaction::recognition/...'``, or model dict.
@@ -55,7 +57,7 @@ class FrozenTeacher:
             raise ValueError(
                 f'{name}.checkpoint is missing; give a path or URL, or checkpoint=None if untrained weights are meant'
             )
-        self.name = name
+        super().__init__(name)
         self.view = view
         self.model_config, self.config = resolve_config(config)
         self.module = build_model(copy.deepcopy(self.model_config))
@@ -66,6 +68,7 @@ class FrozenTeacher:
         self._parts = tuple(self.module.modules())
         self.classes = self._check_classes(classes)
         self._taps: TapSet | None = None
+        self._size: tuple[int, int, int] | None = None
 
     def __deepcopy__(self, memo: dict) -> 'FrozenTeacher':
         """Return the teacher itself: an EMA copy of the student learns from the same one."""
@@ -85,6 +88,37 @@ class FrozenTeacher:
     def fingerprint(self) -> str:
         """Hash of its weights and architecture."""
         return fingerprint(self.module, {'model': self.model_config, 'classes': self.classes})
+
+    def bind(self, taps: Sequence[str], probe: Probe) -> dict[str, Tensor]:
+        """Say at which places it will be read; the examples come from one forward pass on noise.
+
+        Args:
+            taps: The places.
+            probe: Its ``input_size`` says on how many frames and pixels to try; inferred by default.
+
+        Returns:
+            One example of each feature.
+
+        Raises:
+            KeyError: A name points nowhere.
+            ValueError: The pass fails.
+        """
+        self.tap(taps)
+        self._size = find_size(self.model_config, self.config, probe.input_size, self.name)
+        with explain_failure(self.name, self._size):
+            return self.features(noise_for(self.module, self._size))
+
+    def teach(self, step: TeachingStep) -> dict[str, Tensor]:
+        """Return the features of its view of a batch.
+
+        Args:
+            step: The batch.
+
+        Raises:
+            ValueError: The view does not fit the model.
+        """
+        with explain_view(self.name, step.view):
+            return self.features(step.view)
 
     def tap(self, names: Iterable[str]) -> None:
         """Say at which places it will be read.
@@ -117,18 +151,19 @@ class FrozenTeacher:
                     found[name] = found[name][:, self.classes]
         return found
 
-    def norm_before(self, tap: str, inputs: Tensor) -> tuple[Tensor, Tensor]:
+    def norm_before(self, tap: str, inputs: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Return scale and shift ``(C,)`` of the batch norm whose output a tap reads.
 
         Args:
             tap: A tap before an activation, such as ``backbone.layer4:pre``.
-            inputs: Normalised clips on which the order of its layers is found.
+            inputs: Normalised clips on which the order of its layers is found; noise of the size it was bound with.
 
         Raises:
             KeyError: The tap names no module.
             ValueError: No batch norm runs before it, or an activation stands between the two.
         """
         self._stay_frozen()
+        inputs = noise_for(self.module, self._size) if inputs is None else inputs
         with torch.no_grad():
             norm = norm_before(self.module, tap, self.name, lambda: self.module.extract_feat(inputs, stage='head'))
         scale = torch.ones_like(norm.running_mean) if norm.weight is None else norm.weight.detach()

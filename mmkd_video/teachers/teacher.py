@@ -1,0 +1,170 @@
+"""What the distiller, its hooks and its data preprocessor ask of any teacher."""
+
+import abc
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NoReturn
+
+from torch import Tensor, nn
+
+
+@dataclass(frozen=True)
+class TeachingStep:
+    """What a teacher may look at in one training step.
+
+    Attributes:
+        view: Its own normalised view of the batch; None for a teacher that asks for none.
+        clips: The student's normalised clips, ``(N, T, C, H, W)`` (2D) or ``(N, M, C, T, H, W)`` (3D).
+        data_samples: The samples of the batch.
+        labels: ``(N,)`` class indices or ``(N, K)`` soft labels; None where there are none.
+        indices: ``(N,)`` places of the samples in their training set, on the host; None where they are not known.
+        student: The student's features at the teacher's ``student_taps``, in canonical layout and with their gradient;
+            None for a teacher that runs before the student.
+    """
+
+    view: Tensor | None
+    clips: Tensor
+    data_samples: Sequence
+    labels: Tensor | None
+    indices: Tensor | None
+    student: Mapping[str, Tensor] | None
+
+
+@dataclass(frozen=True)
+class Probe:
+    """What a teacher is given when a distiller is built, to answer with one example of each feature.
+
+    Attributes:
+        student: The student itself.
+        features: One example of each of the student's features that terms or the teacher read, ``(1, ...)``.
+        input_size: ``(frames, height, width)`` from the distiller's ``input_size``; None where it is to be inferred.
+    """
+
+    student: nn.Module
+    features: Mapping[str, Tensor]
+    input_size: Sequence[int] | Mapping | None
+
+
+class Teacher(abc.ABC):
+    """Where knowledge comes from.
+
+    A subclass is registered in ``MODELS`` and named by ``teacher=dict(type=...)``. It has to answer :meth:`bind` and
+    :meth:`teach`; the rest has an answer that suits a teacher which is read and nothing else. A teacher is no
+    ``nn.Module``: it stays out of the student's ``state_dict``, of DDP and of the optimizer. What shall be trained,
+    kept in checkpoints and synchronised it puts into :attr:`state`.
+
+    Args:
+        name: Its name in terms, views and messages.
+    """
+
+    view: str | None = 'student'
+    """Which clips it sees where no ``DistillViews`` makes it a view: ``'student'``, the student's clip laid out and
+    normalised for it; ``'own'``, none, which makes a missing view an error; None for a teacher that sees no clips."""
+
+    student_taps: Sequence[str] = ()
+    """Places of the student that it reads; a teacher with any runs after the student, others before it."""
+
+    state: nn.Module | None = None
+    """What is trained or kept: a part of the training state, thus in the optimizer, in DDP and in checkpoints."""
+
+    config: Any = None
+    """The whole config that it comes from, if there is one: its pipelines tell what it sees in validation."""
+
+    def __init__(self, name: str = 'teacher') -> None:
+        self.name = name
+
+    @abc.abstractmethod
+    def bind(self, taps: Sequence[str], probe: Probe) -> dict[str, Tensor]:
+        """Say at which places it will be read.
+
+        Args:
+            taps: What terms read, and ``'logits'``, which is wanted for reports: a teacher without class scores leaves
+                it out of its answer where no term reads it.
+            probe: The student, and examples of its features.
+
+        Returns:
+            One example ``(1, ...)`` of each feature, in canonical layout.
+
+        Raises:
+            KeyError: A tap that it does not have.
+        """
+
+    @abc.abstractmethod
+    def teach(self, step: TeachingStep) -> dict[str, Tensor]:
+        """Return the features of a batch by tap, in canonical layout.
+
+        Args:
+            step: The batch, and what the student made of it where ``student_taps`` asks for that.
+        """
+
+    def losses(self, step: TeachingStep, features: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Return losses of its own, of a teacher that learns; they are added to the sum that is minimised.
+
+        Args:
+            step: The step that it taught in, with the student's features.
+            features: What it has taught.
+
+        Returns:
+            0-d losses by name; they are logged as ``loss_<teacher>_<name>``.
+        """
+        return {}
+
+    def after_step(self, student: nn.Module) -> None:  # noqa: B027  most have nothing to do
+        """Take notice of a step that the optimizer has made.
+
+        Args:
+            student: The student.
+        """
+
+    def apply_to(self, function: Callable[[Tensor], Tensor]) -> None:  # noqa: B027  most have nothing to move
+        """Move along with the student (``.to()``, ``.cuda()``, ``.half()``); :attr:`state` moves by itself.
+
+        Args:
+            function: What ``nn.Module._apply`` hands to every tensor.
+        """
+
+    @property
+    def data_preprocessor(self) -> nn.Module | None:
+        """What normalises its view; None for a teacher that sees no clips."""
+        return None
+
+    @property
+    def num_classes(self) -> int | None:
+        """How many classes it teaches; None for one without class scores."""
+        return None
+
+    @property
+    def fingerprint(self) -> str:
+        """Hash of what its answers follow from; files that keep its answers bear it."""
+        self._cannot('fingerprint', 'leave out TeacherPredictionsHook')
+
+    def predict(self, data: dict) -> Tensor:
+        """Return class probabilities ``(N, K)`` for a batch of its own validation pipeline.
+
+        Args:
+            data: Collated batch with ``inputs`` and ``data_samples``.
+        """
+        self._cannot('predictions', 'leave out TeacherPredictionsHook')
+
+    def classifier(self) -> tuple[Tensor, Tensor]:
+        """Return weight ``(K, C)`` and bias ``(K,)`` of its last linear layer, on the student's classes."""
+        self._cannot('linear classifier', 'use another head than SimKDHead')
+
+    def classify(self, pooled: Tensor) -> Tensor:
+        """Return the scores ``(N, K)`` that its last linear layer gives a vector.
+
+        Args:
+            pooled: ``(N, C)``, what the layer reads; the gradient reaches it.
+        """
+        self._cannot('linear classifier', 'use a loss that does not ask for teacher_head')
+
+    def norm_before(self, tap: str) -> tuple[Tensor, Tensor]:
+        """Return scale and shift ``(C,)`` of the batch norm whose output a tap reads.
+
+        Args:
+            tap: A tap before an activation, such as ``backbone.layer4:pre``.
+        """
+        self._cannot(f'batch norm before {tap!r}', 'use a loss that does not ask for teacher_norm')
+
+    def _cannot(self, what: str, remedy: str) -> NoReturn:
+        raise ValueError(f'{self.name}: got a {type(self).__name__}, which has no {what}; {remedy}')
