@@ -103,6 +103,7 @@ class TermSpec:
         arguments = {key: value for key, value in config.items() if key not in TERM_KEYS}
         check_arguments(loss_class, arguments, where)
         pairs = parse_taps(config['at'], bool(getattr(loss_class, 'multi_layer', False)), where)
+        moving = {key for key, value in arguments.items() if is_schedule(value) and not _takes(loss_class, key, value)}
         begin, end = config.get('begin', 0), config.get('end')
         if end is not None and end <= begin:
             raise ValueError(f'{where}: got begin={begin} and end={end}; expected 0 <= begin < end, in epochs')
@@ -116,8 +117,8 @@ class TermSpec:
             teacher=config.get('teacher'),
             begin=begin,
             end=end,
-            loss_config={key: value for key, value in arguments.items() if not is_schedule(value)},
-            scheduled={key: value for key, value in arguments.items() if is_schedule(value)},
+            loss_config={key: value for key, value in arguments.items() if key not in moving},
+            scheduled={key: value for key, value in arguments.items() if key in moving},
         )
 
 
@@ -177,6 +178,12 @@ def check_arguments(loss_class: type, arguments: Mapping, where: str) -> None:
                 f'{where}: got the unknown argument {key!r} of {loss_class.__name__}; expected one of the loss '
                 f'{list(parameters)}, or of the term {list(TERM_KEYS[1:])}; {nearest(key, valid) or "take it out"}'
             )
+
+
+def _takes(loss_class: type, key: str, value: Mapping) -> bool:
+    """Return whether an argument of a loss is a config itself, so that a dict given for it is no schedule."""
+    kind = keys_of(loss_class).kinds.get(key)
+    return kind is not None and not isinstance(kind, Anything) and kind.accepts(value)
 
 
 def parse_taps(at: object, multi_layer: bool, where: str) -> list[tuple[str, str]]:

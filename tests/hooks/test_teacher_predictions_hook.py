@@ -225,11 +225,3 @@ def test_wrapped_datasets_keep_their_samples_and_the_given_one_its_pipeline(wrap
     names, labels = teacher_predictions.describe(twin)
     assert [twin[i] for i in range(len(twin))] == names.tolist() == [f'{label}.mp4' for label in labels]
     assert len(twin) == len(dataset) and dataset[0] == 'student'
-
-
-def test_pipeline_is_the_val_loaders_and_else_the_one_by_name():
-    assert teacher_predictions.find_pipeline(None) is None
-    assert teacher_predictions.find_pipeline(Config(dict(model={}))) is None
-    assert teacher_predictions.find_pipeline(Config(dict(val_pipeline=[1], val_dataloader=None))) == [1]
-    wrapped = dict(dataset=dict(type='RepeatDataset', dataset=dict(pipeline=[2])))
-    assert teacher_predictions.find_pipeline(Config(dict(val_pipeline=[1], val_dataloader=wrapped))) == [2]
