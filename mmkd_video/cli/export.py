@@ -12,7 +12,7 @@ import mmkd_video  # noqa: F401  the stack must be mended before a model is buil
 from mmkd_video.cli.arguments import checked_numbers
 from mmkd_video.cli.cfg_options import add_cfg_options
 from mmkd_video.cli.mistakes import EXITS, ends_in_one_line
-from mmkd_video.core.files.placed import expect_new, on_trial, settle
+from mmkd_video.core.files.staged import commit_staged, expect_new_files, staged_files
 from mmkd_video.export import (
     DeployableRecognizer,
     ExportMetadata,
@@ -117,7 +117,7 @@ def export_student(
             raise ValueError('--shape is for a machine without the data set: nothing can be compared; add --no-check')
         expect_shape(shape, _pipeline(config), dynamic_clips)
     kind = 'onnx' if path.suffix == '.onnx' else 'openvino'
-    expect_new(path, SUFFIXES[kind], force)
+    expect_new_files(path, SUFFIXES[kind], force)
     quantizers = read_checkpoint(checkpoint).get(CHECKPOINT_KEY)
     precision = _precision(precision, kind, quantizers is not None, dynamic_clips)
     recognizer = load_student(config, checkpoint)
@@ -140,11 +140,11 @@ def export_student(
     )
     if precision == 'int8':
         return _write_int8(config, Source.trained(model, metadata), path, found, check)
-    with on_trial(path, SUFFIXES[kind]) as written:
+    with staged_files(path, SUFFIXES[kind]) as written:
         write = export_onnx if kind == 'onnx' else export_openvino
         write(model, written, np.stack(found.clips[:1]), metadata, dynamic_clips=dynamic_clips)
         report = check_parity(model, load_exported(written), found.clips, found.names) if check else None
-        path = settle(written, path, SUFFIXES[kind], report is None or report.passed)
+        path = commit_staged(written, path, SUFFIXES[kind], report is None or report.passed)
     for suffix in SUFFIXES[kind]:
         print(f'wrote {path.with_suffix(suffix)} ({path.with_suffix(suffix).stat().st_size / 1e6:.2f} MB)')
     return None if report is None else dataclasses.replace(report, path=str(path))
@@ -213,7 +213,7 @@ def _target(options: argparse.Namespace) -> Path:
     given = Path(options.out) if options.out else None
     kind = options.format or ('openvino' if given is not None and given.suffix == '.xml' else 'onnx')
     path = given or Path(options.checkpoint).with_suffix(SUFFIXES[kind][0])
-    return expect_new(path, SUFFIXES[kind], options.force)
+    return expect_new_files(path, SUFFIXES[kind], options.force)
 
 
 def _precision(asked: str | None, kind: str, trained_in_int8: bool, dynamic_clips: bool) -> str:

@@ -15,7 +15,7 @@ from mmkd_video.cli.arguments import checked_numbers
 from mmkd_video.cli.cfg_options import add_cfg_options
 from mmkd_video.cli.mistakes import EXITS, ends_in_one_line
 from mmkd_video.core.files.atomic import write_atomically
-from mmkd_video.core.files.placed import expect_new
+from mmkd_video.core.files.staged import expect_new_files
 from mmkd_video.pruning import CHECKPOINT_KEY, PruningHistory, count_flops, count_params, prune
 from mmkd_video.pruning.pruner import SCOPES, TARGETS
 from mmkd_video.pruning.units import CRITERIA
@@ -90,7 +90,7 @@ def prune_student(
         ValueError: The target cannot be reached, or checkpoint and config do not go together.
         MissingExtraError: torch-pruning is not installed.
     """
-    expect_new(out, ('.pth', '.py'), force)
+    expect_new_files(out, ('.pth', '.py'), force)
     plain = plain_student(config)
     model = load_student(config, checkpoint)
     if QUANTIZERS_KEY in read_checkpoint(checkpoint):

@@ -13,7 +13,7 @@ import mmkd_video  # noqa: F401  the stack must be mended before a model is buil
 from mmkd_video.cli.arguments import checked_numbers
 from mmkd_video.cli.cfg_options import add_cfg_options
 from mmkd_video.cli.mistakes import EXITS, ends_in_one_line
-from mmkd_video.core.files.placed import expect_new
+from mmkd_video.core.files.staged import expect_new_files
 from mmkd_video.export import DeployableRecognizer, ExportMetadata, OpenVINOModel, export_openvino
 from mmkd_video.quantization import CHECKPOINT_KEY, choose_operators, load_quantizers, quantize_within
 from mmkd_video.quantization.nncf_library import PRESETS, import_nncf
@@ -154,7 +154,7 @@ def _target(path: str | Path, force: bool) -> Path:
             f'--out {path}: int8 is written for OpenVINO only, as .xml; ONNX Runtime gains nothing from int8 where '
             'convolutions are 3-D'
         )
-    return expect_new(path, SUFFIXES, force)
+    return expect_new_files(path, SUFFIXES, force)
 
 
 def _exported(config: Config, source: Path) -> Source:

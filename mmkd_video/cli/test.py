@@ -3,7 +3,6 @@
 import argparse
 import os
 from collections.abc import Sequence
-from pathlib import Path
 
 from mmengine.config import Config
 from mmengine.runner import Runner
@@ -17,7 +16,7 @@ from mmkd_video.cli.train import add_launcher, build_runner, default_work_dir
 from mmkd_video.core.files.new import expect_new
 from mmkd_video.datasets.label_check import expect_known_classes
 from mmkd_video.evaluation import dumped_results  # noqa: F401  registers WholeDumpResults
-from mmkd_video.export.loading import BACKEND_OF, BACKENDS
+from mmkd_video.export.loading import backend_of_file, export_backends, exported_suffixes
 from mmkd_video.export.metadata import PRECISIONS
 from mmkd_video.hooks.wrapped_anew import bare_model
 from mmkd_video.quantization import CHECKPOINT_KEY
@@ -90,7 +89,11 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument('config', help='a distillation config, or the plain student config')
     parser.add_argument('checkpoint', help='of the student; or a file that tools/export.py wrote, .onnx or .xml')
-    parser.add_argument('--backend', choices=['pytorch', *BACKENDS], help="what runs it; by the file's name by default")
+    parser.add_argument(
+        '--backend',
+        metavar='RUNTIME',
+        help=f'{", ".join(["pytorch", *export_backends()])}: what runs it; by the name of the file by default',
+    )
     parser.add_argument('--threads', type=int, help="CPU threads of an exported file; the runtime's choice by default")
     parser.add_argument('--precision', choices=PRECISIONS, help='of an exported file; what it says by default')
     parser.add_argument('--report', metavar='FILE.json', help='write metrics by class and the confusion matrix')
@@ -156,11 +159,12 @@ def is_exported(options: argparse.Namespace) -> bool:
     Raises:
         ValueError: The backend cannot run such a file.
     """
-    exported = Path(options.checkpoint).suffix in BACKEND_OF
+    exported = backend_of_file(options.checkpoint) is not None
     if options.backend is not None and exported == (options.backend == 'pytorch'):
         raise ValueError(
             f'--backend: got {options.backend} for {options.checkpoint!r}; pytorch runs checkpoints, '
-            f'{" and ".join(BACKENDS)} run exported files ({", ".join(BACKEND_OF)}), see tools/export.py'
+            f'{" and ".join(export_backends())} run exported files ({", ".join(exported_suffixes())}), see '
+            'tools/export.py'
         )
     return exported
 

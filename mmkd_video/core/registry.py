@@ -4,10 +4,11 @@ Users therefore write plain type names in their configs. Nothing here is new: th
 package imports its registries from one leaf.
 """
 
+import inspect
 from collections.abc import Mapping
 
 from mmaction.registry import DATA_SAMPLERS, DATASETS, HOOKS, LOOPS, METRICS, MODELS, TASK_UTILS, TRANSFORMS
-from mmengine.registry import DefaultScope
+from mmengine.registry import DefaultScope, Registry
 from torch import nn
 
 __all__ = [
@@ -20,6 +21,7 @@ __all__ = [
     'TASK_UTILS',
     'TRANSFORMS',
     'build_model',
+    'kinds_of',
 ]
 
 
@@ -31,3 +33,14 @@ def build_model(config: Mapping) -> nn.Module:
     """
     with DefaultScope.overwrite_default_scope('mmaction'):
         return MODELS.build(dict(config))
+
+
+def kinds_of(base: type, registry: Registry = TASK_UTILS) -> list[type]:
+    """Return the registered classes of one kind, in the order of their registration; those of users too.
+
+    Args:
+        base: The class that all of the kind inherit.
+        registry: The registry they are in.
+    """
+    classes = registry.module_dict.values()
+    return [each for each in classes if inspect.isclass(each) and issubclass(each, base) and each is not base]

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from mmkd_video.core.files.placed import expect_new, placed_files
+from mmkd_video.core.files.staged import atomic_files, expect_new_files
 from mmkd_video.core.optional_packages import import_extra
 from mmkd_video.export.deployable import DeployableRecognizer
 from mmkd_video.export.metadata import PREFIX, ExportMetadata
@@ -56,7 +56,7 @@ def export_onnx(
     """
     onnx = import_extra('onnx', 'onnx')
     import_extra('onnxscript', 'onnx')
-    expect_new(path, ['.onnx'], force)
+    expect_new_files(path, ['.onnx'], force)
     if opset < LEAST_OPSET:
         raise ValueError(f'opset: got {opset}, expected at least {LEAST_OPSET}')
     model = model if isinstance(model, DeployableRecognizer) else DeployableRecognizer(model)
@@ -83,7 +83,7 @@ def save_onnx(model: Any, path: str | Path, metadata: ExportMetadata, force: boo
     onnx.helper.set_model_props(model, {f'{PREFIX}.{name}': text for name, text in strings.items()})
     if metadata.batch is not None:
         _fix_batch(model.graph, metadata.batch)
-    with placed_files(path, ['.onnx'], force) as temporary:
+    with atomic_files(path, ['.onnx'], force) as temporary:
         onnx.save(model, str(temporary))
         seal(temporary, ['.onnx'])
     return Path(path)

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from torch import nn
 
-from mmkd_video.core.files.placed import expect_new, placed_files
+from mmkd_video.core.files.staged import atomic_files, expect_new_files
 from mmkd_video.core.optional_packages import import_extra
 from mmkd_video.export.deployable import DeployableRecognizer
 from mmkd_video.export.metadata import PREFIX, ExportMetadata
@@ -48,7 +48,7 @@ def export_openvino(
         RuntimeError: torch or OpenVINO cannot export this model.
     """
     openvino = import_extra('openvino', 'openvino')
-    expect_new(path, SUFFIXES, force)
+    expect_new_files(path, SUFFIXES, force)
     model = model if isinstance(model, DeployableRecognizer) else DeployableRecognizer(model)
     metadata = metadata or ExportMetadata.describe(model, clips, dynamic_clips=dynamic_clips)
     with TemporaryDirectory() as folder:
@@ -73,7 +73,7 @@ def save_openvino(model: Any, path: str | Path, metadata: ExportMetadata, force:
         fix_batch(model, metadata.batch)
     for name, text in {**metadata.to_strings(), FIELD: BLANK}.items():
         model.set_rt_info(text, [PREFIX, name])
-    with placed_files(path, SUFFIXES, force) as temporary:
+    with atomic_files(path, SUFFIXES, force) as temporary:
         openvino.save_model(model, str(temporary), compress_to_fp16=False)
         _expect_readable(openvino, temporary, path)
         seal(temporary, SUFFIXES)

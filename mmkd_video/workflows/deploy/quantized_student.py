@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from mmkd_video.core.files.placed import on_trial, settle
+from mmkd_video.core.files.staged import commit_staged, staged_files
 from mmkd_video.export import (
     PARITY_BOUNDS,
     DeployableRecognizer,
@@ -179,7 +179,7 @@ def write_quantized(
         scores: Of the model, see :class:`QuantizedStudent`.
     """
     report = None
-    with on_trial(path, SUFFIXES) as trial:
+    with staged_files(path, SUFFIXES) as trial:
         save_openvino(model, trial, dataclasses.replace(source.metadata, precision='int8'))
         written = OpenVINOModel(trial)
         if compared is not None:
@@ -187,7 +187,7 @@ def write_quantized(
             bound = PARITY_BOUNDS[written.precision]
             report = compare(expected, answers, written, compared.names, bound, source.name)
         convolutions = count_convolutions(written.compiled)
-        path = settle(trial, path, SUFFIXES, report is None or report.passed)
+        path = commit_staged(trial, path, SUFFIXES, report is None or report.passed)
     if report is not None:
         report = dataclasses.replace(report, path=str(path))
     return QuantizedStudent(path, report, convolutions, float_layers, scores, (source.megabytes, megabytes(path)))

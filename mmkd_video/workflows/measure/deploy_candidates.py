@@ -12,7 +12,7 @@ from torch import nn
 
 from mmkd_video.benchmark import tensor_bytes
 from mmkd_video.cli.quantize import quantize_student
-from mmkd_video.export import DeployableRecognizer, ExportMetadata, export_onnx, export_openvino, load_exported
+from mmkd_video.export import DeployableRecognizer, ExportMetadata, backend_of_file, load_exported
 from mmkd_video.recognizers.complexity import measure_complexity
 from mmkd_video.recognizers.config import read_config
 from mmkd_video.workflows.deploy.quantized_student import MAX_DROP
@@ -98,7 +98,7 @@ class Candidate:
             path.parent.mkdir(parents=True, exist_ok=True)
             model = DeployableRecognizer(self.recognizer)
             metadata = ExportMetadata.describe(model, clips[:1])
-            (export_onnx if suffix == '.onnx' else export_openvino)(model, path, clips[:1], metadata)
+            backend_of_file(path).export(model, path, clips[:1], metadata)
         return path
 
     def quantized(self, folder: Path, clips: np.ndarray) -> Path:
@@ -126,6 +126,6 @@ def in_torch(model: Callable[[torch.Tensor], torch.Tensor]) -> Classify:
 
 
 def file_size(path: Path) -> int:
-    """Return the bytes of an exported file, with the weights beside it."""
-    weights = path.with_suffix('.bin')
-    return path.stat().st_size + (weights.stat().st_size if path.suffix == '.xml' and weights.exists() else 0)
+    """Return the bytes of an exported file, with those that belong to it."""
+    backend = backend_of_file(path)
+    return sum(each.stat().st_size for each in (backend.files(path) if backend else [path]) if each.exists())
