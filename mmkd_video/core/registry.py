@@ -1,10 +1,9 @@
-"""The registries that mmkd_video registers into, all of them MMAction2's own.
+"""The registries that mmkd_video registers into.
 
-Users therefore write plain type names in their configs. Nothing here is new: the module exists so that the rest of the
-package imports its registries from one leaf.
+What configs build goes into MMAction2's own, so that users write plain type names. Two of ours hold classes that no
+config builds, and that tools look up by the name of a runtime or by the key of a checkpoint.
 """
 
-import inspect
 from collections.abc import Mapping
 
 from mmaction.registry import DATA_SAMPLERS, DATASETS, HOOKS, LOOPS, METRICS, MODELS, TASK_UTILS, TRANSFORMS
@@ -12,8 +11,10 @@ from mmengine.registry import DefaultScope, Registry
 from torch import nn
 
 __all__ = [
+    'COMPRESSIONS',
     'DATASETS',
     'DATA_SAMPLERS',
+    'EXPORT_BACKENDS',
     'HOOKS',
     'LOOPS',
     'METRICS',
@@ -21,8 +22,12 @@ __all__ = [
     'TASK_UTILS',
     'TRANSFORMS',
     'build_model',
-    'kinds_of',
 ]
+
+COMPRESSIONS = Registry('compression', scope='mmkd_video')
+"""Subclasses of :class:`mmkd_video.core.compression.Compression`."""
+EXPORT_BACKENDS = Registry('export backend', scope='mmkd_video')
+"""Subclasses of :class:`mmkd_video.export.ExportedModel`."""
 
 
 def build_model(config: Mapping) -> nn.Module:
@@ -33,14 +38,3 @@ def build_model(config: Mapping) -> nn.Module:
     """
     with DefaultScope.overwrite_default_scope('mmaction'):
         return MODELS.build(dict(config))
-
-
-def kinds_of(base: type, registry: Registry = TASK_UTILS) -> list[type]:
-    """Return the registered classes of one kind, in the order of their registration; those of users too.
-
-    Args:
-        base: The class that all of the kind inherit.
-        registry: The registry they are in.
-    """
-    classes = registry.module_dict.values()
-    return [each for each in classes if inspect.isclass(each) and issubclass(each, base) and each is not base]

@@ -15,8 +15,8 @@ from mmkd_video.export.seal import expect_sealed
 class ExportedModel(ABC):
     """An exported file in its runtime: raw clips in, probabilities out. Each subclass is a backend.
 
-    A backend that is registered in ``TASK_UTILS`` is known to every tool by its name. What it writes is told by its
-    class: :meth:`export`, ``written``, ``precisions``; an object of it is one open file.
+    A backend that is registered in ``EXPORT_BACKENDS`` is known to every tool by its name. Its class tells what it
+    writes: :meth:`export`, ``written``, ``precisions``. An object of it is one open file.
 
     Attributes:
         backend: Name of the runtime, as ``--backend`` takes it.

@@ -2,13 +2,13 @@
 
 from pathlib import Path
 
-from mmkd_video.core.registry import kinds_of
+from mmkd_video.core.registry import EXPORT_BACKENDS
 from mmkd_video.export.exported_model import ExportedModel
 
 
 def export_backends() -> dict[str, type[ExportedModel]]:
     """Return every registered backend by the name of its runtime; those of users too."""
-    return {each.backend: each for each in kinds_of(ExportedModel)}
+    return {each.backend: each for each in EXPORT_BACKENDS.module_dict.values()}
 
 
 def backend_of_format(name: str) -> type[ExportedModel]:

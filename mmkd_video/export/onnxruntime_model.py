@@ -6,14 +6,14 @@ import numpy as np
 from torch import nn
 
 from mmkd_video.core.optional_packages import import_extra
-from mmkd_video.core.registry import TASK_UTILS
+from mmkd_video.core.registry import EXPORT_BACKENDS
 from mmkd_video.export.exported_model import ExportedModel
 from mmkd_video.export.metadata import PREFIX, ExportMetadata
 from mmkd_video.export.onnx_export import BATCH, INPUT, OUTPUT, export_onnx
 from mmkd_video.export.unreadable import unreadable
 
 
-@TASK_UTILS.register_module()
+@EXPORT_BACKENDS.register_module()
 class OnnxRuntimeModel(ExportedModel):
     """An ONNX file in ONNX Runtime, on the CPU; see :class:`ExportedModel`.
 

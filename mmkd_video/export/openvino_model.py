@@ -7,14 +7,14 @@ import numpy as np
 from torch import nn
 
 from mmkd_video.core.optional_packages import import_extra
-from mmkd_video.core.registry import TASK_UTILS
+from mmkd_video.core.registry import EXPORT_BACKENDS
 from mmkd_video.export.exported_model import ExportedModel
 from mmkd_video.export.metadata import PREFIX, ExportMetadata
 from mmkd_video.export.openvino_export import SUFFIXES, export_openvino, fix_batch
 from mmkd_video.export.unreadable import unreadable
 
 
-@TASK_UTILS.register_module()
+@EXPORT_BACKENDS.register_module()
 class OpenVINOModel(ExportedModel):
     """An OpenVINO IR, or an ONNX file, in OpenVINO on the CPU; see :class:`ExportedModel`.
 

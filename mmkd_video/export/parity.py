@@ -89,6 +89,11 @@ class ParityReport:
         return not self.problems
 
     @property
+    def failure(self) -> str:
+        """What is told of a file that did not pass."""
+        return f'{self.path} does not say what the model says, worst on {self.worst}; it is kept as it is'
+
+    @property
     def largest_allowed(self) -> float:
         """The largest difference that passes."""
         return min(self.bound.difference, self.bound.share * self.spread)

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from mmkd_video.quantization.nncf_library import import_nncf, preset_of
 from mmkd_video.quantization.quantizer_rules import read_quantizer_config
 
-CHECKPOINT_KEY = 'quantization'  # the checkpoint's own top-level key; its value is what quantizer_state returns
+QUANTIZATION_KEY = 'quantization'  # the checkpoint's own top-level key; its value is what quantizer_state returns
 FORMAT = 'mmkd_video.quantization/1'
 STORAGE = '__nncf_hooks'  # where NNCF keeps quantizers in a model
 

@@ -8,7 +8,7 @@ import torch
 from exportable import noise, tiny_model
 
 from mmkd_video.core.files.staged import atomic_files
-from mmkd_video.core.registry import TASK_UTILS
+from mmkd_video.core.registry import EXPORT_BACKENDS
 from mmkd_video.export import (
     DeployableRecognizer,
     ExportedModel,
@@ -50,9 +50,9 @@ class TorchScriptModel(ExportedModel):
 
 @pytest.fixture
 def torchscript():
-    TASK_UTILS.register_module(module=TorchScriptModel)
+    EXPORT_BACKENDS.register_module(module=TorchScriptModel)
     yield
-    TASK_UTILS.module_dict.pop('TorchScriptModel')
+    EXPORT_BACKENDS.module_dict.pop('TorchScriptModel')
 
 
 def test_a_registered_backend_writes_opens_and_is_checked(torchscript, tmp_path):
