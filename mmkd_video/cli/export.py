@@ -1,6 +1,7 @@
 """The command line of ``tools/export.py``: see :mod:`mmkd_video.workflows.deploy.export`."""
 
 import argparse
+import contextlib
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from mmkd_video.cli.mistakes import EXITS, ends_in_one_line
 from mmkd_video.export import ParityReport, backend_of_format, export_backends
 from mmkd_video.export.metadata import PRECISIONS
 from mmkd_video.recognizers.config import read_config
-from mmkd_video.workflows.deploy.export import DEFAULT_FORMAT, export_student
+from mmkd_video.workflows.deploy.export import DEFAULT_FORMAT, export_student, export_target
 
 
 def main(arguments: Sequence[str] | None = None) -> ParityReport | None:
@@ -23,12 +24,13 @@ def main(arguments: Sequence[str] | None = None) -> ParityReport | None:
     parser = build_parser()
     options = parser.parse_args(arguments)
     with ends_in_one_line(parser):
-        config = read_config(options.config, options.cfg_options)  # it may import a backend
-        path = options.out or default_path(options.checkpoint, options.format)
+        with contextlib.suppress(ValueError):  # the config may import the backend
+            export_target(output_path(options), options.format, options.force)
+        config = read_config(options.config, options.cfg_options)
         report = export_student(
             config,
             options.checkpoint,
-            path,
+            output_path(options),
             format=options.format,
             precision=options.precision,
             dynamic_clips=options.dynamic_clips,
@@ -98,17 +100,18 @@ def batch_size(text: str) -> int | None:
     return int(text)
 
 
-def default_path(checkpoint: str, format: str | None) -> Path:
-    """Return the file that is written where none is named: beside the checkpoint.
+def output_path(options: argparse.Namespace) -> Path:
+    """Return the file to write; where none is named, it lies beside the checkpoint.
 
     Args:
-        checkpoint: The student's checkpoint.
-        format: As ``--format`` says.
+        options: Of :func:`build_parser`.
 
     Raises:
         ValueError: There is no such format.
     """
-    return Path(checkpoint).with_suffix(backend_of_format(format or DEFAULT_FORMAT).written[0])
+    if options.out:
+        return Path(options.out)
+    return Path(options.checkpoint).with_suffix(backend_of_format(options.format or DEFAULT_FORMAT).written[0])
 
 
 if __name__ == '__main__':
