@@ -104,7 +104,7 @@ def output_path(options: argparse.Namespace) -> Path:
     """Return the file to write; where none is named, it lies beside the checkpoint.
 
     Args:
-        options: Of :func:`build_parser`.
+        options: Options of :func:`build_parser`.
 
     Raises:
         ValueError: There is no such format.

@@ -33,7 +33,7 @@ class ExportedModel(ABC):
         path: The file.
         threads: CPU threads of one inference; the runtime's choice by default.
         precision: ``'f32'``, ``'bf16'``, or ``'int8'`` for a quantized file as it is; what the metadata say by default.
-        batch: Fixes the batch size, which lets the runtime plan ahead; any by default. What the file fixes stays, and
+        batch: Batch size to fix, which lets the runtime plan ahead; any by default. What the file fixes stays, and
             larger batches run in pieces.
 
     Raises:

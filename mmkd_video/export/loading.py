@@ -15,7 +15,7 @@ def backend_of_format(name: str) -> type[ExportedModel]:
     """Return the backend that writes a format.
 
     Args:
-        name: Such as ``'onnx'``.
+        name: Name such as ``'onnx'``.
 
     Raises:
         ValueError: There is none.
@@ -51,10 +51,10 @@ def load_exported(
 
     Args:
         path: ``.onnx``, ``.xml`` with its ``.bin`` beside it, or a file of another registered backend.
-        backend: Such as ``'onnxruntime'`` or ``'openvino'``; by default the one that writes such files.
+        backend: Name such as ``'onnxruntime'`` or ``'openvino'``; by default the one that writes such files.
         threads: See :class:`ExportedModel`, as the others.
         precision: ``'f32'``, ``'bf16'`` or ``'int8'``.
-        batch: Fixes the batch size.
+        batch: Batch size to fix.
 
     Raises:
         FileNotFoundError: There is no such file.

@@ -38,11 +38,11 @@ def export_onnx(
 
     Args:
         model: A recognizer, or a :class:`DeployableRecognizer`.
-        path: Ends in ``.onnx``; the file appears complete or not at all.
+        path: Path of the ``.onnx``, which appears complete or not at all.
         clips: ``(N, M, ...)`` of the shape and type that the file is to take.
         metadata: What the file says about itself; by default what model and clips tell.
         dynamic_clips: Whether M is dynamic too; for TSM in multiples of its segments.
-        opset: Of ONNX, at least 20.
+        opset: Version of ONNX's operators, at least 20.
         force: Whether an existing file may be replaced.
 
     Returns:
@@ -70,7 +70,7 @@ def save_onnx(model: Any, path: str | Path, metadata: ExportMetadata, force: boo
 
     Args:
         model: An ``onnx.ModelProto``; its metadata is changed, and its batch to the one that they fix.
-        path: Ends in ``.onnx``.
+        path: Path of the ``.onnx``.
         metadata: What the file says about itself.
         force: Whether an existing file may be replaced.
 

@@ -32,7 +32,7 @@ def export_openvino(
 
     Args:
         model: A recognizer, or a :class:`DeployableRecognizer`.
-        path: Ends in ``.xml``; the weights lie beside it in a ``.bin``.
+        path: Path of the ``.xml``; the weights lie beside it in a ``.bin``.
         clips: ``(N, M, ...)`` of the shape and type that the file is to take.
         metadata: What the file says about itself; by default what model and clips tell.
         dynamic_clips: Whether M is dynamic too; for TSM in multiples of its segments.
@@ -61,7 +61,7 @@ def save_openvino(model: Any, path: str | Path, metadata: ExportMetadata, force:
 
     Args:
         model: An ``openvino.Model``; its ``rt_info`` is changed, and its batch to the one that the metadata fix.
-        path: Ends in ``.xml``.
+        path: Path of the ``.xml``.
         metadata: What the file says about itself.
         force: Whether existing files may be replaced.
 

@@ -1,18 +1,13 @@
 """A backend of a user's own: one class in one file, known to every tool by its name."""
 
-import json
+import importlib
 
 import numpy as np
 import pytest
-import torch
 from exportable import noise, tiny_model
 
-from mmkd_video.core.files.staged import atomic_files
 from mmkd_video.core.registry import EXPORT_BACKENDS
 from mmkd_video.export import (
-    DeployableRecognizer,
-    ExportedModel,
-    ExportMetadata,
     backend_of_file,
     backend_of_format,
     check_parity,
@@ -22,36 +17,10 @@ from mmkd_video.export import (
 from mmkd_video.serving import build_engine
 
 
-class TorchScriptModel(ExportedModel):
-    """TorchScript, on the CPU."""
-
-    backend = format = 'torchscript'
-    title = 'TorchScript'
-    written = suffixes = ('.ts',)
-
-    @classmethod
-    def export(cls, model, path, clips, metadata=None, dynamic_clips=False, force=False):
-        model = model if isinstance(model, DeployableRecognizer) else DeployableRecognizer(model)
-        metadata = metadata or ExportMetadata.describe(model, clips)
-        traced = torch.jit.trace(model, torch.from_numpy(np.concatenate([clips, clips])), check_trace=False)
-        with atomic_files(path, cls.written, force) as temporary:
-            traced.save(str(temporary), _extra_files={'metadata': json.dumps(metadata.to_strings())})
-        return path
-
-    def _open(self):
-        extra = {'metadata': ''}
-        self.module = torch.jit.load(str(self.path), _extra_files=extra)
-        return json.loads(extra['metadata'])
-
-    def _infer(self, clips):
-        with torch.inference_mode():
-            return self.module(torch.from_numpy(clips)).numpy()
-
-
 @pytest.fixture
 def torchscript():
-    EXPORT_BACKENDS.register_module(module=TorchScriptModel)
-    yield
+    """Import a user's file anew, as ``custom_imports`` does, and forget its backend afterwards."""
+    yield importlib.reload(importlib.import_module('torchscript_backend')).TorchScriptModel
     EXPORT_BACKENDS.module_dict.pop('TorchScriptModel')
 
 
@@ -60,7 +29,7 @@ def test_a_registered_backend_writes_opens_and_is_checked(torchscript, tmp_path)
     writer = backend_of_format('torchscript')
     path = writer.export(model, tmp_path / 'a.ts', np.stack(clips[:1]))
     opened = load_exported(path)
-    assert isinstance(opened, TorchScriptModel) and opened.metadata.shape == (4, 3, 32, 32)
+    assert isinstance(opened, torchscript) and opened.metadata.shape == (4, 3, 32, 32)
     assert check_parity(model, opened, clips).passed
     assert writer.files(path) == [path] and backend_of_file(path) is writer
     with pytest.raises(FileExistsError, match='a.ts exists'):
@@ -68,7 +37,7 @@ def test_a_registered_backend_writes_opens_and_is_checked(torchscript, tmp_path)
 
 
 def test_it_runs_in_the_engine_for_all(torchscript, tmp_path):
-    path = TorchScriptModel.export(tiny_model(), tmp_path / 'a.ts', np.stack(noise(1)))
+    path = torchscript.export(tiny_model(), tmp_path / 'a.ts', np.stack(noise(1)))
     model, clip = load_exported(path, 'torchscript', batch=1), noise(1)[0]
     engine = build_engine(model, 2)
     np.testing.assert_array_equal(engine.submit(clip)(), model(clip[None])[0])
@@ -77,9 +46,9 @@ def test_it_runs_in_the_engine_for_all(torchscript, tmp_path):
 
 def test_what_a_backend_does_not_have_is_refused(torchscript, tmp_path):
     with pytest.raises(ValueError, match='--precision bf16: TorchScript has f32; choose one of these'):
-        TorchScriptModel.expect_precision('bf16')
-    TorchScriptModel.expect_precision('f32')
-    assert TorchScriptModel.reason_against('f32') is None
+        torchscript.expect_precision('bf16')
+    torchscript.expect_precision('f32')
+    assert torchscript.reason_against('f32') is None
 
 
 def test_names_that_are_not_registered_are_told():

@@ -21,8 +21,8 @@ def expect_new_files(path: str | Path, suffixes: Sequence[str], force: bool = Fa
     """Check a name to write to; what a killed writer of that name has left is removed.
 
     Args:
-        path: Where the first file is to be.
-        suffixes: Of all files that share the name; the first is that of ``path``.
+        path: Place of the first file.
+        suffixes: Suffixes of all files that share the name; the first is that of ``path``.
         force: Whether existing files may be replaced.
 
     Raises:
@@ -46,8 +46,8 @@ def atomic_files(path: str | Path, suffixes: Sequence[str], force: bool = False)
     """Write files under a temporary name; they take their places together when the block ends without an error.
 
     Args:
-        path: Where the first file is to be; missing folders are made.
-        suffixes: Of all files that share the name; the first is that of ``path`` and is placed last.
+        path: Place of the first file; missing folders are made.
+        suffixes: Suffixes of all files that share the name; the first is that of ``path`` and is placed last.
         force: Whether existing files may be replaced.
 
     Yields:
@@ -69,8 +69,8 @@ def staged_files(path: Path, suffixes: Sequence[str]) -> Iterator[Path]:
     """Keep files from their place until they are checked; see :func:`commit_staged`.
 
     Args:
-        path: Where the first file is to be; missing folders are made.
-        suffixes: Of all files that share the name.
+        path: Place of the first file; missing folders are made.
+        suffixes: Suffixes of all files that share the name.
 
     Yields:
         The name to write to; files that are not committed are gone after the block.
@@ -95,8 +95,8 @@ def commit_staged(written: Path, path: Path, suffixes: Sequence[str], passed: bo
 
     Args:
         written: What :func:`staged_files` gave, within its block.
-        path: Where the first file is to be.
-        suffixes: Of all files that share the name; the first is placed last.
+        path: Place of the first file.
+        suffixes: Suffixes of all files that share the name; the first is placed last.
         passed: Whether they may take the place of others.
 
     Returns:

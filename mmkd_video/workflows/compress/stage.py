@@ -55,7 +55,7 @@ class Stage:
         """Do what is not done yet.
 
         Args:
-            folder: Where the notes are.
+            folder: Folder of the notes.
             force: Do it again where it was done with other settings or from other files.
 
         Returns:

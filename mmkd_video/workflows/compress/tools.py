@@ -89,9 +89,9 @@ def measure_models(*, table: Path, out: str, picture: str, force: bool = False, 
     """Do what ``tools/benchmark.py deploy`` does, and write its table too.
 
     Args:
-        table: Where the table goes, as text.
-        out: Where all numbers go, as JSON.
-        picture: Where the picture goes; none is drawn where no line has both an accuracy and a latency.
+        table: Place of the table, as text.
+        out: Place of all numbers, as JSON.
+        picture: Place of the picture; none is drawn where no line has both an accuracy and a latency.
         force: Whether existing files may be replaced.
         **options: Further options of the tool.
 

@@ -19,7 +19,7 @@ class CompressionWork:
     Args:
         config: The distillation.
         settings: Its block ``compress``.
-        work_dir: Where everything lies.
+        work_dir: Folder of everything that is made.
         force: Whether stages after training are done again that were done with other settings.
         models: Every model so far, the teacher first.
     """

@@ -12,6 +12,7 @@ from mmkd_video.export import (
     DeployableRecognizer,
     ExportedModel,
     ExportMetadata,
+    OpenVINOModel,
     ParityReport,
     backend_of_file,
     backend_of_format,
@@ -54,8 +55,9 @@ def export_student(
         checkpoint: The student's checkpoint.
         path: The file to write, such as ``.onnx`` or ``.xml``.
         format: Name of a registered backend's format, such as ``'onnx'``; by the suffix of ``path`` by default.
-        precision: In which the file is meant to run: ``'f32'``, or with OpenVINO ``'bf16'``, or ``'int8'`` with the
-            ranges of a student that ``QATHook`` trained. By default int8 for such a student with OpenVINO, else f32.
+        precision: Precision that the file is meant to run in: ``'f32'``, or with OpenVINO ``'bf16'``, or ``'int8'``
+            with the ranges of a student that ``QATHook`` trained. By default int8 for such a student with OpenVINO,
+            else f32.
         dynamic_clips: Whether the number of clips may vary.
         batch: Samples that the file computes at once; None for any number, which runtimes compute more slowly.
         num_clips: Number of clips of the test data set to compare on.
@@ -96,7 +98,7 @@ def export_student(
         precision=precision,
         checkpoint_sha256=trained.digest,
     )
-    if precision == 'int8':
+    if precision == 'int8' and backend is OpenVINOModel:  # NNCF's quantizers are converted for it
         return _write_int8(config, Source.trained(model, metadata), path, found, check)
     with staged_files(path, backend.written) as staged:
         backend.export(model, staged, np.stack(found.clips[:1]), metadata, dynamic_clips)

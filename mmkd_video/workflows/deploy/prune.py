@@ -46,12 +46,12 @@ def prune_student(
         out: The pruned checkpoint, ``.pth``; the config gets the same name with ``.py``.
         target: What is to be left, such as ``dict(params=0.5)``; see :func:`mmkd_video.pruning.prune`.
         criterion: Which channels go; see :class:`mmkd_video.pruning.Pruner`, as the next five.
-        scope: Where channels compete.
+        scope: Part of the model within which channels compete.
         keep: Layers that stay whole, ``*`` allowed.
         round_to: A number of which every layer keeps a multiple of channels.
         max_ratio: The largest part of its channels that a layer may lose, 0 to 1.
         seed: The seed of ``criterion='random'``.
-        clips: For ``criterion='taylor'``: how many training clips the gradients come from.
+        clips: Number of training clips that gradients come from, for ``criterion='taylor'``.
         rewritten: Whether the config differs from its file, so that the new one cannot inherit it.
         force: Whether existing files may be replaced.
 

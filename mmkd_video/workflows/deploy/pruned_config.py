@@ -26,7 +26,7 @@ def write_pruned_config(config: Config, checkpoint: Path, rewritten: bool = Fals
     """Write, beside a pruned checkpoint, the config that builds, tests and trains it on.
 
     Args:
-        config: That the checkpoint was pruned under: of the plain student, or of its distillation.
+        config: Config that the checkpoint was pruned under: of the plain student, or of its distillation.
         checkpoint: The pruned one.
         rewritten: Whether the config differs from its file; the new one then stands alone instead of inheriting it.
 

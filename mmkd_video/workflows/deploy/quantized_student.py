@@ -137,7 +137,7 @@ def best_kept(source: Source, path: Path) -> Iterator[None]:
 
     Args:
         source: What it was made from.
-        path: Where the file would have been.
+        path: Place that the file would have had.
 
     Raises:
         ValueError: The block raised a ``DropTooLargeError``; the message says where the try is.

@@ -76,8 +76,8 @@ class StudentCheckpoint:
         """Build the student of a config with these weights, completely or not at all.
 
         Args:
-            config: Of the student, of its distillation, or of a pruned model. The checkpoint tells itself what was
-                removed, so that the config of the unpruned student will do.
+            config: Config of the student, of its distillation, or of a pruned model. The checkpoint tells itself what
+                was removed, so that the config of the unpruned student will do.
             as_trained: Whether to add what the weights do without too, such as quantizers; else they stay away and the
                 student computes in float.
 
@@ -116,7 +116,7 @@ class StudentCheckpoint:
         """Let a config build the model that the weights fit.
 
         Args:
-            config: Of a student, or of its distillation; changed in place.
+            config: Config of a student, or of its distillation; changed in place.
         """
         if not any(each.needed for each in in_order(self.compressions)):
             return

@@ -10,7 +10,7 @@ from tiny_experiment import NUM_CLIPS
 
 from mmkd_video.cli import export as export_command
 from mmkd_video.cli import test as test_command
-from mmkd_video.core.registry import build_model
+from mmkd_video.core.registry import EXPORT_BACKENDS, build_model
 from mmkd_video.datasets.motion_clips import CLASSES
 from mmkd_video.export import PARITY_BOUNDS, ParityBound, load_exported
 from mmkd_video.pruning import prune
@@ -106,6 +106,25 @@ def test_failed_check_keeps_the_file_and_names_the_clip(shipped, tmp_path, capsy
         message = failed(capsys, export_command, shipped.student, shipped.student_checkpoint, '--out', path, '--force')
         assert f'{tmp_path}/a.failed.onnx does not say what the model says' in message
         assert path.read_text() == 'good' and sorted(os.listdir(tmp_path)) == ['a.failed.onnx', 'a.onnx']
+
+
+def test_a_backend_that_a_config_imports_is_exported_to_and_tested(shipped, tmp_path, capsys):
+    config = tmp_path / 'own.py'
+    imports = "custom_imports = dict(imports=['torchscript_backend'], allow_failed_imports=False)"
+    config.write_text(f'{shipped.student.read_text()}\n{imports}\n')
+    arguments = [str(config), str(shipped.student_checkpoint), '--out', str(tmp_path / 'a.ts'), '--clips', '4']
+    sys.modules.pop('torchscript_backend', None)
+    try:
+        report = export_command.main([*arguments, '--format', 'torchscript'])
+        assert report.passed and report.backend == 'torchscript', str(report)
+        assert failed(capsys, export_command, *arguments[:2], '--format', 'torchscript', '--precision', 'bf16') == (
+            'error: --precision bf16: TorchScript has f32; choose one of these'
+        )
+        work = ['--work-dir', str(tmp_path / 'work')]
+        found = [test_command.main([str(config), str(path), *work]) for path in (tmp_path / 'a.ts', arguments[1])]
+        assert found[0] == found[1]
+    finally:
+        EXPORT_BACKENDS.module_dict.pop('TorchScriptModel')
 
 
 def test_every_way_of_testing_gives_the_same_numbers(shipped, tmp_path):
