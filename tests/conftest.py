@@ -13,14 +13,14 @@ TESTS = Path(__file__).parent
 RUNTIMES = (
     'cli/test_benchmark_deploy.py',
     'cli/test_benchmark_stream.py',
-    'cli/test_export.py',
-    'cli/test_quantize.py',
     'cli/test_stream_command.py',
     'configs/test_quantize_configs.py',
     'export/',
     'hooks/test_qat',
     'quantization/',
     'serving/',
+    'workflows/deploy/test_export.py',
+    'workflows/deploy/test_quantize.py',
 )
 
 

@@ -10,7 +10,6 @@ import pytest
 from mmengine.config import Config
 
 from mmkd_video import connectors, hooks
-from mmkd_video.cli import compress
 from mmkd_video.core.layouts import LAYOUT_SHAPES
 from mmkd_video.core.registry import MODELS
 from mmkd_video.datasets import MixedBatchSampler, MixedVideoDataset
@@ -29,6 +28,7 @@ from mmkd_video.terms import parse_terms
 from mmkd_video.terms.spec import TERM_KEYS, parse_taps
 from mmkd_video.views import DistillViews
 from mmkd_video.weightings import BalancedWeighting
+from mmkd_video.workflows.compress import settings as compress_settings
 from mmkd_video.workflows.train import prepare
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -123,8 +123,8 @@ ACCEPTED = {
     ('Weights', 'key of `Balanced`'): lambda: parameters(BalancedWeighting),
     ('Base file', 'hook'): lambda: set(BASE_HOOKS),
     ('prepare', 'key'): lambda: set(prepare.PREPARE.kinds),
-    ('compress', 'key'): lambda: set(compress.COMPRESS.kinds),
-    ('compress', 'key of `prune`'): lambda: set(compress.PRUNE.kinds),
+    ('compress', 'key'): lambda: set(compress_settings.COMPRESS.kinds),
+    ('compress', 'key of `prune`'): lambda: set(compress_settings.PRUNE.kinds),
     ('Base file', 'key of `StopSignalHook`'): lambda: parameters(hooks.StopSignalHook),
     ('budget', 'key'): lambda: set(budget.BUDGET.kinds),
     ('PruningHook', 'key'): lambda: parameters(PruningHook) | parameters(Pruner),

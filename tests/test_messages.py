@@ -32,6 +32,9 @@ from mmkd_video.core.checked.keys import _CHECKED
 from mmkd_video.core.checked.kinds import shown
 from mmkd_video.recognizers.config_keys import check_config
 from mmkd_video.terms import TermSpec
+from mmkd_video.workflows.compress.compress import pruning_config
+from mmkd_video.workflows.compress.settings import expect_blocks, read_settings
+from mmkd_video.workflows.compress.work import CompressionWork
 from mmkd_video.workflows.train import prepare
 
 ROOT = Path(__file__).parents[1]
@@ -98,16 +101,18 @@ def of_term(key, value):
 
 def of_compress(values):
     config = Config(dict(model=dict(type='Distiller', teacher=dict(config='t.py')), compress=values), filename=None)
-    compress.read_settings(config)
+    read_settings(config)
 
 
 DOORS = {
     'term': lambda key, value: of_term(key, value),
     'prepare': lambda key, value: prepare.needed_parts(Config(dict(prepare={key: value}))),
     'compress': lambda key, value: of_compress({key: value}),
-    'compress.prune': lambda key, value: compress.pruning_config(
-        compress.Compression(Config(), dict(prune={key: value}), None)
-    ),
+    'compress.prune': lambda key, value: pruning_config(CompressionWork(Config(), dict(prune={key: value}), None)),
+    **{
+        f'compress.{stage}': lambda key, value, stage=stage: expect_blocks({stage: {key: value}})
+        for stage in ('export', 'quantize', 'benchmark')
+    },
     'config': lambda key, value: check_config(as_config(key, value)),
 }
 PARTS = {part: keys for part, keys in TABLE.items() if part in DOORS or part in CLASSES}

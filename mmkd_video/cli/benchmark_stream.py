@@ -28,7 +28,7 @@ from mmkd_video.benchmark import (
 )
 from mmkd_video.cli.benchmark_outputs import add_outputs
 from mmkd_video.cli.benchmark_rounds import FEWEST, add_max_rounds, measured_facts, most_rounds
-from mmkd_video.export import load_exported
+from mmkd_video.export import export_backends, load_exported
 from mmkd_video.serving import (
     FramePreparer,
     FrameReader,
@@ -69,7 +69,7 @@ def add_stream(kinds: argparse._SubParsersAction) -> None:
     parser.add_argument('--requests', type=int, default=2, help='windows in the model at once')
     parser.add_argument('--threads', type=int, default=1, help='of the model')
     parser.add_argument('--decoder-threads', type=int, default=1, help='of the decoder')
-    parser.add_argument('--backend', choices=('openvino', 'onnxruntime'), help="by the model's name by default")
+    parser.add_argument('--backend', choices=list(export_backends()), help="by the model's name by default")
     parser.add_argument('--precision', choices=('f32', 'bf16', 'int8'), help='what the model says by default')
     add_outputs(parser, 'stream')
 

@@ -1,31 +1,18 @@
-"""The code behind ``tools/prune.py``: a trained student loses channels, in one shot."""
+"""The command line of ``tools/prune.py``: see :mod:`mmkd_video.workflows.deploy.prune`."""
 
 import argparse
-import io
 from collections.abc import Sequence
 from pathlib import Path
-
-import torch
-from mmaction.structures import ActionDataSample
-from mmengine.config import Config
-from torch import Tensor, nn
 
 import mmkd_video  # noqa: F401  the stack must be mended before a model is built
 from mmkd_video.cli.arguments import checked_numbers
 from mmkd_video.cli.cfg_options import add_cfg_options
 from mmkd_video.cli.mistakes import EXITS, ends_in_one_line
-from mmkd_video.core.files.atomic import write_atomically
-from mmkd_video.core.files.placed import expect_new
-from mmkd_video.pruning import CHECKPOINT_KEY, PruningHistory, count_flops, count_params, prune
+from mmkd_video.pruning import PruningHistory
 from mmkd_video.pruning.pruner import SCOPES, TARGETS
 from mmkd_video.pruning.units import CRITERIA
-from mmkd_video.quantization import CHECKPOINT_KEY as QUANTIZERS_KEY
 from mmkd_video.recognizers.config import read_config
-from mmkd_video.recognizers.plain_student import plain_student
-from mmkd_video.recognizers.real_clips import real_clips
-from mmkd_video.recognizers.size import find_size, noise_for
-from mmkd_video.workflows.deploy.pruned_config import write_pruned_config
-from mmkd_video.workflows.deploy.student import checkpoint_digest, load_student, read_checkpoint
+from mmkd_video.workflows.deploy.prune import prune_student
 
 
 def main(arguments: Sequence[str] | None = None) -> PruningHistory:
@@ -37,14 +24,6 @@ def main(arguments: Sequence[str] | None = None) -> PruningHistory:
     parser = build_parser()
     options = parser.parse_args(arguments)
     target = {kind: value for kind in TARGETS if (value := getattr(options, f'target_{kind}')) is not None}
-    settings = dict(
-        criterion=options.criterion,
-        scope=options.scope,
-        keep=options.keep,
-        round_to=options.round_to,
-        max_ratio=options.max_ratio,
-        seed=options.seed,
-    )
     with ends_in_one_line(parser):
         config = read_config(options.config, options.cfg_options)
         return prune_student(
@@ -52,95 +31,16 @@ def main(arguments: Sequence[str] | None = None) -> PruningHistory:
             options.checkpoint,
             Path(options.out),
             target,
+            criterion=options.criterion,
+            scope=options.scope,
+            keep=options.keep,
+            round_to=options.round_to,
+            max_ratio=options.max_ratio,
+            seed=options.seed,
             clips=options.clips,
             rewritten=bool(options.cfg_options),
             force=options.force,
-            **settings,
         )
-
-
-def prune_student(
-    config: Config,
-    checkpoint: str | Path,
-    out: Path,
-    target: dict[str, float],
-    clips: int = 64,
-    rewritten: bool = False,
-    force: bool = False,
-    **settings: object,
-) -> PruningHistory:
-    """Prune the student of a config; write its checkpoint and, beside it, the config that builds it.
-
-    Args:
-        config: Of the student, or of its distillation.
-        checkpoint: Of the student.
-        out: The pruned checkpoint, ``.pth``; the config gets the same name with ``.py``.
-        target: Such as ``dict(params=0.5)``; see :func:`mmkd_video.pruning.prune`.
-        clips: For ``criterion='taylor'``: how many training clips the gradients come from.
-        rewritten: Whether the config differs from its file, so that the new one cannot inherit it.
-        force: Whether existing files may be replaced.
-        **settings: Of :func:`mmkd_video.pruning.prune`.
-
-    Returns:
-        The history of the pruned model.
-
-    Raises:
-        FileExistsError: A file exists.
-        FileNotFoundError: The checkpoint, or the clips for ``'taylor'``, are not there.
-        ValueError: The target cannot be reached, or checkpoint and config do not go together.
-        MissingExtraError: torch-pruning is not installed.
-    """
-    expect_new(out, ('.pth', '.py'), force)
-    plain = plain_student(config)
-    model = load_student(config, checkpoint)
-    if QUANTIZERS_KEY in read_checkpoint(checkpoint):
-        print('note: this student was trained in int8; the pruned one computes in float, train it with QATHook again')
-    inputs = noise_for(model, find_size(plain.model, plain, None, 'student'))
-    if settings.get('criterion') == 'taylor':
-        add_gradients(model, config, clips)
-    rows = [('', 'params', 'GFLOPs'), ('before', *sizes_of(model, inputs))]
-    history = prune(model, inputs, target, **settings)
-    rows.append(('after', *sizes_of(model, inputs)))
-    state = {key: value.detach().cpu() for key, value in model.state_dict().items()}
-    meta = dict(pruned_from=str(checkpoint), pruned_from_sha256=checkpoint_digest(checkpoint))
-    content = io.BytesIO()
-    torch.save(dict(meta=meta, state_dict=state, **{CHECKPOINT_KEY: history.to_json()}), content)
-    write_atomically(content.getvalue(), out)
-    written = write_pruned_config(config, out, rewritten)
-    print('\n'.join(f'{name:8}{params:>14}{gflops:>10}' for name, params, gflops in rows))
-    if whole := history.steps[-1].settings.get('left_whole'):
-        print(f'left whole: {whole}')
-    print(f'wrote {out} ({out.stat().st_size / 1e6:.2f} MB) and {written}, which builds and tests it')
-    return history
-
-
-def add_gradients(model: nn.Module, config: Config, clips: int) -> None:
-    """Give the parameters the gradients of the classification loss on training clips.
-
-    Args:
-        model: The student in eval mode; dropout and batch statistics stay off.
-        config: Of the student, or of its distillation.
-        clips: How many, spread evenly over the training set.
-
-    Raises:
-        ValueError: The clips have no single label.
-    """
-    found = real_clips(config, clips, 'train_dataloader')
-    if min(found.labels) < 0:
-        raise ValueError('--criterion taylor: the training clips must have one label each')
-    for clip, label in zip(found.clips, found.labels, strict=True):
-        sample = ActionDataSample().set_gt_label(label)
-        data = model.data_preprocessor(dict(inputs=[torch.from_numpy(clip)], data_samples=[sample]), False)
-        model.parse_losses(model(**data, mode='loss'))[0].backward()
-
-
-def sizes_of(model: nn.Module, inputs: Tensor) -> tuple[str, str]:
-    """Return the parameters and the GFLOPs of one clip as text; a dash where they cannot be counted."""
-    try:
-        gflops = f'{count_flops(model, inputs) / 1e9:.4f}'
-    except ValueError:
-        gflops = '-'
-    return f'{count_params(model):,}', gflops
 
 
 def build_parser() -> argparse.ArgumentParser:

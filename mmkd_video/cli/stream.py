@@ -16,7 +16,7 @@ from mmkd_video.cli.stream_folder import FolderOfVideos
 from mmkd_video.core.checked import Text
 from mmkd_video.core.files.json_lines import JsonLines
 from mmkd_video.core.files.new import expect_new
-from mmkd_video.export import load_exported
+from mmkd_video.export import export_backends, load_exported
 from mmkd_video.serving import (
     AnnotatedVideo,
     InferenceEngine,
@@ -96,7 +96,7 @@ def build_parser() -> argparse.ArgumentParser:
     running.add_argument('--realtime', action='store_true', help='read a file no faster than it was recorded')
     running.add_argument('--reconnect', type=int, default=5, help='tries, before a lost camera is given up')
     running.add_argument('--pause', type=float, default=1.0, help='seconds before each')
-    running.add_argument('--backend', choices=('openvino', 'onnxruntime'), help="by the model's name by default")
+    running.add_argument('--backend', choices=list(export_backends()), help="by the model's name by default")
     running.add_argument('--threads', type=int, help="of the model; the runtime's choice by default")
     running.add_argument(
         '--decoder-threads', type=int, default=1, help='of the decoder; with each, a picture comes later'

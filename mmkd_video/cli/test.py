@@ -3,7 +3,6 @@
 import argparse
 import os
 from collections.abc import Sequence
-from pathlib import Path
 
 from mmengine.config import Config
 from mmengine.runner import Runner
@@ -17,17 +16,15 @@ from mmkd_video.cli.train import add_launcher, build_runner, default_work_dir
 from mmkd_video.core.files.new import expect_new
 from mmkd_video.datasets.label_check import expect_known_classes
 from mmkd_video.evaluation import dumped_results  # noqa: F401  registers WholeDumpResults
-from mmkd_video.export.loading import BACKEND_OF, BACKENDS
+from mmkd_video.export.loading import backend_of_file, export_backends, exported_suffixes
 from mmkd_video.export.metadata import PRECISIONS
 from mmkd_video.hooks.wrapped_anew import bare_model
-from mmkd_video.quantization import CHECKPOINT_KEY
 from mmkd_video.recognizers.class_names import class_names
 from mmkd_video.recognizers.config import merge_cfg_options, read_config
 from mmkd_video.recognizers.config_keys import check_config
 from mmkd_video.recognizers.plain_student import is_distillation, plain_student
 from mmkd_video.recognizers.weights import check_weights
-from mmkd_video.workflows.deploy.pruned_config import rebuild_pruned
-from mmkd_video.workflows.deploy.student import model_parts, read_checkpoint
+from mmkd_video.workflows.deploy.student import StudentCheckpoint, model_parts
 from mmkd_video.workflows.train.prepare import merge_teacher_options
 
 
@@ -45,19 +42,36 @@ def main(arguments: Sequence[str] | None = None) -> dict[str, float]:
             raise FileNotFoundError(f'checkpoint {options.checkpoint!r} does not exist')
         for name in ('report', 'dump'):
             expect_new(f'--{name}', getattr(options, name), options.force)
-        config = merge_options(read_config(options.config), options)
+        config = read_config(options.config)  # it may import a backend or a compression
+        trained = read_student(options)
+        config = merge_options(config, options, trained)
         check_config(config)
-        runner = prepare_test(config, options)
+        runner = prepare_test(config, options, trained)
     with told_when_ended(parser), told_in_one_line(parser, building=lambda: is_exported(options)):
         return runner.test()  # the file may not take these clips
 
 
-def prepare_test(config: Config, options: argparse.Namespace) -> Runner:
+def read_student(options: argparse.Namespace) -> StudentCheckpoint | None:
+    """Read the checkpoint that is to be tested; None where it is a URL, or where a runtime runs an exported file.
+
+    Args:
+        options: Of :func:`build_parser`.
+
+    Raises:
+        ValueError: It cannot be read, or the backend cannot run such a file.
+    """
+    if is_exported(options) or not os.path.isfile(options.checkpoint):
+        return None
+    return StudentCheckpoint.read(options.checkpoint)
+
+
+def prepare_test(config: Config, options: argparse.Namespace, trained: StudentCheckpoint | None = None) -> Runner:
     """Build all that a test needs, so that mistakes in a config show before it begins.
 
     Args:
         config: From :func:`merge_options`.
         options: Of :func:`build_parser`.
+        trained: From :func:`read_student`.
 
     Raises:
         ValueError: The config has no test, or the checkpoint does not belong to its model.
@@ -69,11 +83,10 @@ def prepare_test(config: Config, options: argparse.Namespace) -> Runner:
             "tools/test.py runs (test_cfg = dict(type='TestLoop'))"
         )
     expect_known_classes(runner.test_loop.dataloader.dataset, bare_model(runner))
-    if not is_exported(options) and os.path.isfile(options.checkpoint):
-        loaded = read_checkpoint(options.checkpoint)
+    if trained is not None:
         check_weights(
             bare_model(runner),
-            loaded.get('state_dict', loaded),
+            trained.weights,
             f'{options.checkpoint} does not belong to {options.config}',
             'check backbone, depth and num_classes',
             unknown_allowed=True,
@@ -90,7 +103,11 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument('config', help='a distillation config, or the plain student config')
     parser.add_argument('checkpoint', help='of the student; or a file that tools/export.py wrote, .onnx or .xml')
-    parser.add_argument('--backend', choices=['pytorch', *BACKENDS], help="what runs it; by the file's name by default")
+    parser.add_argument(
+        '--backend',
+        metavar='RUNTIME',
+        help=f'{", ".join(["pytorch", *export_backends()])}: what runs it; by the name of the file by default',
+    )
     parser.add_argument('--threads', type=int, help="CPU threads of an exported file; the runtime's choice by default")
     parser.add_argument('--precision', choices=PRECISIONS, help='of an exported file; what it says by default')
     parser.add_argument('--report', metavar='FILE.json', help='write metrics by class and the confusion matrix')
@@ -106,7 +123,7 @@ def build_parser() -> argparse.ArgumentParser:
     return checked_numbers(parser)
 
 
-def merge_options(config: Config, options: argparse.Namespace) -> Config:
+def merge_options(config: Config, options: argparse.Namespace, trained: StudentCheckpoint | None = None) -> Config:
     """Merge the command line into a config.
 
     Validation and test see the student alone, so a distillation whose teacher is not here is tested as the plain
@@ -115,6 +132,7 @@ def merge_options(config: Config, options: argparse.Namespace) -> Config:
     Args:
         config: As read.
         options: Of :func:`build_parser`.
+        trained: From :func:`read_student`.
 
     Raises:
         ValueError: An argument does not go with the config.
@@ -131,11 +149,10 @@ def merge_options(config: Config, options: argparse.Namespace) -> Config:
     config.launcher = options.launcher
     config.work_dir = default_work_dir(config, options.work_dir, options.config)
     config.load_from = None if is_exported(options) else options.checkpoint
-    if not is_exported(options) and os.path.isfile(options.checkpoint):
-        loaded = read_checkpoint(options.checkpoint)
-        rebuild_pruned(config, loaded)
+    if trained is not None:
+        trained.fit_config(config)
         hooks = [str(hook.get('type')) for hook in config.get('custom_hooks') or []]
-        if CHECKPOINT_KEY in loaded and not any('QATHook' in each for each in hooks):
+        if trained.quantization is not None and not any('QATHook' in each for each in hooks):
             print('note: this student was trained in int8; without QATHook in the config it is tested in float')
     add_report(config, options)
     if options.show or options.show_dir is not None:
@@ -156,11 +173,12 @@ def is_exported(options: argparse.Namespace) -> bool:
     Raises:
         ValueError: The backend cannot run such a file.
     """
-    exported = Path(options.checkpoint).suffix in BACKEND_OF
+    exported = backend_of_file(options.checkpoint) is not None
     if options.backend is not None and exported == (options.backend == 'pytorch'):
         raise ValueError(
             f'--backend: got {options.backend} for {options.checkpoint!r}; pytorch runs checkpoints, '
-            f'{" and ".join(BACKENDS)} run exported files ({", ".join(BACKEND_OF)}), see tools/export.py'
+            f'{" and ".join(export_backends())} run exported files ({", ".join(exported_suffixes())}), see '
+            'tools/export.py'
         )
     return exported
 

@@ -1,18 +1,20 @@
-"""The registries that mmkd_video registers into, all of them MMAction2's own.
+"""The registries that mmkd_video registers into.
 
-Users therefore write plain type names in their configs. Nothing here is new: the module exists so that the rest of the
-package imports its registries from one leaf.
+What configs build goes into MMAction2's own, so that users write plain type names. Two of ours hold classes that no
+config builds, and that tools look up by the name of a runtime or by the key of a checkpoint.
 """
 
 from collections.abc import Mapping
 
 from mmaction.registry import DATA_SAMPLERS, DATASETS, HOOKS, LOOPS, METRICS, MODELS, TASK_UTILS, TRANSFORMS
-from mmengine.registry import DefaultScope
+from mmengine.registry import DefaultScope, Registry
 from torch import nn
 
 __all__ = [
+    'COMPRESSIONS',
     'DATASETS',
     'DATA_SAMPLERS',
+    'EXPORT_BACKENDS',
     'HOOKS',
     'LOOPS',
     'METRICS',
@@ -21,6 +23,11 @@ __all__ = [
     'TRANSFORMS',
     'build_model',
 ]
+
+COMPRESSIONS = Registry('compression', scope='mmkd_video')
+"""Subclasses of :class:`mmkd_video.core.compression.Compression`."""
+EXPORT_BACKENDS = Registry('export backend', scope='mmkd_video')
+"""Subclasses of :class:`mmkd_video.export.ExportedModel`."""
 
 
 def build_model(config: Mapping) -> nn.Module:

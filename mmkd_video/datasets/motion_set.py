@@ -1,14 +1,15 @@
 """The embedded data set as a folder: clips, annotation files, and a manifest that says it is complete."""
 
-import fcntl
-import hashlib
+import contextlib
 import json
 import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from pathlib import Path
 
+from filelock import lock_descriptor
+
+from mmkd_video.core.files.digest import sha256_of
 from mmkd_video.core.plain_data import Record, Rule, Table, Text, Whole, read_json
 from mmkd_video.datasets.motion_clips import CLASSES, clip_rng, encode_clip, render_clip
 
@@ -67,6 +68,8 @@ def render_motion_clips(
             _verify(root, settings)
             return False
         _render(root, settings, workers, progress or (lambda done, total: None))
+    with contextlib.suppress(PermissionError):  # on Windows, while another process has it open
+        (root / _STARTED).unlink(missing_ok=True)
     return True
 
 
@@ -102,7 +105,7 @@ def _render(root: Path, settings: dict, workers: int, progress: Progress) -> Non
             part = path.with_suffix('.part.mp4')
             encode_clip(render_clip(split, label, clip_rng(settings['seed'], split, index)), part)
             _publish(part, path)
-        return _name(*job), _digest(path)
+        return _name(*job), sha256_of(path)
 
     digests = {}
     pool = ThreadPoolExecutor(workers)
@@ -117,14 +120,13 @@ def _render(root: Path, settings: dict, workers: int, progress: Progress) -> Non
         lines = [f'{_name(*job)} {job[1]}\n' for job in jobs if job[0] == split]
         _write(root / f'{split}.txt', ''.join(lines))
     _write(root / _MANIFEST, json.dumps(dict(settings, sha256=digests), indent=1) + '\n')
-    (root / _STARTED).unlink()
 
 
 def _verify(root: Path, settings: dict) -> None:
     manifest = read_manifest(root)
     digests = manifest.pop('sha256')
     _expect_same(root, manifest, settings)
-    bad = [name for name, digest in digests.items() if not (root / name).is_file() or _digest(root / name) != digest]
+    bad = [name for name, digest in digests.items() if not (root / name).is_file() or sha256_of(root / name) != digest]
     if bad:
         shown = ', '.join(bad[:3]) + (', ...' if len(bad) > 3 else '')
         raise ValueError(
@@ -141,11 +143,11 @@ def _expect_same(root: Path, found: dict, wanted: dict) -> None:
         )
 
 
-@contextmanager
+@contextlib.contextmanager
 def _claimed(root: Path, settings: dict) -> Iterator[None]:
     """Hold the folder for this process; the file that is locked also says what is being rendered."""
     with open(root / _STARTED, 'a+') as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
+        lock_descriptor(file.fileno())
         file.seek(0)
         text = file.read()
         if text:
@@ -166,13 +168,9 @@ def _name(split: str, label: int, index: int) -> str:
     return f'{split}/{index:04d}_{CLASSES[label]}.mp4'
 
 
-def _digest(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
-
-
 def _publish(part: Path, path: Path) -> None:
     """Give a finished file its name; the bytes reach the disk before the name does."""
-    with open(part, 'rb') as file:
+    with open(part, 'rb+') as file:
         os.fsync(file.fileno())
     part.replace(path)
 

@@ -1,23 +1,39 @@
-"""What the runtimes of exported files have in common."""
+"""The door for backends: one class writes recognizers as files of its format and runs those files."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
+from torch import nn
 
 from mmkd_video.export.metadata import PRECISIONS, ExportMetadata
 from mmkd_video.export.seal import expect_sealed
 
 
 class ExportedModel(ABC):
-    """An exported file in its runtime: raw clips in, probabilities out.
+    """An exported file in its runtime: raw clips in, probabilities out. Each subclass is a backend.
+
+    A backend that is registered in ``EXPORT_BACKENDS`` is known to every tool by its name. Its class tells what it
+    writes: :meth:`export`, ``written``, ``precisions``. An object of it is one open file.
+
+    Attributes:
+        backend: Name of the runtime, as ``--backend`` takes it.
+        format: Name of the format that it writes, as ``--format`` takes it.
+        title: Name of the runtime in messages.
+        written: Suffixes of the files that one export writes; the first is that of the file that is opened.
+        suffixes: Suffixes of the files that the runtime opens; of those in ``written`` it is the default runtime.
+        precisions: Precisions that its files may be written for.
+        refusals: Why it has no other precision, and what has, by precision.
+        packages: Extras of mmkd_video by the package that each brings.
+        concurrent: Whether several threads may run one open file at the same time.
 
     Args:
-        path: Of the file.
+        path: The file.
         threads: CPU threads of one inference; the runtime's choice by default.
         precision: ``'f32'``, ``'bf16'``, or ``'int8'`` for a quantized file as it is; what the metadata say by default.
-        batch: Fixes the batch size, which lets the runtime plan ahead; any by default. What the file fixes stays, and
+        batch: Batch size to fix, which lets the runtime plan ahead; any by default. What the file fixes stays, and
             larger batches run in pieces.
 
     Raises:
@@ -26,8 +42,15 @@ class ExportedModel(ABC):
         MissingExtraError: The runtime is not installed.
     """
 
-    backend: str
-    suffixes: tuple[str, ...]
+    backend: ClassVar[str]
+    format: ClassVar[str]
+    title: ClassVar[str]
+    written: ClassVar[tuple[str, ...]]
+    suffixes: ClassVar[tuple[str, ...]]
+    precisions: ClassVar[tuple[str, ...]] = ('f32',)
+    refusals: ClassVar[Mapping[str, str]] = {}
+    packages: ClassVar[Mapping[str, str]] = {}
+    concurrent: ClassVar[bool] = False
 
     def __init__(
         self, path: str | Path, threads: int | None = None, precision: str | None = None, batch: int | None = None
@@ -51,6 +74,76 @@ class ExportedModel(ABC):
                 f"{self.path} is not quantized, so precision='int8' is not possible; run tools/quantize.py"
             )
         self._compile()
+
+    @classmethod
+    @abstractmethod
+    def export(
+        cls,
+        model: nn.Module,
+        path: str | Path,
+        clips: np.ndarray,
+        metadata: ExportMetadata | None = None,
+        dynamic_clips: bool = False,
+        force: bool = False,
+    ) -> Path:
+        """Write a recognizer as a file of this backend's format.
+
+        Args:
+            model: A recognizer, or a :class:`DeployableRecognizer`.
+            path: The first file; ends in ``written[0]``.
+            clips: ``(N, M, ...)`` of the shape and type that the file is to take.
+            metadata: What the file says about itself; by default what model and clips tell.
+            dynamic_clips: Whether M is dynamic too.
+            force: Whether existing files may be replaced.
+
+        Returns:
+            The path of the first file.
+        """
+
+    @classmethod
+    def expect_precision(cls, precision: str, option: str = '--precision') -> None:
+        """See that files of this format may be written for a precision.
+
+        Args:
+            precision: ``'f32'``, ``'bf16'`` or ``'int8'``.
+            option: What names it in the message.
+
+        Raises:
+            ValueError: They may not.
+        """
+        if precision not in cls.precisions:
+            reason = cls.refusals.get(precision) or f'{cls.title} has {", ".join(cls.precisions)}; choose one of these'
+            raise ValueError(f'{option} {precision}: {reason}')
+
+    @classmethod
+    def reason_against(cls, precision: str) -> str | None:
+        """Return why this machine cannot run a precision that the format has; None where it can.
+
+        Args:
+            precision: One of ``precisions``.
+
+        Raises:
+            MissingExtraError: The runtime is not installed.
+        """
+        return None
+
+    @classmethod  # noqa: B027  nothing to do is an answer
+    def load_libraries(cls) -> None:
+        """Load what the runtime needs before any file is opened, so that its memory is not taken for a model's.
+
+        Raises:
+            MissingExtraError: The runtime is not installed.
+        """
+
+    @classmethod
+    def files(cls, path: Path) -> list[Path]:
+        """Return all files that belong to an exported one, that one first.
+
+        Args:
+            path: The file that is opened.
+        """
+        others = cls.written[1:] if path.suffix == cls.written[0] else ()
+        return [path, *(path.with_suffix(suffix) for suffix in others)]
 
     def __call__(self, clips: np.ndarray) -> np.ndarray:
         """Classify a batch.
@@ -108,14 +201,16 @@ class ExportedModel(ABC):
 
     def _parts(self) -> tuple[str, ...]:
         """Return the suffixes of all files that belong together, that of ``path`` first."""
-        return (self.path.suffix,)
+        for each in self.files(self.path):
+            if not each.is_file():
+                raise FileNotFoundError(f'{self.backend}: {self.path} needs the weights {each} beside it')
+        return tuple(each.suffix for each in self.files(self.path))
 
     @abstractmethod
     def _open(self) -> dict[str, str]:
         """Read the file; return its metadata, JSON by field."""
 
-    @abstractmethod
-    def _compile(self) -> None:
+    def _compile(self) -> None:  # noqa: B027  nothing to do is an answer
         """Make the file ready to run in ``self.precision``."""
 
     @abstractmethod

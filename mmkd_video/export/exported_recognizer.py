@@ -18,13 +18,13 @@ class ExportedRecognizer(BaseModel):
     """A recognizer that runs an exported file; for validation and test, with the loaders and metrics of any other.
 
     Args:
-        path: Of the file, ``.onnx`` or ``.xml``.
+        path: Path of the file, ``.onnx`` or ``.xml``.
         backend: ``'onnxruntime'`` or ``'openvino'``; by the file's name by default.
         threads: CPU threads; the runtime's choice by default.
         precision: ``'f32'``, ``'bf16'`` or ``'int8'``; what the file says by default.
-        num_classes: Of the data set; another number in the file is an error.
-        architecture: Of the config's model, such as ``Recognizer2D/MobileNetV2TSM/TSMHead``; another in the file is an
-            error. Not checked by default.
+        num_classes: Number of classes of the data set; another number in the file is an error.
+        architecture: Architecture of the config's model, such as ``Recognizer2D/MobileNetV2TSM/TSMHead``; another in
+            the file is an error. Not checked by default.
 
     Raises:
         FileNotFoundError: There is no such file.

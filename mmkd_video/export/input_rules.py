@@ -10,8 +10,8 @@ def channel_order(pipeline: Sequence[Mapping], channels: int) -> str | None:
     """Return the order of the colours in which a pipeline leaves frames; None where it is not known.
 
     Args:
-        pipeline: Of the test.
-        channels: Of a frame.
+        pipeline: Pipeline of the test.
+        channels: Number of channels of a frame.
     """
     decoded = any(_kind(step) in DECODERS for step in pipeline)
     return RGB if decoded and channels == 3 else None
@@ -21,7 +21,7 @@ def sampling_rule(pipeline: Sequence[Mapping]) -> str | None:
     """Return which pictures of a video a test pipeline takes.
 
     Args:
-        pipeline: Of the test.
+        pipeline: Pipeline of the test.
 
     Returns:
         A sentence that ends in ``: `` and a formula, in Python's arithmetic, of the number ``n`` of pictures, the clip

@@ -1,13 +1,43 @@
-"""Exported files by name."""
+"""Backends and exported files by name."""
 
 from pathlib import Path
 
+from mmkd_video.core.registry import EXPORT_BACKENDS
 from mmkd_video.export.exported_model import ExportedModel
-from mmkd_video.export.onnxruntime_model import OnnxRuntimeModel
-from mmkd_video.export.openvino_model import OpenVINOModel
 
-BACKENDS: dict[str, type[ExportedModel]] = {'onnxruntime': OnnxRuntimeModel, 'openvino': OpenVINOModel}
-BACKEND_OF = {'.onnx': 'onnxruntime', '.xml': 'openvino'}
+
+def export_backends() -> dict[str, type[ExportedModel]]:
+    """Return every registered backend by the name of its runtime; those of users too."""
+    return {each.backend: each for each in EXPORT_BACKENDS.module_dict.values()}
+
+
+def backend_of_format(name: str) -> type[ExportedModel]:
+    """Return the backend that writes a format.
+
+    Args:
+        name: Name such as ``'onnx'``.
+
+    Raises:
+        ValueError: There is none.
+    """
+    formats = {each.format: each for each in export_backends().values()}
+    if name not in formats:
+        raise ValueError(f'--format: got {name!r}, expected one of {", ".join(formats)}')
+    return formats[name]
+
+
+def backend_of_file(path: str | Path) -> type[ExportedModel] | None:
+    """Return the backend that writes files of such a name, and runs them by default; None where there is none.
+
+    Args:
+        path: A file, which need not be there.
+    """
+    return next((each for each in export_backends().values() if each.written[0] == Path(path).suffix), None)
+
+
+def exported_suffixes() -> list[str]:
+    """Return how the names of exported files end."""
+    return [each.written[0] for each in export_backends().values()]
 
 
 def load_exported(
@@ -20,20 +50,21 @@ def load_exported(
     """Open an exported file in its runtime.
 
     Args:
-        path: ``.onnx``, or ``.xml`` with its ``.bin`` beside it.
-        backend: ``'onnxruntime'`` or ``'openvino'``; by default ONNX Runtime for ``.onnx``, OpenVINO for ``.xml``.
+        path: ``.onnx``, ``.xml`` with its ``.bin`` beside it, or a file of another registered backend.
+        backend: Name such as ``'onnxruntime'`` or ``'openvino'``; by default the one that writes such files.
         threads: See :class:`ExportedModel`, as the others.
         precision: ``'f32'``, ``'bf16'`` or ``'int8'``.
-        batch: Fixes the batch size.
+        batch: Batch size to fix.
 
     Raises:
         FileNotFoundError: There is no such file.
         ValueError: The backend is unknown, or the file or an argument is not for it.
         MissingExtraError: The runtime is not installed.
     """
-    backend = backend or BACKEND_OF.get(Path(path).suffix)
-    if backend not in BACKENDS:
-        if backend is None:
-            raise ValueError(f'got {str(path)!r}; expected a file that ends in {" or ".join(BACKEND_OF)}')
-        raise ValueError(f'backend: got {backend!r}, expected one of {", ".join(BACKENDS)}')
-    return BACKENDS[backend](path, threads=threads, precision=precision, batch=batch)
+    known = export_backends()
+    if backend is not None and backend not in known:
+        raise ValueError(f'backend: got {backend!r}, expected one of {", ".join(known)}')
+    found = known[backend] if backend is not None else backend_of_file(path)
+    if found is None:
+        raise ValueError(f'got {str(path)!r}; expected a file that ends in {" or ".join(exported_suffixes())}')
+    return found(path, threads=threads, precision=precision, batch=batch)

@@ -64,8 +64,8 @@ class ExportMetadata:
     Args:
         classes: Names in the order of the probabilities; ``'0'``, ``'1'``, ... where there are none.
         layout: ``'NCHW'``: ``(N, M, C, H, W)`` with M = clips x frames; ``'NCTHW'``: ``(N, M, C, T, H, W)``.
-        shape: Of one sample, without N.
-        dtype: Of the input: ``'uint8'``, or ``'float32'`` where the pipeline gives such frames.
+        shape: Shape of one sample, without N.
+        dtype: Type of the input: ``'uint8'``, or ``'float32'`` where the pipeline gives such frames.
         frames: Frames of one clip.
         interval: Distance of its frames in the video; None where they are spread over the whole video.
         dynamic_clips: Whether M may differ from ``shape[0]``.
@@ -75,9 +75,9 @@ class ExportMetadata:
         sampling: Which pictures of a video the test took, in a sentence; None where it is not known.
         architecture: Types of recognizer, backbone and head.
         precision: ``'f32'``, ``'bf16'`` or ``'int8'``: what the file is meant to be run in.
-        checkpoint_sha256: Of the checkpoint file; None where there was none.
+        checkpoint_sha256: SHA-256 of the checkpoint file; None where there was none.
         pipeline: The test pipeline that made the input, as in the config.
-        version: Of mmkd_video.
+        version: Version of mmkd_video.
 
     Raises:
         ValueError: A value is not possible.
@@ -175,7 +175,7 @@ class ExportMetadata:
 
         Args:
             strings: JSON by field; names that are not known are left out.
-            path: Of the file, for the message.
+            path: Path of the file, for the message.
 
         Raises:
             ValueError: The file does not come from here, or says what cannot be.
@@ -217,9 +217,9 @@ class ExportMetadata:
         """Check that a file belongs to a model.
 
         Args:
-            architecture: As :attr:`DeployableRecognizer.architecture`.
-            num_classes: Of the model.
-            path: Of the file, for the message.
+            architecture: Name such as :attr:`DeployableRecognizer.architecture`.
+            num_classes: Number of classes of the model.
+            path: Path of the file, for the message.
 
         Raises:
             ValueError: It belongs to another one.

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from mmkd_video.core.files.placed import expect_new, placed_files
+from mmkd_video.core.files.staged import atomic_files, expect_new_files
 from mmkd_video.core.optional_packages import import_extra
 from mmkd_video.export.deployable import DeployableRecognizer
 from mmkd_video.export.metadata import PREFIX, ExportMetadata
@@ -38,11 +38,11 @@ def export_onnx(
 
     Args:
         model: A recognizer, or a :class:`DeployableRecognizer`.
-        path: Ends in ``.onnx``; the file appears complete or not at all.
+        path: Path of the ``.onnx``, which appears complete or not at all.
         clips: ``(N, M, ...)`` of the shape and type that the file is to take.
         metadata: What the file says about itself; by default what model and clips tell.
         dynamic_clips: Whether M is dynamic too; for TSM in multiples of its segments.
-        opset: Of ONNX, at least 20.
+        opset: Version of ONNX's operators, at least 20.
         force: Whether an existing file may be replaced.
 
     Returns:
@@ -56,7 +56,7 @@ def export_onnx(
     """
     onnx = import_extra('onnx', 'onnx')
     import_extra('onnxscript', 'onnx')
-    expect_new(path, ['.onnx'], force)
+    expect_new_files(path, ['.onnx'], force)
     if opset < LEAST_OPSET:
         raise ValueError(f'opset: got {opset}, expected at least {LEAST_OPSET}')
     model = model if isinstance(model, DeployableRecognizer) else DeployableRecognizer(model)
@@ -70,7 +70,7 @@ def save_onnx(model: Any, path: str | Path, metadata: ExportMetadata, force: boo
 
     Args:
         model: An ``onnx.ModelProto``; its metadata is changed, and its batch to the one that they fix.
-        path: Ends in ``.onnx``.
+        path: Path of the ``.onnx``.
         metadata: What the file says about itself.
         force: Whether an existing file may be replaced.
 
@@ -83,7 +83,7 @@ def save_onnx(model: Any, path: str | Path, metadata: ExportMetadata, force: boo
     onnx.helper.set_model_props(model, {f'{PREFIX}.{name}': text for name, text in strings.items()})
     if metadata.batch is not None:
         _fix_batch(model.graph, metadata.batch)
-    with placed_files(path, ['.onnx'], force) as temporary:
+    with atomic_files(path, ['.onnx'], force) as temporary:
         onnx.save(model, str(temporary))
         seal(temporary, ['.onnx'])
     return Path(path)

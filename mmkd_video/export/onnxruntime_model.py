@@ -1,14 +1,19 @@
-"""Exported files in ONNX Runtime."""
+"""ONNX files, and ONNX Runtime."""
+
+from pathlib import Path
 
 import numpy as np
+from torch import nn
 
 from mmkd_video.core.optional_packages import import_extra
+from mmkd_video.core.registry import EXPORT_BACKENDS
 from mmkd_video.export.exported_model import ExportedModel
-from mmkd_video.export.metadata import PREFIX
-from mmkd_video.export.onnx_export import BATCH, INPUT, OUTPUT
+from mmkd_video.export.metadata import PREFIX, ExportMetadata
+from mmkd_video.export.onnx_export import BATCH, INPUT, OUTPUT, export_onnx
 from mmkd_video.export.unreadable import unreadable
 
 
+@EXPORT_BACKENDS.register_module()
 class OnnxRuntimeModel(ExportedModel):
     """An ONNX file in ONNX Runtime, on the CPU; see :class:`ExportedModel`.
 
@@ -16,7 +21,34 @@ class OnnxRuntimeModel(ExportedModel):
     """
 
     backend = 'onnxruntime'
+    format = 'onnx'
+    title = 'ONNX Runtime'
+    written = ('.onnx',)
     suffixes = ('.onnx',)
+    refusals = {
+        'bf16': 'ONNX Runtime computes no bf16 on a CPU; use --format openvino',
+        'int8': 'int8 is written for OpenVINO only; use --format openvino',
+    }
+    packages = {'onnx': 'onnx', 'onnxscript': 'onnx', 'onnxruntime': 'onnx'}
+    concurrent = True
+
+    @classmethod
+    def export(
+        cls,
+        model: nn.Module,
+        path: str | Path,
+        clips: np.ndarray,
+        metadata: ExportMetadata | None = None,
+        dynamic_clips: bool = False,
+        force: bool = False,
+    ) -> Path:
+        """See :func:`export_onnx`."""
+        return export_onnx(model, path, clips, metadata, dynamic_clips, force=force)
+
+    @classmethod
+    def load_libraries(cls) -> None:
+        """See :meth:`ExportedModel.load_libraries`."""
+        import_extra('onnxruntime', 'onnx')
 
     def _open(self) -> dict[str, str]:
         runtime = import_extra('onnxruntime', 'onnx')
@@ -29,7 +61,7 @@ class OnnxRuntimeModel(ExportedModel):
         try:
             self.session = runtime.InferenceSession(str(self.path), options, providers=['CPUExecutionProvider'])
         except Exception as error:  # its types are not public
-            raise unreadable(self.path, 'ONNX Runtime', error) from error
+            raise unreadable(self.files(self.path), self.title, error) from error
         properties = self.session.get_modelmeta().custom_metadata_map
         start = f'{PREFIX}.'
         return {name.removeprefix(start): text for name, text in properties.items() if name.startswith(start)}

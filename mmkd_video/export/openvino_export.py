@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from torch import nn
 
-from mmkd_video.core.files.placed import expect_new, placed_files
+from mmkd_video.core.files.staged import atomic_files, expect_new_files
 from mmkd_video.core.optional_packages import import_extra
 from mmkd_video.export.deployable import DeployableRecognizer
 from mmkd_video.export.metadata import PREFIX, ExportMetadata
@@ -32,7 +32,7 @@ def export_openvino(
 
     Args:
         model: A recognizer, or a :class:`DeployableRecognizer`.
-        path: Ends in ``.xml``; the weights lie beside it in a ``.bin``.
+        path: Path of the ``.xml``; the weights lie beside it in a ``.bin``.
         clips: ``(N, M, ...)`` of the shape and type that the file is to take.
         metadata: What the file says about itself; by default what model and clips tell.
         dynamic_clips: Whether M is dynamic too; for TSM in multiples of its segments.
@@ -48,7 +48,7 @@ def export_openvino(
         RuntimeError: torch or OpenVINO cannot export this model.
     """
     openvino = import_extra('openvino', 'openvino')
-    expect_new(path, SUFFIXES, force)
+    expect_new_files(path, SUFFIXES, force)
     model = model if isinstance(model, DeployableRecognizer) else DeployableRecognizer(model)
     metadata = metadata or ExportMetadata.describe(model, clips, dynamic_clips=dynamic_clips)
     with TemporaryDirectory() as folder:
@@ -61,7 +61,7 @@ def save_openvino(model: Any, path: str | Path, metadata: ExportMetadata, force:
 
     Args:
         model: An ``openvino.Model``; its ``rt_info`` is changed, and its batch to the one that the metadata fix.
-        path: Ends in ``.xml``.
+        path: Path of the ``.xml``.
         metadata: What the file says about itself.
         force: Whether existing files may be replaced.
 
@@ -73,7 +73,7 @@ def save_openvino(model: Any, path: str | Path, metadata: ExportMetadata, force:
         fix_batch(model, metadata.batch)
     for name, text in {**metadata.to_strings(), FIELD: BLANK}.items():
         model.set_rt_info(text, [PREFIX, name])
-    with placed_files(path, SUFFIXES, force) as temporary:
+    with atomic_files(path, SUFFIXES, force) as temporary:
         openvino.save_model(model, str(temporary), compress_to_fp16=False)
         _expect_readable(openvino, temporary, path)
         seal(temporary, SUFFIXES)

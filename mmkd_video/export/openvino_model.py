@@ -1,16 +1,20 @@
-"""Exported files in OpenVINO."""
+"""OpenVINO IR, and OpenVINO."""
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+from torch import nn
 
 from mmkd_video.core.optional_packages import import_extra
+from mmkd_video.core.registry import EXPORT_BACKENDS
 from mmkd_video.export.exported_model import ExportedModel
-from mmkd_video.export.metadata import PREFIX
-from mmkd_video.export.openvino_export import SUFFIXES, fix_batch
+from mmkd_video.export.metadata import PREFIX, ExportMetadata
+from mmkd_video.export.openvino_export import SUFFIXES, export_openvino, fix_batch
 from mmkd_video.export.unreadable import unreadable
 
 
+@EXPORT_BACKENDS.register_module()
 class OpenVINOModel(ExportedModel):
     """An OpenVINO IR, or an ONNX file, in OpenVINO on the CPU; see :class:`ExportedModel`.
 
@@ -21,16 +25,38 @@ class OpenVINOModel(ExportedModel):
     """
 
     backend = 'openvino'
+    format = 'openvino'
+    title = 'OpenVINO'
+    written = SUFFIXES
     suffixes = ('.xml', '.onnx')
+    precisions = ('f32', 'bf16', 'int8')
+    packages = {'onnx': 'onnx', 'onnxscript': 'onnx', 'openvino': 'openvino'}
 
-    def _parts(self) -> tuple[str, ...]:
-        if self.path.suffix != '.xml':
-            return (self.path.suffix,)
-        if not self.path.with_suffix('.bin').is_file():
-            raise FileNotFoundError(
-                f'openvino: {self.path} needs the weights {self.path.with_suffix(".bin")} beside it'
-            )
-        return SUFFIXES
+    @classmethod
+    def export(
+        cls,
+        model: nn.Module,
+        path: str | Path,
+        clips: np.ndarray,
+        metadata: ExportMetadata | None = None,
+        dynamic_clips: bool = False,
+        force: bool = False,
+    ) -> Path:
+        """See :func:`export_openvino`."""
+        return export_openvino(model, path, clips, metadata, dynamic_clips, force)
+
+    @classmethod
+    def reason_against(cls, precision: str) -> str | None:
+        """See :meth:`ExportedModel.reason_against`."""
+        if precision != 'bf16':
+            return None
+        able = import_extra('openvino', 'openvino').Core().get_property('CPU', 'OPTIMIZATION_CAPABILITIES')
+        return None if 'BF16' in able else 'this processor has no bf16 instructions'
+
+    @classmethod
+    def load_libraries(cls) -> None:
+        """See :meth:`ExportedModel.load_libraries`."""
+        import_extra('openvino', 'openvino').Core()
 
     def _open(self) -> dict[str, str]:
         openvino = import_extra('openvino', 'openvino')
@@ -38,7 +64,7 @@ class OpenVINOModel(ExportedModel):
         try:
             self.model = self._core.read_model(self.path)
         except RuntimeError as error:
-            raise unreadable(self.path, 'OpenVINO', error) from error
+            raise unreadable(self.files(self.path), self.title, error) from error
         if self.path.suffix == '.onnx':
             return self._properties('framework', f'{PREFIX}.')
         return self._properties(PREFIX, '')

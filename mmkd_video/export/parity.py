@@ -52,14 +52,14 @@ class ParityReport:
     """What a comparison found.
 
     Args:
-        path: Of the exported file.
-        backend: That ran it.
-        precision: That it ran in.
+        path: Path of the exported file.
+        backend: Name of the runtime that ran it.
+        precision: Precision that it ran in.
         clips: How many were compared.
-        spread: By how much probabilities of the model differ between clips: what there is to see.
+        spread: Largest difference of a probability of the model between clips: what there is to see.
         exported_spread: The same of the file.
         largest_difference: Between model and file, of any probability of any clip.
-        mean_difference: Of the largest difference of each clip.
+        mean_difference: Mean of the largest difference of each clip.
         agreement: Fraction of clips with the same most probable class, or one in a tie with it.
         tie: Two classes closer than this were one answer.
         worst: Name of the clip with the largest difference; among those of another class, if there are such.
@@ -87,6 +87,11 @@ class ParityReport:
     def passed(self) -> bool:
         """Whether the file may be trusted."""
         return not self.problems
+
+    @property
+    def failure(self) -> str:
+        """What is told of a file that did not pass."""
+        return f'{self.path} does not say what the model says, worst on {self.worst}; it is kept as it is'
 
     @property
     def largest_allowed(self) -> float:
@@ -132,7 +137,7 @@ def check_parity(
         model: The recognizer, or a :class:`DeployableRecognizer`.
         exported: The file in its runtime.
         clips: Real ones, each ``(M, ...)``, at least two that differ.
-        names: Of the clips, for the report; ``clip 0`` and so on by default.
+        names: Names of the clips, for the report; ``clip 0`` and so on by default.
         bound: What is called equal; by default that of the precision in which ``exported`` runs.
 
     Raises:
@@ -168,7 +173,7 @@ def compare(
         expected: ``(N, K)`` of the model.
         found: ``(N, K)`` of the file.
         exported: The file.
-        names: Of the clips.
+        names: Names of the clips.
         bound: What is called equal.
         reference: What made ``expected``.
     """

@@ -20,8 +20,8 @@ def seal(path: Path, suffixes: Sequence[str]) -> None:
     """Write the digest of some files into the first one, in the place of :data:`BLANK`, which it holds once.
 
     Args:
-        path: Of the first file.
-        suffixes: Of all files that share the name; the first is that of ``path``.
+        path: Path of the first file.
+        suffixes: Suffixes of all files that share the name; the first is that of ``path``.
 
     Raises:
         ValueError: The first file does not hold the blank digest, or more than one.
@@ -36,8 +36,8 @@ def expect_sealed(path: Path, suffixes: Sequence[str]) -> None:
     """Refuse files that are not as they were written; files without a digest are not judged.
 
     Args:
-        path: Of the first file.
-        suffixes: Of all files that share the name; the first is that of ``path``.
+        path: Path of the first file.
+        suffixes: Suffixes of all files that share the name; the first is that of ``path``.
 
     Raises:
         ValueError: Their content does not match the digest.

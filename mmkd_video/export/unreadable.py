@@ -1,21 +1,21 @@
 """What is said of an exported file that a runtime cannot read."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 
-def unreadable(path: Path, runtime: str, error: Exception) -> ValueError:
+def unreadable(files: Sequence[Path], runtime: str, error: Exception) -> ValueError:
     """Return the error that names a file, what is wrong with it and what to do.
 
     Args:
-        path: Of the file.
-        runtime: Its name.
+        files: The file that was opened, and those that belong to it.
+        runtime: Name of the runtime.
         error: What the runtime raised; some say nothing, or end in empty lines.
     """
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     said = lines[-1] if lines else type(error).__name__
-    parts = [path, path.with_suffix('.bin')] if path.suffix == '.xml' else [path]
-    sizes = ' and '.join(f'{part} ({part.stat().st_size} bytes)' for part in parts if part.is_file())
+    sizes = ' and '.join(f'{part} ({part.stat().st_size} bytes)' for part in files if part.is_file())
     return ValueError(
-        f'{path}: got a file that {runtime} cannot read: {said}; expected what tools/export.py wrote, whole: {sizes} '
-        'may be damaged or of two exports; export again, or copy again'
+        f'{files[0]}: got a file that {runtime} cannot read: {said}; expected what tools/export.py wrote, whole: '
+        f'{sizes} may be damaged or of two exports; export again, or copy again'
     )

@@ -1,7 +1,6 @@
 """CPU seconds of this process and of all its children: what other load on the machine hardly changes."""
 
 import os
-import resource
 import time
 from pathlib import Path
 
@@ -13,12 +12,11 @@ def cpu_seconds() -> float:
 
     Living descendants are seen on Linux only; elsewhere a loader's workers count once they have ended.
     """
-    ended = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return time.process_time() + ended.ru_utime + ended.ru_stime + _living(os.getpid())
+    ended = os.times()
+    return time.process_time() + ended.children_user + ended.children_system + _living(os.getpid())
 
 
 def _living(parent: int) -> float:
-    ticks = os.sysconf('SC_CLK_TCK')
     total = 0.0
     for child in _children(parent):
         try:
@@ -26,7 +24,7 @@ def _living(parent: int) -> float:
             times = (PROC / str(child) / 'stat').read_text().rpartition(')')[2].split()[11:15]
         except OSError:  # it ended meanwhile
             continue
-        total += sum(map(int, times)) / ticks + _living(child)
+        total += sum(map(int, times)) / os.sysconf('SC_CLK_TCK') + _living(child)
     return total
 
 

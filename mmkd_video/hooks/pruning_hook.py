@@ -18,7 +18,7 @@ from mmkd_video.core.registry import HOOKS
 from mmkd_video.hooks.cut_runner import cut, prunable
 from mmkd_video.hooks.wrapped_anew import bare_model
 from mmkd_video.pruning import (
-    CHECKPOINT_KEY,
+    PRUNING_KEY,
     TARGET,
     Pruner,
     PruningHistory,
@@ -164,7 +164,7 @@ class PruningHook(Hook):
         """Add the history to a checkpoint."""
         history = history_of(prunable(runner))
         if len(history):
-            checkpoint[CHECKPOINT_KEY], checkpoint[BASE_KEY] = history.to_json(), self._base
+            checkpoint[PRUNING_KEY], checkpoint[BASE_KEY] = history.to_json(), self._base
 
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
         """Prune the model as the one in the checkpoint was, before its weights are loaded.
@@ -172,9 +172,9 @@ class PruningHook(Hook):
         Raises:
             ValueError: The checkpoint is of a model that was pruned in another way.
         """
-        if CHECKPOINT_KEY not in checkpoint:
+        if PRUNING_KEY not in checkpoint:
             return
-        history, done = PruningHistory.from_json(checkpoint[CHECKPOINT_KEY]), history_of(prunable(runner))
+        history, done = PruningHistory.from_json(checkpoint[PRUNING_KEY]), history_of(prunable(runner))
         if not history.begins_with(done):
             raise ValueError(
                 f'the checkpoint was pruned in {len(history)} steps, which do not begin with the {len(done)} of this '

@@ -21,7 +21,7 @@ from mmkd_video.core.registry import HOOKS
 from mmkd_video.hooks.pruning_hook import PruningHook
 from mmkd_video.hooks.wrapped_anew import bare_model, wrap_anew
 from mmkd_video.quantization import (
-    CHECKPOINT_KEY,
+    QUANTIZATION_KEY,
     choose_operators,
     has_quantizers,
     insert_quantizers,
@@ -164,12 +164,12 @@ class QATHook(Hook):
         """Add the quantizers to a checkpoint."""
         state = quantizer_state(_student(runner))
         if state is not None:
-            checkpoint[CHECKPOINT_KEY] = state
+            checkpoint[QUANTIZATION_KEY] = state
 
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
         """Take the quantizers of a checkpoint, before its weights and its optimizer are loaded."""
-        if CHECKPOINT_KEY in checkpoint and not has_quantizers(_student(runner)):
-            self._take(runner, checkpoint[CHECKPOINT_KEY])
+        if QUANTIZATION_KEY in checkpoint and not has_quantizers(_student(runner)):
+            self._take(runner, checkpoint[QUANTIZATION_KEY])
 
     def _take(self, runner: Runner, state: Mapping) -> None:
         student = _student(runner)

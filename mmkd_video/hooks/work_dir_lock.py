@@ -1,6 +1,5 @@
 """One training at a time in a work dir."""
 
-import fcntl
 import os
 import socket
 from pathlib import Path
@@ -13,7 +12,8 @@ _held: dict[str, int] = {}
 def hold_work_dir(folder: str | Path) -> None:
     """Hold a folder for this process, until :func:`release_work_dir` or the end of the process, however it ends.
 
-    Held again by the same process nothing happens. Where the file system knows no locks, nothing is held.
+    Held again by the same process nothing happens. Where the file system or, like Windows, the
+    system knows no such locks, nothing is held.
 
     Args:
         folder: Made when missing.
@@ -23,6 +23,10 @@ def hold_work_dir(folder: str | Path) -> None:
     """
     path = Path(folder).resolve() / NAME
     if str(path) in _held:
+        return
+    try:
+        import fcntl
+    except ImportError:
         return
     path.parent.mkdir(parents=True, exist_ok=True)
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)

@@ -1,7 +1,8 @@
 """Pruning: smaller recognizers from large ones; takes an ``nn.Module`` and knows nothing of distillation."""
 
+from mmkd_video.pruning.compression import Pruning
 from mmkd_video.pruning.cut import Cut
-from mmkd_video.pruning.history import CHECKPOINT_KEY, PruningHistory, PruningStep, checked_history, history_of
+from mmkd_video.pruning.history import PRUNING_KEY, PruningHistory, PruningStep, checked_history, history_of
 from mmkd_video.pruning.loading import check_widths, watch_loading
 from mmkd_video.pruning.masks import bake_masks, mask_weights
 from mmkd_video.pruning.measures import count_flops, count_params, latency_ratio
@@ -13,10 +14,11 @@ from mmkd_video.pruning.silence import surviving_channels
 from mmkd_video.pruning.surgery import TensorCuts, apply_step, remove_channels, replay
 
 __all__ = [
-    'CHECKPOINT_KEY',
+    'PRUNING_KEY',
     'TARGET',
     'Cut',
     'Pruner',
+    'Pruning',
     'PruningHistory',
     'checked_history',
     'PruningStep',

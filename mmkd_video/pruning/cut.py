@@ -73,7 +73,7 @@ def cuts_from_data(data: Iterable[dict]) -> list[Cut]:
     Nothing of the size that is named is made; whether a model has it is seen when the cuts are done.
 
     Args:
-        data: As :data:`CUTS` says.
+        data: Data of the form that :data:`CUTS` says.
 
     Raises:
         ValueError: It is not of that form, or contradicts itself.

@@ -29,8 +29,8 @@ def head_cuts(name: str, attention: nn.Module, heads: list[int]) -> list[Cut]:
     """Return everything that must leave an attention with some of its heads.
 
     Args:
-        name: Of the attention in the model.
-        attention: With children ``qkv`` and ``proj``.
+        name: Name of the attention in the model.
+        attention: Module with children ``qkv`` and ``proj``.
         heads: Which leave.
     """
     width, number = attention.out_dims, attention.num_heads
@@ -47,9 +47,9 @@ def head_importance(attention: nn.Module, criterion: str, generator: torch.Gener
     """Score the heads of an attention by their rows of ``qkv`` and their columns of ``proj``.
 
     Args:
-        attention: With children ``qkv`` and ``proj``.
+        attention: Module with children ``qkv`` and ``proj``.
         criterion: See :func:`~mmkd_video.pruning.units.find_units`.
-        generator: For ``'random'``.
+        generator: Generator for ``'random'``.
 
     Returns:
         ``(heads,)`` with mean 1; None where the criterion has nothing to read (``'bn_scale'``).

@@ -10,7 +10,7 @@ from mmkd_video.core.plain_data import Anything, Many, Number, Record, Table, re
 from mmkd_video.pruning.cut import Cut, cuts_from_data, cuts_to_data
 
 FORMAT = 'mmkd_video.pruning/1'
-CHECKPOINT_KEY = 'pruning'  # the checkpoint's own top-level key; its value is the JSON text
+PRUNING_KEY = 'pruning'  # the checkpoint's own top-level key; its value is the JSON text
 _COUNTS = Table(Number(0, 1e18), most=20)
 _STEPS = Many(
     Record(optional=dict(cuts=Many(Anything(2**25), most=100_000), settings=Anything(), before=_COUNTS, after=_COUNTS)),
@@ -106,12 +106,12 @@ class PruningHistory:
             with open(source, encoding='utf-8') as file:
                 return cls.from_json(file.read())
         checkpoint = safe_load.load(source)
-        if not isinstance(checkpoint, Mapping) or CHECKPOINT_KEY not in checkpoint:
+        if not isinstance(checkpoint, Mapping) or PRUNING_KEY not in checkpoint:
             raise ValueError(
-                f'history: {source!r} holds no {CHECKPOINT_KEY!r}, so it is no pruned checkpoint; '
+                f'history: {source!r} holds no {PRUNING_KEY!r}, so it is no pruned checkpoint; '
                 'make one with tools/prune.py or PruningHook'
             )
-        return cls.from_json(checkpoint[CHECKPOINT_KEY])
+        return cls.from_json(checkpoint[PRUNING_KEY])
 
 
 def checked_history(text: str) -> str:

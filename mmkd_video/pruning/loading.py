@@ -7,7 +7,7 @@ from typing import Any
 from torch import nn
 
 from mmkd_video.compat.patching import after_import, wrap
-from mmkd_video.pruning.history import CHECKPOINT_KEY, history_of
+from mmkd_video.pruning.history import PRUNING_KEY, history_of
 
 
 def check_widths(model: nn.Module, checkpoint: Mapping) -> None:
@@ -23,7 +23,7 @@ def check_widths(model: nn.Module, checkpoint: Mapping) -> None:
     Raises:
         ValueError: One of the two is pruned and their widths differ.
     """
-    pruned = CHECKPOINT_KEY in checkpoint
+    pruned = PRUNING_KEY in checkpoint
     if not pruned and not len(history_of(model)):
         return
     state = checkpoint.get('state_dict', checkpoint)

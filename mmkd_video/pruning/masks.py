@@ -25,7 +25,7 @@ def mask_weights(
     mask, but the ``state_dict`` has other keys until :func:`bake_masks` is called.
 
     Args:
-        model: Changed in place; optimizers go on holding the same parameters.
+        model: Model that is changed in place; optimizers go on holding the same parameters.
         pattern: ``'unstructured'``: the smallest weights of all layers together (Han et al.,
             https://arxiv.org/abs/1506.02626). ``'2:4'`` or any ``'n:m'``: of each m weights that follow each other
             along a filter's inputs, the n largest stay (Mishra et al., https://arxiv.org/abs/2104.08378).
@@ -61,7 +61,7 @@ def bake_masks(model: nn.Module) -> None:
     """Write the zeros into the weights and take the masks away: the ``state_dict`` has its plain keys again.
 
     Args:
-        model: Changed in place.
+        model: Model that is changed in place.
     """
     for module in model.modules():
         if isinstance(module, (Conv, nn.Linear)) and torch_prune.is_pruned(module):

@@ -66,7 +66,7 @@ def latency_ratio(model: nn.Module, reference: nn.Module, inputs: Tensor, rounds
 
     Args:
         model: The model.
-        reference: Whose time is 1.
+        reference: Model whose time is 1.
         inputs: One batch as both take it.
         rounds: Pairs of passes; their median counts, so what disturbs the machine disturbs both.
 

@@ -29,8 +29,8 @@ def prune(
         model: A recognizer; changed in place, its parameters stay the same objects.
         inputs: One batch as its ``forward`` takes it, ``(N, T, C, H, W)`` (2D) or ``(N, M, C, T, H, W)`` (3D).
         target: ``dict(params=0.5)``, ``dict(flops=0.5)`` or ``dict(latency=0.5)``: what is left of the given model.
-        steps: In how many equal steps it is reached.
-        between: Called with the number of steps done after each but the last: the place to train a little.
+        steps: Number of equal steps in which it is reached.
+        between: Function of the number of steps done, called after each but the last: the place to train a little.
         **settings: ``criterion``, ``scope``, ``keep``, ``round_to``, ``max_ratio``, ``seed`` of :class:`Pruner`.
 
     Returns:

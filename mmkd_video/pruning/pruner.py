@@ -49,7 +49,7 @@ class Pruner:
         keep: Names or patterns of layers that lose no output channel.
         round_to: What is left of a unit is a multiple of this, where the unit has that many.
         max_ratio: Largest fraction that a unit may lose, over all steps together.
-        seed: Of ``'random'``.
+        seed: Seed of ``'random'``.
 
     Raises:
         ValueError: An argument is out of range.

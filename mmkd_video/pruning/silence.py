@@ -13,7 +13,7 @@ def silence(model: nn.Module, cuts: list[Cut]) -> None:
     """Zero, in place, what :func:`~mmkd_video.pruning.surgery.remove_channels` would remove.
 
     Args:
-        model: Changed in place.
+        model: Model that is changed in place.
         cuts: Counted on the model as it is now.
     """
     layers = dict(model.named_modules())
@@ -28,8 +28,8 @@ def make_audible(model: nn.Module, seed: int = 0) -> None:
     """Give a model, in place, positive weights with which every channel has a positive value at every place.
 
     Args:
-        model: Changed in place.
-        seed: Of the values.
+        model: Model that is changed in place.
+        seed: Seed of the values.
     """
     generator = torch.Generator().manual_seed(seed)
     with torch.no_grad():

@@ -16,7 +16,7 @@ def remove_channels(model: nn.Module, cuts: list[Cut]) -> TensorCuts:
     """Remove channels; every parameter stays the same object, so optimizers and averages go on holding it.
 
     Args:
-        model: Changed in place.
+        model: Model that is changed in place.
         cuts: Counted on the model as it is now.
 
     Returns:
@@ -48,7 +48,7 @@ def apply_step(model: nn.Module, step: PruningStep) -> TensorCuts:
     """Do one pruning step on a model and note it in the model's history.
 
     Args:
-        model: Changed in place.
+        model: Model that is changed in place.
         step: Found on this model, or read from a history.
 
     Raises:
@@ -63,7 +63,7 @@ def replay(model: nn.Module, history: PruningHistory) -> list[TensorCuts]:
     """Prune a model as another one was: afterwards it takes that one's ``state_dict``.
 
     Args:
-        model: As its config builds it, or pruned already by the first steps of ``history``. Changed in place.
+        model: Model as its config builds it, or pruned already by the first steps of ``history``. Changed in place.
         history: All steps.
 
     Returns:

@@ -72,7 +72,7 @@ def find_units(model: nn.Module, inputs: Tensor, criterion: str, keep: tuple[str
             gradient, read from the parameters' ``.grad`` (Molchanov et al., https://arxiv.org/abs/1906.10771);
             ``'random'``.
         keep: Names or patterns (``'backbone.layer4*'``) of layers that lose no output channel.
-        seed: Of ``'random'``.
+        seed: Seed of ``'random'``.
 
     Raises:
         MissingExtraError: torch-pruning is not installed; the message says how to get it.
@@ -114,7 +114,7 @@ def left_whole(left: Mapping[str, str]) -> str:
     """Say in a few words which layers stay whole though the classifier alone must, such as ``a, b and 9 more (why)``.
 
     Args:
-        left: Of :class:`Units`.
+        left: Attribute ``left`` of :class:`Units`.
 
     Returns:
         Layers that stay whole for the same reason are one part; empty where there is nothing to say.

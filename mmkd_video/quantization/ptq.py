@@ -25,7 +25,7 @@ def quantize_openvino(
 
     Args:
         model: An ``openvino.Model`` in float; it is not changed.
-        clips: To calibrate on, each ``(M, ...)`` as the model takes it; NNCF shows a progress bar over them.
+        clips: Clips to calibrate on, each ``(M, ...)`` as the model takes it; NNCF shows a progress bar over them.
         preset: ``'mixed'`` or ``'performance'``.
         float_layers: Names of layers that are not quantized, see :func:`quantizable_layers`.
 

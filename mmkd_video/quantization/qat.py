@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from mmkd_video.quantization.nncf_library import import_nncf, preset_of
 from mmkd_video.quantization.quantizer_rules import read_quantizer_config
 
-CHECKPOINT_KEY = 'quantization'  # the checkpoint's own top-level key; its value is what quantizer_state returns
+QUANTIZATION_KEY = 'quantization'  # the checkpoint's own top-level key; its value is what quantizer_state returns
 FORMAT = 'mmkd_video.quantization/1'
 STORAGE = '__nncf_hooks'  # where NNCF keeps quantizers in a model
 
@@ -59,8 +59,8 @@ def load_quantizers(recognizer: nn.Module, state: Mapping) -> None:
     """Give a recognizer the quantizers of another one, in place.
 
     Args:
-        recognizer: Without quantizers, of the same architecture.
-        state: Of :func:`quantizer_state`.
+        recognizer: Recognizer without quantizers, of the same architecture.
+        state: Result of :func:`quantizer_state`.
 
     Raises:
         MissingExtraError: NNCF is not installed.
@@ -121,7 +121,7 @@ def backbone_inputs(recognizer: nn.Module, clips: Sequence[Tensor]) -> list[Tens
     """Return what the backbone gets for some batches.
 
     Args:
-        recognizer: Without a trace of it afterwards: it runs in eval mode, without gradient.
+        recognizer: Recognizer, without a trace of it afterwards: it runs in eval mode, without gradient.
         clips: Preprocessed batches ``(N, M, ...)``.
 
     Returns:

@@ -19,7 +19,7 @@ def convert_quantized(model: nn.Module, clips: np.ndarray, names: tuple[str, str
     Args:
         model: Takes raw clips, returns probabilities; in eval mode.
         clips: ``(N, M, ...)`` of the shape and type that the file is to take; the batch becomes dynamic.
-        names: Of the input and of the output.
+        names: Names of the input and of the output.
 
     Returns:
         The quantized ``openvino.Model``.

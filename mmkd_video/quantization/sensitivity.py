@@ -63,7 +63,7 @@ def quantize_within(
         calibration: Clips, see :func:`quantize_openvino`.
         validation: Clips to score on, each ``(M, ...)``.
         score: Takes ``(N, K)`` probabilities of ``validation``; larger is better.
-        max_drop: By how much the score may fall.
+        max_drop: Largest loss of score.
         preset: See :func:`quantize_openvino`.
 
     Raises:
@@ -111,7 +111,7 @@ def rank_layers(model: Any, quantized: Any, clips: Sequence[np.ndarray], expecte
     """Order the layers of a model by how much is won when one of them is not quantized.
 
     Args:
-        model: In float, after ``fold_constants``.
+        model: Model in float, after ``fold_constants``.
         quantized: The same in int8.
         clips: ``N`` of them.
         expected: ``(N, K)`` probabilities of ``model``.

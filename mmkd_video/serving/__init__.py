@@ -5,7 +5,6 @@ from mmkd_video.serving.engines import build_engine
 from mmkd_video.serving.frame_preparer import FramePreparer
 from mmkd_video.serving.frame_reader import FrameReader
 from mmkd_video.serving.inference_engine import InferenceEngine
-from mmkd_video.serving.onnxruntime_engine import OnnxRuntimeEngine
 from mmkd_video.serving.opencv_source import OpenCVSource
 from mmkd_video.serving.openvino_engine import OpenVINOEngine
 from mmkd_video.serving.paced_source import PacedSource
@@ -16,6 +15,7 @@ from mmkd_video.serving.statistics import StreamStatistics
 from mmkd_video.serving.stream import Stream
 from mmkd_video.serving.stream_options import StreamOptions
 from mmkd_video.serving.submitter import Submitter
+from mmkd_video.serving.threads_engine import ThreadsEngine
 from mmkd_video.serving.video_source import SourceLostError, VideoSource
 from mmkd_video.serving.window_queue import WindowQueue
 
@@ -24,7 +24,6 @@ __all__ = [
     'FramePreparer',
     'FrameReader',
     'InferenceEngine',
-    'OnnxRuntimeEngine',
     'OpenCVSource',
     'OpenVINOEngine',
     'PacedSource',
@@ -36,6 +35,7 @@ __all__ = [
     'StreamOptions',
     'StreamStatistics',
     'Submitter',
+    'ThreadsEngine',
     'VideoSource',
     'Window',
     'WindowQueue',

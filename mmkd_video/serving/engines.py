@@ -1,11 +1,12 @@
 """Engines by the runtime of a model."""
 
-from mmkd_video.export import ExportedModel
+from mmkd_video.export import ExportedModel, export_backends
 from mmkd_video.serving.inference_engine import InferenceEngine
-from mmkd_video.serving.onnxruntime_engine import OnnxRuntimeEngine
 from mmkd_video.serving.openvino_engine import OpenVINOEngine
+from mmkd_video.serving.threads_engine import ThreadsEngine
 
-ENGINES: dict[str, type[InferenceEngine]] = {'onnxruntime': OnnxRuntimeEngine, 'openvino': OpenVINOEngine}
+ENGINES: dict[str, type[InferenceEngine]] = {'openvino': OpenVINOEngine}
+"""Engines made for one runtime; all others run in threads."""
 
 
 def build_engine(model: ExportedModel, requests: int = 2) -> InferenceEngine:
@@ -16,8 +17,9 @@ def build_engine(model: ExportedModel, requests: int = 2) -> InferenceEngine:
         requests: Clips at once.
 
     Raises:
-        ValueError: There is none for its runtime, or ``requests`` is below 1.
+        ValueError: Its runtime is not registered, or ``requests`` is below 1.
     """
-    if model.backend not in ENGINES:
-        raise ValueError(f'backend: got {model.backend!r}, expected one of {", ".join(ENGINES)}')
-    return ENGINES[model.backend](model, requests)
+    known = export_backends()
+    if model.backend not in known:
+        raise ValueError(f'backend: got {model.backend!r}, expected one of {", ".join(known)}')
+    return ENGINES.get(model.backend, ThreadsEngine)(model, requests)

@@ -12,7 +12,7 @@ def test_the_message_names_the_file_whatever_the_runtime_says(tmp_path, said):
     path = tmp_path / 'a.xml'
     path.write_text('x')
     path.with_suffix('.bin').write_bytes(b'12')
-    message = str(unreadable(path, 'OpenVINO', RuntimeError(said)))
+    message = str(unreadable([path, path.with_suffix('.bin')], 'OpenVINO', RuntimeError(said)))
     assert message.startswith(
         f'{path}: got a file that OpenVINO cannot read: {"no such" if "no" in said else "Runtime"}'
     )

@@ -18,7 +18,7 @@ from mmkd_video.compat import safe_load
 from mmkd_video.core.registry import build_model
 from mmkd_video.hooks import PruningHook, pruning_hook
 from mmkd_video.hooks.pruning_hook import step_points
-from mmkd_video.pruning import CHECKPOINT_KEY, PruningHistory, count_params, history_of, prune
+from mmkd_video.pruning import PRUNING_KEY, PruningHistory, count_params, history_of, prune
 
 
 @pytest.fixture(scope='module')
@@ -53,13 +53,13 @@ def test_student_is_pruned_in_steps_while_it_is_distilled(uninterrupted):
     assert events.count('cut') == 2
     assert [event for event in events if event in ('iter', 'cut')] == ['iter'] * 2 + (['cut'] + ['iter'] * 2) * 2
     checkpoint = last(folder)
-    history = PruningHistory.from_json(checkpoint[CHECKPOINT_KEY])
+    history = PruningHistory.from_json(checkpoint[PRUNING_KEY])
     config, _ = zoo.config_of('tsm_mobilenet')
     whole = count_params(build_model(config))
     assert len(history) == 2 and history.steps[0].before['params'] == whole
     assert 0.7 * whole < history.steps[0].after['params'] <= 0.75 * whole
     assert 0.45 * whole < history.steps[1].after['params'] <= 0.5 * whole
-    model = build_model(dict(type='PrunedRecognizer', recognizer=config, history=checkpoint[CHECKPOINT_KEY]))
+    model = build_model(dict(type='PrunedRecognizer', recognizer=config, history=checkpoint[PRUNING_KEY]))
     model.load_state_dict(checkpoint['state_dict'], strict=True)
     connector = checkpoint['training_state']['terms.fitnet.pairs.0.connector.project.weight']
     assert connector.shape[1] == model.backbone.layer4[-1].conv[-1].conv.out_channels
@@ -127,7 +127,7 @@ def test_plain_recognizer_with_other_criteria(videos, tmp_path, quiet, settings)
     runner.train()
     assert 0.5 * whole < count_params(runner.model) <= 0.6 * whole
     assert all(torch.isfinite(p).all() for p in runner.model.parameters())
-    assert last(tmp_path)[CHECKPOINT_KEY] == history_of(runner.model).to_json()
+    assert last(tmp_path)[PRUNING_KEY] == history_of(runner.model).to_json()
 
 
 def test_checkpoint_is_tested_by_the_training_config_and_goes_on_from_weights(videos, tmp_path, quiet):
@@ -179,7 +179,7 @@ def test_history_is_kept_without_a_target(videos, tmp_path, quiet):
         config_for(videos, tmp_path, hook=dict(type='PruningHook'), model=model, epochs=1, ema=False)
     )
     runner.train()
-    assert last(tmp_path)[CHECKPOINT_KEY] == history
+    assert last(tmp_path)[PRUNING_KEY] == history
 
 
 def test_steps_that_do_not_fit_are_told(videos, tmp_path, quiet, monkeypatch):

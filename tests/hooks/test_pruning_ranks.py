@@ -10,7 +10,7 @@ import pytest
 from killable_run import assert_same, final_state
 
 from mmkd_video.compat import safe_load
-from mmkd_video.pruning import CHECKPOINT_KEY, PruningHistory
+from mmkd_video.pruning import PRUNING_KEY, PruningHistory
 
 HERE = Path(__file__).parent
 pytestmark = pytest.mark.slow
@@ -34,7 +34,7 @@ def test_two_ranks_prune_alike_and_resume(tmp_path):
     videos, folder = clips.make_set(tmp_path / 'clips', count=8), tmp_path / 'run'
     run(videos, folder)
     checkpoint = safe_load.load(folder / 'epoch_3.pth')
-    assert len(PruningHistory.from_json(checkpoint[CHECKPOINT_KEY])) == 2
+    assert len(PruningHistory.from_json(checkpoint[PRUNING_KEY])) == 2
     expected, _ = final_state(folder)
     (folder / 'epoch_3.pth').unlink()
     (folder / 'last_checkpoint').write_text(str(folder / 'epoch_2.pth'))

@@ -15,7 +15,7 @@ from qat_run import HOOK, config_for
 from mmkd_video.compat import safe_load
 from mmkd_video.core.registry import build_model
 from mmkd_video.hooks import PruningHook, QATHook, qat_hook
-from mmkd_video.quantization import CHECKPOINT_KEY, has_quantizers, load_quantizers, quantizer_parameters
+from mmkd_video.quantization import QUANTIZATION_KEY, has_quantizers, load_quantizers, quantizer_parameters
 
 pytest.importorskip('nncf')
 PRUNING = dict(type='PruningHook', target=dict(params=0.5), begin=1)
@@ -42,10 +42,10 @@ def last(folder):
 def test_the_checkpoint_is_the_plain_student_with_quantizers_beside_it(trained):
     folder, runner = trained
     early, late = (safe_load.load(folder / f'epoch_{epoch}.pth') for epoch in (1, 3))
-    assert CHECKPOINT_KEY not in early and 'training_state' in late
+    assert QUANTIZATION_KEY not in early and 'training_state' in late
     student = build_model(zoo.config_of('i3d')[0])
     student.load_state_dict(late['state_dict'], strict=True)
-    load_quantizers(student, late[CHECKPOINT_KEY])
+    load_quantizers(student, late[QUANTIZATION_KEY])
     assert_same(dict(student.state_dict()), dict(runner.model.state_dict()))
     ranges = quantizer_parameters(runner.model.student)
     assert all(torch.equal(a, b) for a, b in zip(quantizer_parameters(student), ranges, strict=True))
@@ -58,7 +58,7 @@ def test_ranges_are_trained_with_the_learning_rate_of_the_others_and_without_dec
     assert groups[-1]['lr'] == groups[0]['lr'] and groups[-1]['initial_lr'] == groups[0]['initial_lr']
     assert groups[-1]['weight_decay'] == 0 < groups[0]['weight_decay']
     assert len(groups[-1]['params']) == len(quantizer_parameters(runner.model.student)) > 20
-    before, after = (safe_load.load(folder / f'epoch_{epoch}.pth')[CHECKPOINT_KEY]['tensors'] for epoch in (2, 3))
+    before, after = (safe_load.load(folder / f'epoch_{epoch}.pth')[QUANTIZATION_KEY]['tensors'] for epoch in (2, 3))
     assert any(not torch.equal(before[name], after[name]) for name in before)
 
 
@@ -78,7 +78,7 @@ def test_a_resumed_training_ends_with_the_same_bits(videos, trained, tmp_path):
     runner = Runner.from_cfg(config_for(videos, tmp_path, resume=True, experiment_name='resumed'))
     runner.train()
     assert_same(final_state(tmp_path)[0], expected)
-    assert_same(last(tmp_path)[CHECKPOINT_KEY], last(trained[0])[CHECKPOINT_KEY])
+    assert_same(last(tmp_path)[QUANTIZATION_KEY], last(trained[0])[QUANTIZATION_KEY])
 
 
 def test_a_plain_recognizer_starts_from_weights_and_is_tested_with_its_quantizers(videos, trained, tmp_path):
@@ -130,7 +130,7 @@ def test_pruning_and_quantization_are_compared_in_iterations(videos, tmp_path):
 def test_quantized_model_is_not_pruned(videos, trained, tmp_path):
     model, _ = zoo.config_of('i3d')
     checkpoint = dict(safe_load.load(trained[0] / 'epoch_3.pth'))
-    torch.save({key: checkpoint[key] for key in ('meta', 'state_dict', CHECKPOINT_KEY)}, tmp_path / 'quantized.pth')
+    torch.save({key: checkpoint[key] for key in ('meta', 'state_dict', QUANTIZATION_KEY)}, tmp_path / 'quantized.pth')
     config = config_for(videos, tmp_path / 'run', dict(HOOK, begin=2), model, hooks=[PRUNING])
     config.update(load_from=str(tmp_path / 'quantized.pth'), experiment_name='cut')
     with pytest.raises(ValueError, match='a step is due, but the model has quantizers already'):

@@ -10,7 +10,7 @@ import pytest
 from killable_run import assert_same, final_state
 
 from mmkd_video.compat import safe_load
-from mmkd_video.quantization import CHECKPOINT_KEY
+from mmkd_video.quantization import QUANTIZATION_KEY
 
 HERE = Path(__file__).parent
 pytest.importorskip('nncf')
@@ -34,10 +34,10 @@ def run(videos, work_dir, resume='anew'):
 def test_two_ranks_quantize_alike_and_resume(tmp_path):
     videos, folder = clips.make_set(tmp_path / 'clips', count=8), tmp_path / 'run'
     run(videos, folder)
-    quantizers = safe_load.load(folder / 'epoch_3.pth')[CHECKPOINT_KEY]
+    quantizers = safe_load.load(folder / 'epoch_3.pth')[QUANTIZATION_KEY]
     expected, _ = final_state(folder)
     (folder / 'epoch_3.pth').unlink()
     (folder / 'last_checkpoint').write_text(str(folder / 'epoch_2.pth'))
     run(videos, folder, 'resume')
     assert_same(final_state(folder)[0], expected)
-    assert_same(safe_load.load(folder / 'epoch_3.pth')[CHECKPOINT_KEY], quantizers)
+    assert_same(safe_load.load(folder / 'epoch_3.pth')[QUANTIZATION_KEY], quantizers)

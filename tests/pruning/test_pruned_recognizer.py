@@ -8,7 +8,7 @@ import torch
 from mmengine.runner.checkpoint import load_checkpoint
 
 from mmkd_video.core.registry import build_model
-from mmkd_video.pruning import CHECKPOINT_KEY, history_of, prune
+from mmkd_video.pruning import PRUNING_KEY, history_of, prune
 
 NAME = 'i3d'
 
@@ -19,7 +19,7 @@ def pruned(tmp_path):
     model, inputs = pruned_zoo.build(NAME)
     history = prune(model, inputs, dict(params=0.5))
     path = tmp_path / 'pruned.pth'
-    torch.save(dict(meta={}, state_dict=model.state_dict(), **{CHECKPOINT_KEY: history.to_json()}), path)
+    torch.save(dict(meta={}, state_dict=model.state_dict(), **{PRUNING_KEY: history.to_json()}), path)
     return model, inputs, path
 
 

@@ -9,7 +9,7 @@ import pytest
 from streams import ends, export_tiny
 
 from mmkd_video.export import load_exported
-from mmkd_video.serving import OnnxRuntimeEngine, OpenVINOEngine, build_engine
+from mmkd_video.serving import OpenVINOEngine, ThreadsEngine, build_engine
 
 
 @pytest.fixture(scope='module')
@@ -29,7 +29,7 @@ def clips(count):
 @pytest.mark.parametrize('requests', [1, 3])
 def test_results_are_the_models_in_whatever_order_they_are_asked_for(model, requests):
     engine = build_engine(model, requests)
-    assert type(engine) is {'openvino': OpenVINOEngine, 'onnxruntime': OnnxRuntimeEngine}[model.backend]
+    assert type(engine) is {'openvino': OpenVINOEngine, 'onnxruntime': ThreadsEngine}[model.backend]
     given = clips(9)
     for start in range(0, 9, requests):
         part = given[start : start + requests]

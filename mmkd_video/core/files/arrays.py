@@ -10,7 +10,7 @@ def read_arrays(path: str | Path) -> dict[str, np.ndarray]:
     """Read an archive that ``numpy.savez`` wrote; nothing in it is executed.
 
     Args:
-        path: Of the file.
+        path: Path of the file.
 
     Raises:
         ValueError: It is compressed, which ``numpy.savez`` does not do: a small file could then fill all memory.

@@ -15,7 +15,7 @@ def write_atomically(content: bytes, path: str | Path) -> None:
 
     Args:
         content: What the file is to hold.
-        path: Where; missing folders are made.
+        path: Place of the file; missing folders are made.
 
     Raises:
         OSError: The folder cannot be written to, or the disk is full. The old file is then untouched.
@@ -80,7 +80,7 @@ class AtomicBackend(LocalBackend):
 
         Args:
             obj: What the file is to hold.
-            filepath: Where; missing folders are made.
+            filepath: Place of the file; missing folders are made.
         """
         write_atomically(obj, filepath)
 

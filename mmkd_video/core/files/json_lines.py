@@ -12,7 +12,7 @@ class JsonLines:
     """Write objects, one a line; a line is there as a whole or not at all, also where the disk is full.
 
     Args:
-        path: Of the file; the standard output by default.
+        path: Path of the file; the standard output by default.
         whole: Write under :attr:`partial`, and give the file its own name only when the block ends without an error;
             otherwise what was written stays there until the next time.
     """

@@ -1,9 +1,28 @@
 """One process at work in one folder."""
 
-import fcntl
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
+
+from filelock import lock_descriptor
+
+
+def try_lock(folder: Path, work: str = 'training') -> IO | None:
+    """Hold a folder, made when missing, until the file that is returned is closed or its process ends.
+
+    Args:
+        folder: The folder to hold.
+        work: What is done in it, which names the lock.
+
+    Returns:
+        The open lock; None where another process holds it.
+    """
+    file = _open(folder, work)
+    if lock_descriptor(file.fileno(), blocking=False):
+        return file
+    file.close()
+    return None
 
 
 @contextmanager
@@ -13,17 +32,19 @@ def locked(folder: Path, work: str = 'training') -> Iterator[int]:
     A child that inherits it keeps the lock even when its parent is killed, so nobody starts beside it.
 
     Args:
-        folder: To be held.
+        folder: The folder to hold.
         work: What is done in it.
 
     Yields:
         The lock's file descriptor, for ``subprocess``'s ``pass_fds``.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    with open(folder / f'.{work}', 'w') as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+    with _open(folder, work) as file:
+        if not lock_descriptor(file.fileno(), blocking=False):
             print(f'another process is {work} in {folder}; waiting for it', flush=True)
-            fcntl.flock(file, fcntl.LOCK_EX)
+            lock_descriptor(file.fileno())
         yield file.fileno()
+
+
+def _open(folder: Path, work: str) -> IO:
+    folder.mkdir(parents=True, exist_ok=True)
+    return open(folder / f'.{work}', 'w')

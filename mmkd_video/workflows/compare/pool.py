@@ -1,7 +1,6 @@
 """Several runs side by side, in processes of their own."""
 
 import contextlib
-import fcntl
 import os
 import signal
 import subprocess
@@ -12,6 +11,7 @@ from dataclasses import dataclass
 from types import FrameType
 from typing import IO, Any
 
+from mmkd_video.core.files.lock import try_lock
 from mmkd_video.workflows.compare.progress import Progress
 from mmkd_video.workflows.compare.runs import Run
 from mmkd_video.workflows.stream.status_line import StatusLine
@@ -95,7 +95,7 @@ def _start(
             continue
         if len(going) >= jobs:
             return
-        lock = _try_lock(run)
+        lock = try_lock(run.folder.path)
         if lock is None:
             progress.held_elsewhere(run)
             continue
@@ -138,18 +138,6 @@ def _stop(going: Sequence[_Process]) -> None:
     for each in going:
         each.lock.close()
         each.log.close()
-
-
-def _try_lock(run: Run) -> IO | None:
-    """Hold a run's folder, as ``folder_lock.locked`` does, or return None where another process holds it."""
-    run.folder.path.mkdir(parents=True, exist_ok=True)
-    file = open(run.folder.path / '.training', 'w')  # noqa: SIM115  held as long as the run goes
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        file.close()
-        return None
-    return file
 
 
 @contextlib.contextmanager

@@ -1,48 +1,18 @@
 """What ``tools/compress.py`` looks at before it trains for hours."""
 
-import argparse
-import contextlib
-import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 from mmengine.config import Config
 
 from mmkd_video.core.checked import keys_of
 from mmkd_video.core.optional_packages import expect_extra
+from mmkd_video.export import export_backends
 from mmkd_video.hooks import PruningHook
 
-BLOCKS = ('prune', 'export', 'quantize', 'benchmark')
-OWN = ('format', 'model', 'file', 'out', 'picture', 'force')  # options that compress.py gives the tools itself
-EXTRAS = {  # block, or None for all: packages and the extras that bring them
-    None: (('onnx', 'onnx'), ('onnxscript', 'onnx'), ('onnxruntime', 'onnx'), ('openvino', 'openvino')),
-    'prune': (('torch_pruning', 'prune'),),
-    'quantize': (('nncf', 'quant'),),
+EXTRAS = {  # packages that a block needs, and the extras that bring them; exported files need those of their backends
+    'prune': {'torch_pruning': 'prune'},
+    'quantize': {'nncf': 'quant'},
 }
-
-
-def expect_blocks(settings: Mapping) -> None:
-    """See that blocks hold settings, and none that are made up here.
-
-    Args:
-        settings: The block ``compress``.
-
-    Raises:
-        ValueError: A block holds an option that is not for the user to set, no clips to draw accuracies of, or a
-            precision in which not both files can be written.
-    """
-    for name in BLOCKS:
-        block = settings.get(name)
-        taken = sorted(set(block or ()) & set(OWN))
-        if taken and name != 'prune':
-            raise ValueError(f'compress.{name}: got {", ".join(taken)}, which compress.py chooses itself; leave it out')
-    if (settings.get('benchmark') or {}).get('clips') == 0:
-        raise ValueError('compress.benchmark.clips: got 0; expected at least 1, the picture shows accuracies')
-    precision = (settings.get('export') or {}).get('precision', 'f32')
-    if precision != 'f32':
-        raise ValueError(
-            f"compress.export.precision: got {precision!r}; expected 'f32', the only one that the ONNX file has; the "
-            'int8 file is that of compress.quantize'
-        )
 
 
 def trains_in_int8(config: Config) -> bool:
@@ -81,25 +51,6 @@ def expect_pruning(run: Config, in_int8: bool = False) -> None:
         raise ValueError(f'compress.prune.hook.end: got {last}; expected less than the {epochs} epochs of its training')
 
 
-def expect_arguments(block: str, parser: argparse.ArgumentParser, arguments: Sequence[str]) -> None:
-    """See that a stage's tool understands its arguments.
-
-    Args:
-        block: Of ``compress``, where they come from.
-        parser: Of the tool.
-        arguments: Of its command line.
-
-    Raises:
-        ValueError: It does not; carries what the parser says.
-    """
-    said = io.StringIO()
-    try:
-        with contextlib.redirect_stderr(said), contextlib.redirect_stdout(said):
-            parser.parse_args(arguments)
-    except SystemExit:
-        raise ValueError(f'compress.{block}: {said.getvalue().strip().rpartition("error: ")[2]}') from None
-
-
 def expect_extras(settings: Mapping) -> None:
     """See that the packages of all stages are installed.
 
@@ -109,7 +60,7 @@ def expect_extras(settings: Mapping) -> None:
     Raises:
         MissingExtraError: One is missing.
     """
-    for block, packages in EXTRAS.items():
-        if block is None or settings.get(block) is not None:
-            for module, extra in packages:
-                expect_extra(module, extra)
+    blocks = [EXTRAS[block] for block in EXTRAS if settings.get(block) is not None]
+    for packages in [*(each.packages for each in export_backends().values()), *blocks]:
+        for module, extra in packages.items():
+            expect_extra(module, extra)

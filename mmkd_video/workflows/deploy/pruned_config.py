@@ -1,13 +1,12 @@
 """Configs of pruned students."""
 
 import os
-from collections.abc import Mapping
 from pathlib import Path
 
 from mmengine.config import Config
 
 from mmkd_video.core.files.atomic import write_atomically
-from mmkd_video.pruning import CHECKPOINT_KEY, checked_history, unpruned_config
+from mmkd_video.pruning import unpruned_config
 from mmkd_video.recognizers.plain_student import is_distillation, plain_student
 
 _INHERITED = """# A pruned student; {name} holds what was removed, and the weights. Move the two together.
@@ -27,7 +26,7 @@ def write_pruned_config(config: Config, checkpoint: Path, rewritten: bool = Fals
     """Write, beside a pruned checkpoint, the config that builds, tests and trains it on.
 
     Args:
-        config: That the checkpoint was pruned under: of the plain student, or of its distillation.
+        config: Config that the checkpoint was pruned under: of the plain student, or of its distillation.
         checkpoint: The pruned one.
         rewritten: Whether the config differs from its file; the new one then stands alone instead of inheriting it.
 
@@ -56,19 +55,3 @@ def write_pruned_config(config: Config, checkpoint: Path, rewritten: bool = Fals
         text = _INHERITED.format(base=Path(base).as_posix(), name=checkpoint.name, inner=inner)
     write_atomically(text.encode(), path)
     return path
-
-
-def rebuild_pruned(config: Config, checkpoint: Mapping) -> None:
-    """Let a config build the model whose weights a checkpoint holds, where that one is pruned.
-
-    Args:
-        config: Of a student, or of its distillation; changed in place.
-        checkpoint: Read.
-    """
-    if CHECKPOINT_KEY not in checkpoint:
-        return
-    owner, key = (config.model, 'student') if is_distillation(config) else (config, 'model')
-    plain = owner[key]
-    plain = unpruned_config(plain.to_dict() if hasattr(plain, 'to_dict') else plain)
-    owner[key] = None  # else the unpruned model's keys would be merged in
-    owner[key] = dict(type='PrunedRecognizer', recognizer=plain, history=checked_history(checkpoint[CHECKPOINT_KEY]))

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from mmkd_video.core.files.placed import on_trial, settle
+from mmkd_video.core.files.staged import commit_staged, staged_files
 from mmkd_video.export import (
     PARITY_BOUNDS,
     DeployableRecognizer,
@@ -29,7 +29,6 @@ from mmkd_video.quantization.sensitivity import run_quantized
 from mmkd_video.recognizers.clip_source import ClipSource
 from mmkd_video.recognizers.real_clips import RealClips
 
-SUFFIXES = ('.xml', '.bin')
 MAX_DROP, VALIDATION = 0.01, 300
 
 
@@ -38,7 +37,7 @@ class QuantizedStudent:
     """An int8 file and what is known about it.
 
     Args:
-        path: Of the ``.xml``.
+        path: The ``.xml``.
         report: What the parity check found; None without one.
         convolutions: How many of them run in int8.
         float_layers: Names of the layers left in float so that the accuracy holds.
@@ -77,10 +76,10 @@ class Source:
     """What an int8 file is made from.
 
     Args:
-        reference: Tells the probabilities that the file is to give.
-        name: Of the reference.
-        metadata: Of the file; its precision becomes int8.
-        megabytes: In float.
+        reference: The model whose probabilities the file is to give.
+        name: Name of the reference.
+        metadata: What the file is to say about itself; its precision becomes int8.
+        megabytes: Size in float.
         exported: The float file; None where the quantizers were trained, so that the reference has them.
     """
 
@@ -103,7 +102,7 @@ def convert_trained(
     """Convert a model with the ranges it was trained with, and see that OpenVINO can run it.
 
     Args:
-        source: Of :meth:`Source.trained`.
+        source: What :meth:`Source.trained` returned.
         clips: ``(N, M, ...)`` of the shape and type that the file is to take.
         validating: Clips to measure top-1 on; None to measure none.
         max_drop: Top-1 that may be lost on them, 0 to 1.
@@ -138,7 +137,7 @@ def best_kept(source: Source, path: Path) -> Iterator[None]:
 
     Args:
         source: What it was made from.
-        path: Where the file would have been.
+        path: Place that the file would have had.
 
     Raises:
         ValueError: The block raised a ``DropTooLargeError``; the message says where the try is.
@@ -173,21 +172,21 @@ def write_quantized(
     Args:
         source: What it was made from.
         model: An ``openvino.Model``.
-        path: Ends in ``.xml``; files there are replaced unless the comparison fails.
+        path: The ``.xml``; files there are replaced unless the comparison fails.
         compared: Clips for the comparison; None for none.
-        float_layers: Of the model, see :class:`QuantizedStudent`.
-        scores: Of the model, see :class:`QuantizedStudent`.
+        float_layers: The model's layers in float, see :class:`QuantizedStudent`.
+        scores: The model's top-1, see :class:`QuantizedStudent`.
     """
     report = None
-    with on_trial(path, SUFFIXES) as trial:
-        save_openvino(model, trial, dataclasses.replace(source.metadata, precision='int8'))
-        written = OpenVINOModel(trial)
+    with staged_files(path, OpenVINOModel.written) as staged:
+        save_openvino(model, staged, dataclasses.replace(source.metadata, precision='int8'))
+        written = OpenVINOModel(staged)
         if compared is not None:
             expected, answers = source.reference.predict(compared.clips), written.predict(compared.clips)
             bound = PARITY_BOUNDS[written.precision]
             report = compare(expected, answers, written, compared.names, bound, source.name)
         convolutions = count_convolutions(written.compiled)
-        path = settle(trial, path, SUFFIXES, report is None or report.passed)
+        path = commit_staged(staged, path, OpenVINOModel.written, report is None or report.passed)
     if report is not None:
         report = dataclasses.replace(report, path=str(path))
     return QuantizedStudent(path, report, convolutions, float_layers, scores, (source.megabytes, megabytes(path)))
@@ -195,4 +194,4 @@ def write_quantized(
 
 def megabytes(path: Path) -> float:
     """Return the size of an ``.xml`` and its ``.bin``."""
-    return sum(path.with_suffix(suffix).stat().st_size for suffix in SUFFIXES) / 1e6
+    return sum(each.stat().st_size for each in OpenVINOModel.files(path)) / 1e6

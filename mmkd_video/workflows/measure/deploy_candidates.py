@@ -11,12 +11,13 @@ from mmengine.config import Config
 from torch import nn
 
 from mmkd_video.benchmark import tensor_bytes
-from mmkd_video.cli.quantize import quantize_student
-from mmkd_video.export import DeployableRecognizer, ExportMetadata, export_onnx, export_openvino, load_exported
+from mmkd_video.core.files.digest import sha256_of
+from mmkd_video.export import DeployableRecognizer, ExportMetadata, backend_of_file, load_exported
 from mmkd_video.recognizers.complexity import measure_complexity
 from mmkd_video.recognizers.config import read_config
+from mmkd_video.workflows.deploy.quantize import quantize_student
 from mmkd_video.workflows.deploy.quantized_student import MAX_DROP
-from mmkd_video.workflows.deploy.student import checkpoint_digest, load_student
+from mmkd_video.workflows.deploy.student import StudentCheckpoint
 
 EAGER, COMPILE = 'eager', 'compile'
 EXPORTED = {  # name of a runtime: suffix of its file, precision
@@ -56,7 +57,7 @@ class Candidate:
     @cached_property
     def recognizer(self) -> nn.Module:
         """The recognizer with its weights, in eval mode."""
-        return load_student(self.settings, self.checkpoint)
+        return StudentCheckpoint.read(self.checkpoint).build(self.settings)
 
     def complexity(self, clip: np.ndarray) -> tuple[int, float | None]:
         """Return parameters and GFLOPs of one clip."""
@@ -98,7 +99,7 @@ class Candidate:
             path.parent.mkdir(parents=True, exist_ok=True)
             model = DeployableRecognizer(self.recognizer)
             metadata = ExportMetadata.describe(model, clips[:1])
-            (export_onnx if suffix == '.onnx' else export_openvino)(model, path, clips[:1], metadata)
+            backend_of_file(path).export(model, path, clips[:1], metadata)
         return path
 
     def quantized(self, folder: Path, clips: np.ndarray) -> Path:
@@ -112,7 +113,7 @@ class Candidate:
 
     def _path(self, folder: Path, suffix: str) -> Path:
         name = ''.join(c if c.isalnum() else '_' for c in self.name)
-        return folder / f'{name}_{checkpoint_digest(self.checkpoint)[:12]}{suffix}'
+        return folder / f'{name}_{sha256_of(self.checkpoint)[:12]}{suffix}'
 
 
 def in_torch(model: Callable[[torch.Tensor], torch.Tensor]) -> Classify:
@@ -126,6 +127,6 @@ def in_torch(model: Callable[[torch.Tensor], torch.Tensor]) -> Classify:
 
 
 def file_size(path: Path) -> int:
-    """Return the bytes of an exported file, with the weights beside it."""
-    weights = path.with_suffix('.bin')
-    return path.stat().st_size + (weights.stat().st_size if path.suffix == '.xml' and weights.exists() else 0)
+    """Return the bytes of an exported file, with those that belong to it."""
+    backend = backend_of_file(path)
+    return sum(each.stat().st_size for each in (backend.files(path) if backend else [path]) if each.exists())

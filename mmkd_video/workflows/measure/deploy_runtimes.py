@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import torch
 
-from mmkd_video.core.optional_packages import import_extra
+from mmkd_video.export import backend_of_file
 from mmkd_video.workflows.measure.deploy_candidates import COMPILE, EXPORTED, RUNTIMES
 
 
@@ -35,10 +35,10 @@ def reason_against(runtime: str) -> str | None:
     """
     if runtime == COMPILE:
         return _reason_against_compiling()
-    if EXPORTED.get(runtime, ('', ''))[1] == 'bf16':
-        able = import_extra('openvino', 'openvino').Core().get_property('CPU', 'OPTIMIZATION_CAPABILITIES')
-        return None if 'BF16' in able else 'this processor has no bf16 instructions'
-    return None
+    if runtime not in EXPORTED:
+        return None
+    suffix, precision = EXPORTED[runtime]
+    return backend_of_file(f'model{suffix}').reason_against(precision)
 
 
 def _reason_against_compiling() -> str | None:

@@ -13,7 +13,7 @@ import torch
 
 import mmkd_video  # noqa: F401  the stack must be mended before a model is built
 from mmkd_video.benchmark import peak_memory, restart_peak
-from mmkd_video.export import load_exported
+from mmkd_video.export import backend_of_file, load_exported
 from mmkd_video.workflows.measure.deploy_candidates import EXPORTED, Candidate
 from mmkd_video.workflows.measure.training_memory import FAITHFUL
 
@@ -61,12 +61,7 @@ def main(text: str) -> None:
 
 def _loaded(suffix: str) -> int:
     """Load the libraries of a runtime, and begin to count."""
-    if suffix == '.onnx':
-        import onnxruntime  # noqa: F401
-    else:
-        import openvino
-
-        openvino.Core()
+    backend_of_file(f'model{suffix}').load_libraries()
     return restart_peak()
 
 

@@ -19,6 +19,7 @@ from mmengine.logging import print_log
 from mmkd_video.cli.render import prepare_motion_clips
 from mmkd_video.compat import safe_load
 from mmkd_video.core.checked import AnyOf, Flag, ListOf, Number, Optional, Settings, Text, table_of
+from mmkd_video.core.compression import compressions
 from mmkd_video.core.files.atomic import write_atomically
 from mmkd_video.core.files.lock import locked
 from mmkd_video.datasets.motion_set import read_manifest
@@ -38,7 +39,6 @@ LAUNCHER_VARIABLES = (
 )
 POLL_SECONDS = 1.0
 SETTINGS = 'mmkd_settings'
-PUBLISHED = ('meta', 'state_dict', 'pruning', 'quantization')
 
 
 PREPARE = table_of(
@@ -300,7 +300,7 @@ def published_settings(checkpoint: Path) -> dict[str, Any] | None:
 def publish(work_dir: Path, target: Path, settings: Mapping[str, Any] | None = None) -> None:
     """Give the last checkpoint of a finished training its lasting name, without optimizer and logs.
 
-    What a pruned or quantized model is rebuilt from goes along.
+    What each registered compression wrote, from which the model is rebuilt, goes along.
 
     Args:
         work_dir: Of the training.
@@ -312,7 +312,7 @@ def publish(work_dir: Path, target: Path, settings: Mapping[str, Any] | None = N
     """
     last = find_last(work_dir)
     loaded = safe_load.load(last)
-    published = {key: loaded[key] for key in PUBLISHED if key in loaded}
+    published = {key: loaded[key] for key in ('meta', 'state_dict', *compressions()) if key in loaded}
     if settings is not None:
         published['meta'] = {**published.get('meta', {}), SETTINGS: dict(settings)}
     content = io.BytesIO()

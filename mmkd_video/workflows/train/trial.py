@@ -3,7 +3,7 @@
 import argparse
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import torch
@@ -12,14 +12,12 @@ from mmengine.config import Config
 import mmkd_video  # noqa: F401  the stack must be mended before a runner is built
 from mmkd_video.cli.train import build_runner
 from mmkd_video.cli.train import train as train_to_the_end
-from mmkd_video.compat import safe_load
 from mmkd_video.core.files.atomic import write_atomically
 from mmkd_video.evaluation import ClipScores
 from mmkd_video.hooks.training_clock import CPU_META_KEY, META_KEY
 from mmkd_video.recognizers.complexity import measure_complexity
 from mmkd_video.recognizers.plain_student import plain_student
-from mmkd_video.workflows.deploy.pruned_config import rebuild_pruned
-from mmkd_video.workflows.deploy.student import read_checkpoint
+from mmkd_video.workflows.deploy.student import StudentCheckpoint
 from mmkd_video.workflows.train.prepare import find_last
 
 CONFIG = 'config.py'
@@ -71,7 +69,10 @@ def score(config: Config, checkpoint: Path, work_dir: Path, splits: Sequence[str
         ``gflops`` (or None), ``seconds`` and ``cpu_seconds`` of training (or None), where it ran (``device``,
         ``threads``, ``cpu``), and the ``checkpoint``'s path.
     """
-    rebuild_pruned(config, read_checkpoint(checkpoint))
+    trained = StudentCheckpoint.read(checkpoint)
+    trained.fit_config(config)
+    meta = trained.meta
+    del trained  # its weights would stay in memory while the model is tested
     config.work_dir, config.load_from, config.resume = str(work_dir), str(checkpoint), False
     config.experiment_name = f'test_{work_dir.parent.parent.name}_{work_dir.parent.name}'
     runner = build_runner(config)
@@ -88,7 +89,7 @@ def score(config: Config, checkpoint: Path, work_dir: Path, splits: Sequence[str
         **found,
         params=params,
         gflops=gflops,
-        **training_time(checkpoint),
+        **training_time(meta),
         device=next(runner.model.parameters()).device.type,
         threads=torch.get_num_threads(),
         cpu=os.environ.get('ATEN_CPU_CAPABILITY') or torch.backends.cpu.get_cpu_capability(),
@@ -96,16 +97,15 @@ def score(config: Config, checkpoint: Path, work_dir: Path, splits: Sequence[str
     )
 
 
-def training_time(checkpoint: Path) -> dict[str, float | None]:
+def training_time(meta: Mapping) -> dict[str, float | None]:
     """Return how long the training that wrote a checkpoint took.
 
     Args:
-        checkpoint: Of any training.
+        meta: Of its checkpoint.
 
     Returns:
         ``seconds`` of the wall clock and ``cpu_seconds``; None where they were not counted.
     """
-    meta = safe_load.load(checkpoint).get('meta', {})
     return dict(seconds=meta.get(META_KEY), cpu_seconds=meta.get(CPU_META_KEY))
 
 

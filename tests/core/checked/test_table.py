@@ -6,9 +6,9 @@ import pytest
 from test_config_page import names, tables
 
 from mmkd_video import losses
-from mmkd_video.cli import compress  # noqa: F401  their parts join the table
 from mmkd_video.core.checked import TABLE, Anything, keys_of
 from mmkd_video.core.registry import DATA_SAMPLERS, DATASETS, HOOKS, LOOPS, METRICS, MODELS, TASK_UTILS, TRANSFORMS
+from mmkd_video.workflows.compress import settings  # noqa: F401  its parts join the table
 from mmkd_video.workflows.train import prepare  # noqa: F401  their parts join the table
 
 OURS = sorted(

@@ -5,7 +5,7 @@ from mmengine.config import Config
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from mmkd_video.recognizers.real_clips import real_clips
-from mmkd_video.workflows.deploy.student import load_student
+from mmkd_video.workflows.deploy.student import StudentCheckpoint
 from mmkd_video.workflows.measure import random_models
 
 
@@ -20,7 +20,7 @@ def test_batch_normalisation_has_the_statistics_of_clips_and_nothing_is_written_
     name, config, checkpoint = write(tmp_path, monkeypatch)
     assert name == 'small'
     settings = Config.fromfile(config)
-    model, clip = load_student(settings, checkpoint), torch.from_numpy(real_clips(settings, 1).clips[0])
+    model, clip = StudentCheckpoint.read(checkpoint).build(settings), torch.from_numpy(real_clips(settings, 1).clips[0])
     norms = [module for module in model.modules() if isinstance(module, _BatchNorm)]
     assert all(norm.momentum is not None and norm.running_var.mean() != 1 for norm in norms)
     seen = []

@@ -4,12 +4,12 @@ import signal
 
 import pytest
 
-from mmkd_video.core.files import placed as module
-from mmkd_video.core.files.placed import expect_new, on_trial, placed_files, settle
+from mmkd_video.core.files import staged as module
+from mmkd_video.core.files.staged import atomic_files, commit_staged, expect_new_files, staged_files
 
 
 def write(path, text, force=False):
-    with placed_files(path, ['.xml', '.bin'], force) as temporary:
+    with atomic_files(path, ['.xml', '.bin'], force) as temporary:
         temporary.write_text(text)
         temporary.with_suffix('.bin').write_text(text)
 
@@ -31,7 +31,7 @@ def test_existing_files_stay_unless_forced(tmp_path, present):
 
 def test_a_failure_leaves_nothing_behind(tmp_path):
     (tmp_path / 'a.xml').write_text('old')
-    with pytest.raises(RuntimeError), placed_files(tmp_path / 'a.xml', ['.xml', '.bin'], force=True) as temporary:
+    with pytest.raises(RuntimeError), atomic_files(tmp_path / 'a.xml', ['.xml', '.bin'], force=True) as temporary:
         temporary.write_text('half')
         raise RuntimeError
     assert [(path.name, path.read_text()) for path in tmp_path.iterdir()] == [('a.xml', 'old')]
@@ -55,9 +55,11 @@ def test_files_that_fail_replace_no_others(tmp_path, old, passed, left):
     path, suffixes = tmp_path / 'a.xml', ['.xml', '.bin']
     if old:
         write(path, 'old')
-    with on_trial(path, suffixes) as written:
+    with staged_files(path, suffixes) as written:
         write(written, 'new')
-        assert settle(written, path, suffixes, passed) == (tmp_path / 'a.failed.xml' if old and not passed else path)
+        assert commit_staged(written, path, suffixes, passed) == (
+            tmp_path / 'a.failed.xml' if old and not passed else path
+        )
     assert {each.name: each.read_text() for each in tmp_path.iterdir()} == left
 
 
@@ -65,7 +67,7 @@ def test_files_that_fail_replace_no_others(tmp_path, old, passed, left):
 def test_a_check_that_breaks_off_leaves_what_was_there(tmp_path, left):
     if left:
         write(tmp_path / 'a.xml', 'old')
-    with pytest.raises(RuntimeError), on_trial(tmp_path / 'a.xml', ['.xml', '.bin']) as written:
+    with pytest.raises(RuntimeError), staged_files(tmp_path / 'a.xml', ['.xml', '.bin']) as written:
         write(written, 'new')
         raise RuntimeError
     assert {each.name: each.read_text() for each in tmp_path.iterdir()} == left
@@ -85,9 +87,9 @@ def killed(path, way, moment):
             if way == 'placed':
                 write(path, 'new', force=True)
             else:
-                with on_trial(path, SUFFIXES) as written:
+                with staged_files(path, SUFFIXES) as written:
                     write(written, 'new')
-                    settle(written, path, SUFFIXES, passed=True)
+                    commit_staged(written, path, SUFFIXES, passed=True)
         finally:
             os._exit(0)
     return os.WIFSIGNALED(os.waitpid(process, 0)[1])
@@ -100,6 +102,21 @@ def dying(call, steps, moment):
         return call(*arguments, **keywords)
 
     return counted
+
+
+@pytest.mark.parametrize('folders_open', [True, False])
+def test_a_system_that_opens_no_folders_locks_a_file_in_it(tmp_path, monkeypatch, folders_open):
+    monkeypatch.setattr(module, 'FOLDERS_OPEN', folders_open)
+    opened, real = [], os.open
+    monkeypatch.setattr(module.os, 'open', lambda path, *a, **b: (opened.append(path), real(path, *a, **b))[1])
+    with staged_files(tmp_path / 'a.xml', SUFFIXES) as written:
+        with pytest.raises(FileExistsError, match='another process is writing'), staged_files(tmp_path / 'a.xml', []):
+            pass
+        written.write_text('new')
+        written.with_suffix('.bin').write_text('new')
+        commit_staged(written, tmp_path / 'a.xml', SUFFIXES, passed=True)
+    assert sorted(each.name for each in tmp_path.iterdir()) == ['a.bin', 'a.xml']
+    assert (tmp_path / '.a.xml.part' / 'lock' in opened) != folders_open
 
 
 @pytest.mark.parametrize('old', [False, True])
@@ -125,13 +142,13 @@ def test_a_name_that_another_process_is_writing_is_refused_and_left_alone(tmp_pa
     path, (begun, tell), (wait, end) = tmp_path / 'a.xml', os.pipe(), os.pipe()
     process = os.fork()
     if not process:
-        with on_trial(path, SUFFIXES) as written:
+        with staged_files(path, SUFFIXES) as written:
             written.write_text('x')
             os.write(tell, b'.')
             os.read(wait, 1)
         os._exit(0)
     os.read(begun, 1)
-    expect_new(path, SUFFIXES)
+    expect_new_files(path, SUFFIXES)
     with pytest.raises(FileExistsError, match=r'another process is writing .*a\.xml'):
         write(path, 'mine')
     assert [each.name for each in tmp_path.glob('.*/*')] == ['a.xml']
@@ -144,10 +161,10 @@ def test_files_are_on_the_disk_before_they_have_their_names(tmp_path, monkeypatc
     events, replace = [], os.replace
     monkeypatch.setattr(module, '_sync', lambda path: events.append(path.name))
     monkeypatch.setattr(module.os, 'replace', lambda a, b: (events.append(f'{b.name} placed'), replace(a, b)))
-    with on_trial(tmp_path / 'a.xml', SUFFIXES) as written:
+    with staged_files(tmp_path / 'a.xml', SUFFIXES) as written:
         write(written, 'new')
         del events[:]
-        settle(written, tmp_path / 'a.xml', SUFFIXES, passed=True)
+        commit_staged(written, tmp_path / 'a.xml', SUFFIXES, passed=True)
     placed = [event for event in events if event.endswith('placed')]
     assert placed == ['a.bin placed', 'a.xml placed']
     assert {'a.xml', 'a.bin'} <= set(events[: events.index('a.bin placed')])

@@ -14,13 +14,17 @@ from mmengine.config import Config
 from tiny_experiment import TOOLS
 
 from mmkd_video.benchmark import Deployment, DeploymentReport
-from mmkd_video.cli import compress
+from mmkd_video.cli import compress as command
 from mmkd_video.core.registry import build_model
-from mmkd_video.quantization import CHECKPOINT_KEY
+from mmkd_video.quantization import QUANTIZATION_KEY
 from mmkd_video.recognizers.config import read_config
+from mmkd_video.workflows.compress import tools
+from mmkd_video.workflows.compress.compress import compress
+from mmkd_video.workflows.compress.settings import read_settings
 from mmkd_video.workflows.compress.stage import Stage, as_arguments
+from mmkd_video.workflows.compress.work import CompressionWork
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 SHIPPED = str(ROOT / 'configs/compress/i3d_to_mobilenet.py')
 BLOCK = """
 _base_ = 'distill.py'
@@ -39,17 +43,16 @@ compress = dict(
 
 
 class Tool:
-    """Copies its first argument to its second, as tools do: no existing file without ``--force``."""
+    """Copies its source, as tools do: no existing file is replaced without ``force``."""
 
     def __init__(self):
         self.calls = []
 
-    def __call__(self, arguments):
-        self.calls.append(arguments)
-        target = Path(arguments[1])
-        if target.exists() and '--force' not in arguments:
-            raise SystemExit(1)
-        target.write_text(Path(arguments[0]).read_text())
+    def __call__(self, source, out, fast=False, force=False):
+        self.calls.append(dict(out=out, fast=fast, force=force))
+        if Path(out).exists() and not force:
+            raise FileExistsError(f'{out} exists')
+        Path(out).write_text(Path(source).read_text())
 
 
 @pytest.fixture
@@ -58,9 +61,9 @@ def stage(tmp_path):
     (tmp_path / 'a.txt').write_text('1')
     tool = Tool()
 
-    def make(*more):
+    def make(**more):
         source, target = tmp_path / 'a.txt', tmp_path / 'b.txt'
-        return Stage('copy', 'tools/copy.py', tool, [str(source), str(target), *more], [source], [target])
+        return Stage('copy', 'tools/copy.py', tool, [str(source)], dict(out=str(target), **more), [source], [target])
 
     return make, tool
 
@@ -79,7 +82,7 @@ def test_a_stage_of_other_settings_or_files_is_kept_unless_forced(stage, tmp_pat
     make, tool = stage
     make().run(tmp_path)
     (tmp_path / 'a.txt').write_text('2' if changed == 'input' else '1')
-    later = make(*(['--fast'] if changed == 'arguments' else []))
+    later = make(**(dict(fast=True) if changed == 'arguments' else {}))
     with pytest.raises(FileExistsError, match="holds the stage 'copy' of other settings or files .*--force"):
         later.run(tmp_path)
     assert (tmp_path / 'b.txt').read_text() == '1'
@@ -93,7 +96,7 @@ def test_an_interrupted_stage_replaces_what_it_left(stage, tmp_path):
     note = json.loads((tmp_path / 'copy.json').read_text())
     (tmp_path / 'copy.json').write_text(json.dumps(dict(note, state='begun')))
     assert make().run(tmp_path) is True
-    assert '--force' in tool.calls[-1]
+    assert tool.calls[-1]['force'] is True
 
 
 def test_files_of_others_stop_a_stage(stage, tmp_path):
@@ -105,7 +108,7 @@ def test_files_of_others_stop_a_stage(stage, tmp_path):
 
 
 def test_a_tool_that_writes_nothing_is_noticed(tmp_path):
-    stage = Stage('idle', 'tools/idle.py', lambda _: None, [], [], [tmp_path / 'x.txt'])
+    stage = Stage('idle', 'tools/idle.py', lambda force: None, [], {}, [], [tmp_path / 'x.txt'])
     with pytest.raises(RuntimeError, match='did not write .*x.txt'):
         stage.run(tmp_path)
 
@@ -114,11 +117,11 @@ def test_a_tool_that_writes_nothing_is_noticed(tmp_path):
 def test_a_file_that_need_not_be_written_is_missed_only_where_it_was(tmp_path, draws):
     table, picture = tmp_path / 'a.txt', tmp_path / 'a.png'
 
-    def draw(_):
+    def draw(force):
         for path in (table, picture) if draws else (table,):
             path.touch()
 
-    stage = Stage('draw', 'tools/draw.py', draw, [], [], [table], [picture])
+    stage = Stage('draw', 'tools/draw.py', draw, [], {}, [], [table], [picture])
     assert stage.run(tmp_path) is True and stage.run(tmp_path) is False
     picture.unlink(missing_ok=True)
     assert stage.run(tmp_path) is draws
@@ -143,7 +146,7 @@ def test_settings_become_options():
 def test_wrong_configs_are_named(tmp_path, capsys, text, message):
     (tmp_path / 'c.py').write_text(text)
     with pytest.raises(SystemExit) as stop:
-        compress.main([str(tmp_path / 'c.py')])
+        command.main([str(tmp_path / 'c.py')])
     assert stop.value.code == 1
     assert message in capsys.readouterr().err
 
@@ -151,17 +154,17 @@ def test_wrong_configs_are_named(tmp_path, capsys, text, message):
 def test_the_shipped_block_leaves_the_distillation_as_it_is(monkeypatch):
     monkeypatch.chdir(ROOT)  # else what tools/compare.py trained would be trained again
     config = Config.fromfile('configs/compress/i3d_to_mobilenet.py')
-    compress.read_settings(config)
+    read_settings(config)
     assert config.pretty_text == Config.fromfile('configs/distill/i3d_to_mobilenet.py').pretty_text
 
 
 @pytest.mark.parametrize(
     ('setting', 'message'),
     [
-        ('export.clipps=3', 'compress.export: unrecognized arguments: --clipps 3'),
+        ('export.clipps=3', "compress.export: got the unknown key 'clipps'; expected precision, "),
         ('export.out=x.onnx', 'compress.export: got out, which compress.py chooses itself; leave it out'),
-        ('quantize.preset=fast', "compress.quantize: argument --preset: invalid choice: 'fast'"),
-        ('benchmark.rounds=many', "compress.benchmark: argument --rounds: got 'many'; expected a whole"),
+        ('quantize.preset=fast', "compress.quantize.preset: got 'fast'; expected 'mixed' or 'performance'"),
+        ('benchmark.rounds=many', "compress.benchmark.rounds: got 'many'; expected a whole"),
         ('benchmark=3', 'compress.benchmark: got 3; expected a dict of settings or None'),
         ('prune.hook.target=None', 'compress.prune.hook: got no target'),
         ('prune.hook.criterion=luck', "compress.prune.hook.criterion: got 'luck'"),
@@ -174,10 +177,10 @@ def test_the_shipped_block_leaves_the_distillation_as_it_is(monkeypatch):
     ],
 )
 def test_what_cannot_be_meant_is_told_before_anything_is_trained(monkeypatch, capsys, setting, message):
-    monkeypatch.setattr(compress, 'prepare', lambda *_, **__: pytest.fail('something was trained'))
+    monkeypatch.setattr(command, 'prepare', lambda *_, **__: pytest.fail('something was trained'))
     monkeypatch.setitem(sys.modules, 'onnx', None)
     with pytest.raises(SystemExit) as stop:
-        compress.main([SHIPPED, '--cfg-options', f'compress.{setting}'])
+        command.main([SHIPPED, '--cfg-options', f'compress.{setting}'])
     assert stop.value.code == 1
     assert f'error: {message}' in capsys.readouterr().err
 
@@ -189,7 +192,7 @@ def saved(path, **more):
 
 
 def test_a_checkpoint_that_cannot_be_begun_from_is_told_first(monkeypatch, tmp_path, capsys):
-    monkeypatch.setattr(compress, 'prepare', lambda *_, **__: pytest.fail('something was trained'))
+    monkeypatch.setattr(command, 'prepare', lambda *_, **__: pytest.fail('something was trained'))
     config = tmp_path / 'c.py'
     config.write_text(
         f"_base_ = {SHIPPED!r}\nhooks = [*_base_.custom_hooks, dict(type='QATHook', begin=9)]\n"
@@ -201,10 +204,10 @@ def test_a_checkpoint_that_cannot_be_begun_from_is_told_first(monkeypatch, tmp_p
         'the quantizers of QATHook, and such a student is not',
     ):
         with pytest.raises(SystemExit) as stop:
-            compress.main([str(config), '--checkpoint', str(checkpoint)])
+            command.main([str(config), '--checkpoint', str(checkpoint)])
         assert stop.value.code == 1
         assert message in capsys.readouterr().err
-        saved(checkpoint, **{CHECKPOINT_KEY: {}})
+        saved(checkpoint, **{QUANTIZATION_KEY: {}})
 
 
 def begin(monkeypatch, folder, checkpoint='student.pth', **changed):
@@ -218,14 +221,14 @@ def begin(monkeypatch, folder, checkpoint='student.pth', **changed):
 
     monkeypatch.setattr(Stage, 'run', run)
     config = read_config(SHIPPED, {'compress.alone': False, 'compress.prune': None, **changed})
-    settings = compress.read_settings(config)
-    compress.compress(compress.Compression(config, settings, folder), checkpoint)
+    settings = read_settings(config)
+    compress(CompressionWork(config, settings, folder), checkpoint)
     return found
 
 
 @pytest.mark.parametrize('in_int8', [False, True])
 def test_a_student_trained_in_int8_is_quantized_from_its_checkpoint(monkeypatch, tmp_path, in_int8):
-    checkpoint = saved(tmp_path / 'a.pth', **({CHECKPOINT_KEY: {}} if in_int8 else {}))
+    checkpoint = saved(tmp_path / 'a.pth', **({QUANTIZATION_KEY: {}} if in_int8 else {}))
     found = begin(monkeypatch, tmp_path, checkpoint)
     assert found['quantize'].arguments[1] == (checkpoint if in_int8 else str(tmp_path / 'student.xml'))
     assert found['quantize'].inputs == [Path(found['quantize'].arguments[1])]
@@ -249,9 +252,9 @@ def test_what_the_command_line_changed_reaches_every_stage(monkeypatch, tmp_path
 def test_a_picture_of_an_earlier_measurement_does_not_stay(monkeypatch, tmp_path, accuracy):
     stage = begin(monkeypatch, tmp_path)['benchmark']
     lines = [Deployment('student', 'eager', 1, [0.1], [10.0], 1, 1, 0.1, accuracy=accuracy)]
-    monkeypatch.setattr(compress.benchmark, 'main', lambda _: DeploymentReport('Models', lines))
+    monkeypatch.setattr(tools, 'run_benchmark', lambda **_: DeploymentReport('Models', lines))
     (tmp_path / 'deploy.png').touch()
-    stage.main([])
+    stage.function(**stage.settings, force=True)
     assert (tmp_path / 'deploy.png').is_file() == (accuracy is not None)
     assert 'student' in (tmp_path / 'table.txt').read_text()
 

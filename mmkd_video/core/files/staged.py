@@ -4,22 +4,25 @@ Files are made in a hidden folder beside their place, which its maker holds with
 what a killed maker has left is told from what is being made, whatever numbers processes have.
 """
 
-import fcntl
 import os
 import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from filelock import lock_descriptor
+
 PLACING = 'placing'  # in the folder while files leave it: the name of the first one's place
+LOCK = 'lock'  # in the folder, where the system opens no folders
+FOLDERS_OPEN = os.name != 'nt'
 
 
-def expect_new(path: str | Path, suffixes: Sequence[str], force: bool = False) -> Path:
+def expect_new_files(path: str | Path, suffixes: Sequence[str], force: bool = False) -> Path:
     """Check a name to write to; what a killed writer of that name has left is removed.
 
     Args:
-        path: Where the first file is to be.
-        suffixes: Of all files that share the name; the first is that of ``path``.
+        path: Place of the first file.
+        suffixes: Suffixes of all files that share the name; the first is that of ``path``.
         force: Whether existing files may be replaced.
 
     Raises:
@@ -39,12 +42,12 @@ def expect_new(path: str | Path, suffixes: Sequence[str], force: bool = False) -
 
 
 @contextmanager
-def placed_files(path: str | Path, suffixes: Sequence[str], force: bool = False) -> Iterator[Path]:
+def atomic_files(path: str | Path, suffixes: Sequence[str], force: bool = False) -> Iterator[Path]:
     """Write files under a temporary name; they take their places together when the block ends without an error.
 
     Args:
-        path: Where the first file is to be; missing folders are made.
-        suffixes: Of all files that share the name; the first is that of ``path`` and is placed last.
+        path: Place of the first file; missing folders are made.
+        suffixes: Suffixes of all files that share the name; the first is that of ``path`` and is placed last.
         force: Whether existing files may be replaced.
 
     Yields:
@@ -55,25 +58,25 @@ def placed_files(path: str | Path, suffixes: Sequence[str], force: bool = False)
         FileExistsError: A file is there and may not be replaced, or another process is writing it.
         OSError: A file could not be brought to the disk.
     """
-    path = expect_new(path, suffixes, force)
-    with on_trial(path, suffixes) as written:
+    path = expect_new_files(path, suffixes, force)
+    with staged_files(path, suffixes) as written:
         yield written
         _place(written, path, suffixes)
 
 
 @contextmanager
-def on_trial(path: Path, suffixes: Sequence[str]) -> Iterator[Path]:
-    """Keep files from their place until they are checked; see :func:`settle`.
+def staged_files(path: Path, suffixes: Sequence[str]) -> Iterator[Path]:
+    """Keep files from their place until they are checked; see :func:`commit_staged`.
 
     Args:
-        path: Where the first file is to be; missing folders are made.
-        suffixes: Of all files that share the name.
+        path: Place of the first file; missing folders are made.
+        suffixes: Suffixes of all files that share the name.
 
     Yields:
-        The name to write to; its files are gone after the block.
+        The name to write to; files that are not committed are gone after the block.
 
     Raises:
-        FileExistsError: Another process is writing files of that name.
+        FileExistsError: Somebody is writing files of that name.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     _remove_leftovers(path, suffixes)
@@ -84,17 +87,16 @@ def on_trial(path: Path, suffixes: Sequence[str]) -> Iterator[Path]:
     try:
         yield folder / path.name
     finally:
-        shutil.rmtree(folder, ignore_errors=True)
-        os.close(held)
+        _let_go(folder, held)
 
 
-def settle(written: Path, path: Path, suffixes: Sequence[str], passed: bool) -> Path:
+def commit_staged(written: Path, path: Path, suffixes: Sequence[str], passed: bool) -> Path:
     """Move checked files to their place; if they have failed and others are there, to ``<name>.failed<suffix>``.
 
     Args:
-        written: What :func:`on_trial` gave, within its block.
-        path: Where the first file is to be.
-        suffixes: Of all files that share the name; the first is placed last.
+        written: What :func:`staged_files` gave, within its block.
+        path: Place of the first file.
+        suffixes: Suffixes of all files that share the name; the first is placed last.
         passed: Whether they may take the place of others.
 
     Returns:
@@ -140,17 +142,25 @@ def _folder_of(path: Path) -> Path:
 
 def _hold(folder: Path) -> int | None:
     """Make a folder and hold it for this process; return the lock's file descriptor, or None where another holds it."""
+    lock = folder if FOLDERS_OPEN else folder / LOCK
     while True:
         folder.mkdir(exist_ok=True)
-        descriptor = os.open(folder, os.O_RDONLY)
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            if folder.exists() and os.path.samestat(os.fstat(descriptor), os.stat(folder)):
-                return descriptor
-        except BlockingIOError:
+        descriptor = os.open(lock, os.O_RDONLY if FOLDERS_OPEN else os.O_RDWR | os.O_CREAT)
+        if not lock_descriptor(descriptor, blocking=False):
             os.close(descriptor)
             return None
+        if lock.exists() and os.path.samestat(os.fstat(descriptor), os.stat(lock)):
+            return descriptor
         os.close(descriptor)  # it was removed by another process between the two calls
+
+
+def _let_go(folder: Path, held: int) -> None:
+    if FOLDERS_OPEN:
+        shutil.rmtree(folder, ignore_errors=True)
+        os.close(held)
+    else:  # nor does it remove an open file
+        os.close(held)
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _remove_leftovers(path: Path, suffixes: Sequence[str]) -> None:
@@ -164,9 +174,8 @@ def _remove_leftovers(path: Path, suffixes: Sequence[str]) -> None:
         place = path.with_name(name) if name in (path.name, f'{path.stem}.failed{path.suffix}') else None
         if place is not None and not place.exists():
             _remove_others(place, suffixes)
-        shutil.rmtree(folder, ignore_errors=True)
     finally:
-        os.close(held)
+        _let_go(folder, held)
 
 
 def _remove_others(place: Path, suffixes: Sequence[str]) -> None:
@@ -175,7 +184,9 @@ def _remove_others(place: Path, suffixes: Sequence[str]) -> None:
 
 
 def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
+    if path.is_dir() and not FOLDERS_OPEN:
+        return
+    descriptor = os.open(path, os.O_RDONLY if path.is_dir() else os.O_RDWR)
     try:
         os.fsync(descriptor)
     finally:

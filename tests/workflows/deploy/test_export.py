@@ -10,13 +10,13 @@ from tiny_experiment import NUM_CLIPS
 
 from mmkd_video.cli import export as export_command
 from mmkd_video.cli import test as test_command
-from mmkd_video.core.registry import build_model
+from mmkd_video.core.registry import EXPORT_BACKENDS, build_model
 from mmkd_video.datasets.motion_clips import CLASSES
 from mmkd_video.export import PARITY_BOUNDS, ParityBound, load_exported
 from mmkd_video.pruning import prune
 from mmkd_video.recognizers.class_names import class_names
 from mmkd_video.recognizers.config import read_config
-from mmkd_video.workflows.deploy.student import load_student, model_parts
+from mmkd_video.workflows.deploy.student import StudentCheckpoint, model_parts
 
 for package in ('onnx', 'onnxscript', 'onnxruntime', 'openvino'):
     pytest.importorskip(package)
@@ -108,6 +108,25 @@ def test_failed_check_keeps_the_file_and_names_the_clip(shipped, tmp_path, capsy
         assert path.read_text() == 'good' and sorted(os.listdir(tmp_path)) == ['a.failed.onnx', 'a.onnx']
 
 
+def test_a_backend_that_a_config_imports_is_exported_to_and_tested(shipped, tmp_path, capsys):
+    config = tmp_path / 'own.py'
+    imports = "custom_imports = dict(imports=['torchscript_backend'], allow_failed_imports=False)"
+    config.write_text(f'{shipped.student.read_text()}\n{imports}\n')
+    arguments = [str(config), str(shipped.student_checkpoint), '--out', str(tmp_path / 'a.ts'), '--clips', '4']
+    sys.modules.pop('torchscript_backend', None)
+    try:
+        report = export_command.main([*arguments, '--format', 'torchscript'])
+        assert report.passed and report.backend == 'torchscript', str(report)
+        assert failed(capsys, export_command, *arguments[:2], '--format', 'torchscript', '--precision', 'bf16') == (
+            'error: --precision bf16: TorchScript has f32; choose one of these'
+        )
+        work = ['--work-dir', str(tmp_path / 'work')]
+        found = [test_command.main([str(config), str(path), *work]) for path in (tmp_path / 'a.ts', arguments[1])]
+        assert found[0] == found[1]
+    finally:
+        EXPORT_BACKENDS.module_dict.pop('TorchScriptModel')
+
+
 def test_every_way_of_testing_gives_the_same_numbers(shipped, tmp_path):
     path = tmp_path / 'report.json'
     with_hook = tmp_path / 'with_hook.py'  # an average of parameters; a file has none
@@ -138,7 +157,7 @@ def test_export_without_the_data_set(shipped, tmp_path, capsys, monkeypatch):
     options = ['--out', tmp_path / 'a.onnx', '--shape', 4, 3, 32, 32]
     arguments = [shipped.student, shipped.student_checkpoint, *options]
     assert 'missing.txt' in failed(capsys, export_command, *arguments[:-5], *settings)
-    monkeypatch.setattr(export_command, 'read_checkpoint', None)  # these mistakes are told before anything is read
+    monkeypatch.setattr(StudentCheckpoint, 'read', None)  # these mistakes are told before anything is read
     assert 'add --no-check' in failed(capsys, export_command, *arguments, *settings)
     wrong = [*arguments[:-2], 64, 64, '--no-check', *settings]
     assert failed(capsys, export_command, *wrong) == (
@@ -210,7 +229,7 @@ def test_clips_that_the_file_does_not_take_are_one_line(shipped, tmp_path, capsy
 
 def test_pruned_checkpoint_needs_no_other_config(shipped, tmp_path):
     pytest.importorskip('torch_pruning')
-    model = load_student(read_config(str(shipped.student)), shipped.student_checkpoint)
+    model = StudentCheckpoint.read(shipped.student_checkpoint).build(read_config(str(shipped.student)))
     history = prune(model, torch.rand(1, 4, 3, 32, 32), dict(params=0.7))
     checkpoint = tmp_path / 'pruned.pth'
     torch.save(dict(meta={}, state_dict=model.state_dict(), pruning=history.to_json()), checkpoint)
@@ -222,7 +241,7 @@ model = dict(type='PrunedRecognizer', recognizer=model, history={str(checkpoint)
 """
     )
     for source in (shipped.distill, config):
-        found = load_student(read_config(str(source)), checkpoint)
+        found = StudentCheckpoint.read(checkpoint).build(read_config(str(source)))
         assert sum(p.numel() for p in found.parameters()) < 0.75 * shipped.parameters
         assert all(torch.equal(value, found.state_dict()[key]) for key, value in model.state_dict().items())
     assert export_command.main([str(config), str(checkpoint), '--format', 'openvino', '--clips', '4']).passed
@@ -233,7 +252,8 @@ model = dict(type='PrunedRecognizer', recognizer=model, history={str(checkpoint)
 
 def test_student_of_either_config_is_the_same(shipped):
     models = [
-        load_student(read_config(str(path)), shipped.student_checkpoint) for path in (shipped.student, shipped.distill)
+        StudentCheckpoint.read(shipped.student_checkpoint).build(read_config(str(path)))
+        for path in (shipped.student, shipped.distill)
     ]
     states = [model.state_dict() for model in models]
     assert all(torch.equal(states[0][key], states[1][key]) for key in states[0])

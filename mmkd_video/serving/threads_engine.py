@@ -1,4 +1,4 @@
-"""ONNX Runtime in worker threads."""
+"""A runtime in worker threads."""
 
 import threading
 from collections.abc import Callable
@@ -6,22 +6,22 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
-from mmkd_video.export import OnnxRuntimeModel
+from mmkd_video.export import ExportedModel
 from mmkd_video.serving.inference_engine import InferenceEngine
 
 
-class OnnxRuntimeEngine(InferenceEngine):
-    """A session that several threads run: sessions are made for that, and give the interpreter free while they compute.
+class ThreadsEngine(InferenceEngine):
+    """A model that threads run: in as many as clips at once where the runtime is made for that, else in one.
 
     Args:
-        model: In ONNX Runtime.
-        requests: Clips at once, each in a thread of its own.
+        model: Of any runtime that gives the interpreter free while it computes.
+        requests: Clips that may be on their way at once.
     """
 
-    def __init__(self, model: OnnxRuntimeModel, requests: int = 2) -> None:
+    def __init__(self, model: ExportedModel, requests: int = 2) -> None:
         super().__init__(model, requests)
         self._free = threading.Semaphore(requests)
-        self._workers = ThreadPoolExecutor(requests, thread_name_prefix='onnxruntime')
+        self._workers = ThreadPoolExecutor(requests if model.concurrent else 1, thread_name_prefix=model.backend)
 
     def submit(self, clip: np.ndarray) -> Callable[[], np.ndarray]:
         """See :meth:`InferenceEngine.submit`."""

@@ -13,8 +13,8 @@ from mmkd_video.cli import test as test_command
 from mmkd_video.cli.prune import main
 from mmkd_video.compat import safe_load
 from mmkd_video.core.registry import build_model
-from mmkd_video.pruning import CHECKPOINT_KEY, PruningHistory, count_params
-from mmkd_video.workflows.deploy.student import load_student
+from mmkd_video.pruning import PRUNING_KEY, PruningHistory, count_params
+from mmkd_video.workflows.deploy.student import StudentCheckpoint
 
 STOCK_TEST = Path(mmaction.__file__).parent / '.mim' / 'tools' / 'test.py'
 
@@ -37,13 +37,13 @@ def run(experiment, *more, config=None, out='pruned.pth', target='--target-param
 def test_checkpoint_and_config_build_the_pruned_student(experiment, capsys):
     history = run(experiment)
     checkpoint = safe_load.load(experiment.folder / 'pruned.pth')
-    assert set(checkpoint) == {'meta', 'state_dict', CHECKPOINT_KEY}
-    assert checkpoint[CHECKPOINT_KEY] == history.to_json()
+    assert set(checkpoint) == {'meta', 'state_dict', PRUNING_KEY}
+    assert checkpoint[PRUNING_KEY] == history.to_json()
     config = Config.fromfile(experiment.folder / 'pruned.py')
     assert config.model.type == 'PrunedRecognizer' and config.load_from == str(experiment.folder / 'pruned.pth')
     assert config.test_dataloader == Config.fromfile(experiment.student).test_dataloader
-    pruned = load_student(config, config.load_from)
-    whole = load_student(Config.fromfile(experiment.student), experiment.folder / 'student.pth')
+    pruned = StudentCheckpoint.read(config.load_from).build(config)
+    whole = StudentCheckpoint.read(experiment.folder / 'student.pth').build(Config.fromfile(experiment.student))
     assert type(pruned) is type(whole) and set(pruned.state_dict()) == set(whole.state_dict())
     assert 0.45 < count_params(pruned) / count_params(whole) <= 0.5
     before, after = re.findall(r'(?:before|after) +([\d,]+) +(0\.\d+)', capsys.readouterr().out)
@@ -55,7 +55,9 @@ def test_measured_time_is_a_target(experiment):
     history = run(experiment, target='--target-latency=0.95')
     (step,) = history.steps
     assert step.settings['target'] == dict(latency=0.95) and step.after['latency'] <= 0.95
-    model = load_student(Config.fromfile(experiment.folder / 'pruned.py'), experiment.folder / 'pruned.pth')
+    model = StudentCheckpoint.read(experiment.folder / 'pruned.pth').build(
+        Config.fromfile(experiment.folder / 'pruned.py')
+    )
     assert count_params(model) == step.after['params'] < step.before['params']
 
 
@@ -68,7 +70,7 @@ def test_distillation_gives_its_student_and_options_are_kept(experiment):
     assert config.test_dataloader.batch_size == 3 and config.model.recognizer.type == 'Recognizer2D'
     assert 'DistillViews' not in config.pretty_text and 'teacher' not in config.model
     assert [hook for hook in config.custom_hooks if hook.type == 'PruningHook'] == [dict(type='PruningHook')]
-    load_student(config, config.load_from)
+    StudentCheckpoint.read(config.load_from).build(config)
 
 
 def test_pruned_student_is_pruned_further(experiment):
@@ -88,7 +90,7 @@ def test_pruned_student_is_pruned_further(experiment):
     text = (experiment.folder / 'more.py').read_text()
     (experiment.folder / 'more.py').write_text(text.replace('pruned.py', 'moved.py'))
     config = Config.fromfile(experiment.folder / 'more.py')
-    model = load_student(config, config.load_from)
+    model = StudentCheckpoint.read(config.load_from).build(config)
     assert len(history) == 2 and count_params(model) == history.steps[1].after['params']
 
 
@@ -105,7 +107,8 @@ def test_quantizers_that_are_left_behind_are_said(experiment, tmp_path, capsys):
     assert 'quantization' not in safe_load.load(experiment.folder / 'pruned.pth')
     for hooks, said in (([], True), ([dict(type='QATHook')], False)):
         options = test_command.build_parser().parse_args([str(experiment.student), str(path)])
-        test_command.merge_options(Config(dict(Config.fromfile(experiment.student), custom_hooks=hooks)), options)
+        config = Config(dict(Config.fromfile(experiment.student), custom_hooks=hooks))
+        test_command.merge_options(config, options, test_command.read_student(options))
         assert ('without QATHook in the config it is tested in float' in capsys.readouterr().out) == said
 
 

@@ -13,11 +13,10 @@ from tiny_experiment import NUM_CLIPS
 
 from mmkd_video.cli import quantize as command
 from mmkd_video.cli import test as test_command
-from mmkd_video.cli.export import export_student
 from mmkd_video.core.registry import build_model
 from mmkd_video.export import PARITY_BOUNDS, ParityBound, load_exported
 from mmkd_video.quantization import (
-    CHECKPOINT_KEY,
+    QUANTIZATION_KEY,
     choose_operators,
     count_convolutions,
     insert_quantizers,
@@ -28,7 +27,8 @@ from mmkd_video.quantization.sensitivity import run
 from mmkd_video.recognizers.clip_source import ClipSource, unaugmented_clips
 from mmkd_video.recognizers.config import read_config
 from mmkd_video.workflows.deploy import quantized_student
-from mmkd_video.workflows.deploy.student import load_student
+from mmkd_video.workflows.deploy.export import export_student
+from mmkd_video.workflows.deploy.student import StudentCheckpoint
 
 pytestmark = pytest.mark.slow
 FEW = ('--calibration', '4', '--validation', '4', '--clips', '6', '--max-drop', '1')
@@ -115,7 +115,7 @@ def test_labels_that_are_missing_are_known_as_missing(shipped):
 
 def trained_in_int8(shipped, config, checkpoint):
     """Save a checkpoint as ``QATHook`` does, with ranges that no calibration would find."""
-    model = load_student(config, shipped.student_checkpoint)
+    model = StudentCheckpoint.read(shipped.student_checkpoint).build(config)
     choose_operators('torch')
     clips = [torch.from_numpy(clip)[None] for clip in unaugmented_clips(config, 2, 'val_dataloader')]
     clips = [
@@ -125,7 +125,7 @@ def trained_in_int8(shipped, config, checkpoint):
     with torch.no_grad():
         for parameter in quantizer_parameters(model):
             parameter.mul_(1.5)  # ranges that no calibration would find
-    torch.save({'state_dict': model.state_dict(), CHECKPOINT_KEY: quantizer_state(model)}, checkpoint)
+    torch.save({'state_dict': model.state_dict(), QUANTIZATION_KEY: quantizer_state(model)}, checkpoint)
     return checkpoint
 
 
