@@ -2,7 +2,7 @@
 
 import copy
 import functools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import torch
 from mmengine.logging import MessageHub, print_log
@@ -17,7 +17,7 @@ from mmkd_video.distillers.dry_run import SIZES, check_sides, explain_failure, e
 from mmkd_video.distillers.first_batches import FirstBatches, softened
 from mmkd_video.distillers.lengths import expect_within
 from mmkd_video.distillers.objective import Objective
-from mmkd_video.distillers.optimizer import build_distill_optimizer, check_groups, regroup
+from mmkd_video.distillers.optimizer import build_distill_optimizer, check_groups, complete_schedules, regroup
 from mmkd_video.distillers.refit import TensorCuts, transplant
 from mmkd_video.distillers.reuse import reuse_classifier
 from mmkd_video.distillers.summary import term_table
@@ -191,6 +191,10 @@ class Distiller(BaseModel):
             ValueError: Names the first parameters that are not.
         """
         check_groups(wrapper, {'student': self.student, 'training_state': self.training_state})
+
+    def complete_schedules(self, wrapper: OptimWrapper, schedulers: Iterable) -> None:
+        """Let the schedulers of an older checkpoint move the training state's group too; others are left alone."""
+        complete_schedules(wrapper, schedulers)
 
     def set_progress(self, iter: int, epoch: int, iters_per_epoch: int, max_iters: int) -> None:
         """Move all schedules; called before every step.

@@ -28,6 +28,8 @@ class DistillHook(Hook):
         if model is None:
             return
         model.check_optimizer(runner.optim_wrapper)
+        if isinstance(runner.param_schedulers, list):
+            model.complete_schedules(runner.optim_wrapper, runner.param_schedulers)
         for tensor in model.training_state_dict().values():
             broadcast(tensor)
 
