@@ -19,7 +19,7 @@ from mmkd_video.datasets.label_check import expect_known_classes
 from mmkd_video.evaluation import dumped_results  # noqa: F401  registers WholeDumpResults
 from mmkd_video.export.loading import BACKEND_OF, BACKENDS
 from mmkd_video.export.metadata import PRECISIONS
-from mmkd_video.hooks.wrapped_anew import bare_model
+from mmkd_video.hooks.model_wrapper import bare_model
 from mmkd_video.quantization import CHECKPOINT_KEY
 from mmkd_video.recognizers.class_names import class_names
 from mmkd_video.recognizers.config import merge_cfg_options, read_config

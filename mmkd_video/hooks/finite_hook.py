@@ -13,7 +13,7 @@ from torch import Tensor
 from mmkd_video.core.checked import Whole, checked
 from mmkd_video.core.registry import HOOKS
 from mmkd_video.hooks.agreement import on_any_rank
-from mmkd_video.hooks.wrapped_anew import bare_model
+from mmkd_video.hooks.model_wrapper import bare_model
 
 SHOWN = 5
 
