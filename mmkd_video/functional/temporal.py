@@ -32,7 +32,7 @@ def temporal_relation(student: Tensor, teacher: Tensor) -> Tensor:
 
     Args:
         student: Tokens ``(N, T, Cs)`` or clip map ``(N, Cs, T, H, W)``.
-        teacher: As many frames, any channels and space.
+        teacher: A feature of as many frames, any channels and space.
 
     Returns:
         The mean over ``N * T * T`` of the squared difference; a scalar.
@@ -49,7 +49,7 @@ def temporal_order(student: Tensor, teacher: Tensor) -> Tensor:
 
     Args:
         student: Tokens ``(N, T, C)`` or clip map ``(N, C, T, H, W)``.
-        teacher: As many frames, the same channels.
+        teacher: A feature of as many frames and the same channels.
 
     Returns:
         The mean over clips and pairs of frames of ``|u_s - u_t|**2 / 2`` with u the unit vector of the move; it is

@@ -111,8 +111,8 @@ def unusable_tensors(parameters: Iterable[tuple[str, Tensor]], buffers: Iterable
     """Return the names of parameters with a non-finite number, and of buffers with a NaN; masks may be infinite.
 
     Args:
-        parameters: By name, as of ``named_parameters``.
-        buffers: By name.
+        parameters: Pairs of name and parameter, as of ``named_parameters``.
+        buffers: Pairs of name and buffer.
     """
     checks = [(name, torch.isfinite(each.detach()).all()) for name, each in parameters]
     checks += [(name, ~torch.isnan(each).any()) for name, each in buffers if each.is_floating_point()]

@@ -59,7 +59,7 @@ class PruningHook(Hook):
         end: That of the last step; ``begin`` by default.
         steps: Number of steps, spread evenly from ``begin`` to ``end``.
         by_epoch: Whether ``begin`` and ``end`` are epochs.
-        batches: For ``criterion='taylor'``: over how many batches gradients are added up before a step.
+        batches: Number of batches over which ``criterion='taylor'`` adds up gradients before a step.
         **settings: ``criterion``, ``scope``, ``keep``, ``round_to``, ``max_ratio``, ``seed`` of
             :class:`~mmkd_video.pruning.Pruner`.
 
@@ -115,7 +115,7 @@ class PruningHook(Hook):
         """Return the iteration before which the last step is done; -1 where there is none.
 
         Args:
-            iters_per_epoch: Of this training.
+            iters_per_epoch: Iterations in an epoch of this training.
         """
         done = -1
         for point in self.points:

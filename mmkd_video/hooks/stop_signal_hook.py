@@ -155,8 +155,8 @@ def save_interrupted(runner: Runner, meta: dict) -> Path:
     """Write a checkpoint of this moment, whatever the CheckpointHook saves and when; to be called by every rank.
 
     Args:
-        runner: Of the training.
-        meta: Where it stands.
+        runner: The runner of the training.
+        meta: The notes on where it stands.
 
     Returns:
         The checkpoint, which ``last_checkpoint`` now names.
