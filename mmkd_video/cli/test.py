@@ -18,7 +18,7 @@ from mmkd_video.datasets.label_check import expect_known_classes
 from mmkd_video.evaluation import dumped_results  # noqa: F401  registers WholeDumpResults
 from mmkd_video.export.loading import backend_of_file, export_backends, exported_suffixes
 from mmkd_video.export.metadata import PRECISIONS
-from mmkd_video.hooks.wrapped_anew import bare_model
+from mmkd_video.hooks.model_wrapper import bare_model
 from mmkd_video.recognizers.class_names import class_names
 from mmkd_video.recognizers.config import merge_cfg_options, read_config
 from mmkd_video.recognizers.config_keys import check_config

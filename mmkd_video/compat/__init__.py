@@ -1,5 +1,8 @@
 """One small file per break of today's stack; loaded before anything else of the package.
 
+``BREAKS`` lists what does not work without a mend, ``FEATURES`` what OpenMMLab never could and we add at the same
+places. Outside this folder only :mod:`mmkd_video.pruning.loading` adds one; it needs what pruning knows.
+
 Every module has ``applies() -> bool`` (does this stack have the break, mended or not) and ``apply() -> None`` (mend it;
 twice is once). Each mend waits for the import of the module it is about and imports nothing heavy itself.
 """
@@ -22,7 +25,7 @@ from mmkd_video.compat import (
     optim_wrapper,
 )
 
-__all__ = ['BREAKS', 'apply', 'forced_loading']
+__all__ = ['BREAKS', 'FEATURES', 'apply', 'forced_loading']
 
 BREAKS = (
     import_noise,
@@ -35,16 +38,17 @@ BREAKS = (
     cpu_amp,
     bfloat16_scores,
     color_jitter,
-    optim_wrapper,
     empty_annotations,
     annotation_lines,
     config_text,
 )
 
+FEATURES = (optim_wrapper,)
+
 
 def apply() -> None:
-    """Mend every break of this stack; each mend stands aside where it is not needed."""
-    for item in BREAKS:
+    """Mend every break of this stack and add the features; each mend stands aside where it is not needed."""
+    for item in (*BREAKS, *FEATURES):
         item.apply()
 
 

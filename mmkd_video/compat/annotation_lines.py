@@ -34,7 +34,7 @@ class Columns:
     """What a line holds.
 
     Args:
-        delimiter: Between columns; None for any white space.
+        delimiter: Text between columns; None for any white space.
         counts: Names of the whole numbers between the name and the label.
         several: Whether a sample may have several labels.
     """
@@ -65,9 +65,9 @@ def wrong_line(
     """Return where an annotation file is wrong, and what is expected there; None where it is not.
 
     Args:
-        path: Of a local file that exists.
-        columns: What each line holds.
-        num_classes: Of the model; None where it is not known.
+        path: Path of a local file that exists.
+        columns: What each line holds, column by column.
+        num_classes: Number of classes of the model; None where it is not known.
         labelled: Whether every clip needs a label.
     """
     content = Path(path).read_bytes()

@@ -36,12 +36,12 @@ def load_url(
     """Download a checkpoint, unless it was downloaded before, and read it as any local one.
 
     Args:
-        url: Of the file.
-        model_dir: Where it is kept; torch's own folder for downloads by default.
-        map_location: As in :func:`torch.load`.
+        url: Address of the file.
+        model_dir: Folder where it is kept; torch's own folder for downloads by default.
+        map_location: Device of the tensors, as in :func:`torch.load`.
         progress: Whether a bar shows how far the download is.
         check_hash: Whether the name ends in the beginning of the file's SHA-256, which must be right.
-        file_name: Of the kept file; that of the URL by default.
+        file_name: Name of the kept file; that of the URL by default.
 
     Raises:
         UnsafeCheckpointError: The file asks for what is no plain data; nothing of it was executed.

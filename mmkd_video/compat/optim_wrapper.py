@@ -1,9 +1,10 @@
-"""The optimizer constructor of a config is applied to the whole model, whatever the model is made of.
+"""A feature: a model builds its own optimizer.
 
-Cause: MMEngine's runner calls ``build_optim_wrapper(model, cfg)`` with the model it holds, and a model has no way to
-say that a constructor (TSM's, layer decay) is meant for one of its parts.
+MMEngine applies the optimizer constructor of a config to the whole model, whatever the model is made of: its runner
+calls ``build_optim_wrapper(model, cfg)`` with the model it holds, and a model has no way to say that a constructor
+(TSM's, layer decay) is meant for one of its parts.
 
-Mend: a model that defines ``build_optim_wrapper(cfg) -> OptimWrapper`` is asked; every other model goes the stock way.
+Here a model that defines ``build_optim_wrapper(cfg) -> OptimWrapper`` is asked; every other model goes the stock way.
 While a model is being asked, a call for that same model goes the stock way too, so nothing recurses.
 """
 

@@ -95,7 +95,7 @@ def replaced(owner: Any, name: str, value: Any) -> Iterator[None]:
     Args:
         owner: Module or object.
         name: Name of an attribute that exists.
-        value: What it is inside the block.
+        value: The value inside the block.
     """
     before = getattr(owner, name)
     setattr(owner, name, value)

@@ -56,7 +56,7 @@ def explain(error: BaseException, filename: str | Path) -> UnsafeCheckpointError
     """Return the readable form of an error of reading, or None when the file was not refused for its content.
 
     Args:
-        error: What was raised.
+        error: The error that was raised.
         filename: The file that was read.
     """
     refused = refused_global(error)
@@ -74,7 +74,7 @@ def explain_any(error: BaseException, filename: str | Path) -> Exception:
     """Return the one-line form of whatever was raised for a file that is there.
 
     Args:
-        error: What was raised.
+        error: The error that was raised.
         filename: The file that was read.
     """
     explained = explain(error, filename)
@@ -92,8 +92,8 @@ def expect_whole(filename: str | Path | io.BytesIO, called: str | None = None) -
     """Refuse a checkpoint whose checksums do not match its content.
 
     Args:
-        filename: Of a file that is there; or what one holds.
-        called: What the message calls it, where it came from elsewhere.
+        filename: Path of a file that is there; or what one holds.
+        called: Name of it in the message, where it came from elsewhere.
 
     Raises:
         UnreadableCheckpointError: The file is damaged.
@@ -112,9 +112,9 @@ def load(filename: str | Path, map_location: Any = 'cpu', mmap: bool = False, ca
 
     Args:
         filename: A local file.
-        map_location: As in :func:`torch.load`.
+        map_location: Device of the tensors, as in :func:`torch.load`.
         mmap: Leave tensors on the disk until they are used; as in :func:`torch.load`.
-        called: What the messages call the file, where it came from elsewhere.
+        called: Name of the file in the messages, where it came from elsewhere.
 
     Raises:
         FileNotFoundError: There is no such file.
@@ -134,9 +134,9 @@ def load_bytes(content: bytes, called: str, map_location: Any = 'cpu') -> Any:
     """Read what a file written by ``torch.save`` holds; see :func:`load`.
 
     Args:
-        content: Of the file.
-        called: What the messages call it.
-        map_location: As in :func:`torch.load`.
+        content: All bytes of the file.
+        called: Name of it in the messages.
+        map_location: Device of the tensors, as in :func:`torch.load`.
 
     Raises:
         UnsafeCheckpointError: As for :func:`load`.

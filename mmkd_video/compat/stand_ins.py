@@ -21,7 +21,7 @@ class NumberType:
     """Stands in for ``numpy.dtype``.
 
     Args:
-        code: As ``numpy.dtype`` writes it: ``'f8'``, ``'U4'``.
+        code: Code as ``numpy.dtype`` writes it: ``'f8'``, ``'U4'``.
         flags: ``align`` and ``copy``, without a meaning here.
 
     Raises:

@@ -2,7 +2,7 @@
 
 import copy
 import dataclasses
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import torch
 from mmengine.logging import MessageHub, print_log
@@ -16,7 +16,7 @@ from mmkd_video.core.restoring import in_eval, random_state_restored
 from mmkd_video.distillers.first_batches import FirstBatches, softened
 from mmkd_video.distillers.lengths import expect_within
 from mmkd_video.distillers.objective import Objective
-from mmkd_video.distillers.optimizer import build_distill_optimizer, check_groups, regroup
+from mmkd_video.distillers.optimizer import build_distill_optimizer, check_groups, complete_schedules, regroup
 from mmkd_video.distillers.refit import TensorCuts, transplant
 from mmkd_video.distillers.reuse import reuse_classifier
 from mmkd_video.distillers.summary import term_table
@@ -99,6 +99,8 @@ class Distiller(BaseModel):
         }
         self._objective = Objective(self.task_weight)
         self._progress: Progress | None = None
+        self._has_hook = False  # whether DistillHook has announced itself
+        self._awaits_training = False  # whether an optimizer was asked for and no training was under way
         self._hub_iter: int | None = None
         self._first_step = True
         install_key_mapping(self)
@@ -197,6 +199,7 @@ class Distiller(BaseModel):
         Raises:
             ValueError: A trainable parameter would be in no group, or in two.
         """
+        self._awaits_training = not _runner_trains(MessageHub.get_current_instance())
         return build_distill_optimizer(
             self.student, self.training_state, config, self.connector_lr_mult, self.connector_decay
         )
@@ -208,6 +211,14 @@ class Distiller(BaseModel):
             ValueError: Names the first parameters that are not.
         """
         check_groups(wrapper, {'student': self.student, 'training_state': self.training_state})
+
+    def complete_schedules(self, wrapper: OptimWrapper, schedulers: Iterable) -> None:
+        """Let the schedulers of an older checkpoint move the training state's group too; others are left alone."""
+        complete_schedules(wrapper, schedulers)
+
+    def expect_progress(self) -> None:
+        """Note that :meth:`set_progress` will be called before every step: DistillHook announces itself so."""
+        self._has_hook = True
 
     def set_progress(self, iter: int, epoch: int, iters_per_epoch: int, max_iters: int) -> None:
         """Move all schedules; called before every step.
@@ -361,12 +372,12 @@ class Distiller(BaseModel):
 
     def _require_hook(self) -> None:
         """Stop a runner that drives the model without DistillHook: schedules would rest and connectors be lost."""
-        if self._progress is not None or not self.training:
+        if self._has_hook or self._progress is not None or not self.training:
             return
         hub = MessageHub.get_current_instance()
         now = hub.runtime_info.get('iter')
         moved = self._hub_iter is not None and now is not None and now != self._hub_iter
-        if moved or _trains_without_hook(hub):
+        if moved or (self._awaits_training and _runner_trains(hub)):
             hub.pop_info('loop_stage')  # this error ends the loop, and nobody else would say so
             raise ValueError(
                 'DistillHook is not registered: schedules would not move and checkpoints would lose the connectors; '
@@ -375,10 +386,8 @@ class Distiller(BaseModel):
         self._hub_iter = now
 
 
-def _trains_without_hook(hub: MessageHub) -> bool:
-    """Tell whether a runner trains now whose config holds a Distiller and no DistillHook."""
-    config = str(hub.runtime_info.get('cfg', ''))
-    return hub.runtime_info.get('loop_stage') == 'train' and 'Distiller' in config and 'DistillHook' not in config
+def _runner_trains(hub: MessageHub) -> bool:
+    return hub.runtime_info.get('loop_stage') == 'train'
 
 
 def stack_indices(data_samples: Sequence, device: torch.device) -> Tensor | None:

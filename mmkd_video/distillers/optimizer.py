@@ -1,15 +1,20 @@
 """One optimizer for the student, as its own config asks, and one further group for the training state."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from mmengine.optim import OptimWrapper, build_optim_wrapper
 from torch import nn
+from torch.optim import Optimizer
+
+MARK, TRAINING_STATE = 'holds', 'training_state'  # key and value in the training state's group, also in checkpoints
 
 
 def build_distill_optimizer(
     student: nn.Module, training_state: nn.Module, config: Mapping, lr_mult: float, decay: float | None
 ) -> OptimWrapper:
     """Apply the student's own optimizer constructor to the student alone; append the training state as a group.
+
+    There is such a group even while it is empty: pruning can make a connector necessary later.
 
     Args:
         student: The plain recognizer.
@@ -22,12 +27,15 @@ def build_distill_optimizer(
         ValueError: A trainable parameter is in no group, or in two.
     """
     wrapper = build_optim_wrapper(student, config)
-    parameters = [p for p in training_state.parameters() if p.requires_grad]
-    if parameters:
-        group: dict = {'params': parameters, 'lr': wrapper.optimizer.defaults['lr'] * lr_mult}
-        if decay is not None:
-            group['weight_decay'] = decay
-        wrapper.optimizer.add_param_group(group)
+    group: dict = {
+        'params': [p for p in training_state.parameters() if p.requires_grad],
+        'lr': wrapper.optimizer.defaults['lr'] * lr_mult,
+        MARK: TRAINING_STATE,
+    }
+    if decay is not None:
+        group['weight_decay'] = decay
+    wrapper.optimizer.add_param_group(group)
+    wrapper.optimizer.register_load_state_dict_pre_hook(_mark_saved_group)
     check_groups(wrapper, {'student': student, 'training_state': training_state})
     return wrapper
 
@@ -61,7 +69,7 @@ def regroup(wrapper: OptimWrapper, student: nn.Module, training_state: nn.Module
     """Make an optimizer hold exactly the trainable parameters of a training state that was built anew.
 
     Args:
-        wrapper: The optimizer; its last group, that of the training state where there is one, takes what is new.
+        wrapper: The optimizer; the training state's group takes what is new.
         student: Its parameters are the same as before.
         training_state: The new one.
     """
@@ -75,4 +83,60 @@ def regroup(wrapper: OptimWrapper, student: nn.Module, training_state: nn.Module
         group['params'] = [parameter for parameter in group['params'] if id(parameter) in current]
         held |= {id(parameter) for parameter in group['params']}
     new = [p for p in training_state.parameters() if p.requires_grad and id(p) not in held]
-    optimizer.param_groups[-1]['params'] += new
+    optimizer.param_groups[find_group(optimizer.param_groups)]['params'] += new
+
+
+def find_group(groups: Sequence[Mapping]) -> int:
+    """Return the index of the training state's group.
+
+    Args:
+        groups: The parameter groups of an optimizer that :func:`build_distill_optimizer` made.
+
+    Raises:
+        ValueError: None of them has its mark.
+    """
+    for index, group in enumerate(groups):
+        if group.get(MARK) == TRAINING_STATE:
+            return index
+    raise ValueError(
+        f'optim_wrapper: none of its {len(groups)} groups is that of the training state; build it with '
+        'Distiller.build_optim_wrapper'
+    )
+
+
+def complete_schedules(wrapper: OptimWrapper, schedulers: Iterable) -> None:
+    """Give schedulers of a checkpoint that had no group of the training state a start value for it.
+
+    Args:
+        wrapper: The optimizer.
+        schedulers: MMEngine's parameter schedulers; each has one start value a group.
+    """
+    groups = wrapper.param_groups  # as schedulers see them: MMEngine adds one, of the base learning rate, at the end
+    place = find_group(groups)
+    for scheduler in schedulers:
+        values = list(scheduler.base_values)
+        if len(values) == len(groups) - 1:
+            own = groups[place].get(f'initial_{scheduler.param_name}', values[0])
+            scheduler.base_values = [*values[:place], own, *values[place:]]
+
+
+def _mark_saved_group(optimizer: Optimizer, saved: dict) -> dict:
+    """Give a saved state that was written before the training state's group was marked what it lacks.
+
+    Where the training state had no parameters, it had no group either, and a connector that pruning made necessary
+    joined the end of the group before.
+    """
+    current, groups = optimizer.param_groups, list(saved['param_groups'])
+    if any(group.get(MARK) == TRAINING_STATE for group in groups) or len(current) - len(groups) not in (0, 1):
+        return saved
+    place = find_group(current)
+    if len(groups) == len(current):
+        groups[place] = {**groups[place], MARK: TRAINING_STATE}
+        return {**saved, 'param_groups': groups}
+    before, count = groups[place - 1], len(current[place - 1]['params'])
+    own = {key: value for key, value in current[place].items() if key != 'params'}
+    if 'initial_lr' in own and before.get('initial_lr'):  # as far along its schedule as the others
+        own['lr'] = own['initial_lr'] * before['lr'] / before['initial_lr']
+    groups[place - 1] = {**before, 'params': before['params'][:count]}
+    groups.insert(place, {**own, 'params': before['params'][count:]})
+    return {**saved, 'param_groups': groups}

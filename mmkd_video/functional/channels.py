@@ -1,6 +1,5 @@
-"""Relations between the channels of a feature, and distributions over its positions."""
+"""Distributions over the positions of every channel."""
 
-import torch
 from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
@@ -9,12 +8,12 @@ from mmkd_video.functional.gram import gram
 from mmkd_video.functional.layout import channels_and_positions
 from mmkd_video.functional.normalize import unit
 
-__all__ = ['channel_correlation', 'channel_wise', 'neuron_selectivity']
+__all__ = ['cwd', 'nst']
 
 CHUNK_ELEMENTS = 2**24
 
 
-def channel_wise(student: Tensor, teacher: Tensor, temperature: float | Tensor) -> Tensor:
+def cwd(student: Tensor, teacher: Tensor, temperature: float | Tensor) -> Tensor:
     """Channel-wise distillation (https://arxiv.org/abs/2011.13256): each channel is a distribution over positions.
 
     Args:
@@ -40,7 +39,7 @@ def _discrepancies(student: Tensor, teacher: Tensor) -> Tensor:
     return theirs + ours - 2 * mixed
 
 
-def neuron_selectivity(student: Tensor, teacher: Tensor, chunk_elements: int = CHUNK_ELEMENTS) -> Tensor:
+def nst(student: Tensor, teacher: Tensor, chunk_elements: int = CHUNK_ELEMENTS) -> Tensor:
     """Neuron selectivity transfer (https://arxiv.org/abs/1707.01219): maximum mean discrepancy of the channels.
 
     The polynomial kernel is ``<f_c, f_d>**2`` of channels of unit length over their positions. Its sums over channels
@@ -63,23 +62,3 @@ def neuron_selectivity(student: Tensor, teacher: Tensor, chunk_elements: int = C
         return _discrepancies(student, teacher) / num_samples
     parts = zip(student.split(size), teacher.split(size), strict=True)
     return sum(checkpoint(_discrepancies, *part, use_reentrant=False) for part in parts) / num_samples
-
-
-def channel_correlation(student: Tensor, teacher: Tensor) -> Tensor:
-    """Inter-channel correlation (https://arxiv.org/abs/2202.03680).
-
-    Args:
-        student: Tokens ``(N, Ls, C)`` or map ``(N, C, [T,] H, W)``.
-        teacher: The same channels, any positions.
-
-    Returns:
-        ``sum (R(F_s F_s^T) - R(F_t F_t^T))**2 / (C * N**2)`` with R the L2-normalisation of rows; a scalar.
-    """
-
-    def correlations(feature: Tensor) -> Tensor:
-        feature = channels_and_positions(feature)
-        return unit(gram(feature), 2)
-
-    student, teacher = correlations(student), correlations(teacher)
-    num_samples, num_channels = student.shape[:2]
-    return torch.sum((student - teacher) ** 2) / (num_channels * num_samples**2)

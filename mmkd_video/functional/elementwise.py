@@ -4,12 +4,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from mmkd_video.functional.layout import channels_and_positions
-from mmkd_video.functional.normalize import LEAST_SPREAD, divide, unit
+from mmkd_video.functional.normalize import unit
 
-__all__ = ['activation_boundary', 'batch_norm_margin', 'factor_transfer', 'mean_square', 'overhaul', 'pearson_features']
-
-STD_EPS = 1e-6
+__all__ = ['ab', 'batch_norm_margin', 'ft', 'mean_square', 'ofd']
 
 
 def mean_square(student: Tensor, teacher: Tensor) -> Tensor:
@@ -20,7 +17,7 @@ def mean_square(student: Tensor, teacher: Tensor) -> Tensor:
     return (student - teacher).square().mean()
 
 
-def factor_transfer(student: Tensor, teacher: Tensor) -> Tensor:
+def ft(student: Tensor, teacher: Tensor) -> Tensor:
     """Factor transfer (https://arxiv.org/abs/1802.04977): mean absolute difference of unit-length factors.
 
     Args:
@@ -33,7 +30,7 @@ def factor_transfer(student: Tensor, teacher: Tensor) -> Tensor:
     return (unit(student.flatten(1), 1) - unit(teacher.flatten(1), 1)).abs().mean()
 
 
-def activation_boundary(student: Tensor, teacher: Tensor, margin: float | Tensor) -> Tensor:
+def ab(student: Tensor, teacher: Tensor, margin: float | Tensor) -> Tensor:
     """Activation boundaries (https://arxiv.org/abs/1811.03233): a squared hinge on the teacher's signs.
 
     Args:
@@ -49,7 +46,7 @@ def activation_boundary(student: Tensor, teacher: Tensor, margin: float | Tensor
 
 
 def batch_norm_margin(weight: Tensor, bias: Tensor) -> Tensor:
-    """Return the expected negative response of every channel behind a batch norm, as :func:`overhaul` needs it.
+    """Return the expected negative response of every channel behind a batch norm, as :func:`ofd` needs it.
 
     The norm's output is taken as Gaussian with deviation ``|weight|`` and mean ``bias``. It does not matter whether the
     norm is for images or clips.
@@ -69,7 +66,7 @@ def batch_norm_margin(weight: Tensor, bias: Tensor) -> Tensor:
     return torch.where(negative > 1e-3, expected, -3 * deviation).to(weight.dtype)
 
 
-def overhaul(student: Tensor, teacher: Tensor, margin: Tensor) -> Tensor:
+def ofd(student: Tensor, teacher: Tensor, margin: Tensor) -> Tensor:
     """Overhaul distillation (https://arxiv.org/abs/1904.01866): a partial squared distance.
 
     Args:
@@ -84,26 +81,3 @@ def overhaul(student: Tensor, teacher: Tensor, margin: Tensor) -> Tensor:
     lifted = torch.maximum(teacher, margin.view(-1, *[1] * (teacher.ndim - 2)))
     counted = (student > lifted) | (lifted > 0)
     return ((student - lifted).square() * counted).sum() / student.shape[0]
-
-
-def pearson_features(student: Tensor, teacher: Tensor) -> Tensor:
-    """PKD (https://arxiv.org/abs/2207.02039): half the mean squared difference of standardised channels.
-
-    Args:
-        student: Tokens ``(N, L, C)`` or map ``(N, C, [T,] H, W)``; each channel is standardised over the batch and all
-            positions with its unbiased deviation. The gradient of a channel that is all but constant is no larger than
-            that of one with deviation 1e-3.
-        teacher: The same shape.
-
-    Returns:
-        A scalar; zero with zero gradient for one clip of one position.
-    """
-    student, teacher = channels_and_positions(student), channels_and_positions(teacher)
-    if student.shape[0] * student.shape[2] == 1:
-        return student.sum() * 0
-
-    def standardise(feature: Tensor) -> Tensor:
-        centred = feature - feature.mean((0, 2), keepdim=True)
-        return divide(centred, feature.std((0, 2), keepdim=True) + STD_EPS, LEAST_SPREAD)
-
-    return mean_square(standardise(student), standardise(teacher)) / 2

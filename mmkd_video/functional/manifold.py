@@ -14,10 +14,10 @@ from mmkd_video.functional.relations import pairwise_distances
 __all__ = [
     'geodesic_distances',
     'isomap',
-    'laplacian_eigenmap',
-    'local_tangent_space',
-    'locally_linear',
-    'multidimensional_scaling',
+    'laplacian',
+    'ltsa',
+    'lle',
+    'mds',
     'nearest_neighbours',
     'reconstruction_weights',
 ]
@@ -84,7 +84,7 @@ def reconstruction_weights(feature: Tensor, neighbours: Tensor, regularisation: 
     return weights / weights.sum(1, keepdim=True)
 
 
-def locally_linear(student: Tensor, teacher: Tensor, k: int) -> Tensor:
+def lle(student: Tensor, teacher: Tensor, k: int) -> Tensor:
     """LLE (Roweis and Saul, Science 2000): the weights that rebuild a clip from its neighbours hold for the student.
 
     Args:
@@ -106,7 +106,7 @@ def locally_linear(student: Tensor, teacher: Tensor, k: int) -> Tensor:
     return _relative((student - rebuilt).square().sum(1).mean(), _spread(student), unrelated)
 
 
-def laplacian_eigenmap(student: Tensor, teacher: Tensor, k: int) -> Tensor:
+def laplacian(student: Tensor, teacher: Tensor, k: int) -> Tensor:
     """Laplacian eigenmaps (Belkin and Niyogi, Neural Computation 2003): clips near for the teacher stay near.
 
     Args:
@@ -179,7 +179,7 @@ def isomap(student: Tensor, teacher: Tensor, k: int) -> Tensor:
     return _stress(_in_own_units(student), geodesic_distances(_in_own_units(teacher), k))
 
 
-def multidimensional_scaling(student: Tensor, teacher: Tensor) -> Tensor:
+def mds(student: Tensor, teacher: Tensor) -> Tensor:
     """MDS (Kruskal, Psychometrika 1964): the student's distances are the teacher's, up to scale.
 
     Args:
@@ -210,7 +210,7 @@ def _share_of_directions(values: Tensor, dim: int, rounding: Tensor) -> Tensor:
     return torch.where(values > rounding, share, 0).to(values.dtype)
 
 
-def local_tangent_space(student: Tensor, teacher: Tensor, k: int, dim: int) -> Tensor:
+def ltsa(student: Tensor, teacher: Tensor, k: int, dim: int) -> Tensor:
     """LTSA (Zhang and Zha, SIAM 2004): around each clip the student is an affine image of the teacher's tangent space.
 
     Args:

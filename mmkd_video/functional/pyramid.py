@@ -1,35 +1,15 @@
-"""Comparison of maps after pooling, within and between layers."""
+"""Comparison of the maps of several layers after pooling."""
 
 from collections.abc import Sequence
 
 import torch.nn.functional as F
 from torch import Tensor
 
-from mmkd_video.functional.layout import channels_and_positions
-from mmkd_video.functional.normalize import unit
+from mmkd_video.functional.layout import channels_and_positions, pool_map
 
-__all__ = ['class_attention', 'flow_of_procedure', 'hierarchical_context', 'pool_map']
+__all__ = ['fsp', 'hcl']
 
 CONTEXT_SIZES = (4, 2, 1)
-
-
-def pool_map(feature: Tensor, size: Sequence[int]) -> Tensor:
-    """Return the map averaged to the given positions.
-
-    A size that is a divisor is reached by means, which are cheaper and, unlike adaptive pooling, keep no map alive for
-    the backward pass.
-
-    Args:
-        feature: ``(N, C, H, W)`` or ``(N, C, T, H, W)``.
-        size: ``(H, W)`` or ``(T, H, W)``.
-    """
-    for dim, (length, wanted) in enumerate(zip(feature.shape[2:], size, strict=True), start=2):
-        if length > wanted and length % wanted == 0:
-            feature = feature.unflatten(dim, (wanted, -1)).mean(dim + 1)
-    if tuple(feature.shape[2:]) == tuple(size):
-        return feature
-    pool = F.adaptive_avg_pool2d if feature.ndim == 4 else F.adaptive_avg_pool3d
-    return pool(feature, tuple(size))
 
 
 def _flow(earlier: Tensor, later: Tensor) -> Tensor:
@@ -39,7 +19,7 @@ def _flow(earlier: Tensor, later: Tensor) -> Tensor:
     return earlier @ later.transpose(1, 2) / earlier.shape[2]
 
 
-def flow_of_procedure(student: Sequence[Tensor], teacher: Sequence[Tensor]) -> Tensor:
+def fsp(student: Sequence[Tensor], teacher: Sequence[Tensor]) -> Tensor:
     """FSP (https://openaccess.thecvf.com/content_cvpr_2017/html/Yim_A_Gift_From_CVPR_2017_paper.html).
 
     Args:
@@ -67,7 +47,7 @@ def _level(student: Tensor, teacher: Tensor) -> Tensor:
     return total / weights
 
 
-def hierarchical_context(student: Sequence[Tensor], teacher: Sequence[Tensor]) -> Tensor:
+def hcl(student: Sequence[Tensor], teacher: Sequence[Tensor]) -> Tensor:
     """Hierarchical context loss of ReviewKD (https://arxiv.org/abs/2104.09044).
 
     Args:
@@ -79,22 +59,3 @@ def hierarchical_context(student: Sequence[Tensor], teacher: Sequence[Tensor]) -
         A scalar: the sum over levels of the mean squared errors, each pooling weighted half of the one before.
     """
     return sum(_level(*pair) for pair in zip(student, teacher, strict=True))
-
-
-def class_attention(student: Tensor, teacher: Tensor, pool: int) -> Tensor:
-    """Class attention transfer (https://arxiv.org/abs/2305.06442).
-
-    Args:
-        student: Class activation maps ``(N, K, [T,] H, W)``.
-        teacher: The same K, any positions.
-        pool: Places per side to which both are averaged; time is averaged to as many steps, or to the shorter side's
-            where that has fewer.
-
-    Returns:
-        A scalar: the mean squared difference of the pooled maps, each of unit length per sample and class.
-    """
-    size = [pool, pool]
-    if student.ndim == 5:
-        size.insert(0, min(pool, student.shape[2], teacher.shape[2]))
-    student, teacher = (unit(pool_map(feature, size).flatten(2), 2) for feature in (student, teacher))
-    return F.mse_loss(student, teacher)

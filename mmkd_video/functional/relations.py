@@ -9,12 +9,12 @@ from mmkd_video.functional.gram import gram
 from mmkd_video.functional.normalize import LEAST_SPREAD, divide, mean_norm, unit
 
 __all__ = [
-    'correlation_congruence',
+    'cc',
     'pairwise_distances',
-    'probabilistic_transfer',
-    'relational_angles',
-    'relational_distances',
-    'similarity_preserving',
+    'pkt',
+    'rkd_angles',
+    'rkd_distances',
+    'sp',
 ]
 
 MIN_DISTANCE = 1e-6
@@ -22,7 +22,7 @@ PKT_EPS = 1e-7
 CHUNK_ELEMENTS = 2**24
 
 
-def similarity_preserving(student: Tensor, teacher: Tensor) -> Tensor:
+def sp(student: Tensor, teacher: Tensor) -> Tensor:
     """Similarity-preserving distillation (https://arxiv.org/abs/1907.09682).
 
     Args:
@@ -36,7 +36,7 @@ def similarity_preserving(student: Tensor, teacher: Tensor) -> Tensor:
     return F.mse_loss(student, teacher)
 
 
-def correlation_congruence(student: Tensor, teacher: Tensor) -> Tensor:
+def cc(student: Tensor, teacher: Tensor) -> Tensor:
     """Correlation between the errors of consecutive samples (https://arxiv.org/abs/1904.01802).
 
     Args:
@@ -52,7 +52,7 @@ def correlation_congruence(student: Tensor, teacher: Tensor) -> Tensor:
     return (error[:-1] * error[1:]).sum(1).mean()
 
 
-def probabilistic_transfer(student: Tensor, teacher: Tensor) -> Tensor:
+def pkt(student: Tensor, teacher: Tensor) -> Tensor:
     """PKT (https://arxiv.org/abs/1803.10837): divergence of the neighbour probabilities in a batch.
 
     Args:
@@ -96,7 +96,7 @@ def _scaled_distances(feature: Tensor) -> Tensor:
     return divide(distances, mean, LEAST_SPREAD * mean_norm(feature.flatten(1), 1))
 
 
-def relational_distances(student: Tensor, teacher: Tensor) -> Tensor:
+def rkd_distances(student: Tensor, teacher: Tensor) -> Tensor:
     """Distance-wise relational distillation (https://arxiv.org/abs/1904.05068).
 
     Args:
@@ -126,7 +126,7 @@ def _angle_errors(student: Tensor, teacher: Tensor, start: int, stop: int) -> Te
     return F.smooth_l1_loss(_cosines(student, start, stop), _cosines(teacher, start, stop), reduction='sum')
 
 
-def relational_angles(student: Tensor, teacher: Tensor, chunk_elements: int = CHUNK_ELEMENTS) -> Tensor:
+def rkd_angles(student: Tensor, teacher: Tensor, chunk_elements: int = CHUNK_ELEMENTS) -> Tensor:
     """Angle-wise relational distillation (https://arxiv.org/abs/1904.05068).
 
     Args:

@@ -8,7 +8,7 @@ from torch import Tensor
 from mmkd_video.functional.layout import channels_and_positions
 from mmkd_video.functional.normalize import unit
 
-__all__ = ['right_singular_vectors', 'singular_flow']
+__all__ = ['right_singular_vectors', 'kdsvd']
 
 NUM_SPARE = 3
 KERNEL_WIDTH = 8
@@ -90,7 +90,7 @@ def _kernel(vectors: Tensor, earlier: Tensor) -> Tensor:
     return torch.exp(-difference.square() / KERNEL_WIDTH)
 
 
-def singular_flow(student: Sequence[Tensor], teacher: Sequence[Tensor], k: int) -> Tensor:
+def kdsvd(student: Sequence[Tensor], teacher: Sequence[Tensor], k: int) -> Tensor:
     """KD-SVD
     (https://openaccess.thecvf.com/content_ECCV_2018/html/SEUNG_HYUN_LEE_Self-supervised_Knowledge_Distillation_ECCV_2018_paper.html).
 

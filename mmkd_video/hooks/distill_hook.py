@@ -1,14 +1,12 @@
 """What the distiller needs between steps."""
 
-import torch
 from mmengine.dist import broadcast
 from mmengine.hooks import Hook
 from mmengine.logging import print_log
-from torch import nn
 
 from mmkd_video.core.checked import checked
 from mmkd_video.core.registry import HOOKS
-from mmkd_video.hooks.wrapped_anew import bare_model
+from mmkd_video.hooks.model_contract import Distills, ability_of
 
 KEY = 'training_state'
 
@@ -22,18 +20,27 @@ class DistillHook(Hook):
     ``state_dict`` beside it is the student's.
     """
 
+    def before_run(self, runner) -> None:
+        """Announce to the model that its schedules will be moved."""
+        model = ability_of(runner.model, Distills)
+        if model is not None:
+            model.expect_progress()
+
     def before_train(self, runner) -> None:
         """Check the optimizer and give every rank the training state of rank 0."""
-        model = self._distiller(runner)
+        model = ability_of(runner.model, Distills)
         if model is None:
             return
         model.check_optimizer(runner.optim_wrapper)
+        schedulers = getattr(runner, 'param_schedulers', None)
+        if isinstance(schedulers, list):
+            model.complete_schedules(runner.optim_wrapper, schedulers)
         for tensor in model.training_state_dict().values():
             broadcast(tensor)
 
     def before_train_iter(self, runner, batch_idx: int, data_batch: dict | None = None) -> None:
         """Tell the schedules where training stands."""
-        model = self._distiller(runner)
+        model = ability_of(runner.model, Distills)
         if model is not None:
             length = len(runner.train_dataloader)
             epoch = runner.epoch if runner.train_loop.max_epochs > 1 else runner.iter // max(length, 1)
@@ -47,7 +54,7 @@ class DistillHook(Hook):
 
     def before_save_checkpoint(self, runner, checkpoint: dict) -> None:
         """Add the training state to a checkpoint."""
-        model = self._distiller(runner)
+        model = ability_of(runner.model, Distills)
         if model is not None:
             checkpoint[KEY] = {name: tensor.detach().cpu() for name, tensor in model.training_state_dict().items()}
 
@@ -57,7 +64,7 @@ class DistillHook(Hook):
         Raises:
             ValueError: The checkpoint to resume from has no training state, or one of other terms.
         """
-        model = self._distiller(runner)
+        model = ability_of(runner.model, Distills)
         if model is None or not runner._resume:
             return
         if KEY in checkpoint:
@@ -69,9 +76,3 @@ class DistillHook(Hook):
             )
         else:
             print_log('resumed without a training state: no term has any', logger='current')
-
-    @staticmethod
-    def _distiller(runner) -> nn.Module | None:
-        model = bare_model(runner)
-        model = getattr(model, '_orig_mod', model)
-        return model if isinstance(getattr(model, 'training_state', None), torch.nn.Module) else None

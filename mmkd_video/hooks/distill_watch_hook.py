@@ -11,7 +11,7 @@ from torch import Tensor
 
 from mmkd_video.core.checked import Number, checked
 from mmkd_video.core.registry import HOOKS
-from mmkd_video.hooks.wrapped_anew import bare_model
+from mmkd_video.hooks.model_contract import HasStudent, ability_of
 
 GRAD, TASK_GRAD = '_grad', '_task_grad'
 CLIPPED = 0.9
@@ -80,7 +80,7 @@ class DistillWatchHook(Hook):
     def after_val_epoch(self, runner: Runner, metrics: Mapping[str, float] | None = None) -> None:
         """Warn of a student that has not learnt, although its loss has fallen."""
         accuracy = (metrics or {}).get('acc/top1')
-        classes = getattr(getattr(bare_model(runner), 'student', None), 'cls_head', None)
+        classes = getattr(getattr(ability_of(runner.model, HasStudent), 'student', None), 'cls_head', None)
         chance = 1 / getattr(classes, 'num_classes', math.inf)
         clips = len(runner.val_dataloader.dataset)
         if accuracy is None or not clips or self._first_loss is None or not self._loss < 0.9 * self._first_loss:

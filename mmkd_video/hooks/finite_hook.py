@@ -13,7 +13,7 @@ from torch import Tensor
 from mmkd_video.core.checked import Whole, checked
 from mmkd_video.core.registry import HOOKS
 from mmkd_video.hooks.agreement import on_any_rank
-from mmkd_video.hooks.wrapped_anew import bare_model
+from mmkd_video.hooks.model_wrapper import bare_model
 
 SHOWN = 5
 
@@ -111,8 +111,8 @@ def unusable_tensors(parameters: Iterable[tuple[str, Tensor]], buffers: Iterable
     """Return the names of parameters with a non-finite number, and of buffers with a NaN; masks may be infinite.
 
     Args:
-        parameters: By name, as of ``named_parameters``.
-        buffers: By name.
+        parameters: Pairs of name and parameter, as of ``named_parameters``.
+        buffers: Pairs of name and buffer.
     """
     checks = [(name, torch.isfinite(each.detach()).all()) for name, each in parameters]
     checks += [(name, ~torch.isnan(each).any()) for name, each in buffers if each.is_floating_point()]

@@ -15,8 +15,9 @@ from torch.nn.parallel import DistributedDataParallel
 
 from mmkd_video.core.checked import Optional, Whole, checked
 from mmkd_video.core.registry import HOOKS
-from mmkd_video.hooks.cut_runner import cut, prunable
-from mmkd_video.hooks.wrapped_anew import bare_model
+from mmkd_video.hooks.model_contract import prunable_part
+from mmkd_video.hooks.model_wrapper import bare_model
+from mmkd_video.hooks.runner_pruning import prune_everywhere
 from mmkd_video.pruning import (
     PRUNING_KEY,
     TARGET,
@@ -58,7 +59,7 @@ class PruningHook(Hook):
         end: That of the last step; ``begin`` by default.
         steps: Number of steps, spread evenly from ``begin`` to ``end``.
         by_epoch: Whether ``begin`` and ``end`` are epochs.
-        batches: For ``criterion='taylor'``: over how many batches gradients are added up before a step.
+        batches: Number of batches over which ``criterion='taylor'`` adds up gradients before a step.
         **settings: ``criterion``, ``scope``, ``keep``, ``round_to``, ``max_ratio``, ``seed`` of
             :class:`~mmkd_video.pruning.Pruner`.
 
@@ -96,7 +97,7 @@ class PruningHook(Hook):
         Raises:
             ValueError: The last step lies behind the end of the training, or the model is wrapped by another than DDP.
         """
-        self._base = len(history_of(prunable(runner)))
+        self._base = len(history_of(prunable_part(runner.model)))
         if is_model_wrapper(runner.model) and not isinstance(runner.model, DistributedDataParallel):
             raise ValueError(
                 f'PruningHook: the model is wrapped by {type(runner.model).__name__}, which shards or copies its '
@@ -114,7 +115,7 @@ class PruningHook(Hook):
         """Return the iteration before which the last step is done; -1 where there is none.
 
         Args:
-            iters_per_epoch: Of this training.
+            iters_per_epoch: Iterations in an epoch of this training.
         """
         done = -1
         for point in self.points:
@@ -131,7 +132,7 @@ class PruningHook(Hook):
         """Prune when a step is due."""
         if not self._is_due(runner):
             return
-        if has_quantizers(prunable(runner)):
+        if has_quantizers(prunable_part(runner.model)):
             raise ValueError(
                 'PruningHook: a step is due, but the model has quantizers already; a quantized model is not pruned: '
                 'let QATHook begin later, or prune in a training before'
@@ -144,8 +145,8 @@ class PruningHook(Hook):
         data = model.data_preprocessor(copy.deepcopy(data_batch), False)
         step = self._find(runner, noise_like(data['inputs'][:1]))
         self._gradients, self._seen = {}, 0
-        done = len(history_of(prunable(runner))) - self._base + 1
-        cut(runner, step)
+        done = len(history_of(prunable_part(runner.model))) - self._base + 1
+        prune_everywhere(runner, step)
         before, after = step.before['params'], step.after['params']
         runner.logger.info(f'pruning step {done} of {len(self.points)}: {before:,} to {after:,} parameters')
         if done == 1 and 'left_whole' in step.settings:
@@ -153,7 +154,7 @@ class PruningHook(Hook):
 
     def after_train(self, runner: Runner) -> None:
         """Say that steps were not done: gradients of as many batches did not fit before the end."""
-        done = len(history_of(prunable(runner))) - self._base
+        done = len(history_of(prunable_part(runner.model))) - self._base
         if done < len(self.points):
             runner.logger.warning(
                 f'pruning: only {done} of {len(self.points)} steps were done before the training ended, so the target '
@@ -162,7 +163,7 @@ class PruningHook(Hook):
 
     def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
         """Add the history to a checkpoint."""
-        history = history_of(prunable(runner))
+        history = history_of(prunable_part(runner.model))
         if len(history):
             checkpoint[PRUNING_KEY], checkpoint[BASE_KEY] = history.to_json(), self._base
 
@@ -174,19 +175,19 @@ class PruningHook(Hook):
         """
         if PRUNING_KEY not in checkpoint:
             return
-        history, done = PruningHistory.from_json(checkpoint[PRUNING_KEY]), history_of(prunable(runner))
+        history, done = PruningHistory.from_json(checkpoint[PRUNING_KEY]), history_of(prunable_part(runner.model))
         if not history.begins_with(done):
             raise ValueError(
                 f'the checkpoint was pruned in {len(history)} steps, which do not begin with the {len(done)} of this '
                 "model: give PrunedRecognizer the checkpoint's own history, or start from the unpruned recognizer"
             )
         for step in history.steps[len(done) :]:
-            cut(runner, step)
+            prune_everywhere(runner, step)
         # a new training from pruned weights has its own target
         self._base = checkpoint.get(BASE_KEY, self._base) if runner._resume else len(history)
 
     def _is_due(self, runner: Runner) -> bool:
-        done = len(history_of(prunable(runner))) - self._base
+        done = len(history_of(prunable_part(runner.model))) - self._base
         now = runner.epoch if self.by_epoch else runner.iter
         return done < len(self.points) and self.points[done] <= now
 
@@ -204,7 +205,7 @@ class PruningHook(Hook):
         return PruningHistory.from_json(found[0]).steps[0]
 
     def _next_step(self, runner: Runner, inputs: Tensor) -> PruningStep:
-        model = prunable(runner)
+        model = prunable_part(runner.model)
         steps, left = history_of(model).steps[self._base :], 1.0
         for step in steps:
             left *= step.after[self.pruner.kind] / step.before[self.pruner.kind]
@@ -220,7 +221,7 @@ class PruningHook(Hook):
 
     def _add_gradients(self, model: nn.Module, data_batch: Any) -> None:
         """Add up the gradients of one batch, without statistics, dropout or a trace in the parameters."""
-        student = getattr(model, 'prunable', model)
+        student = prunable_part(model)
         named = {name: parameter for name, parameter in student.named_parameters() if parameter.requires_grad}
         modes = {module: module.training for module in model.modules()}
         data = model.data_preprocessor(copy.deepcopy(data_batch), True)

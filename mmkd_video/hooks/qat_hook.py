@@ -18,8 +18,9 @@ from torch.nn.parallel import DistributedDataParallel
 
 from mmkd_video.core.checked import Flag, Number, OneOf, Whole, checked
 from mmkd_video.core.registry import HOOKS
+from mmkd_video.hooks.model_contract import prunable_part
+from mmkd_video.hooks.model_wrapper import bare_model, wrap_again
 from mmkd_video.hooks.pruning_hook import PruningHook
-from mmkd_video.hooks.wrapped_anew import bare_model, wrap_anew
 from mmkd_video.quantization import (
     QUANTIZATION_KEY,
     choose_operators,
@@ -179,7 +180,7 @@ class QATHook(Hook):
             broadcast(tensor.data)
         if isinstance(runner.optim_wrapper, OptimWrapper):
             self._add_group(runner, quantizer_parameters(student))
-        wrap_anew(runner)
+        wrap_again(runner)
 
     def _add_group(self, runner: Runner, parameters: list[nn.Parameter]) -> None:
         optimizer = runner.optim_wrapper.optimizer
@@ -207,5 +208,4 @@ class QATHook(Hook):
 
 
 def _student(runner: Runner) -> nn.Module:
-    model = bare_model(runner)
-    return getattr(model, 'prunable', model)
+    return prunable_part(runner.model)

@@ -13,7 +13,7 @@ def gather_statistics(model: nn.Module) -> list[dict[str, Tensor]] | None:
     """Return the statistics of every process by name, in order of rank; None where there is one process.
 
     Args:
-        model: Without its wrapper.
+        model: The model without its wrapper.
     """
     return all_gather_object(dict(_statistics(model))) if get_world_size() > 1 else None
 
@@ -22,7 +22,7 @@ def take_statistics(model: nn.Module, gathered: Sequence[Mapping[str, Tensor]]) 
     """Give this process its own statistics back; nothing where there are more or fewer processes than there were.
 
     Args:
-        model: Without its wrapper; it is changed.
+        model: The model without its wrapper; it is changed.
         gathered: What :func:`gather_statistics` returned.
     """
     if len(gathered) != get_world_size():

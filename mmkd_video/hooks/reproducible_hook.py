@@ -15,7 +15,7 @@ from mmkd_video.core.registry import HOOKS
 from mmkd_video.datasets import KeyedBatchSampler, SeededDataset, name_unreadable, seed_everything
 from mmkd_video.datasets.label_check import expect_known_classes, wrong_label
 from mmkd_video.datasets.resuming_iterator import ResumingIterator
-from mmkd_video.hooks.wrapped_anew import bare_model
+from mmkd_video.hooks.model_wrapper import bare_model
 
 _BATCHES = 2  # keeps these seeds apart from those of samples
 # What the rebuilt loader takes over; the dataset and the batch sampler are wrapped.

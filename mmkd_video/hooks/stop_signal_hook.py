@@ -22,9 +22,9 @@ from mmkd_video.core.files.atomic import AtomicBackend, write_atomically
 from mmkd_video.core.registry import HOOKS
 from mmkd_video.hooks.agreement import on_any_rank
 from mmkd_video.hooks.atomic_checkpoint_hook import AtomicCheckpointHook, interrupted_name
+from mmkd_video.hooks.model_wrapper import bare_model
 from mmkd_video.hooks.quiet_workers import outlive_signals
 from mmkd_video.hooks.rank_statistics import KEY, gather_statistics, take_statistics
-from mmkd_video.hooks.wrapped_anew import bare_model
 
 OWED = 'validation_owed'  # in a checkpoint's meta: the validation that was due when it was written was not finished
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
@@ -155,8 +155,8 @@ def save_interrupted(runner: Runner, meta: dict) -> Path:
     """Write a checkpoint of this moment, whatever the CheckpointHook saves and when; to be called by every rank.
 
     Args:
-        runner: Of the training.
-        meta: Where it stands.
+        runner: The runner of the training.
+        meta: The notes on where it stands.
 
     Returns:
         The checkpoint, which ``last_checkpoint`` now names.

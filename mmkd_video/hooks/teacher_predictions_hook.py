@@ -13,7 +13,7 @@ from mmkd_video.core.checked import checked
 from mmkd_video.core.registry import HOOKS, METRICS
 from mmkd_video.core.restoring import random_state_restored
 from mmkd_video.evaluation.teacher_predictions import TeacherPredictions, describe, hash_of, predict, with_pipeline
-from mmkd_video.hooks.wrapped_anew import bare_model
+from mmkd_video.hooks.model_contract import HasTeachers, ability_of
 from mmkd_video.recognizers.pipelines import validation_pipeline
 
 
@@ -117,8 +117,8 @@ class TeacherPredictionsHook(Hook):
 
 
 def _teachers(runner: Runner) -> dict[str, Any]:
-    model = bare_model(runner)
-    return getattr(getattr(model, '_orig_mod', model), 'teachers', None) or {}
+    model = ability_of(runner.model, HasTeachers)
+    return dict(model.teachers) if model is not None and model.teachers else {}
 
 
 def _metric(runner: Runner, teacher: str | None) -> Any:

@@ -36,7 +36,7 @@ from mmkd_video.losses.pkt import PKTLoss
 from mmkd_video.losses.rkd import RKDLoss
 from mmkd_video.losses.semckd import SemCKDLoss
 from mmkd_video.losses.sp import SPLoss
-from mmkd_video.losses.space_time_attention import SpaceTimeATLoss
+from mmkd_video.losses.space_time_at import SpaceTimeATLoss
 from mmkd_video.losses.srrl import SRRLLoss
 from mmkd_video.losses.temporal_difference import TemporalDifferenceLoss
 from mmkd_video.losses.temporal_order import TemporalOrderLoss

@@ -3,7 +3,7 @@
 from torch import Tensor
 
 from mmkd_video.core.registry import MODELS
-from mmkd_video.functional import activation_boundary
+from mmkd_video.functional import ab
 from mmkd_video.losses.base import DistillLoss, in_float32, positive
 
 __all__ = ['ABLoss']
@@ -37,4 +37,4 @@ class ABLoss(DistillLoss):
     @in_float32
     def forward(self, student: Tensor, teacher: Tensor) -> Tensor:
         """Return the scalar loss of ``(N, C)``, ``(N, L, C)`` or ``(N, C, [T,] H, W)``."""
-        return activation_boundary(student, teacher, self.margin)
+        return ab(student, teacher, self.margin)

@@ -3,7 +3,7 @@
 from torch import Tensor
 
 from mmkd_video.core.registry import MODELS
-from mmkd_video.functional import attention_transfer
+from mmkd_video.functional import at
 from mmkd_video.losses.base import DistillLoss, at_least, in_float32
 
 __all__ = ['ATLoss']
@@ -35,4 +35,4 @@ class ATLoss(DistillLoss):
     @in_float32
     def forward(self, student: Tensor, teacher: Tensor) -> Tensor:
         """Return the scalar loss of tokens ``(N, L, C)`` or maps ``(N, C, [T,] H, W)``."""
-        return attention_transfer(student, teacher, self.power)
+        return at(student, teacher, self.power)

@@ -3,7 +3,7 @@
 from torch import Tensor
 
 from mmkd_video.core.registry import MODELS
-from mmkd_video.functional import class_attention
+from mmkd_video.functional import catkd
 from mmkd_video.losses.base import DistillLoss, in_float32, whole
 
 __all__ = ['CATKDLoss']
@@ -36,4 +36,4 @@ class CATKDLoss(DistillLoss):
     @in_float32
     def forward(self, student: Tensor, teacher: Tensor) -> Tensor:
         """Return the scalar loss of two maps ``(N, K, [T,] H, W)``."""
-        return class_attention(student, teacher, self.pool)
+        return catkd(student, teacher, self.pool)

@@ -3,8 +3,9 @@
 from torch import Tensor
 
 from mmkd_video.core.registry import MODELS
-from mmkd_video.functional import correlation_congruence, gather_batch
+from mmkd_video.functional import cc
 from mmkd_video.losses.base import DistillLoss, in_float32
+from mmkd_video.losses.gather import gather_batch
 
 __all__ = ['CCLoss']
 
@@ -36,4 +37,4 @@ class CCLoss(DistillLoss):
         """Return the scalar loss of two vectors ``(N, C)``."""
         if self.gather:
             student, teacher = gather_batch(student), gather_batch(teacher)
-        return correlation_congruence(student, teacher)
+        return cc(student, teacher)

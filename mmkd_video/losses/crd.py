@@ -6,8 +6,9 @@ import torch
 from torch import Tensor, nn
 
 from mmkd_video.core.registry import MODELS
-from mmkd_video.functional import gather_batch, noise_contrast, other_indices, unit
+from mmkd_video.functional import noise_contrast, other_indices, unit
 from mmkd_video.losses.base import DistillLoss, at_least, in_float32, positive, whole
+from mmkd_video.losses.gather import gather_batch
 
 __all__ = ['CRDLoss']
 

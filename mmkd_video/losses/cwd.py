@@ -3,7 +3,7 @@
 from torch import Tensor
 
 from mmkd_video.core.registry import MODELS
-from mmkd_video.functional import channel_wise
+from mmkd_video.functional import cwd
 from mmkd_video.losses.base import DistillLoss, in_float32, positive
 
 __all__ = ['CWDLoss']
@@ -35,4 +35,4 @@ class CWDLoss(DistillLoss):
     @in_float32
     def forward(self, student: Tensor, teacher: Tensor) -> Tensor:
         """Return the scalar loss of tokens ``(N, L, C)`` or maps ``(N, C, [T,] H, W)``."""
-        return channel_wise(student, teacher, self.temperature)
+        return cwd(student, teacher, self.temperature)

@@ -3,8 +3,9 @@
 from torch import Tensor
 
 from mmkd_video.core.registry import MODELS
-from mmkd_video.functional import dist, gather_batch
+from mmkd_video.functional import dist
 from mmkd_video.losses.base import DistillLoss, at_least, in_float32, positive
+from mmkd_video.losses.gather import gather_batch
 
 __all__ = ['DISTLoss']
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from torch import Tensor
 
 from mmkd_video.core.registry import MODELS
-from mmkd_video.functional import flow_of_procedure
+from mmkd_video.functional import fsp
 from mmkd_video.losses.base import DistillLoss, in_float32
 
 __all__ = ['FSPLoss']
@@ -29,4 +29,4 @@ class FSPLoss(DistillLoss):
     @in_float32
     def forward(self, student: Sequence[Tensor], teacher: Sequence[Tensor]) -> Tensor:
         """Return the scalar loss of two lists of maps ``(N, C, [T,] H, W)``."""
-        return flow_of_procedure(student, teacher)
+        return fsp(student, teacher)

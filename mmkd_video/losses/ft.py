@@ -3,7 +3,7 @@
 from torch import Tensor
 
 from mmkd_video.core.registry import MODELS
-from mmkd_video.functional import factor_transfer
+from mmkd_video.functional import ft
 from mmkd_video.losses.base import DistillLoss, in_float32
 
 __all__ = ['FTLoss']
@@ -26,4 +26,4 @@ class FTLoss(DistillLoss):
     @in_float32
     def forward(self, student: Tensor, teacher: Tensor) -> Tensor:
         """Return the scalar loss of ``(N, C)``, ``(N, L, C)`` or ``(N, C, [T,] H, W)``."""
-        return factor_transfer(student, teacher)
+        return ft(student, teacher)

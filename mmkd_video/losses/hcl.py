@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from torch import Tensor
 
 from mmkd_video.core.registry import MODELS
-from mmkd_video.functional import hierarchical_context
+from mmkd_video.functional import hcl
 from mmkd_video.losses.base import DistillLoss, in_float32
 
 __all__ = ['HCLLoss']
@@ -29,4 +29,4 @@ class HCLLoss(DistillLoss):
     @in_float32
     def forward(self, student: Sequence[Tensor], teacher: Sequence[Tensor]) -> Tensor:
         """Return the scalar loss of two lists of maps ``(N, C, [T,] H, W)``."""
-        return hierarchical_context(student, teacher)
+        return hcl(student, teacher)

@@ -3,7 +3,7 @@
 from torch import Tensor
 
 from mmkd_video.core.registry import MODELS
-from mmkd_video.functional import channel_correlation
+from mmkd_video.functional import ickd
 from mmkd_video.losses.base import DistillLoss, in_float32
 
 __all__ = ['ICKDLoss']
@@ -25,4 +25,4 @@ class ICKDLoss(DistillLoss):
     @in_float32
     def forward(self, student: Tensor, teacher: Tensor) -> Tensor:
         """Return the scalar loss of tokens ``(N, L, C)`` or maps ``(N, C, [T,] H, W)``."""
-        return channel_correlation(student, teacher)
+        return ickd(student, teacher)

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from torch import Tensor
 
 from mmkd_video.core.registry import MODELS
-from mmkd_video.functional import singular_flow
+from mmkd_video.functional import kdsvd
 from mmkd_video.losses.base import DistillLoss, in_float32, whole
 
 __all__ = ['KDSVDLoss']
@@ -40,4 +40,4 @@ class KDSVDLoss(DistillLoss):
     @in_float32
     def forward(self, student: Sequence[Tensor], teacher: Sequence[Tensor]) -> Tensor:
         """Return the scalar loss of two lists of tokens ``(N, L, C)`` or maps ``(N, C, [T,] H, W)``."""
-        return singular_flow(student, teacher, self.k)
+        return kdsvd(student, teacher, self.k)

@@ -3,7 +3,7 @@
 from torch import Tensor
 
 from mmkd_video.core.registry import MODELS
-from mmkd_video.functional import laplacian_eigenmap
+from mmkd_video.functional import laplacian
 from mmkd_video.losses.manifold import ManifoldLoss
 
 __all__ = ['LaplacianLoss']
@@ -34,4 +34,4 @@ class LaplacianLoss(ManifoldLoss):
 
     def compare(self, student: Tensor, teacher: Tensor) -> Tensor:
         """Return the scalar loss of all clips at hand, ``(M, Cs)`` and ``(M, Ct)``."""
-        return laplacian_eigenmap(student, teacher, self.k)
+        return laplacian(student, teacher, self.k)

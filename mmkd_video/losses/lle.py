@@ -3,7 +3,7 @@
 from torch import Tensor
 
 from mmkd_video.core.registry import MODELS
-from mmkd_video.functional import locally_linear
+from mmkd_video.functional import lle
 from mmkd_video.losses.manifold import ManifoldLoss
 
 __all__ = ['LLELoss']
@@ -36,4 +36,4 @@ class LLELoss(ManifoldLoss):
 
     def compare(self, student: Tensor, teacher: Tensor) -> Tensor:
         """Return the scalar loss of all clips at hand, ``(M, Cs)`` and ``(M, Ct)``."""
-        return locally_linear(student, teacher, self.k)
+        return lle(student, teacher, self.k)

@@ -3,7 +3,7 @@
 from torch import Tensor
 
 from mmkd_video.core.registry import MODELS
-from mmkd_video.functional import local_tangent_space
+from mmkd_video.functional import ltsa
 from mmkd_video.losses.base import whole
 from mmkd_video.losses.manifold import ManifoldLoss
 
@@ -52,4 +52,4 @@ class LTSALoss(ManifoldLoss):
 
     def compare(self, student: Tensor, teacher: Tensor) -> Tensor:
         """Return the scalar loss of all clips at hand, ``(M, Cs)`` and ``(M, Ct)``."""
-        return local_tangent_space(student, teacher, self.k, self.dim)
+        return ltsa(student, teacher, self.k, self.dim)

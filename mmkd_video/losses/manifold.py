@@ -4,8 +4,8 @@ from abc import abstractmethod
 
 from torch import Tensor
 
-from mmkd_video.functional import gather_batch
 from mmkd_video.losses.base import DistillLoss, in_float32, whole
+from mmkd_video.losses.gather import gather_batch
 from mmkd_video.losses.queue import FeatureQueue
 
 __all__ = ['ManifoldLoss']

@@ -3,7 +3,7 @@
 from torch import Tensor
 
 from mmkd_video.core.registry import MODELS
-from mmkd_video.functional import multidimensional_scaling
+from mmkd_video.functional import mds
 from mmkd_video.losses.manifold import ManifoldLoss
 
 __all__ = ['MDSLoss']
@@ -41,4 +41,4 @@ class MDSLoss(ManifoldLoss):
 
     def compare(self, student: Tensor, teacher: Tensor) -> Tensor:
         """Return the scalar loss of all clips at hand, ``(M, Cs)`` and ``(M, Ct)``."""
-        return multidimensional_scaling(student, teacher)
+        return mds(student, teacher)

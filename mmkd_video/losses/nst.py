@@ -3,7 +3,7 @@
 from torch import Tensor
 
 from mmkd_video.core.registry import MODELS
-from mmkd_video.functional import neuron_selectivity
+from mmkd_video.functional import nst
 from mmkd_video.losses.base import DistillLoss, in_float32
 
 __all__ = ['NSTLoss']
@@ -25,4 +25,4 @@ class NSTLoss(DistillLoss):
     @in_float32
     def forward(self, student: Tensor, teacher: Tensor) -> Tensor:
         """Return the scalar loss of tokens ``(N, L, C)`` or maps ``(N, C, [T,] H, W)``."""
-        return neuron_selectivity(student, teacher)
+        return nst(student, teacher)

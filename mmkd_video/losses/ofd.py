@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from mmkd_video.core.registry import MODELS
-from mmkd_video.functional import batch_norm_margin, overhaul
+from mmkd_video.functional import batch_norm_margin, ofd
 from mmkd_video.losses.base import DistillLoss, in_float32
 
 __all__ = ['OFDLoss']
@@ -58,4 +58,4 @@ class OFDLoss(DistillLoss):
         """
         if len(self.margin) != teacher.shape[1]:
             raise ValueError(f'margin: got {len(self.margin)} numbers, expected {teacher.shape[1]}, one per channel')
-        return overhaul(student, teacher, self.margin.to(student.dtype))
+        return ofd(student, teacher, self.margin.to(student.dtype))

@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from mmkd_video.core.registry import MODELS
-from mmkd_video.functional import factor_transfer
+from mmkd_video.functional import ft
 from mmkd_video.losses.base import DistillLoss, at_least, in_float32, positive
 
 __all__ = ['ParaphrasedFTLoss']
@@ -93,7 +93,7 @@ class ParaphrasedFTLoss(DistillLoss):
             reconstruction = F.l1_loss(self.reconstruction(factor), teacher)
         if self._in_stages and not self._at_rest:  # the transfer has no weight yet
             return reconstruction + _unused(self.translator) + student.sum() * 0.0
-        return reconstruction + self.transfer * factor_transfer(self.translator(student), factor.detach())
+        return reconstruction + self.transfer * ft(self.translator(student), factor.detach())
 
     def scheduled(self, **values: float) -> None:
         """See :meth:`DistillLoss.scheduled`."""

@@ -3,7 +3,7 @@
 from torch import Tensor
 
 from mmkd_video.core.registry import MODELS
-from mmkd_video.functional import per_frame_attention
+from mmkd_video.functional import per_frame_at
 from mmkd_video.losses.base import DistillLoss, in_float32
 
 __all__ = ['PerFrameATLoss']
@@ -25,4 +25,4 @@ class PerFrameATLoss(DistillLoss):
     @in_float32
     def forward(self, student: Tensor, teacher: Tensor) -> Tensor:
         """Return the scalar loss of two clip maps ``(N, C, T, H, W)``."""
-        return per_frame_attention(student, teacher)
+        return per_frame_at(student, teacher)

@@ -3,7 +3,7 @@
 from torch import Tensor
 
 from mmkd_video.core.registry import MODELS
-from mmkd_video.functional import pearson_features
+from mmkd_video.functional import pkd
 from mmkd_video.losses.base import DistillLoss, in_float32
 
 __all__ = ['PKDLoss']
@@ -26,4 +26,4 @@ class PKDLoss(DistillLoss):
     @in_float32
     def forward(self, student: Tensor, teacher: Tensor) -> Tensor:
         """Return the scalar loss of tokens ``(N, L, C)`` or maps ``(N, C, [T,] H, W)``."""
-        return pearson_features(student, teacher)
+        return pkd(student, teacher)

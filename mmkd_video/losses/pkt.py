@@ -3,8 +3,9 @@
 from torch import Tensor
 
 from mmkd_video.core.registry import MODELS
-from mmkd_video.functional import gather_batch, probabilistic_transfer
+from mmkd_video.functional import pkt
 from mmkd_video.losses.base import DistillLoss, in_float32
+from mmkd_video.losses.gather import gather_batch
 
 __all__ = ['PKTLoss']
 
@@ -34,4 +35,4 @@ class PKTLoss(DistillLoss):
         """Return the scalar loss of two vectors ``(N, Cs)`` and ``(N, Ct)``."""
         if self.gather:
             student, teacher = gather_batch(student), gather_batch(teacher)
-        return probabilistic_transfer(student, teacher)
+        return pkt(student, teacher)

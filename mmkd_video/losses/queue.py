@@ -3,8 +3,8 @@
 import torch
 from torch import Tensor, nn
 
-from mmkd_video.functional import gather_batch
 from mmkd_video.losses.base import whole
+from mmkd_video.losses.gather import gather_batch
 
 __all__ = ['FeatureQueue']
 

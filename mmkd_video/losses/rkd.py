@@ -3,8 +3,9 @@
 from torch import Tensor
 
 from mmkd_video.core.registry import MODELS
-from mmkd_video.functional import gather_batch, relational_angles, relational_distances
+from mmkd_video.functional import rkd_angles, rkd_distances
 from mmkd_video.losses.base import DistillLoss, at_least, in_float32
+from mmkd_video.losses.gather import gather_batch
 
 __all__ = ['RKDLoss']
 
@@ -43,5 +44,5 @@ class RKDLoss(DistillLoss):
         """Return the scalar loss of two vectors ``(N, Cs)`` and ``(N, Ct)``."""
         if self.gather:
             student, teacher = gather_batch(student), gather_batch(teacher)
-        distances = self.distance_weight * relational_distances(student, teacher)
-        return distances + self.angle_weight * relational_angles(student, teacher)
+        distances = self.distance_weight * rkd_distances(student, teacher)
+        return distances + self.angle_weight * rkd_angles(student, teacher)

@@ -3,8 +3,9 @@
 from torch import Tensor
 
 from mmkd_video.core.registry import MODELS
-from mmkd_video.functional import gather_batch, similarity_preserving
+from mmkd_video.functional import sp
 from mmkd_video.losses.base import DistillLoss, in_float32
+from mmkd_video.losses.gather import gather_batch
 
 __all__ = ['SPLoss']
 
@@ -32,4 +33,4 @@ class SPLoss(DistillLoss):
         """Return the scalar loss of two features ``(N, ...)``."""
         if self.gather:
             student, teacher = gather_batch(student), gather_batch(teacher)
-        return similarity_preserving(student, teacher)
+        return sp(student, teacher)

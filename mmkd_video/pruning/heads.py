@@ -1,18 +1,13 @@
 """Whole heads of an attention.
 
-Of MMAction2's attentions only MViT's ``MultiScaleAttention`` keeps working with fewer heads: it reads their number and
-its own width from attributes. Swin, UniFormer and TimeSformer divide the width of their input by the number of heads.
+Only some attentions keep working with fewer heads, see :mod:`mmkd_video.recognizers.families`: they read their number
+and their own width from attributes. Others divide the width of their input by the number of heads.
 """
 
 import torch
 from torch import Tensor, nn
 
 from mmkd_video.pruning.cut import Cut
-
-
-def has_heads(module: nn.Module) -> bool:
-    """Tell whether single heads can leave a module."""
-    return type(module).__name__ == 'MultiScaleAttention'
 
 
 def attentions(model: nn.Module) -> dict[str, nn.Module]:

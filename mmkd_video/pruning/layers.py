@@ -2,7 +2,8 @@
 
 from torch import Tensor, nn
 
-from mmkd_video.pruning.heads import has_heads, set_heads
+from mmkd_video.pruning.heads import set_heads
+from mmkd_video.recognizers.families import has_separable_heads
 
 Conv = nn.modules.conv._ConvNd
 BatchNorm = nn.modules.batchnorm._BatchNorm
@@ -16,7 +17,7 @@ def obstacle(layer: nn.Module) -> str | None:
         if layer.groups > 1 and not is_depthwise(layer):
             return f'a convolution in {layer.groups} groups'
         return None
-    if isinstance(layer, (BatchNorm, nn.Linear)) or has_heads(layer):
+    if isinstance(layer, (BatchNorm, nn.Linear)) or has_separable_heads(layer):
         return None
     return f'a {type(layer).__name__}'
 
@@ -28,7 +29,7 @@ def is_depthwise(layer: nn.Module) -> bool:
 
 def channels_at(layer: nn.Module, side: str) -> int:
     """Return the number of channels on one side of a layer."""
-    if has_heads(layer):
+    if has_separable_heads(layer):
         return layer.num_heads
     if isinstance(layer, BatchNorm):
         return layer.num_features
@@ -47,7 +48,7 @@ def tensors_at(layer: nn.Module, side: str) -> list[tuple[str, Tensor, int]]:
     Returns:
         Name, tensor and the dimension of the channels.
     """
-    if has_heads(layer):
+    if has_separable_heads(layer):
         return []  # its children have their own cuts
     if side == 'in' and not is_depthwise(layer) and not isinstance(layer, BatchNorm):
         return [('weight', layer.weight, 1)]
@@ -57,7 +58,7 @@ def tensors_at(layer: nn.Module, side: str) -> list[tuple[str, Tensor, int]]:
 
 def set_channels(layer: nn.Module, side: str, channels: int) -> None:
     """Note the new number of channels in a layer's attributes; its tensors are cut elsewhere."""
-    if has_heads(layer):
+    if has_separable_heads(layer):
         set_heads(layer, channels)
     elif isinstance(layer, BatchNorm):
         layer.num_features = channels

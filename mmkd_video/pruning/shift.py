@@ -10,16 +10,13 @@ from functools import partial
 import torch
 from torch import Tensor, nn
 
-
-def is_shift(module: nn.Module) -> bool:
-    """Tell whether a module is MMAction2's ``TemporalShift``."""
-    return type(module).__name__ == 'TemporalShift'
+from mmkd_video.recognizers.families import shifts_channels
 
 
 def stand_still(model: nn.Module) -> None:
     """Let every shift of a model return its input: slices and concatenations over channels cannot be traced."""
     for module in model.modules():
-        if is_shift(module):
+        if shifts_channels(module):
             module.shift = _identity
 
 
@@ -27,7 +24,7 @@ def shifted_layers(model: nn.Module) -> dict[str, nn.Module]:
     """Return by name the convolution that takes the channels of each shift, with its ``TemporalShift``."""
     found = {}
     for name, module in model.named_modules():
-        if is_shift(module):
+        if shifts_channels(module):
             inner = next(n for n, m in module.net.named_modules() if isinstance(m, nn.modules.conv._ConvNd))
             found[f'{name}.net.{inner}'.rstrip('.')] = module
     return found

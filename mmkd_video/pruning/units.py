@@ -12,9 +12,10 @@ from torch import Tensor, nn
 from mmkd_video.core.optional_packages import import_extra
 from mmkd_video.pruning.bare_copy import bare_copy
 from mmkd_video.pruning.cut import Cut
-from mmkd_video.pruning.heads import attentions, has_heads, head_cuts, head_importance
+from mmkd_video.pruning.heads import attentions, head_cuts, head_importance
 from mmkd_video.pruning.layers import obstacle
 from mmkd_video.pruning.shift import stand_still
+from mmkd_video.recognizers.families import has_separable_heads
 
 _GIVING = (nn.modules.conv._ConvNd, nn.Linear)
 SCORES = 'it gives the class scores'
@@ -55,7 +56,7 @@ class Units:
     def cuts_for(self, unit: Unit, removed: list[int]) -> list[Cut]:
         """Return everything that must leave the model with some channels of a unit."""
         root = self._layers[unit.name]
-        if has_heads(root):
+        if has_separable_heads(root):
             return head_cuts(unit.name, root, removed)
         remove_out = self._graph.get_pruner_of_module(root).prune_out_channels
         return _cuts_of(self._graph, self._graph.get_pruning_group(root, remove_out, removed))
@@ -176,7 +177,7 @@ class _Scored:
             self.units.append(Unit(name, len(indices), importance.float().cpu()))
 
     def add_heads(self, name: str, attention: nn.Module) -> None:
-        if not has_heads(attention):
+        if not has_separable_heads(attention):
             self.left[name] = f'a {type(attention).__name__} cannot lose single heads'
             return
         importance = head_importance(attention, self._criterion, self._generator)

@@ -9,15 +9,13 @@ from torch import Tensor, nn
 
 from mmkd_video.core.checked import AnyOf, ListOf, Settings, Whole, nearest
 from mmkd_video.core.registry import MODELS
+from mmkd_video.recognizers.families import FRAME_ARGUMENTS, PIXEL_ARGUMENTS, fixed_clip_size
 from mmkd_video.recognizers.pipelines import find_pipeline
 from mmkd_video.recognizers.view_spec import ViewSpec
 
 SIZE = ListOf(Whole(1), length=3, example='(frames, height, width)')
 SIZES = AnyOf(SIZE, Settings('a dict of these by side'))
 DEFAULT_SIZE = (8, 64, 64)
-FRAME_KEYS = ('num_segments', 'num_frames', 'temporal_size')
-PIXEL_KEYS = ('img_size', 'spatial_size')
-FIXED_SIZES = {'C3D': (16, 112, 112)}  # its first linear layer fixes the size, which no argument tells
 
 
 def find_size(model_config: Mapping, config: Mapping | None, asked: object, side: str) -> tuple[int, int, int]:
@@ -82,15 +80,16 @@ def _pipeline_size(config: Mapping | None, side: str) -> tuple[int, int, int] | 
 def _declared_size(backbone: Mapping) -> tuple[int, int, int]:
     kind = backbone['type']
     backbone_class = MODELS.get(kind) if isinstance(kind, str) else kind
-    if backbone_class is not None and backbone_class.__name__ in FIXED_SIZES:
-        return FIXED_SIZES[backbone_class.__name__]
     defaults = {}
     if backbone_class is not None:
+        fixed = fixed_clip_size(backbone_class)
+        if fixed is not None:
+            return fixed
         parameters = inspect.signature(backbone_class).parameters
         defaults = {key: p.default for key, p in parameters.items() if isinstance(p.default, int)}
     known = {**defaults, **{key: value for key, value in backbone.items() if isinstance(value, int)}}
-    frames = next((known[key] for key in FRAME_KEYS if key in known), DEFAULT_SIZE[0])
-    pixels = next((known[key] for key in PIXEL_KEYS if key in known), DEFAULT_SIZE[1])
+    frames = next((known[key] for key in FRAME_ARGUMENTS if key in known), DEFAULT_SIZE[0])
+    pixels = next((known[key] for key in PIXEL_ARGUMENTS if key in known), DEFAULT_SIZE[1])
     return frames, pixels, pixels
 
 

@@ -4,11 +4,8 @@ import torch
 from torch import Tensor, nn
 
 from mmkd_video.core.layouts import layout_of
+from mmkd_video.recognizers import families
 from mmkd_video.taps.recorder import ACTIVATIONS
-
-# Parts of MMAction2's Swin that keep their channels last, (N, T, H, W, C), themselves and in all that is inside.
-SWIN = 'mmaction.models.backbones.swin'
-CHANNELS_LAST = ('BasicLayer', 'SwinTransformerBlock3D', 'PatchMerging')
 
 
 def to_canonical(value: Tensor, clips: int, channels_last: bool = False) -> Tensor:
@@ -86,11 +83,7 @@ def keeps_channels_last(model: nn.Module, name: str, pre: bool = False) -> bool:
         return True  # they work on the last dimension, whatever stands before it
     parts = name.split('.')
     around = (model.get_submodule('.'.join(parts[: end + 1])) for end in range(len(parts)))
-    return any(_is_of_swin(part) for part in around)
-
-
-def _is_of_swin(module: nn.Module) -> bool:
-    return any(each.__module__ == SWIN and each.__name__ in CHANNELS_LAST for each in type(module).__mro__)
+    return any(families.keeps_channels_last(part) for part in around)
 
 
 def neck_feature(value: object) -> object:

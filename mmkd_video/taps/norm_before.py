@@ -5,13 +5,12 @@ from collections.abc import Callable
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from mmkd_video.recognizers.families import SHORTCUTS
 from mmkd_video.taps.path import TapPath
 from mmkd_video.taps.recorder import ACTIVATIONS
 from mmkd_video.taps.tap_set import find_module
 
 __all__ = ['norm_before']
-
-SHORTCUTS = ('downsample', 'shortcut')
 
 
 class _Trace:

@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from mmkd_video.connectors import AttentionFusionConnector
-from mmkd_video.functional import hierarchical_context
+from mmkd_video.functional import hcl
 from mmkd_video.terms import Term, TermSpec
 
 STUDENT = {'low': torch.randn(2, 2, 4, 6, 6), 'high': torch.randn(2, 3, 2, 3, 3), 'vector': torch.randn(2, 3)}
@@ -48,7 +48,7 @@ def test_a_term_compares_what_the_connector_makes_by_the_hierarchical_context() 
         torch.nn.functional.adaptive_avg_pool3d(side, size)
         for side, size in zip((*fused, TEACHER['low'], TEACHER['high']), [(4, 5, 5), (2, 2, 2)] * 2, strict=True)
     ]
-    assert torch.allclose(built(STUDENT, TEACHER, {}), hierarchical_context(pooled[:2], pooled[2:]), rtol=1e-5)
+    assert torch.allclose(built(STUDENT, TEACHER, {}), hcl(pooled[:2], pooled[2:]), rtol=1e-5)
     assert all(pair.connector is None for pair in built.pairs)
 
 

@@ -303,6 +303,23 @@ def test_a_runner_without_the_hook_is_stopped():
         model(**batch(model), mode='loss')
 
 
+@pytest.mark.parametrize(('announced', 'interrupted'), [(False, False), (True, False), (False, True)])
+def test_the_hook_is_known_by_its_announcement_and_a_training_by_the_optimizer_it_asked_for(announced, interrupted):
+    model = build(terms=[KD])
+    hub = MessageHub.get_instance(f'announced {announced} {interrupted}')
+    if interrupted:  # another training, which never ended
+        hub.update_info('loop_stage', 'train')
+    model.build_optim_wrapper(dict(optimizer=dict(type='SGD', lr=0.1)))
+    hub.update_info('loop_stage', 'train')
+    if announced:
+        model.expect_progress()
+    if announced or interrupted:
+        model(**batch(model), mode='loss')
+    else:
+        with pytest.raises(ValueError, match='DistillHook is not registered'):
+            model(**batch(model), mode='loss')
+
+
 def test_a_checkpoint_of_another_architecture_is_refused(tmp_path):
     other = MODELS.build(zoo.config_of('tsn_r18')[0])
     torch.save(dict(state_dict=other.state_dict()), tmp_path / 'other.pth')

@@ -16,7 +16,7 @@ from mmkd_video.export import (
     load_exported,
 )
 from mmkd_video.pruning import prune
-from mmkd_video.pruning.shift import is_shift
+from mmkd_video.recognizers.families import shifts_channels
 
 pytest.importorskip('onnx')
 pytest.importorskip('onnxruntime')
@@ -36,7 +36,7 @@ def model(clips):
     torch.manual_seed(0)
     recognizer = build_model(config_of('tsm_mobilenet')[0])
     prune(recognizer, torch.randn(1, 8, 3, 32, 32), dict(params=0.6))
-    shifts = [module for module in recognizer.modules() if is_shift(module)]
+    shifts = [module for module in recognizer.modules() if shifts_channels(module)]
     assert any(module.shift_parts[0] != module.shift_parts[1] for module in shifts if hasattr(module, 'shift_parts'))
     model = DeployableRecognizer(lively(recognizer, clips))
     found = model.predict(clips)

@@ -1,24 +1,24 @@
 import torch
 
-from mmkd_video.functional import activation_boundary, batch_norm_margin, overhaul, pearson_features
+from mmkd_video.functional import ab, batch_norm_margin, ofd, pkd
 
 
 def test_zero_is_an_inactive_neuron() -> None:
     teacher = torch.tensor([[0.0, 1.0]])
-    assert activation_boundary(torch.tensor([[-1.0, 1.0]]), teacher, 1.0).item() == 0
-    assert activation_boundary(torch.tensor([[0.5, 1.0]]), teacher, 1.0).item() == 1.5**2
+    assert ab(torch.tensor([[-1.0, 1.0]]), teacher, 1.0).item() == 0
+    assert ab(torch.tensor([[0.5, 1.0]]), teacher, 1.0).item() == 1.5**2
 
 
 def test_overhaul_asks_nothing_of_neurons_that_both_keep_silent() -> None:
     margin = torch.tensor([-1.0])
     teacher = torch.tensor([-5.0, -5.0, 2.0]).view(1, 1, 1, 3)
     student = torch.tensor([-3.0, 0.0, 1.0]).view(1, 1, 1, 3)
-    assert overhaul(student, teacher, margin).item() == (0 + 1) ** 2 + (1 - 2) ** 2
+    assert ofd(student, teacher, margin).item() == (0 + 1) ** 2 + (1 - 2) ** 2
 
 
 def test_pearson_features_of_a_single_value_are_zero() -> None:
     student = torch.randn(1, 3, 1, 1, 1, requires_grad=True)
-    value = pearson_features(student, torch.randn(1, 3, 1, 1, 1))
+    value = pkd(student, torch.randn(1, 3, 1, 1, 1))
     value.backward()
     assert value.item() == 0 and student.grad.abs().sum() == 0
 

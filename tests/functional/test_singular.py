@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from mmkd_video.functional import right_singular_vectors, singular_flow
+from mmkd_video.functional import kdsvd, right_singular_vectors
 
 
 def layers(seed: int) -> list[torch.Tensor]:
@@ -13,7 +13,7 @@ def test_value_does_not_depend_on_the_sign_of_singular_vectors() -> None:
     """A feature times -1 has the same right singular vectors up to LAPACK's choice of sign."""
     student, teacher = layers(0), layers(1)
     flipped = [teacher[0], -teacher[1], teacher[2]]
-    assert torch.allclose(singular_flow(student, flipped, 2), singular_flow(student, teacher, 2))
+    assert torch.allclose(kdsvd(student, flipped, 2), kdsvd(student, teacher, 2))
 
 
 def test_gradient_equals_the_stock_one_where_that_exists() -> None:
@@ -30,13 +30,13 @@ def test_gradient_equals_the_stock_one_where_that_exists() -> None:
 
 def test_dead_and_constant_maps_have_a_finite_gradient() -> None:
     student = [torch.zeros(1, 3, 2, 2, requires_grad=True), torch.ones(1, 4, 2, 2, requires_grad=True)]
-    singular_flow(student, [torch.randn(1, 3, 2, 2), torch.randn(1, 4, 2, 2)], 1).backward()
+    kdsvd(student, [torch.randn(1, 3, 2, 2), torch.randn(1, 4, 2, 2)], 1).backward()
     assert all(feature.grad.isfinite().all() for feature in student)
 
 
 def test_layers_with_fewer_channels_than_vectors() -> None:
     student, teacher = [[torch.randn(2, channels, 3, 3) for channels in (1, 4)] for _ in range(2)]
-    assert singular_flow(student, teacher, 3).isfinite()
+    assert kdsvd(student, teacher, 3).isfinite()
 
 
 @pytest.mark.parametrize('dtype', [torch.float32, torch.float64])
@@ -54,9 +54,9 @@ def test_vectors_and_values_are_those_of_a_singular_value_decomposition(shape: t
 @pytest.mark.parametrize('size', [1e-8, 1e-20])
 def test_small_maps_have_the_value_of_large_ones_and_a_finite_gradient(size: float) -> None:
     student, teacher = [[feature.float() for feature in layers(seed)] for seed in (0, 1)]
-    expected = singular_flow(student, teacher, 2).item()
+    expected = kdsvd(student, teacher, 2).item()
     student = [(size * feature).requires_grad_() for feature in student]
-    value = singular_flow(student, teacher, 2)
+    value = kdsvd(student, teacher, 2)
     value.backward()
     assert value.item() == pytest.approx(expected, rel=1e-4)
     assert all(feature.grad.isfinite().all() for feature in student)

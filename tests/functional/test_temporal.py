@@ -3,10 +3,10 @@ import torch
 import torch.nn.functional as F
 
 from mmkd_video.functional import (
-    attention_transfer,
+    at,
     frame_importance,
-    per_frame_attention,
-    space_time_attention,
+    per_frame_at,
+    space_time_at,
     temporal_difference,
     temporal_order,
     temporal_relation,
@@ -62,15 +62,15 @@ def test_attention_says_where_and_when_apart() -> None:
     teacher = torch.zeros(1, 1, 2, 1, 2, dtype=torch.float64)
     teacher[0, 0, 0, 0, 0] = 1
     elsewhere, later = teacher.flip(4), teacher.flip(2)
-    assert space_time_attention(elsewhere, teacher, 1.0, 0.0).item() == pytest.approx(2)
-    assert space_time_attention(elsewhere, teacher, 0.0, 1.0).item() == 0
-    assert space_time_attention(later, teacher, 1.0, 0.0).item() == 0
-    assert space_time_attention(later, teacher, 0.0, 1.0).item() == pytest.approx(2)
+    assert space_time_at(elsewhere, teacher, 1.0, 0.0).item() == pytest.approx(2)
+    assert space_time_at(elsewhere, teacher, 0.0, 1.0).item() == 0
+    assert space_time_at(later, teacher, 1.0, 0.0).item() == 0
+    assert space_time_at(later, teacher, 0.0, 1.0).item() == pytest.approx(2)
 
 
 def test_scale_of_attention_does_not_fall_with_the_number_of_frames() -> None:
     short = clip(0, 1), clip(1, 1)
     long = [feature.expand(-1, -1, 8, -1, -1) for feature in short]
-    assert per_frame_attention(*short).item() == pytest.approx(attention_transfer(*short, 2).item())
-    assert per_frame_attention(*long).item() == pytest.approx(per_frame_attention(*short).item())
-    assert attention_transfer(*long, 2).item() < attention_transfer(*short, 2).item() / 7
+    assert per_frame_at(*short).item() == pytest.approx(at(*short, 2).item())
+    assert per_frame_at(*long).item() == pytest.approx(per_frame_at(*short).item())
+    assert at(*long, 2).item() < at(*short, 2).item() / 7

@@ -50,7 +50,7 @@ def _train(settings, connection):
         cut(runner, step)
         connection.send('cut')
 
-    cut, pruning_hook.cut = pruning_hook.cut, tell_cut
+    cut, pruning_hook.prune_everywhere = pruning_hook.prune_everywhere, tell_cut
     killable_run.config_for = config_for
     killable_run.train(settings, connection)
 

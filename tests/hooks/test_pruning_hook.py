@@ -98,12 +98,12 @@ def test_momentum_and_averages_are_cut_with_the_weights(videos, tmp_path, quiet)
         seen['average after'] = {name: p.clone() for name, p in ema.ema_model.module.named_parameters()}
 
     ema = next(hook for hook in runner.hooks if type(hook).__name__ == 'EMAHook')
-    cut = pruning_hook.cut
-    pruning_hook.cut = before
+    cut = pruning_hook.prune_everywhere
+    pruning_hook.prune_everywhere = before
     try:
         runner.train()
     finally:
-        pruning_hook.cut = cut
+        pruning_hook.prune_everywhere = cut
     found = next(c for c in seen['step'].cuts if c.side == 'out' and c.layer.endswith('conv'))
     kept, name = found.kept(), f'{found.layer}.weight'
     for when in ('moments', 'average'):

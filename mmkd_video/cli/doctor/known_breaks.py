@@ -69,5 +69,5 @@ def _unsafe_environment() -> Finding:
 def break_findings() -> list[Finding]:
     """Return a finding for each known break; config mistakes come last, as notes."""
     notes = [Finding(subject, symptom, 'in your config', 'note', change) for subject, symptom, change in CONFIG_NOTES]
-    mended = [_of(module) for module in compat.BREAKS]
+    mended = [_of(module) for module in (*compat.BREAKS, *compat.FEATURES)]
     return [_base_configs(), _importlib_metadata(), *mended, _unsafe_environment(), *notes]

@@ -11,14 +11,12 @@ from mmengine.config import Config
 
 from mmkd_video.core.registry import MODELS, build_model
 from mmkd_video.recognizers.complexity import measure_complexity
+from mmkd_video.recognizers.families import DEPTH_ARGUMENTS, DEPTHS, FRAME_ARGUMENTS, PIXEL_ARGUMENTS, WIDTH_ARGUMENTS
 from mmkd_video.recognizers.pipelines import type_name
-from mmkd_video.recognizers.size import FRAME_KEYS, PIXEL_KEYS, find_size, noise_for
+from mmkd_video.recognizers.size import find_size, noise_for
 from mmkd_video.recognizers.weightless import channels_without_weights, count_without_weights
 
 AXES = ('width', 'depth', 'frames', 'size')
-WIDTH_KEYS = {'widen_factor': 0.05, 'gamma_w': 0.05, 'base_channels': 8}  # and the step each is rounded to
-DEPTH_KEYS = {'depth_factor': 0.05, 'gamma_d': 0.1}
-RESNET_DEPTHS = (18, 34, 50, 101, 152)
 MIN_FRAMES, MIN_SIZE, FRAME_STEP, SIZE_STEP = 4, 32, 2, 8
 PIPELINES = ('train_pipeline', 'val_pipeline', 'test_pipeline')
 CROP_KEYS = ('size', 'crop_size', 'input_size')
@@ -80,8 +78,8 @@ class Shrinkable:
             raise ValueError(f'{config.filename}: got backbone.type {backbone["type"]!r}, which is not registered')
         self._arguments = _defaults(kind)
         known = {**self._arguments, **backbone}
-        self._width = next((key for key in WIDTH_KEYS if _is_number(known.get(key))), None)
-        self._depth = next((key for key in (*DEPTH_KEYS, 'depth') if _is_number(known.get(key))), None)
+        self._width = next((key for key in WIDTH_ARGUMENTS if _is_number(known.get(key))), None)
+        self._depth = next((key for key in (*DEPTH_ARGUMENTS, 'depth') if _is_number(known.get(key))), None)
         frames, _, size = find_size(self._model(config), config, None, 'student')
         self.shape = Shape(known.get(self._width), known.get(self._depth), frames, size)
 
@@ -94,12 +92,12 @@ class Shrinkable:
         """Return the shape that is meant by factors on the axes."""
         shape = self.shape.scaled(factors)
         if 'width' in factors:
-            shape = replace(shape, width=_round(shape.width, WIDTH_KEYS[self._width]))
+            shape = replace(shape, width=_round(shape.width, WIDTH_ARGUMENTS[self._width]))
         if 'depth' in factors and self._depth == 'depth':
-            smaller = [depth for depth in RESNET_DEPTHS if depth <= shape.depth]
-            shape = replace(shape, depth=smaller[-1] if smaller else min(RESNET_DEPTHS[0], self.shape.depth))
+            smaller = [depth for depth in DEPTHS if depth <= shape.depth]
+            shape = replace(shape, depth=smaller[-1] if smaller else min(DEPTHS[0], self.shape.depth))
         elif 'depth' in factors:
-            shape = replace(shape, depth=_round(shape.depth, DEPTH_KEYS[self._depth]))
+            shape = replace(shape, depth=_round(shape.depth, DEPTH_ARGUMENTS[self._depth]))
         return shape
 
     def share(self, shape: Shape, axis: str) -> float:
@@ -110,9 +108,9 @@ class Shrinkable:
         """Return the next larger shape on an axis; None where that is more than there was."""
         value, whole = getattr(shape, axis), getattr(self.shape, axis)
         if axis == 'depth' and self._depth == 'depth':
-            larger = next((depth for depth in RESNET_DEPTHS if depth > value), math.inf)
+            larger = next((depth for depth in DEPTHS if depth > value), math.inf)
         else:
-            width, depth = WIDTH_KEYS.get(self._width), DEPTH_KEYS.get(self._depth)
+            width, depth = WIDTH_ARGUMENTS.get(self._width), DEPTH_ARGUMENTS.get(self._depth)
             larger = value + {'width': width, 'depth': depth, 'frames': FRAME_STEP, 'size': SIZE_STEP}[axis]
         return replace(shape, **{axis: round(larger, 4)}) if larger <= whole else None
 
@@ -144,8 +142,8 @@ class Shrinkable:
             backbone['pretrained'] = None
             if 'pretrained2d' in self._arguments:  # it would not go without a checkpoint
                 backbone['pretrained2d'] = False
-        _set_declared(model, FRAME_KEYS, self.shape.frames, shape.frames)
-        _set_declared(model, PIXEL_KEYS, self.shape.size, shape.size)
+        _set_declared(model, FRAME_ARGUMENTS, self.shape.frames, shape.frames)
+        _set_declared(model, PIXEL_ARGUMENTS, self.shape.size, shape.size)
         for pipeline in (*named_pipelines(config), *student_pipelines(config)):
             _set_frames(pipeline, self.shape.frames, shape.frames)
             _set_size(pipeline, self.shape.size, shape.size)

@@ -189,7 +189,7 @@ def test_within(version, expected):
 
 
 def test_every_break_has_a_title_and_a_line():
-    names = {module.__name__.rpartition('.')[2] for module in compat.BREAKS}
+    names = {module.__name__.rpartition('.')[2] for module in (*compat.BREAKS, *compat.FEATURES)}
     assert names == set(known_breaks.TITLES)
     subjects = {item.subject for item in known_breaks.break_findings()}
     assert set(known_breaks.TITLES.values()) <= subjects

@@ -5,17 +5,12 @@ from mmengine.optim import OptimWrapper
 from mmengine.runner import Runner
 from torch import nn
 
-from mmkd_video.hooks.wrapped_anew import bare_model, wrap_anew
+from mmkd_video.hooks.model_contract import FollowsPruning, ability_of, prunable_part
+from mmkd_video.hooks.model_wrapper import bare_model, wrap_again
 from mmkd_video.pruning import PruningStep, TensorCuts, apply_step, carry_over, surviving_channels
 
 
-def prunable(runner: Runner) -> nn.Module:
-    """Return what of a runner's model is pruned: the student of a distillation, or the recognizer itself."""
-    model = bare_model(runner)
-    return getattr(model, 'prunable', model)
-
-
-def cut(runner: Runner, step: PruningStep) -> None:
+def prune_everywhere(runner: Runner, step: PruningStep) -> None:
     """Do one step on everything that a runner holds of its model: the model, EMA copies, optimizer, DDP.
 
     Args:
@@ -31,15 +26,16 @@ def cut(runner: Runner, step: PruningStep) -> None:
         average.avg_parameters = kind
     if isinstance(runner.optim_wrapper, OptimWrapper):
         carry_over(runner.optim_wrapper.optimizer, changed)
-        if hasattr(model, 'regroup'):
-            model.regroup(runner.optim_wrapper)
-    wrap_anew(runner)
+        follower = ability_of(model, FollowsPruning)
+        if follower is not None:
+            follower.regroup(runner.optim_wrapper)
+    wrap_again(runner)
 
 
 def _cut_model(model: nn.Module, step: PruningStep) -> TensorCuts:
-    student = getattr(model, 'prunable', model)
-    if not hasattr(model, 'refit'):
-        return apply_step(student, step)
-    kept = surviving_channels(student, step.cuts, model.tap_features)
-    changed = apply_step(student, step)
-    return {**changed, **model.refit(kept)}
+    part, follower = prunable_part(model), ability_of(model, FollowsPruning)
+    if follower is None:
+        return apply_step(part, step)
+    kept = surviving_channels(part, step.cuts, follower.tap_features)
+    changed = apply_step(part, step)
+    return {**changed, **follower.refit(kept)}

@@ -7,7 +7,7 @@ import torch.distributed as dist
 from torch.multiprocessing import start_processes
 
 import mmkd_video.losses as losses
-from mmkd_video.functional import gather_batch
+from mmkd_video.losses.gather import gather_batch
 
 
 def batch() -> tuple[torch.Tensor, torch.Tensor, torch.nn.Linear]:

@@ -1,4 +1,4 @@
-"""A runner's model whose parameters are others than when it was wrapped."""
+"""The wrapper, such as DDP, around a runner's model: without it, and made again."""
 
 import copy
 import gc
@@ -8,12 +8,17 @@ from mmengine.runner import Runner
 from torch import nn
 
 
+def unwrapped(model: nn.Module) -> nn.Module:
+    """Return a model without its wrapper; itself where it has none."""
+    return model.module if is_model_wrapper(model) else model
+
+
 def bare_model(runner: Runner) -> nn.Module:
     """Return a runner's model without its wrapper."""
-    return runner.model.module if is_model_wrapper(runner.model) else runner.model
+    return unwrapped(runner.model)
 
 
-def wrap_anew(runner: Runner) -> None:
+def wrap_again(runner: Runner) -> None:
     """Wrap a runner's model again, so that DDP knows its present parameters; nothing where it is not wrapped.
 
     A step that was compiled is compiled again.

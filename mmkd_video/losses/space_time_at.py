@@ -3,7 +3,7 @@
 from torch import Tensor
 
 from mmkd_video.core.registry import MODELS
-from mmkd_video.functional import space_time_attention
+from mmkd_video.functional import space_time_at
 from mmkd_video.losses.base import DistillLoss, at_least, in_float32
 
 __all__ = ['SpaceTimeATLoss']
@@ -37,4 +37,4 @@ class SpaceTimeATLoss(DistillLoss):
     @in_float32
     def forward(self, student: Tensor, teacher: Tensor) -> Tensor:
         """Return the scalar loss of two clip maps ``(N, C, T, H, W)``."""
-        return space_time_attention(student, teacher, self.where, self.when)
+        return space_time_at(student, teacher, self.where, self.when)

@@ -1,0 +1,117 @@
+"""What hooks ask of a model, and how they find out whether it is able to.
+
+A model has an ability by having its members; nothing is registered and nothing inherited. A plain recognizer has none
+of them: hooks then treat the recognizer itself, or leave it alone.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import Any, Protocol, TypeVar
+
+from mmengine.optim import OptimWrapper
+from torch import Tensor, nn
+
+from mmkd_video.hooks.model_wrapper import unwrapped
+from mmkd_video.pruning import TensorCuts
+
+
+class HasStudent(Protocol):
+    """A model of which one part is what is trained, tested and shipped."""
+
+    student: nn.Module
+
+
+class HasTeachers(Protocol):
+    """A model with teachers; hooks read their ``config`` and ``fingerprint`` and let them predict."""
+
+    teachers: Mapping[str, Any]
+
+
+class Prunable(Protocol):
+    """A model of which one part may lose channels, or be quantized, in training."""
+
+    @property
+    def prunable(self) -> nn.Module:
+        """That part; it has the history of its pruning."""
+
+
+class FollowsPruning(Protocol):
+    """A model with layers beside its prunable part, which must fit it."""
+
+    def tap_features(self, inputs: Tensor | None = None) -> dict[str, Tensor]:
+        """Run the prunable part and return the features that the other layers read, by name."""
+
+    def refit(self, kept: Mapping[str, Tensor]) -> TensorCuts:
+        """Fit the other layers; ``kept`` says by feature which channels are still there. Return what changed."""
+
+    def regroup(self, wrapper: OptimWrapper) -> None:
+        """Let the optimizer hold what the model holds after :meth:`refit`."""
+
+
+class HasTrainingState(Protocol):
+    """A model with tensors that training needs and its ``state_dict`` does not hold."""
+
+    def training_state_dict(self) -> dict[str, Tensor]:
+        """Return these tensors, by name."""
+
+    def load_training_state_dict(self, state: Mapping[str, Tensor]) -> None:
+        """Take such tensors up."""
+
+
+class FollowsProgress(Protocol):
+    """A model with schedules."""
+
+    def expect_progress(self) -> None:
+        """Note, before a training, that :meth:`set_progress` will be called before every step."""
+
+    def set_progress(self, iter: int, epoch: int, iters_per_epoch: int, max_iters: int) -> None:
+        """Move the schedules."""
+
+
+class KnowsItsOptimizer(Protocol):
+    """A model that builds its own optimizer."""
+
+    def check_optimizer(self, wrapper: OptimWrapper) -> None:
+        """See that the optimizer holds every trainable parameter once."""
+
+    def complete_schedules(self, wrapper: OptimWrapper, schedulers: Iterable) -> None:
+        """Let the schedulers of an older checkpoint move all groups of the optimizer."""
+
+
+class Distills(FollowsProgress, HasTrainingState, KnowsItsOptimizer, Protocol):
+    """A model that DistillHook serves."""
+
+
+Ability = TypeVar('Ability')
+
+
+def ability_of(model: nn.Module, ability: type[Ability]) -> Ability | None:
+    """Return a model as one that has an ability, or None where it lacks a part of it.
+
+    Args:
+        model: Itself, in DDP's wrapper, or what ``torch.compile`` made of it.
+        ability: One of the protocols of this module.
+    """
+    model = unwrapped(model)
+    model = getattr(model, '_orig_mod', model)
+    return model if all(hasattr(model, name) for name in members(ability)) else None
+
+
+def prunable_part(model: nn.Module) -> nn.Module:
+    """Return what of a model is pruned or quantized: the student of a distillation, or the recognizer itself.
+
+    Args:
+        model: Itself, or in DDP's wrapper.
+    """
+    found = ability_of(model, Prunable)
+    return unwrapped(model) if found is None else found.prunable
+
+
+def members(ability: type) -> set[str]:
+    """Return the names that a model must have for an ability.
+
+    Args:
+        ability: A protocol.
+    """
+    own = [each for each in ability.__mro__ if each not in (Protocol, object) and Protocol in each.__mro__]
+    names = {name for each in own for name in (*vars(each), *vars(each).get('__annotations__', {}))}
+    return {name for name in names if not name.startswith('_')}

@@ -1,0 +1,126 @@
+"""What is known about the recognizers of MMAction2, family by family, that their modules do not say themselves.
+
+Every fact that hangs on the name of a class, of a constructor's argument or of a submodule stands in :data:`FAMILIES`;
+the rest of the package asks the functions and tables below. A recognizer of no family works wherever these facts do not
+matter.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from torch import nn
+
+
+@dataclass(frozen=True)
+class Family:
+    """A family of recognizers.
+
+    Args:
+        name: The name it goes by.
+        backbones: Names of the classes of its backbones that :attr:`clip_size` holds for.
+        clip_size: Frames, height and width that it takes and no argument of its backbone tells.
+        frame_arguments: Arguments of a backbone, neck or head that say how many frames a clip has.
+        pixel_arguments: Arguments of them that say how large a frame is.
+        width_arguments: Arguments of the backbone that multiply its channels, each with the step it is rounded to.
+        depth_arguments: Arguments of the backbone that multiply its blocks, each with the step it is rounded to.
+        depths: The values that its backbone's argument ``depth`` may have.
+        package: The module that defines the classes of :attr:`channels_last`.
+        channels_last: Names of the classes that keep their channels last, ``(N, T, H, W, C)``, themselves and in all
+            that is inside; classes derived from them do too.
+        attentions: Names of the classes of attentions that keep working with fewer heads: they read their number and
+            their own width from attributes, and have children ``qkv`` and ``proj``.
+        shifts: Names of the classes that move the first ``C // shift_div`` channels of their input one frame back, and
+            the next as many one frame on.
+        shortcuts: Names of submodules that a residual block adds to its main branch.
+    """
+
+    name: str
+    backbones: tuple[str, ...] = ()
+    clip_size: tuple[int, int, int] | None = None
+    frame_arguments: tuple[str, ...] = ()
+    pixel_arguments: tuple[str, ...] = ()
+    width_arguments: Mapping[str, float] = field(default_factory=dict)
+    depth_arguments: Mapping[str, float] = field(default_factory=dict)
+    depths: tuple[int, ...] = ()
+    package: str = ''
+    channels_last: tuple[str, ...] = ()
+    attentions: tuple[str, ...] = ()
+    shifts: tuple[str, ...] = ()
+    shortcuts: tuple[str, ...] = ()
+
+
+FAMILIES = (  # where a backbone has arguments of several, the first one counts
+    Family('MobileNet', width_arguments={'widen_factor': 0.05}, depth_arguments={'depth_factor': 0.05}),
+    Family('X3D', width_arguments={'gamma_w': 0.05}, depth_arguments={'gamma_d': 0.1}),
+    Family(
+        'ResNet',
+        width_arguments={'base_channels': 8},
+        depths=(18, 34, 50, 101, 152),
+        shortcuts=('downsample', 'shortcut'),
+    ),
+    Family('TSM', frame_arguments=('num_segments',), shifts=('TemporalShift',)),
+    # its first linear layer fixes the size
+    Family('C3D', backbones=('C3D',), clip_size=(16, 112, 112)),
+    Family('TimeSformer', frame_arguments=('num_frames',), pixel_arguments=('img_size',)),
+    Family('UniFormer', pixel_arguments=('img_size',)),
+    Family(
+        'MViT',
+        frame_arguments=('temporal_size',),
+        pixel_arguments=('spatial_size',),
+        attentions=('MultiScaleAttention',),
+    ),
+    Family(
+        'Swin',
+        package='mmaction.models.backbones.swin',
+        channels_last=('BasicLayer', 'SwinTransformerBlock3D', 'PatchMerging'),
+    ),
+)
+
+FRAME_ARGUMENTS = tuple(dict.fromkeys(name for family in FAMILIES for name in family.frame_arguments))
+PIXEL_ARGUMENTS = tuple(dict.fromkeys(name for family in FAMILIES for name in family.pixel_arguments))
+WIDTH_ARGUMENTS = {name: step for family in FAMILIES for name, step in family.width_arguments.items()}
+DEPTH_ARGUMENTS = {name: step for family in FAMILIES for name, step in family.depth_arguments.items()}
+DEPTHS = tuple(sorted({depth for family in FAMILIES for depth in family.depths}))
+SHORTCUTS = tuple(dict.fromkeys(name for family in FAMILIES for name in family.shortcuts))
+
+
+def fixed_clip_size(backbone: type) -> tuple[int, int, int] | None:
+    """Return the frames, height and width that a backbone takes and no argument tells; None where any will do.
+
+    Args:
+        backbone: Its class.
+    """
+    return next((family.clip_size for family in FAMILIES if backbone.__name__ in family.backbones), None)
+
+
+def keeps_channels_last(module: nn.Module) -> bool:
+    """Tell whether a module keeps its channels last, itself and in all that is inside.
+
+    Args:
+        module: Any part of a recognizer.
+    """
+    return any(
+        each.__module__ == family.package and each.__name__ in family.channels_last
+        for each in type(module).__mro__
+        for family in FAMILIES
+    )
+
+
+def has_separable_heads(module: nn.Module) -> bool:
+    """Tell whether a module is an attention that keeps working without some of its heads.
+
+    Classes derived from a known one may do more with their heads, so they do not count.
+
+    Args:
+        module: Any part of a recognizer.
+    """
+    return any(type(module).__name__ in family.attentions for family in FAMILIES)
+
+
+def shifts_channels(module: nn.Module) -> bool:
+    """Tell whether a module moves some of its channels in time; classes derived from a known one do not count.
+
+    Args:
+        module: Any part of a recognizer.
+    """
+    return any(type(module).__name__ in family.shifts for family in FAMILIES)
