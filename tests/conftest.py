@@ -11,8 +11,6 @@ TESTS = Path(__file__).parent
 # They load OpenVINO, ONNX Runtime or NNCF. Once OpenVINO has asked for AMX, the signal stacks of other libraries may be
 # too small, and a signal can end the process: these tests have processes of their own.
 RUNTIMES = (
-    'cli/test_benchmark_deploy.py',
-    'cli/test_benchmark_stream.py',
     'cli/test_export.py',
     'cli/test_quantize.py',
     'cli/test_stream_command.py',
@@ -21,6 +19,8 @@ RUNTIMES = (
     'hooks/test_qat',
     'quantization/',
     'serving/',
+    'workflows/measure/test_benchmark_deploy.py',
+    'workflows/measure/test_benchmark_stream.py',
 )
 
 

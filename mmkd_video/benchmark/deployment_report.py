@@ -8,6 +8,7 @@ from mmkd_video.benchmark.deployment import HEADER, Deployment, shown
 from mmkd_video.benchmark.intervals import Interval, median_interval, paired_ratios
 from mmkd_video.benchmark.report import Row
 from mmkd_video.benchmark.speedups import Speedups
+from mmkd_video.core.text_table import aligned
 
 SHORT = 6  # columns of ratios in the short table
 
@@ -70,8 +71,8 @@ class DeploymentReport:
         facts = [f'{key}: {value}' for key, value in self.facts.items()]
         parts = [[self.title, *facts]]
         if self.speedups.lines:
-            parts += [[self.speedups.title(self.processor)], _aligned(self._ratios()), self.speedups.sentences()]
-        parts += [_aligned(self._table()), self._verdicts()]
+            parts += [[self.speedups.title(self.processor)], aligned(self._ratios(), left=2), self.speedups.sentences()]
+        parts += [aligned(self._table(), left=2), self._verdicts()]
         return '\n\n'.join('\n'.join(part) for part in parts if part)
 
     def as_markdown(self) -> str:
@@ -144,16 +145,6 @@ def _last(line: Deployment) -> tuple[str, ...]:
         shown(line.params, 1e-6, '.2f', ' M'),
         shown(line.accuracy, 100, '.2f'),
     )
-
-
-def _aligned(table: Sequence[tuple[str, ...]]) -> list[str]:
-    widths = [max(len(cells[i]) for cells in table) for i in range(len(table[0]))]
-    lines = []
-    for cells in table:
-        names = [cell.ljust(width) for cell, width in zip(cells[:2], widths[:2], strict=True)]
-        numbers = [cell.rjust(width) for cell, width in zip(cells[2:], widths[2:], strict=True)]
-        lines.append('  '.join([*names, *numbers]).rstrip())
-    return [lines[0], '-' * max(map(len, lines)), *lines[1:]]
 
 
 def _marked(table: Sequence[tuple[str, ...]]) -> list[str]:

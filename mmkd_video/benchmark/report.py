@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 
 from mmkd_video.benchmark.intervals import Interval
+from mmkd_video.core.text_table import aligned
 
 HEADER = ('measure', 'value', '95 % interval', 'target', '')
 PRECISION = 0.01
@@ -125,10 +126,8 @@ class Report:
     def as_text(self) -> str:
         """Return the table for a terminal."""
         table = [HEADER, *(row.cells() for row in self.rows)]
-        widths = [max(len(cells[i]) for cells in table) for i in range(len(HEADER))]
-        lines = ['  '.join(cell.ljust(w) for cell, w in zip(cells, widths, strict=True)).rstrip() for cells in table]
         facts = [f'{key}: {value}' for key, value in self.facts.items()]
-        return '\n'.join([self.title, *facts, '', lines[0], '-' * max(map(len, lines)), *lines[1:]])
+        return '\n'.join([self.title, *facts, '', *aligned(table, left=len(HEADER))])
 
     def as_markdown(self) -> str:
         """Return the table for the documentation."""
