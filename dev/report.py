@@ -158,7 +158,7 @@ def record(
     """Put a comparison into the metafile, in the place of an older one of the same name.
 
     Args:
-        metafile: Its content; changed.
+        metafile: Content of the metafile; changed.
         comparison: What ``compare.json`` holds.
         data: Name of the data set; by default that of the older one.
         note: What a reader of the table must know; by default that of the older one.

@@ -1,4 +1,4 @@
-"""Importing the package registers its classes, whoever imports it; for ``python -m mmkd_video`` see the doctor's tests."""
+"""Importing the package registers its classes, whoever imports it; see the doctor for ``python -m mmkd_video``."""
 
 import os
 import subprocess

@@ -35,11 +35,11 @@ class Rounds:
     """How many rounds are measured.
 
     Attributes:
-        fewest: Measured before anything is judged, at least 1.
-        most: More are added until there is enough, but no more than these; ``fewest`` by default.
-        warmup: Rounds before them, which are not measured.
-        seed: Of the orders of the variants.
-        enough: Told the timings by name so far, whether they will do.
+        fewest: Number of rounds that are measured before anything is judged, at least 1.
+        most: Most rounds, which are added until there is enough; ``fewest`` by default.
+        warmup: Number of rounds before them, which are not measured.
+        seed: Seed of the orders of the variants.
+        enough: Function that is given the timings by name so far and tells whether they will do.
     """
 
     fewest: int
@@ -82,10 +82,10 @@ def measure_interleaved(
 
     Args:
         variants: Name to callable.
-        rounds: How many.
+        rounds: Numbers of rounds.
         watch: Sees other load, and keeps what it saw; one that nobody asks by default.
-        device: Where the work runs; a CUDA device is waited for at both ends of a call.
-        progress: Called with (rounds done, rounds in all as far as is known).
+        device: Device on which the work runs; a CUDA device is waited for at both ends of a call.
+        progress: Function that is called with (rounds done, rounds in all as far as is known).
         settle: Calls right before each measured one, so that it finds its own data and code in the caches and its
             threads awake: how a variant runs that has a machine to itself. Some ten calls of a millisecond do it; after
             0.2 seconds no more are made.

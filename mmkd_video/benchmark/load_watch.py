@@ -23,17 +23,17 @@ class LoadWatch:
     second: it is counted in hundredths of a second.
 
     Args:
-        cpu_time: CPU seconds that the measured processes have used so far.
+        cpu_time: Function that gives the CPU seconds that the measured processes have used so far.
         busy: Seconds that the processors have been busy so far, all together; it gives None where the system does not
             tell.
-        clock: Seconds that pass.
-        processors: How many this process may use; those that it may use by default.
+        clock: Function that gives the time in seconds.
+        processors: Number of processors that count; those that this process may use by default.
 
     Attributes:
-        shares: Of the processors' time that others used, 0 to 1, in each window in which the system told it.
-        lags: CPU time over wall time of the measured calls in each window.
-        windows: How many were looked at.
-        disturbed: How many of them other load disturbed.
+        shares: Shares of the processors' time that others used, 0 to 1, in each window in which the system told it.
+        lags: Ratios of CPU time to wall time of the measured calls in each window.
+        windows: Number of windows that were looked at.
+        disturbed: Number of those that other load disturbed.
         gave_up: Whether there were too few without other load.
     """
 

@@ -30,7 +30,7 @@ def draw_deployments(report: DeploymentReport, path: str | Path) -> Path:
 
     Args:
         report: What was measured, with accuracies.
-        path: Of the picture, such as ``.png`` or ``.svg``.
+        path: Path of the picture, such as ``.png`` or ``.svg``.
 
     Returns:
         The path.
@@ -89,9 +89,9 @@ def looks(names: Sequence[str], known: Mapping[str, str], spare: Sequence[str]) 
     """Return the colour or the marker of each name.
 
     Args:
-        names: Of the models or of the runtimes in a picture.
-        known: That always look alike.
-        spare: For all others, in the order of their names.
+        names: Names of the models or of the runtimes in a picture.
+        known: Looks by name of what always looks alike.
+        spare: Looks for all others, in the order of their names.
     """
     others = sorted(set(names) - set(known))
     return {name: known.get(name) or spare[others.index(name) % len(spare)] for name in names}

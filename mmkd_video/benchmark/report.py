@@ -21,10 +21,10 @@ class Row:
 
     Attributes:
         name: What was measured.
-        value: In ``unit``; the median where there are several. None where other load forbade to measure it.
+        value: Value in ``unit``; the median where there are several. None where other load forbade to measure it.
         unit: ``'s'``, ``'bytes'``, ``'ratio'`` or ``'count'``.
         interval: Where its median may lie, if it was measured several times.
-        target: The most it should be, in ``unit``; None where nothing is asked.
+        target: Most that it should be, in ``unit``; None where nothing is asked.
         exact: Whether the value should be the target, not at most the target.
     """
 
@@ -114,7 +114,7 @@ class Report:
     Attributes:
         title: What was measured.
         facts: What a reader needs to measure it again: machine, versions, sizes.
-        rows: In the order of the table.
+        rows: Measurements in the order of the table.
         raw: Every single measurement, for the JSON.
     """
 

@@ -20,7 +20,7 @@ def draw_caption(image: np.ndarray, lines: Sequence[str]) -> None:
 
     Args:
         image: ``(H, W, 3)`` uint8; drawn upon.
-        lines: From top to bottom; those below the picture are left out.
+        lines: Lines from top to bottom; those below the picture are left out.
     """
     height, width = image.shape[:2]
     line_height = max(LEAST_LINE, round(height * LINE_SHARE))

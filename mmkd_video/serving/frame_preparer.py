@@ -17,14 +17,14 @@ class FramePreparer:
     closed list, because a file names them. A picture that several windows share is prepared once.
 
     Args:
-        metadata: Of the exported model.
-        path: Of its file, for messages.
+        metadata: Metadata of the exported model.
+        path: Path of its file, for messages.
         fit: Whether pictures are resized first such that the model sees most of them, where that depends on their size.
 
     Attributes:
         seen: The share of the latest picture's area that reaches the model; None where that is not known.
-        repeats: How often a window stands in the model's input; more than 1 where the file was exported for several
-            clips at once.
+        repeats: Number of times that a window stands in the model's input; more than 1 where the file was exported
+            for several clips at once.
 
     Raises:
         ValueError: The metadata hold no test pipeline, one that cannot run frame by frame, or one with a transform or

@@ -28,17 +28,17 @@ class FrameReader:
     Damaged pictures are left out and counted. A live source that is lost is opened again.
 
     Args:
-        source: Where pictures come from; open.
-        preparer: Makes frames of them.
-        window: Makes windows of those.
-        queue: Takes these; closed at the end.
-        statistics: Is told what happens.
-        reconnects: How often in a row a lost live source is opened again.
-        pause: Seconds before each.
-        watcher: Sees every picture.
+        source: Open source of the pictures.
+        preparer: Preparer that makes frames of them.
+        window: Window that slides over the frames.
+        queue: Queue that takes the windows; closed at the end.
+        statistics: Counts that are kept up to date.
+        reconnects: Number of times in a row that a lost live source is opened again.
+        pause: Number of seconds before each time.
+        watcher: Function that is given every picture.
 
     Attributes:
-        error: What ended the reading; there before the queue is closed.
+        error: Error that ended the reading; there before the queue is closed.
     """
 
     def __init__(

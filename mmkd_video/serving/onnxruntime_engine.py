@@ -14,7 +14,7 @@ class OnnxRuntimeEngine(InferenceEngine):
     """A session that several threads run: sessions are made for that, and give the interpreter free while they compute.
 
     Args:
-        model: In ONNX Runtime.
+        model: Model in ONNX Runtime.
         requests: Clips at once, each in a thread of its own.
     """
 

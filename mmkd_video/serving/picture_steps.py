@@ -61,7 +61,7 @@ def build_steps(steps: Sequence[Mapping[str, Any]], path: object) -> list[Callab
 
     Args:
         steps: Between decoding and formatting, as the file has them.
-        path: Of the file, for the message.
+        path: Path of the file, for the message.
 
     Raises:
         ValueError: One is not on the list, or has another argument or value.

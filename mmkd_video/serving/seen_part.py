@@ -16,9 +16,9 @@ def seen_part(run: Run, height: int, width: int) -> tuple[float, float] | None:
     """Find out by a picture whose values say where they are.
 
     Args:
-        run: Makes ``(crops, C, H', W')`` of a picture ``(H, W, 3)``.
-        height: Of the pictures.
-        width: Of the pictures.
+        run: Function that makes ``(crops, C, H', W')`` of a picture ``(H, W, 3)``.
+        height: Height of the pictures.
+        width: Width of the pictures.
 
     Returns:
         The shares of height and width, 0 to 1, that reach the model in one crop or another; None where the picture does
@@ -40,9 +40,9 @@ def fitting_size(run: Run, height: int, width: int, frame: tuple[int, int]) -> t
     """Return the size at which the model sees most of pictures, of the same proportions.
 
     Args:
-        run: As above.
-        height: Of the pictures.
-        width: Of the pictures.
+        run: Function that makes ``(crops, C, H', W')`` of a picture ``(H, W, 3)``.
+        height: Height of the pictures.
+        width: Width of the pictures.
         frame: Height and width of the model's frames.
 
     Returns:

@@ -22,7 +22,7 @@ class StreamStatistics:
         resizes: Changes of the pictures' size.
         windows: Windows whose scores are there.
         dropped: Windows that were dropped.
-        losses: How often the source was lost.
+        losses: Number of times that the source was lost.
         lost: Whether it was given up.
         interrupted: Whether somebody stopped the stream.
     """

@@ -32,11 +32,11 @@ class Stream:
     Args:
         source: The video; opened here and closed at the end.
         engine: The model; stays open.
-        options: How windows are taken.
-        watcher: Sees every picture, in the reader's thread.
+        options: Settings of how windows are taken.
+        watcher: Function that is given every picture, in the reader's thread.
 
     Attributes:
-        statistics: What happened so far.
+        statistics: Counts of what happened so far.
         window: The sliding window, with its ``span`` and ``hop``.
 
     Raises:

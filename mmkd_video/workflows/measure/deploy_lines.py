@@ -41,7 +41,7 @@ def measure_lines(
     """Measure everything with one number of threads.
 
     Args:
-        settings: How often, and on how many clips.
+        settings: Numbers of rounds, clips and threads.
         threads: Number of CPU threads.
         models: Models to measure.
         data: Clips by model.

@@ -35,7 +35,7 @@ def benchmark_losses(
         configs: Paths of the configs; all of ``configs/losses``, on the embedded clips, by default.
         baseline: Path of the config that they are compared with.
         batch_size: Number of clips in a batch; the configs' by default.
-        settings: How often, on what and with how many threads.
+        settings: Numbers of rounds and threads, and the device.
         progress: Function that is called with (rounds done, rounds in all).
 
     Raises:

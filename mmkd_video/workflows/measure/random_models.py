@@ -32,7 +32,7 @@ def random_models(folder: Path, models: Sequence[tuple[str, str]] = PAIR) -> lis
     with those of a fresh network, activations would vanish or grow from layer to layer.
 
     Args:
-        folder: Where all of it goes; what is there already is used again.
+        folder: Folder of all of it; what is there already is used again.
         models: Name and config of each, a path or ``mmaction::...``.
 
     Returns:
@@ -60,7 +60,7 @@ def calibrated(config: Config) -> nn.Module:
     """Build a recognizer with random weights, whose batch normalisation has the statistics of some clips.
 
     Args:
-        config: With a test set of clips.
+        config: Config with a test set of clips.
     """
     with random_state_restored():
         seed_everything(0)

@@ -47,7 +47,7 @@ def benchmark_step(
         config: Path of a distillation config; None for the default pair on the embedded clips.
         features: ``student tap:teacher tap`` of FitNet terms, instead of the config's feature terms.
         batch_size: Number of clips in a batch; the config's by default.
-        settings: How often, on what and with how many threads; the defaults of :class:`StepSettings` if left out.
+        settings: Numbers of rounds and threads, and the device; the defaults of :class:`StepSettings` if left out.
         progress: Function that is called with (rounds done, rounds in all).
 
     Raises:

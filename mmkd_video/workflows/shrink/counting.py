@@ -14,7 +14,7 @@ class Counting:
     """Progress over about as many steps as are expected, on the standard error.
 
     Args:
-        steps: Expected; there may be fewer, or more.
+        steps: Number of steps that are expected; there may be fewer, or more.
     """
 
     def __init__(self, steps: int) -> None:
@@ -38,8 +38,8 @@ class Counting:
         """Begin a part.
 
         Args:
-            part: Its name.
-            done: Steps that were expected before it.
+            part: Name of the part.
+            done: Number of steps that were expected before it.
         """
         self._part, self._done = part, max(done, 1)
         self._bar.update(self._task, description=part, completed=done)
