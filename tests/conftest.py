@@ -76,4 +76,4 @@ def trained(tmp_path_factory, tiny_clips):
 def quiet_machine(monkeypatch):
     """Let benchmarks see no other load, whatever else this machine does."""
     monkeypatch.setattr('mmkd_video.benchmark.load_watch.busy_seconds', lambda: None)
-    monkeypatch.setattr('mmkd_video.benchmark.load_watch.LAG', 0.0)
+    monkeypatch.setattr('mmkd_video.benchmark.load_watch.LEAST_CPU_SHARE', 0.0)

@@ -10,7 +10,7 @@ from mmkd_video.benchmark.report import Row
 from mmkd_video.benchmark.speedups import Speedups
 from mmkd_video.core.text_table import aligned
 
-SHORT = 6  # columns of ratios in the short table
+SHORT_COLUMNS = 6  # columns of ratios in the short table
 
 
 @dataclass
@@ -93,12 +93,12 @@ class DeploymentReport:
         if not found.lines:
             return f'Not measured: other load. Processor: {self.processor}.'
         chosen = self._chosen(found)
-        header = (*found.header()[:SHORT], f'clips/s, {most} threads', 'size', 'params', 'top-1')
+        header = (*found.header()[:SHORT_COLUMNS], f'clips/s, {most} threads', 'size', 'params', 'top-1')
         rows = [header]
         for line in chosen:
             pairs = (each for each in self.deployments if each.threads == most)
             full = next((each for each in pairs if (each.model, each.runtime) == (line.model, line.runtime)), line)
-            rows.append((*found.cells(line)[:SHORT], shown(full.clips_per_second, 1, '.0f'), *_last(full)))
+            rows.append((*found.cells(line)[:SHORT_COLUMNS], shown(full.clips_per_second, 1, '.0f'), *_last(full)))
         return '\n\n'.join([f'{found.title(self.processor)}.', '\n'.join(_marked(rows)), *found.sentences()])
 
     def as_dict(self) -> dict:

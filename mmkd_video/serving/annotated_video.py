@@ -14,7 +14,7 @@ from mmkd_video.serving.caption import draw_caption
 from mmkd_video.serving.prediction import Prediction
 
 DEFAULT_FPS = 25.0
-LEGIBLE = 160  # pixels of the shorter side; smaller pictures are enlarged by a whole factor
+LEGIBLE_SIDE = 160  # pixels of the shorter side; smaller pictures are enlarged by a whole factor
 WAITING_BYTES = 512 * 2**20
 
 
@@ -134,7 +134,7 @@ class AnnotatedVideo:
 
     def _open(self, image: np.ndarray) -> None:
         height, width = image.shape[:2]
-        factor = -(-LEGIBLE // min(height, width))
+        factor = -(-LEGIBLE_SIDE // min(height, width))
         self._size = width * factor, height * factor
         self.path.parent.mkdir(parents=True, exist_ok=True)
         code = cv2.VideoWriter_fourcc(*'mp4v')

@@ -16,7 +16,7 @@ from mmkd_video.serving.window_queue import WindowQueue
 LIVE_FAILURES = 3  # pictures that a camera fails to give, one after the other, before it counts as lost
 FILE_FAILURES = 1000  # of a file that says it holds more
 UNKNOWN_FAILURES = 8  # of a file that does not say how many it holds
-UNSURE = 2  # a container may count that many pictures too many
+MISCOUNTED = 2  # a container may count that many pictures too many
 
 Watcher = Callable[[int, np.ndarray], None]
 """Called with the number of each picture and the picture, ``(H, W, 3)`` uint8 BGR, before it is prepared."""
@@ -128,7 +128,7 @@ class FrameReader:
             return self._failures < FILE_FAILURES
         if not total:
             return self._failures < UNKNOWN_FAILURES
-        if self._failures > UNSURE:
+        if self._failures > MISCOUNTED:
             self.statistics.corrupt += self._failures
         return False
 

@@ -6,8 +6,8 @@ from collections.abc import Callable
 import cv2
 import numpy as np
 
-LITTLE = 0.25  # of a picture's area; the usual centre crop of a wide picture leaves more
-PROBE = 4  # times the model's frames
+LITTLE_SEEN = 0.25  # of a picture's area; the usual centre crop of a wide picture leaves more
+PROBE_SCALE = 4  # times the model's frames
 ROUNDING = 0.01  # pixels
 Run = Callable[[np.ndarray], np.ndarray]
 
@@ -49,7 +49,7 @@ def fitting_size(run: Run, height: int, width: int, frame: tuple[int, int]) -> t
         Height and width; None where no other size lets the model see more.
     """
     before = seen_part(run, height, width)
-    larger = max(1.0, PROBE * max(frame) / min(height, width))
+    larger = max(1.0, PROBE_SCALE * max(frame) / min(height, width))
     tried = math.ceil(height * larger), math.ceil(width * larger)
     part = seen_part(run, *tried)
     if part is None:

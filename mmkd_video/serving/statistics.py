@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-REMEMBERED = 1000  # latencies: a camera that runs for weeks must not fill the memory
+REMEMBERED_LATENCIES = 1000  # latencies: a camera that runs for weeks must not fill the memory
 
 
 @dataclass
@@ -37,7 +37,7 @@ class StreamStatistics:
     interrupted: bool = False
     began: float = field(default_factory=time.monotonic)
     ended: float | None = None
-    _latencies: deque[float] = field(default_factory=lambda: deque(maxlen=REMEMBERED))
+    _latencies: deque[float] = field(default_factory=lambda: deque(maxlen=REMEMBERED_LATENCIES))
 
     def add_latency(self, seconds: float) -> None:
         """Note how long a window took from its last picture to its scores."""

@@ -19,7 +19,7 @@ from mmkd_video.serving.submitter import Submitter
 from mmkd_video.serving.video_source import VideoSource
 from mmkd_video.serving.window_queue import WindowQueue
 
-LONG_ENOUGH = 1.0  # seconds that a reader gets to notice that nobody listens any more
+READER_SECONDS = 1.0  # seconds that a reader gets to notice that nobody listens any more
 
 
 class Stream:
@@ -144,5 +144,5 @@ class Stream:
             self._waiting.abort()
         self._submitter.abort()
         for thread in threads:
-            thread.join(LONG_ENOUGH)
+            thread.join(READER_SECONDS)
         self.statistics.ended = time.monotonic()

@@ -56,7 +56,7 @@ def measure_lines(
         variants = {key: partial(call, clips[sources[key[0]]]) for key, (call, _) in opened.items()}
         say(f'measuring batches of {size}, {threads} thread(s)')
         rounds = _rounds(settings, threads, precise=size < 3)
-        timed[size] = measure_interleaved(variants, rounds, watch, settle=UNTIMED_CALLS if size == 1 else 2)
+        timed[size] = measure_interleaved(variants, rounds, watch, untimed_calls=UNTIMED_CALLS if size == 1 else 2)
     several = _measure_side_by_side(settings, timed[1], threads, models, data, watch) if threads > 1 else {}
     complexities = {name: each.complexity(data[name].clips[0]) for name, each in models.candidates.items()}
     found: list[Deployment] = []
@@ -122,7 +122,7 @@ def _measure_side_by_side(
         usual, watch.cpu_time = watch.cpu_time, side_by_side.cpu_time
         try:
             rounds = Rounds(settings.rounds, warmup=settings.warmup)
-            timed = measure_interleaved(variants, rounds, watch, settle=1)
+            timed = measure_interleaved(variants, rounds, watch, untimed_calls=1)
         finally:
             watch.cpu_time = usual
     return {line: [side_by_side.calls / wall for wall in wall_times(each)] for line, each in timed.items()}

@@ -54,7 +54,7 @@ def _benchmark_jobs(
     """Measure the pairs that are loaded with the given arguments, by name of the config."""
     pairs = {name: BenchmarkPair.load(**job) for name, job in jobs.items()}
     for name, pair in pairs.items():
-        _see_that_only_terms_differ(name, pair, pairs[baseline])
+        _expect_same_but_terms(name, pair, pairs[baseline])
     clock, device = 'wall' if settings.on_gpu else 'cpu', settings.device
     threads, watch = torch.get_num_threads(), LoadWatch()
     torch.set_num_threads(settings.threads)
@@ -119,7 +119,7 @@ def target_of(terms: Sequence[Mapping]) -> float | None:
     return LOGITS_TARGET if all(term['at'] in SCORES for term in terms) else FEATURE_TARGET
 
 
-def _see_that_only_terms_differ(name: str, pair: BenchmarkPair, baseline: BenchmarkPair) -> None:
+def _expect_same_but_terms(name: str, pair: BenchmarkPair, baseline: BenchmarkPair) -> None:
     for key in ('student', 'teacher', 'optim_wrapper', 'dataset', 'batch_size'):
         ours, theirs = (_without_head(getattr(each, key)) for each in (pair, baseline))
         if ours != theirs:

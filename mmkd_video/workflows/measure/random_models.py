@@ -20,7 +20,7 @@ PAIR = (
     ('student', 'mmaction::recognition/tsm/tsm_imagenet-pretrained-mobilenetv2_8xb16-1x1x8-100e_kinetics400-rgb.py'),
 )
 CLIPS = dict(train=16, val=8, test=8)
-CALIBRATING = 4  # clips from which batch normalisation takes its statistics
+CALIBRATION_CLIPS = 4  # clips from which batch normalisation takes its statistics
 LOADERS = dict(train_dataloader='train.txt', val_dataloader='val.txt', test_dataloader='test.txt')
 
 
@@ -66,7 +66,7 @@ def calibrated(config: Config) -> nn.Module:
         seed_everything(0)
         model = build_model(config.model)  # not init_weights: that of some backbones looks for weights elsewhere
     norms = [module for module in model.modules() if isinstance(module, _BatchNorm)]
-    clips = torch.stack([torch.from_numpy(clip) for clip in real_clips(config, CALIBRATING).clips])
+    clips = torch.stack([torch.from_numpy(clip) for clip in real_clips(config, CALIBRATION_CLIPS).clips])
     before = [norm.momentum for norm in norms]
     model.eval()
     for norm in norms:

@@ -7,7 +7,7 @@ from types import TracebackType
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-EVERY = 15.0  # seconds between lines where no terminal shows a bar
+LINE_SECONDS = 15.0  # seconds between lines where no terminal shows a bar
 
 
 class Counting:
@@ -50,7 +50,7 @@ class Counting:
         self._done = min(self._done + 1, self._steps - 1)
         self._bar.update(self._task, completed=self._done)
         now = time.monotonic()
-        if self._lines and now - self._told >= EVERY:
+        if self._lines and now - self._told >= LINE_SECONDS:
             self._told = now
             left = (now - self._began) / self._done * (self._steps - self._done)
             minutes, seconds = divmod(round(left), 60)

@@ -176,7 +176,7 @@ def test_a_model_that_runs_with_weights_only_is_counted_with_them(monkeypatch):
 
 
 def test_the_time_left_is_told_without_a_terminal_too(monkeypatch, capsys):
-    monkeypatch.setattr(counting, 'EVERY', 0.0)
+    monkeypatch.setattr(counting, 'LINE_SECONDS', 0.0)
     with counting.Counting(4) as bar:
         bar.begin('width', 2)
         bar.step()
