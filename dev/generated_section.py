@@ -9,9 +9,9 @@ def update_section(path: str | Path, name: str, text: str) -> None:
     """Replace what stands between ``<!-- begin NAME -->`` and ``<!-- end NAME -->``.
 
     Args:
-        path: The document.
-        name: Of the section.
-        text: Its new content.
+        path: Path of the document.
+        name: Name of the section.
+        text: New content of the section.
 
     Raises:
         ValueError: The document does not have both marks, once each and in this order.
@@ -24,10 +24,10 @@ def with_section(document: str, path: str | Path, name: str, text: str) -> str:
     """Return a document with another section; see :func:`update_section`.
 
     Args:
-        document: Its text.
-        path: Of the document, for the message.
-        name: Of the section.
-        text: Its new content.
+        document: Text of the document.
+        path: Path of the document, for the message.
+        name: Name of the section.
+        text: New content of the section.
 
     Raises:
         ValueError: The document does not have both marks, once each and in this order.

@@ -49,23 +49,23 @@ def render(options: argparse.Namespace) -> dict[Path, bytes]:
     """Read and check everything; return what is to be written, by path.
 
     Args:
-        options: Of the command line.
+        options: What the command line says.
 
     Raises:
         OSError: A file cannot be read.
         ValueError: A file is not there, or not what its tool writes; a document lacks the marks of a section.
     """
-    with _read_from(METAFILE, 'dev/report.py', 'call it in the root of the repository'):
+    with read_from(METAFILE, 'dev/report.py', 'call it in the root of the repository'):
         metafile = yaml.safe_load(METAFILE.read_text())
         results_text(metafile)
     pictures: dict[Path, bytes] = {}
     for folder in options.comparisons:
         path = folder / 'compare.json'
-        with _read_from(path, 'tools/compare.py', 'give the folder of a comparison that is finished'):
-            comparison = _read(path)
+        with read_from(path, 'tools/compare.py', 'give the folder of a comparison that is finished'):
+            comparison = read_report(path)
             as_markdown(Comparison.from_dict(comparison))
             picture = record(metafile, comparison, options.data, options.note, folder.resolve().name)
-        with _read_from(path.with_suffix('.png'), 'tools/compare.py', 'run the comparison again'):
+        with read_from(path.with_suffix('.png'), 'tools/compare.py', 'run the comparison again'):
             pictures[picture] = path.with_suffix('.png').read_bytes()
     found = {METAFILE: as_yaml(metafile), **pictures}
     sections = [(RESULTS, 'results', results_text(metafile)), (README, 'results', main_text(metafile))]
@@ -73,13 +73,13 @@ def render(options: argparse.Namespace) -> dict[Path, bytes]:
     folder = options.deploy or DEPLOYED.parent
     if options.deploy is not None or DEPLOYED.is_file():
         path = folder / DEPLOYED.name
-        with _read_from(path, 'tools/compress.py', 'give the work dir of a compression that is finished'):
-            report = DeploymentReport.from_dict(_read(path))
+        with read_from(path, 'tools/compress.py', 'give the work dir of a compression that is finished'):
+            report = DeploymentReport.from_dict(read_report(path))
             sections += [(README, 'deploy', report.highlights()), (BENCHMARKS, 'benchmark deploy', deploy_text(report))]
     if options.deploy is not None:
         for target in (DEPLOYED, PICTURE):
             path = folder / target.name
-            with _read_from(path, 'tools/compress.py', 'give the work dir of a compression that is finished'):
+            with read_from(path, 'tools/compress.py', 'give the work dir of a compression that is finished'):
                 found[target] = path.read_bytes()
     for path, name, text in sections:
         document = found[path] if path in found else path.read_bytes()
@@ -88,7 +88,7 @@ def render(options: argparse.Namespace) -> dict[Path, bytes]:
 
 
 def recorded_benchmarks() -> list[tuple[Path, str, str]]:
-    """Return page, section and text of what ``tools/benchmark.py --update-docs`` recorded, judged anew.
+    """Return page, section and text of what ``dev/update_benchmarks.py`` recorded, judged anew.
 
     Raises:
         ValueError: A file is not what the tool writes.
@@ -97,28 +97,52 @@ def recorded_benchmarks() -> list[tuple[Path, str, str]]:
     for kind in MEASURED:
         path = BENCHMARKS.with_name(f'{kind}.json')
         if path.is_file():
-            with _read_from(path, 'tools/benchmark.py', f'record it again: tools/benchmark.py {kind} --update-docs'):
-                report = Report.from_dict(_read(path))
+            with read_from(
+                path, 'tools/benchmark.py', f'record it again: tools/benchmark.py {kind}, then dev.update_benchmarks'
+            ):
+                report = Report.from_dict(read_report(path))
                 found.append((BENCHMARKS, f'benchmark {kind}', report.as_markdown()))
     path = BENCHMARKS.with_name('random_weights.json')
     if path.is_file():
-        with _read_from(path, 'tools/benchmark.py', 'record it again: deploy --random-weights --update-docs'):
-            report = DeploymentReport.from_dict(_read(path))
+        with read_from(
+            path, 'tools/benchmark.py', 'record it again: deploy --random-weights, then dev.update_benchmarks'
+        ):
+            report = DeploymentReport.from_dict(read_report(path))
             found.append((BENCHMARKS, 'benchmark random weights', report.as_markdown()))
     if COSTS.is_file():
-        with _read_from(COSTS, 'tools/benchmark.py', 'record it again: tools/benchmark.py losses --update-docs'):
+        with read_from(
+            COSTS, 'tools/benchmark.py', 'record it again: tools/benchmark.py losses, then dev.update_benchmarks'
+        ):
             costs = LossCosts.from_dict(yaml.safe_load(COSTS.read_text()))
             found.append((BENCHMARKS, 'benchmark losses', costs.as_markdown()))
     return found
 
 
-def _read(path: Path) -> dict:
+def read_report(path: Path) -> dict:
+    """Return what a tool has saved.
+
+    Args:
+        path: Path of the JSON file.
+
+    Raises:
+        OSError: It cannot be read.
+        ValueError: It is no JSON of a dict.
+    """
     return read_json(path.read_bytes(), _REPORT, path.name)
 
 
 @contextmanager
-def _read_from(path: Path, tool: str, remedy: str) -> Iterator[None]:
-    """Name the file in an error of reading it."""
+def read_from(path: Path, tool: str, remedy: str) -> Iterator[None]:
+    """Name the file in an error of reading it.
+
+    Args:
+        path: Path of the file.
+        tool: Tool that writes such files.
+        remedy: What to do about it.
+
+    Raises:
+        ValueError: The file is not there, or is not what the tool writes.
+    """
     try:
         yield
     except FileNotFoundError:
@@ -134,7 +158,7 @@ def record(
     """Put a comparison into the metafile, in the place of an older one of the same name.
 
     Args:
-        metafile: Its content; changed.
+        metafile: Content of the metafile; changed.
         comparison: What ``compare.json`` holds.
         data: Name of the data set; by default that of the older one.
         note: What a reader of the table must know; by default that of the older one.

@@ -4,12 +4,21 @@ Importing the package is all that MMAction2 needs: it mends the breaks of today'
 every class by its plain name.
 """
 
-import sys
+import traceback
 
 from mmkd_video import compat  # isort: skip  the stack must be mended before anything else is imported
 from mmkd_video.core.version import __version__
 
-if sys.argv[:2] != ['-m', 'doctor']:  # `python -m mmkd_video doctor` must run where the stack does not import
+__all__ = ['__version__', 'register']
+
+
+def register() -> None:
+    """Import every room with classes that configs name, and with that register them; a second time does nothing.
+
+    Raises:
+        UnsafeEnvironmentError: The environment lets checkpoints run code.
+        Exception: As the stack raises where it does not import.
+    """
     compat.forced_loading.refuse()
     from mmkd_video import (  # noqa: F401
         connectors,
@@ -28,4 +37,18 @@ if sys.argv[:2] != ['-m', 'doctor']:  # `python -m mmkd_video doctor` must run w
         weightings,
     )
 
-__all__ = ['__version__']
+
+def _is_on_the_way_to_main() -> bool:
+    """Return whether Python imports this package because it was asked to run it: ``python -m mmkd_video``.
+
+    The standard library's ``runpy`` does so before it runs ``__main__``. What that runs registers for itself: the
+    doctor must work where the stack does not import. No other import of the package is of this kind.
+    """
+    return any(
+        frame.f_globals.get('__name__') == 'runpy' and frame.f_locals.get('mod_name') == f'{__name__}.__main__'
+        for frame, _ in traceback.walk_stack(None)
+    )
+
+
+if not _is_on_the_way_to_main():
+    register()

@@ -11,8 +11,6 @@ TESTS = Path(__file__).parent
 # They load OpenVINO, ONNX Runtime or NNCF. Once OpenVINO has asked for AMX, the signal stacks of other libraries may be
 # too small, and a signal can end the process: these tests have processes of their own.
 RUNTIMES = (
-    'cli/test_benchmark_deploy.py',
-    'cli/test_benchmark_stream.py',
     'cli/test_stream_command.py',
     'configs/test_quantize_configs.py',
     'export/',
@@ -21,6 +19,8 @@ RUNTIMES = (
     'serving/',
     'workflows/deploy/test_export.py',
     'workflows/deploy/test_quantize.py',
+    'workflows/measure/test_benchmark_deploy.py',
+    'workflows/measure/test_benchmark_stream.py',
 )
 
 
@@ -76,4 +76,4 @@ def trained(tmp_path_factory, tiny_clips):
 def quiet_machine(monkeypatch):
     """Let benchmarks see no other load, whatever else this machine does."""
     monkeypatch.setattr('mmkd_video.benchmark.load_watch.busy_seconds', lambda: None)
-    monkeypatch.setattr('mmkd_video.benchmark.load_watch.LAG', 0.0)
+    monkeypatch.setattr('mmkd_video.benchmark.load_watch.LEAST_CPU_SHARE', 0.0)

@@ -9,7 +9,7 @@ class CallCounter:
 
     Args:
         owner: The class or object that holds it.
-        name: Of the method.
+        name: Name of the method.
 
     Attributes:
         calls: Calls so far.

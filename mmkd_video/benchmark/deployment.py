@@ -16,15 +16,15 @@ class Deployment:
     """One model in one runtime.
 
     Attributes:
-        model: Its name.
-        runtime: Such as ``'eager'`` or ``'openvino int8'``.
-        threads: Of the CPU.
+        model: Name of the model.
+        runtime: Name of the runtime, such as ``'eager'`` or ``'openvino int8'``.
+        threads: Number of CPU threads.
         latencies: Seconds of one clip on all threads, each measured once; none where other load forbade to measure
             them, as in ``throughputs`` and ``side_by_side``.
         throughputs: Clips a second in batches, each measured once.
-        file_bytes: Of the file that is shipped.
+        file_bytes: Bytes of the file that is shipped.
         params: Number of parameters, where they are known.
-        gflops: Of one clip (a multiply-add is one), where they are known.
+        gflops: GFLOPs of one clip (a multiply-add is one), where they are known.
         accuracy: Top-1 on test, 0 to 1, where it was measured.
         memory: Bytes that opening and running the model added to a process that had loaded the libraries.
         side_by_side: Single clips a second with as many clips at once as threads, one thread each, each measured once;

@@ -8,8 +8,9 @@ from mmkd_video.benchmark.deployment import HEADER, Deployment, shown
 from mmkd_video.benchmark.intervals import Interval, median_interval, paired_ratios
 from mmkd_video.benchmark.report import Row
 from mmkd_video.benchmark.speedups import Speedups
+from mmkd_video.core.text_table import aligned
 
-SHORT = 6  # columns of ratios in the short table
+SHORT_COLUMNS = 6  # columns of ratios in the short table
 
 
 @dataclass
@@ -70,8 +71,8 @@ class DeploymentReport:
         facts = [f'{key}: {value}' for key, value in self.facts.items()]
         parts = [[self.title, *facts]]
         if self.speedups.lines:
-            parts += [[self.speedups.title(self.processor)], _aligned(self._ratios()), self.speedups.sentences()]
-        parts += [_aligned(self._table()), self._verdicts()]
+            parts += [[self.speedups.title(self.processor)], aligned(self._ratios(), left=2), self.speedups.sentences()]
+        parts += [aligned(self._table(), left=2), self._verdicts()]
         return '\n\n'.join('\n'.join(part) for part in parts if part)
 
     def as_markdown(self) -> str:
@@ -92,12 +93,12 @@ class DeploymentReport:
         if not found.lines:
             return f'Not measured: other load. Processor: {self.processor}.'
         chosen = self._chosen(found)
-        header = (*found.header()[:SHORT], f'clips/s, {most} threads', 'size', 'params', 'top-1')
+        header = (*found.header()[:SHORT_COLUMNS], f'clips/s, {most} threads', 'size', 'params', 'top-1')
         rows = [header]
         for line in chosen:
             pairs = (each for each in self.deployments if each.threads == most)
             full = next((each for each in pairs if (each.model, each.runtime) == (line.model, line.runtime)), line)
-            rows.append((*found.cells(line)[:SHORT], shown(full.clips_per_second, 1, '.0f'), *_last(full)))
+            rows.append((*found.cells(line)[:SHORT_COLUMNS], shown(full.clips_per_second, 1, '.0f'), *_last(full)))
         return '\n\n'.join([f'{found.title(self.processor)}.', '\n'.join(_marked(rows)), *found.sentences()])
 
     def as_dict(self) -> dict:
@@ -144,16 +145,6 @@ def _last(line: Deployment) -> tuple[str, ...]:
         shown(line.params, 1e-6, '.2f', ' M'),
         shown(line.accuracy, 100, '.2f'),
     )
-
-
-def _aligned(table: Sequence[tuple[str, ...]]) -> list[str]:
-    widths = [max(len(cells[i]) for cells in table) for i in range(len(table[0]))]
-    lines = []
-    for cells in table:
-        names = [cell.ljust(width) for cell, width in zip(cells[:2], widths[:2], strict=True)]
-        numbers = [cell.rjust(width) for cell, width in zip(cells[2:], widths[2:], strict=True)]
-        lines.append('  '.join([*names, *numbers]).rstrip())
-    return [lines[0], '-' * max(map(len, lines)), *lines[1:]]
 
 
 def _marked(table: Sequence[tuple[str, ...]]) -> list[str]:

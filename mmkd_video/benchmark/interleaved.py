@@ -11,8 +11,8 @@ import torch
 
 from mmkd_video.benchmark.load_watch import LoadWatch
 
-PATIENCE = 2
-SETTLED = 0.2
+MOST_THROWN = 2  # rounds beside other load for each that is wanted, before it is given up
+SETTLING_SECONDS = 0.2  # after which no more untimed calls are made
 
 
 @dataclass
@@ -35,11 +35,11 @@ class Rounds:
     """How many rounds are measured.
 
     Attributes:
-        fewest: Measured before anything is judged, at least 1.
-        most: More are added until there is enough, but no more than these; ``fewest`` by default.
-        warmup: Rounds before them, which are not measured.
-        seed: Of the orders of the variants.
-        enough: Told the timings by name so far, whether they will do.
+        fewest: Number of rounds that are measured before anything is judged, at least 1.
+        most: Most rounds, which are added until there is enough; ``fewest`` by default.
+        warmup: Number of rounds before them, which are not measured.
+        seed: Seed of the orders of the variants.
+        enough: Function that is given the timings by name so far and tells whether they will do.
     """
 
     fewest: int
@@ -71,7 +71,7 @@ def measure_interleaved(
     watch: LoadWatch | None = None,
     device: str | torch.device = 'cpu',
     progress: Callable[[int, int], None] | None = None,
-    settle: int = 0,
+    untimed_calls: int = 0,
 ) -> dict[str, Timings]:
     """Call every variant once a round, in an order drawn anew each round.
 
@@ -81,14 +81,14 @@ def measure_interleaved(
     all rounds are returned, as disturbed.
 
     Args:
-        variants: Name to callable.
-        rounds: How many.
-        watch: Sees other load, and keeps what it saw; one that nobody asks by default.
-        device: Where the work runs; a CUDA device is waited for at both ends of a call.
-        progress: Called with (rounds done, rounds in all as far as is known).
-        settle: Calls right before each measured one, so that it finds its own data and code in the caches and its
-            threads awake: how a variant runs that has a machine to itself. Some ten calls of a millisecond do it; after
-            0.2 seconds no more are made.
+        variants: Callables by name.
+        rounds: Numbers of rounds.
+        watch: Watch that sees other load and keeps what it saw; one that nobody asks by default.
+        device: Device on which the work runs; a CUDA device is waited for at both ends of a call.
+        progress: Function that is called with (rounds done, rounds in all as far as is known).
+        untimed_calls: Number of calls right before each measured one, so that it finds its own data and code in the
+            caches and its threads awake: how a variant runs that has a machine to itself. Some ten calls of a
+            millisecond do it; after 0.2 seconds no more are made.
 
     Returns:
         Timings by name, the i-th of each from the same round.
@@ -105,7 +105,7 @@ def measure_interleaved(
         found = {}
         for name in orders.sample(list(variants), len(variants)):
             gc.collect()
-            _settle(variants[name], settle)
+            _call_untimed(variants[name], untimed_calls)
             found[name] = _time_once(variants[name], device, watch)
             if device.type == 'cpu':  # a GPU's work is not the process's
                 watch.saw(*found[name])
@@ -119,7 +119,7 @@ def measure_interleaved(
         for _ in range(rounds.warmup):
             one_round()
         watch.begin()
-        patience = rounds.fewest * (1 if watch.gave_up else PATIENCE)
+        patience = rounds.fewest * (1 if watch.gave_up else MOST_THROWN)
         while not done and len(thrown) <= patience:
             window.append(one_round())
             count = len(kept) + len(window)
@@ -152,11 +152,11 @@ def _collected_by_hand() -> Iterator[None]:
             gc.enable()
 
 
-def _settle(call: Callable[[], object], times: int) -> None:
+def _call_untimed(call: Callable[[], object], times: int) -> None:
     start = time.perf_counter()
     for _ in range(times):
         call()
-        if time.perf_counter() - start > SETTLED:
+        if time.perf_counter() - start > SETTLING_SECONDS:
             return
 
 

@@ -11,7 +11,7 @@ class Interval:
     """A median and where it may lie.
 
     Attributes:
-        median: Of the sample.
+        median: Median of the sample.
         low: Lower end of the interval for the median of all such measurements.
         high: Upper end.
         coverage: Probability that the interval holds it, 0 to 1; below the one asked for where the sample is too small.

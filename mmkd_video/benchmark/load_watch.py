@@ -6,13 +6,13 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from statistics import quantiles
 
-STATISTICS = Path('/proc/stat')
-LIMIT = 0.1
-LAG = 0.9
-WINDOW = 1.0
-SHORTEST = 0.2
-SPREAD, FEWEST_FOR_SPREAD = 0.3, 8  # between quartiles, of the median; an idle machine stays below 0.15
-BUSY = (1, 2, 3, 6, 7, 8)  # columns of a line of /proc/stat: user, nice, system, interrupts, and what a host took
+CPU_STATISTICS = Path('/proc/stat')
+MOST_BY_OTHERS = 0.1
+LEAST_CPU_SHARE = 0.9
+WINDOW_SECONDS = 1.0
+SHORTEST_WINDOW = 0.2
+MOST_SPREAD, FEWEST_FOR_SPREAD = 0.3, 8  # between quartiles, of the median; an idle machine stays below 0.15
+BUSY_COLUMNS = (1, 2, 3, 6, 7, 8)  # of a line of /proc/stat: user, nice, system, interrupts, and what a host took
 
 
 class LoadWatch:
@@ -23,17 +23,17 @@ class LoadWatch:
     second: it is counted in hundredths of a second.
 
     Args:
-        cpu_time: CPU seconds that the measured processes have used so far.
+        cpu_time: Function that gives the CPU seconds that the measured processes have used so far.
         busy: Seconds that the processors have been busy so far, all together; it gives None where the system does not
             tell.
-        clock: Seconds that pass.
-        processors: How many this process may use; those that it may use by default.
+        clock: Function that gives the time in seconds.
+        processors: Number of processors that count; those that this process may use by default.
 
     Attributes:
-        shares: Of the processors' time that others used, 0 to 1, in each window in which the system told it.
-        lags: CPU time over wall time of the measured calls in each window.
-        windows: How many were looked at.
-        disturbed: How many of them other load disturbed.
+        shares: Shares of the processors' time that others used, 0 to 1, in each window in which the system told it.
+        lags: Ratios of CPU time to wall time of the measured calls in each window.
+        windows: Number of windows that were looked at.
+        disturbed: Number of those that other load disturbed.
         gave_up: Whether there were too few without other load.
     """
 
@@ -70,19 +70,19 @@ class LoadWatch:
     @property
     def due(self) -> bool:
         """Whether the window is long enough to be judged."""
-        return self.clock() - self._start >= WINDOW
+        return self.clock() - self._start >= WINDOW_SECONDS
 
     def end(self) -> bool:
         """End the window, begin the next one, and return whether other load disturbed it."""
         elapsed, now = self.clock() - self._start, self.busy()
         disturbed = False
-        if now is not None and self._busy is not None and elapsed >= SHORTEST:
+        if now is not None and self._busy is not None and elapsed >= SHORTEST_WINDOW:
             others = now - self._busy - (self.cpu_time() - self._cpu)
             self.shares.append(min(1.0, max(0.0, others / (elapsed * self.processors))))
-            disturbed = self.shares[-1] > LIMIT
+            disturbed = self.shares[-1] > MOST_BY_OTHERS
         if self._calls_wall > 0:
             self.lags.append(self._calls_cpu / self._calls_wall)
-            disturbed = disturbed or self.lags[-1] < LAG
+            disturbed = disturbed or self.lags[-1] < LEAST_CPU_SHARE
         self.windows += 1
         self.disturbed += disturbed
         self.begin()
@@ -91,7 +91,7 @@ class LoadWatch:
     def __str__(self) -> str:
         told = f'others used {max(self.shares):.0%} of {self.processors} processors at most' if self.shares else ''
         if told and self.disturbed and not self.gave_up:
-            told += f'; what was measured beside more than {LIMIT:.0%} was measured again'
+            told += f'; what was measured beside more than {MOST_BY_OTHERS:.0%} was measured again'
         elif not told:
             told = 'what others used of the processors is not known here'
         if self.gave_up:
@@ -108,18 +108,22 @@ def unsteady(values: Sequence[float]) -> bool:
     if len(values) < FEWEST_FOR_SPREAD:
         return False
     lower, middle, upper = quantiles(values, n=4)
-    return upper - lower > SPREAD * middle
+    return upper - lower > MOST_SPREAD * middle
 
 
 def busy_seconds() -> float | None:
     """Return for how many seconds the processors that this process may use have been busy; None where not known."""
     try:
-        lines = STATISTICS.read_text().splitlines()
+        lines = CPU_STATISTICS.read_text().splitlines()
     except OSError:
         return None
     names = {f'cpu{index}' for index in usable_processors()}
     ticks = [line.split() for line in lines if line.split(maxsplit=1)[:1] and line.split(maxsplit=1)[0] in names]
-    return sum(int(each[column]) for each in ticks for column in BUSY) / os.sysconf('SC_CLK_TCK') if ticks else None
+    return (
+        sum(int(each[column]) for each in ticks for column in BUSY_COLUMNS) / os.sysconf('SC_CLK_TCK')
+        if ticks
+        else None
+    )
 
 
 def usable_processors() -> list[int]:

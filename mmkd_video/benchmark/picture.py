@@ -8,8 +8,8 @@ from typing import Any
 from mmkd_video.benchmark.deployment import Deployment
 from mmkd_video.benchmark.deployment_report import DeploymentReport
 
-OFFSETS = [9, -18, 23, -32]
-INSIDE = 4  # points between a name and the edge of the axes
+LABEL_OFFSETS = [9, -18, 23, -32]
+EDGE_POINTS = 4  # points between a name and the edge of the axes
 # Each runtime and model of tools/compress.py looks alike in every picture; others take what is left, by name.
 MARKERS = {
     'eager': 'o', 'compile': 's', 'onnxruntime': 'D', 'openvino': '^', 'openvino bf16': 'v', 'openvino int8': 'P',
@@ -30,7 +30,7 @@ def draw_deployments(report: DeploymentReport, path: str | Path) -> Path:
 
     Args:
         report: What was measured, with accuracies.
-        path: Of the picture, such as ``.png`` or ``.svg``.
+        path: Path of the picture, such as ``.png`` or ``.svg``.
 
     Returns:
         The path.
@@ -89,9 +89,9 @@ def looks(names: Sequence[str], known: Mapping[str, str], spare: Sequence[str]) 
     """Return the colour or the marker of each name.
 
     Args:
-        names: Of the models or of the runtimes in a picture.
-        known: That always look alike.
-        spare: For all others, in the order of their names.
+        names: Names of the models or of the runtimes in a picture.
+        known: Looks by name of what always looks alike.
+        spare: Looks for all others, in the order of their names.
     """
     others = sorted(set(names) - set(known))
     return {name: known.get(name) or spare[others.index(name) % len(spare)] for name in names}
@@ -107,7 +107,9 @@ def label_offsets(labelled: Sequence[Deployment]) -> list[int]:
             for other, offset in zip(labelled, placed, strict=False)
             if abs(other.accuracy - each.accuracy) <= close and 0.4 < other.latency / each.latency < 2.5
         }
-        placed.append(next(offset for offset in OFFSETS * 2 if offset not in taken or len(taken) >= len(OFFSETS)))
+        placed.append(
+            next(offset for offset in LABEL_OFFSETS * 2 if offset not in taken or len(taken) >= len(LABEL_OFFSETS))
+        )
     return placed
 
 
@@ -128,7 +130,7 @@ def _keep_inside(axes: Any, label: Any) -> None:
     """Move a name that reaches over the edge of the axes back, sideways or up and down."""
     room, taken = axes.get_window_extent(), label.get_window_extent()
     point = axes.figure.dpi / 72
-    edge = INSIDE * point
+    edge = EDGE_POINTS * point
     moved = []
     for low, high, first, last in ((room.x0, room.x1, taken.x0, taken.x1), (room.y0, room.y1, taken.y0, taken.y1)):
         moved.append((max(low + edge - first, 0) + min(high - edge - last, 0)) / point)

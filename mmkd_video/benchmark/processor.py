@@ -5,7 +5,7 @@ from pathlib import Path
 
 from mmkd_video.benchmark.load_watch import usable_processors
 
-INFO = Path('/proc/cpuinfo')
+CPU_INFO = Path('/proc/cpuinfo')
 INSTRUCTIONS = (
     'avx2', 'avx512f', 'avx512_vnni', 'avx_vnni', 'avx512_bf16', 'avx512_fp16', 'amx_int8', 'amx_bf16', 'asimddp',
     'bf16', 'i8mm', 'sve',
@@ -18,8 +18,8 @@ def describe_processor() -> str:
 
 
 def _instructions() -> str:
-    if not INFO.exists():
+    if not CPU_INFO.exists():
         return 'instruction sets not known'
-    lines = (line.split(':', 1) for line in INFO.read_text().splitlines() if ':' in line)
+    lines = (line.split(':', 1) for line in CPU_INFO.read_text().splitlines() if ':' in line)
     flags = next((value.split() for key, value in lines if key.strip() in ('flags', 'Features')), [])
     return ' '.join(flag for flag in INSTRUCTIONS if flag in flags) or 'none of ' + ' '.join(INSTRUCTIONS)

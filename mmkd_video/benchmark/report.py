@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 
 from mmkd_video.benchmark.intervals import Interval
+from mmkd_video.core.text_table import aligned
 
 HEADER = ('measure', 'value', '95 % interval', 'target', '')
 PRECISION = 0.01
@@ -20,10 +21,10 @@ class Row:
 
     Attributes:
         name: What was measured.
-        value: In ``unit``; the median where there are several. None where other load forbade to measure it.
+        value: Value in ``unit``; the median where there are several. None where other load forbade to measure it.
         unit: ``'s'``, ``'bytes'``, ``'ratio'`` or ``'count'``.
         interval: Where its median may lie, if it was measured several times.
-        target: The most it should be, in ``unit``; None where nothing is asked.
+        target: Most that it should be, in ``unit``; None where nothing is asked.
         exact: Whether the value should be the target, not at most the target.
     """
 
@@ -113,7 +114,7 @@ class Report:
     Attributes:
         title: What was measured.
         facts: What a reader needs to measure it again: machine, versions, sizes.
-        rows: In the order of the table.
+        rows: Measurements in the order of the table.
         raw: Every single measurement, for the JSON.
     """
 
@@ -125,10 +126,8 @@ class Report:
     def as_text(self) -> str:
         """Return the table for a terminal."""
         table = [HEADER, *(row.cells() for row in self.rows)]
-        widths = [max(len(cells[i]) for cells in table) for i in range(len(HEADER))]
-        lines = ['  '.join(cell.ljust(w) for cell, w in zip(cells, widths, strict=True)).rstrip() for cells in table]
         facts = [f'{key}: {value}' for key, value in self.facts.items()]
-        return '\n'.join([self.title, *facts, '', lines[0], '-' * max(map(len, lines)), *lines[1:]])
+        return '\n'.join([self.title, *facts, '', *aligned(table, left=len(HEADER))])
 
     def as_markdown(self) -> str:
         """Return the table for the documentation."""

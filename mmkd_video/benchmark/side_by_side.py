@@ -17,9 +17,9 @@ class SideBySide:
     What a machine does whose cores each serve a stream. A context manager; at its end the processes are gone.
 
     Args:
-        callers: How many.
-        times: How often each calls a function in one run.
-        open: Returns the functions by name; called in each process, so it must be picklable.
+        callers: Number of processes.
+        times: Number of calls of a function by each in one run.
+        open: Function that returns the functions by name; called in each process, so it must be picklable.
     """
 
     def __init__(self, callers: int, times: int, open: Open) -> None:
@@ -56,14 +56,14 @@ class SideBySide:
 
     @property
     def calls(self) -> int:
-        """In all, of one run."""
+        """Number of calls of all processes in one run."""
         return self.callers * self.times
 
     def run(self, name: Hashable) -> None:
         """Let each caller call a function ``times`` times; return when all have done so.
 
         Args:
-            name: Of the function.
+            name: Name of the function.
 
         Raises:
             RuntimeError: A caller failed; carries its traceback.

@@ -1,4 +1,4 @@
-"""What ``tools/benchmark.py`` writes: numbers, a picture, a section of a page."""
+"""What the kinds of ``tools/benchmark.py`` have in common: how many rounds there are, and where results go."""
 
 import argparse
 from pathlib import Path
@@ -8,13 +8,29 @@ from mmkd_video.core.files.new import expect_new
 FOLDER = Path('work_dirs/benchmark')
 
 
+def add_max_rounds(parser: argparse.ArgumentParser, most: int) -> None:
+    """Add ``--max-rounds``.
+
+    Args:
+        parser: Parser of one kind of benchmark.
+        most: Default of the option.
+    """
+    parser.add_argument(
+        '--max-rounds',
+        type=int,
+        default=most,
+        help='rounds are added until the interval of every target reaches at most a hundredth of its median from it, '
+        f'or lies on one side of the target; no more than these ({most})',
+    )
+
+
 def add_outputs(parser: argparse.ArgumentParser, name: str, picture: Path | None = None) -> None:
     """Add the options that say where results go.
 
     Args:
-        parser: Of one kind of benchmark.
-        name: Of that kind.
-        picture: Where its picture goes by default, if it draws one.
+        parser: Parser of one kind of benchmark.
+        name: Name of that kind.
+        picture: Path of its picture by default, if it draws one.
     """
     usual = dict(out=str(FOLDER / f'{name}.json'), picture=None if picture is None else str(picture))
     parser.set_defaults(usual=usual)
@@ -27,16 +43,13 @@ def add_outputs(parser: argparse.ArgumentParser, name: str, picture: Path | None
         help=f'replace existing files; without it, only what lies in {FOLDER} by default is replaced',
     )
     parser.add_argument('--markdown', action='store_true', help='print the table as markdown')
-    parser.add_argument(
-        '--update-docs', nargs='?', const='docs/benchmarks.md', metavar='FILE', help='write the table into this page'
-    )
 
 
 def expect_new_outputs(options: argparse.Namespace) -> None:
     """See that no file of the user's would be replaced.
 
     Args:
-        options: Of :func:`add_outputs`.
+        options: What a parser with :func:`add_outputs` has read.
 
     Raises:
         FileExistsError: A file that is not where results are by default exists.

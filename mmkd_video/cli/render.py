@@ -1,12 +1,12 @@
 """The code behind ``tools/data/render_motion_clips.py``."""
 
 import argparse
-import sys
 from collections.abc import Sequence
 
 from mmkd_video.cli.arguments import checked_numbers
 from mmkd_video.cli.interrupts import end_in_order_at_sigterm
 from mmkd_video.cli.mistakes import EXITS, ends_in_one_line
+from mmkd_video.core.progress_bar import ProgressBar, at_each_tenth
 from mmkd_video.datasets import render_motion_clips
 
 
@@ -20,7 +20,8 @@ def prepare_motion_clips(root: str, seed: int = 0, workers: int = 2) -> bool:
         FileExistsError: the folder holds something else, or was rendered with other settings.
         ValueError: clips are missing or changed.
     """
-    rendered = render_motion_clips(root, seed, workers=workers, progress=_show)
+    with ProgressBar('rendering', 'clips', at_each_tenth) as progress:
+        rendered = render_motion_clips(root, seed, workers=workers, progress=progress)
     print(f'{root}: {"rendered" if rendered else "complete, nothing to do"}')
     return rendered
 
@@ -35,12 +36,3 @@ def main(args: Sequence[str] | None = None) -> None:
     end_in_order_at_sigterm()
     with ends_in_one_line(parser, resumes=True):
         prepare_motion_clips(options.root, options.seed, options.workers)
-
-
-def _show(done: int, total: int) -> None:
-    """Rewrite one line on a terminal; elsewhere print a line for every tenth."""
-    if sys.stderr.isatty():
-        bar = '#' * (30 * done // total)
-        print(f'\rrendering [{bar:30}] {done}/{total} clips', end='\n' if done == total else '', file=sys.stderr)
-    elif 10 * done // total != 10 * (done - 1) // total:
-        print(f'rendering {done}/{total} clips', file=sys.stderr)

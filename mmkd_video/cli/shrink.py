@@ -1,9 +1,7 @@
 """The code behind ``tools/shrink.py``: smaller students for a budget of operations."""
 
 import argparse
-import math
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
 from pathlib import Path
 
 import mmkd_video  # noqa: F401  the stack must be mended before a model is built
@@ -13,32 +11,8 @@ from mmkd_video.cli.mistakes import EXITS, ends_in_one_line
 from mmkd_video.core.files.atomic import write_atomically
 from mmkd_video.core.files.new import expect_new
 from mmkd_video.recognizers.config import read_config
-from mmkd_video.workflows.shrink.axes import Shape, Shrinkable
-from mmkd_video.workflows.shrink.counting import Counting
-
-STEPS = 6  # halvings of the factor; what they leave of the budget is filled axis by axis
-SMALLEST = 1 / 4096
-TRIES = 4
-COUNTS = 14  # of one way, about
-WEIGHTS = ('width', 'depth')  # the axes that make parameters; the others make clips
-POWERS = {'width': 0.5, 'size': 0.5, 'depth': 1.0, 'frames': 1.0}  # cost grows with the square of width and size
-
-
-@dataclass(frozen=True)
-class Proposal:
-    """A smaller student.
-
-    Args:
-        name: What was shrunk.
-        shape: Its settings.
-        params: Number of parameters.
-        gflops: Of one forward pass.
-    """
-
-    name: str
-    shape: Shape
-    params: int
-    gflops: float
+from mmkd_video.workflows.shrink.axes import Shrinkable
+from mmkd_video.workflows.shrink.search import WEIGHT_AXES, Proposal, as_table, pick, propose
 
 
 def main(arguments: Sequence[str] | None = None) -> list[Proposal]:
@@ -55,7 +29,7 @@ def main(arguments: Sequence[str] | None = None) -> list[Proposal]:
         student = Shrinkable(config)
         proposals = propose(student, options.gflops)
         print(as_table(student, proposals))
-        if not set(student.axes) & set(WEIGHTS):
+        if not set(student.axes) & set(WEIGHT_AXES):
             print('this model has no argument for its width or depth, so that its parameters stay as many')
         if options.out:
             chosen = pick(proposals, options.pick)
@@ -86,185 +60,3 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument('--force', action='store_true', help='overwrite the file of --out')
     add_cfg_options(parser)
     return checked_numbers(parser)
-
-
-def propose(student: Shrinkable, budget: float) -> list[Proposal]:
-    """Find, for each way to shrink, the largest student within a budget; a way that the model cannot go is told.
-
-    Args:
-        student: What is shrunk.
-        budget: GFLOPs of one forward pass.
-
-    Raises:
-        ValueError: The budget is not below what the student costs, or below what any proposal reaches; or the
-            operations of the student cannot be counted.
-    """
-    ways = {'balanced': student.axes, **{axis: (axis,) for axis in student.axes}}
-    ways['width and size'] = tuple(axis for axis in ('width', 'size') if axis in student.axes)
-    with Counting(len(ways) * COUNTS) as counting:
-        counted = _Counted(student, counting)
-        now = counted.exact(student.shape)[1]
-        if not 0 < budget < now:
-            raise ValueError(f'--gflops: got {budget:g}; expected less than the {now:.4g} of the given student')
-        found, refused, smallest = [], {}, now
-        for done, name in enumerate(ways):
-            counting.begin(name, done * COUNTS)
-            try:
-                shape, least = _fitting(student, counted, name, ways[name], budget)
-            except ValueError as error:
-                refused[name] = error
-                continue
-            smallest = min(smallest, least)
-            found += [Proposal(name, shape, *counted.exact(shape))] if shape else []
-    for name, error in refused.items() if found else ():
-        print(f'no proposal for {name}: {error}')
-    if refused and not found:
-        raise next(iter(refused.values()))
-    if not found:
-        raise ValueError(f'--gflops: got {budget:g}, which no proposal reaches; the smallest costs {smallest:.4g}')
-    unique = {proposal.shape: proposal for proposal in reversed(found)}
-    return sorted(unique.values(), key=lambda proposal: list(ways).index(proposal.name))
-
-
-def pick(proposals: Sequence[Proposal], name: str) -> Proposal:
-    """Return the proposal of a name.
-
-    Raises:
-        KeyError: There is none.
-    """
-    for proposal in proposals:
-        if proposal.name == name:
-            return proposal
-    raise KeyError(f'--pick: got {name!r}; expected one of {", ".join(each.name for each in proposals)}')
-
-
-def as_table(student: Shrinkable, proposals: Sequence[Proposal]) -> str:
-    """Return the proposals, one a line, under the student as it is."""
-    params, gflops = student.cost(student.shape)
-    rows = [('', 'width', 'depth', 'frames', 'size', 'params', 'GFLOPs')]
-    for each in (Proposal('as it is', student.shape, params, gflops), *proposals):
-        shape = each.shape
-        numbers = ('-' if value is None else f'{value:g}' for value in (shape.width, shape.depth))
-        rows.append(
-            (
-                each.name,
-                *numbers,
-                str(shape.frames),
-                str(shape.size),
-                f'{each.params / 1e6:.2f} M',
-                f'{each.gflops:.4f}',
-            )
-        )
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    lines = [
-        '  '.join(
-            [row[0].ljust(widths[0]), *(cell.rjust(width) for cell, width in zip(row[1:], widths[1:], strict=True))]
-        )
-        for row in rows
-    ]
-    return '\n'.join([lines[0], '-' * len(lines[0]), *lines[1:]])
-
-
-class _Counted:
-    """Costs of shapes, each counted once: about, while shapes are looked for, and exactly, before one is proposed."""
-
-    def __init__(self, student: Shrinkable, counting: Counting) -> None:
-        self._student, self._counting = student, counting
-        self._estimates: dict[Shape, tuple[int, float]] = {}
-        self._exact: dict[Shape, tuple[int, float]] = {}
-
-    def __call__(self, shape: Shape) -> tuple[int, float]:
-        """Return parameters, and about how many GFLOPs."""
-        whole = self._student.shape
-        return self._kept(self._estimates, shape, self._student.estimate, self.exact(whole)[1] / self._estimated(whole))
-
-    def exact(self, shape: Shape) -> tuple[int, float]:
-        """Return parameters and GFLOPs."""
-        return self._kept(self._exact, shape, self._student.cost, 1.0)
-
-    def _estimated(self, shape: Shape) -> float:
-        return self._kept(self._estimates, shape, self._student.estimate, 1.0)[1]
-
-    def _kept(self, known: dict, shape: Shape, count: Callable[[Shape], tuple], factor: float) -> tuple[int, float]:
-        if shape not in known:
-            known[shape] = count(shape)
-            self._counting.step()
-        params, gflops = known[shape]
-        if gflops is None:
-            size = f'{shape.frames} frames of {shape.size} x {shape.size}'
-            raise ValueError(f'the operations of this model cannot be counted on {size}')
-        return params, gflops * factor
-
-
-def _fitting(
-    student: Shrinkable, counted: _Counted, name: str, axes: Sequence[str], budget: float
-) -> tuple[Shape | None, float]:
-    """Return the largest shape on the way that is within the budget, exactly counted, and the smallest cost seen."""
-    look = _balanced if name == 'balanced' and set(axes) - set(WEIGHTS) else _largest
-    aim = budget
-    for _ in range(TRIES):
-        shape, smallest = look(student, counted, axes, aim)
-        if shape is None or counted.exact(shape)[1] <= budget:
-            return shape, smallest
-        aim *= 0.995 * budget / counted.exact(shape)[1]  # the estimate was too low
-    return None, smallest
-
-
-def _largest(student: Shrinkable, counted: _Counted, axes: Sequence[str], budget: float) -> tuple[Shape | None, float]:
-    """Return the largest shape within the budget whose axes shrink by a common factor, and the smallest cost seen."""
-    return _search(student, counted, axes, budget, student.shape)
-
-
-def _balanced(student: Shrinkable, counted: _Counted, axes: Sequence[str], budget: float) -> tuple[Shape | None, float]:
-    """Let width and depth take their share of the saving, in parameters too, and frames and size the rest."""
-    weights = [axis for axis in axes if axis in WEIGHTS]
-    clip = [axis for axis in axes if axis not in WEIGHTS]
-    start = student.shape
-    if weights:
-        share = (budget / counted(start)[1]) ** (len(weights) / len(axes))
-        most = share * counted(start)[0]
-        narrow, _ = _search(student, counted, weights, most, start, measure=0)
-        start = narrow or _shape(student, weights, math.log(SMALLEST), start)
-    shape, smallest = _search(student, counted, clip, budget, start)
-    if shape is None:  # frames and size alone do not do the rest
-        return _largest(student, counted, axes, budget)
-    return shape, smallest
-
-
-def _search(
-    student: Shrinkable, counted: _Counted, axes: Sequence[str], most: float, start: Shape, measure: int = 1
-) -> tuple[Shape | None, float]:
-    """Shrink axes of a shape by a common factor, as little as will do; ``measure``: 0 for parameters, 1 for GFLOPs."""
-    low, high = math.log(SMALLEST), 0.0
-    best = _shape(student, axes, low, start)
-    smallest = counted(best)[measure]
-    if smallest > most:
-        return None, smallest
-    for _ in range(STEPS):
-        middle = (low + high) / 2
-        shape = _shape(student, axes, middle, start)
-        if counted(shape)[measure] <= most:
-            low, best = middle, shape
-        else:
-            high = middle
-    return _filled(student, counted, best, axes, most, measure), smallest
-
-
-def _shape(student: Shrinkable, axes: Sequence[str], factor: float, start: Shape) -> Shape:
-    rounded = student.rounded({axis: math.exp(factor * POWERS[axis] / len(axes)) for axis in axes})
-    return replace(start, **{axis: getattr(rounded, axis) for axis in axes})
-
-
-def _filled(
-    student: Shrinkable, counted: _Counted, shape: Shape, axes: Sequence[str], most: float, measure: int
-) -> Shape:
-    """Take back what rounding took too much: the axis that was shrunk most goes up a step, while there is room."""
-    open_axes = list(axes)
-    while open_axes:
-        axis = min(open_axes, key=lambda name: student.share(shape, name) ** (1 / POWERS[name]))
-        larger = student.step_up(shape, axis)
-        if larger is None or counted(larger)[measure] > most:
-            open_axes.remove(axis)
-        else:
-            shape = larger
-    return shape

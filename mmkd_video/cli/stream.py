@@ -4,35 +4,22 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
-from contextlib import closing
 from pathlib import Path
 
 import cv2
 
 from mmkd_video.cli.arguments import checked_numbers
-from mmkd_video.cli.interrupts import Interrupts
-from mmkd_video.cli.mistakes import BROKEN_PIPE, ends_in_one_line
-from mmkd_video.cli.stream_folder import FolderOfVideos
+from mmkd_video.cli.mistakes import BROKEN_PIPE, INTERRUPTED, ends_in_one_line
 from mmkd_video.core.checked import Text
-from mmkd_video.core.files.json_lines import JsonLines
-from mmkd_video.core.files.new import expect_new
-from mmkd_video.export import export_backends, load_exported
-from mmkd_video.serving import (
-    AnnotatedVideo,
-    InferenceEngine,
-    OpenCVSource,
-    PacedSource,
-    Stream,
-    StreamOptions,
-    VideoSource,
-    build_engine,
-)
+from mmkd_video.export import export_backends
+from mmkd_video.serving import StreamOptions
 from mmkd_video.serving.stream_options import POLICIES
-from mmkd_video.workflows.stream.status_line import StatusLine
+from mmkd_video.workflows.stream.folder import stream_folder
+from mmkd_video.workflows.stream.run import REQUESTS, TOPK, ModelSettings, stream_video
 
 LOST = 3
-SOURCE = Text('a video, a folder of videos, a camera or an address')
-MODEL = Text('the path of an exported model')
+SOURCE_PATH = Text('a video, a folder of videos, a camera or an address')
+MODEL_PATH = Text('the path of an exported model')
 EXITS = (
     'exit codes: 0 the end was reached; 1 an error, also of one video of a folder; 2 wrong arguments; 3 the source was '
     'lost for good; 130 ctrl-C; 143 SIGTERM. Whatever happens, the windows that were finished are written.'
@@ -55,7 +42,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # nothing is flushed into the pipe at exit
             return BROKEN_PIPE
         except KeyboardInterrupt:
-            return Interrupts.EXIT
+            return INTERRUPTED
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -80,7 +67,7 @@ def build_parser() -> argparse.ArgumentParser:
     windows.add_argument(
         '--fit', action='store_true', help='resize pictures first such that the model sees most of them'
     )
-    windows.add_argument('--topk', type=int, default=3, help='classes in a line')
+    windows.add_argument('--topk', type=int, default=TOPK, help='classes in a line')
     output = parser.add_argument_group('output')
     output.add_argument(
         '--out',
@@ -92,7 +79,7 @@ def build_parser() -> argparse.ArgumentParser:
     running = parser.add_argument_group('running')
     running.add_argument('--drop', choices=POLICIES, help='windows that are too many; none for files, else oldest')
     running.add_argument('--queue', type=int, default=4, help='windows that may wait before one is dropped')
-    running.add_argument('--requests', type=int, default=2, help='windows in the model at once')
+    running.add_argument('--requests', type=int, default=REQUESTS, help='windows in the model at once')
     running.add_argument('--realtime', action='store_true', help='read a file no faster than it was recorded')
     running.add_argument('--reconnect', type=int, default=5, help='tries, before a lost camera is given up')
     running.add_argument('--pause', type=float, default=1.0, help='seconds before each')
@@ -106,27 +93,63 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 def _run(options: argparse.Namespace) -> int:
-    SOURCE.check('source', options.source)
-    MODEL.check('--model', options.model)
+    SOURCE_PATH.check('source', options.source)
+    MODEL_PATH.check('--model', options.model)
     how = stream_options(options)
-    if options.topk < 1:
-        raise ValueError(f'--topk: got {options.topk}, expected at least 1')
-    batch = Path(options.source).is_dir()
-    source = None if batch else _source(options)
-    if not batch:
-        _expect_new(options)
-    model = load_exported(options.model, options.backend, options.threads, options.precision, batch=1)
-    with closing(build_engine(model, options.requests)) as engine:
-        if batch:
-            return FolderOfVideos(options, engine, how).run()
-        return _stream_one(options, source, engine, how)
+    model = ModelSettings(options.model, options.backend, options.threads, options.precision, options.requests)
+    if Path(options.source).is_dir():
+        return _stream_folder(options, model, how)
+    end = stream_video(
+        options.source,
+        model,
+        how,
+        out=options.out,
+        annotate=options.annotate,
+        force=options.force,
+        topk=options.topk,
+        realtime=options.realtime,
+        decoder_threads=options.decoder_threads,
+    )
+    print(end.statistics, file=sys.stderr)
+    if end.clips > 1:
+        print(
+            f'{options.model} takes {end.clips} clips at once and got the same one each time; exported for one clip, '
+            'or with --dynamic-clips, it would be as many times as fast',
+            file=sys.stderr,
+        )
+    if end.lost:
+        print(f'{end.source} was lost and did not come back', file=sys.stderr)
+        return LOST
+    return _exit_code(end.signal)
+
+
+def _stream_folder(options: argparse.Namespace, model: ModelSettings, how: StreamOptions) -> int:
+    for name in ('annotate', 'realtime'):
+        if getattr(options, name):
+            raise ValueError(f'--{name} is for one video, but {options.source} is a folder')
+    end = stream_folder(
+        options.source,
+        model,
+        how,
+        out=options.out,
+        force=options.force,
+        topk=options.topk,
+        decoder_threads=options.decoder_threads,
+    )
+    print(end, file=sys.stderr)
+    return _exit_code(end.signal) or int(end.failed > 0)
+
+
+def _exit_code(signal: int | None) -> int:
+    """Return the exit code that shells expect after a signal."""
+    return 0 if signal is None else 128 + signal
 
 
 def stream_options(options: argparse.Namespace) -> StreamOptions:
     """Return how to stream.
 
     Args:
-        options: Of :func:`build_parser`.
+        options: What the parser of :func:`build_parser` has read.
 
     Raises:
         ValueError: A number is out of range.
@@ -142,55 +165,6 @@ def stream_options(options: argparse.Namespace) -> StreamOptions:
         options.pause,
         options.fit,
     )
-
-
-def _source(options: argparse.Namespace) -> VideoSource:
-    source = OpenCVSource(options.source, options.decoder_threads)
-    return PacedSource(source) if options.realtime else source
-
-
-def _expect_new(options: argparse.Namespace) -> None:
-    for name in ('out', 'annotate'):
-        expect_new(f'--{name}', getattr(options, name), options.force)
-
-
-def _stream_one(options: argparse.Namespace, source: VideoSource, engine: InferenceEngine, how: StreamOptions) -> int:
-    classes = engine.model.metadata.classes
-    video = AnnotatedVideo(options.annotate, classes) if options.annotate else None
-    stream = Stream(source, engine, how, video.watch if video else None)
-    if video is not None:
-        video.fps = source.fps or video.fps
-    warned = False
-    with Interrupts() as interrupts, JsonLines(options.out) as lines, StatusLine() as status:
-        interrupts.stop = stream.stop
-        try:
-            for prediction in stream:
-                if not options.out:
-                    status.clear()  # both may be the same terminal
-                if stream.preparer.warning and not warned:
-                    print(f'warning: {source.name}: {stream.preparer.warning}', file=sys.stderr)
-                    warned = True
-                lines.write(prediction.as_dict(classes, options.topk))
-                name, score = prediction.top(classes, 1)[0]
-                status.show(f'{name} {score:.0%} | {stream.statistics.short()}')
-                if video is not None:
-                    video.label(prediction)
-        finally:
-            if video is not None:
-                video.close()
-    print(stream.statistics, file=sys.stderr)
-    if stream.preparer.repeats > 1:
-        print(
-            f'{options.model} takes {stream.preparer.repeats} clips at once and got the same one each time; exported '
-            'for one clip, or with --dynamic-clips, it would be as many times as fast',
-            file=sys.stderr,
-        )
-    if interrupts.happened:
-        return interrupts.exit_code
-    if stream.statistics.lost:
-        print(f'{source.name} was lost and did not come back', file=sys.stderr)
-        return LOST
-    return 0
 
 
 def _quieten_opencv() -> None:

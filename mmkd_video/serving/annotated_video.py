@@ -14,7 +14,7 @@ from mmkd_video.serving.caption import draw_caption
 from mmkd_video.serving.prediction import Prediction
 
 DEFAULT_FPS = 25.0
-LEGIBLE = 160  # pixels of the shorter side; smaller pictures are enlarged by a whole factor
+LEGIBLE_SIDE = 160  # pixels of the shorter side; smaller pictures are enlarged by a whole factor
 WAITING_BYTES = 512 * 2**20
 
 
@@ -26,11 +26,11 @@ class AnnotatedVideo:
     written beside ``path`` and takes its place when it is closed, if it can be read and holds every picture.
 
     Args:
-        path: Ends in ``.mp4``.
+        path: Path that ends in ``.mp4``.
         classes: All names.
-        fps: Of the video; 25 where it is 0.
+        fps: Pictures a second of the video; 25 where it is 0.
         count: Classes to name.
-        waiting_bytes: Of the pictures that may wait.
+        waiting_bytes: Bytes of the pictures that may wait.
 
     Raises:
         ValueError: The name ends otherwise.
@@ -61,7 +61,7 @@ class AnnotatedVideo:
         """Take a picture; from the reader's thread.
 
         Args:
-            number: Of the picture.
+            number: Number of the picture.
             image: ``(H, W, 3)`` uint8, BGR.
         """
         with self._lock:
@@ -77,7 +77,7 @@ class AnnotatedVideo:
         """Write the pictures up to the end of a window.
 
         Args:
-            prediction: Of that window.
+            prediction: Prediction of that window.
         """
         self._lines = [f'{name} {score:.0%}' for name, score in prediction.top(self.classes, self.count)]
         self._write(lambda number: number <= prediction.last)
@@ -134,7 +134,7 @@ class AnnotatedVideo:
 
     def _open(self, image: np.ndarray) -> None:
         height, width = image.shape[:2]
-        factor = -(-LEGIBLE // min(height, width))
+        factor = -(-LEGIBLE_SIDE // min(height, width))
         self._size = width * factor, height * factor
         self.path.parent.mkdir(parents=True, exist_ok=True)
         code = cv2.VideoWriter_fourcc(*'mp4v')

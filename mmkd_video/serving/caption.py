@@ -7,8 +7,8 @@ import cv2
 import numpy as np
 
 FONT, SCALE, THICKNESS = cv2.FONT_HERSHEY_SIMPLEX, 1.5, 2  # drawn large, then made as small as it has to be
-ROOM = 60  # pixels around what is drawn
-REACH = 'Ájgy|'  # from the highest to the lowest stroke
+MARGIN = 60  # pixels around what is drawn
+TALLEST_TEXT = 'Ájgy|'  # from the highest to the lowest stroke
 LINE_SHARE, LEAST_LINE = 1 / 12, 14  # of the picture's height, and in pixels
 
 
@@ -20,7 +20,7 @@ def draw_caption(image: np.ndarray, lines: Sequence[str]) -> None:
 
     Args:
         image: ``(H, W, 3)`` uint8; drawn upon.
-        lines: From top to bottom; those below the picture are left out.
+        lines: Lines from top to bottom; those below the picture are left out.
     """
     height, width = image.shape[:2]
     line_height = max(LEAST_LINE, round(height * LINE_SHARE))
@@ -47,7 +47,7 @@ def _scaled(text: str, height: int, most: int) -> np.ndarray:
 
 def _drawn(text: str) -> np.ndarray:
     """Return ``(h, w)`` uint8: the ink of a line, as high as any letter reaches."""
-    rows = np.flatnonzero(_canvas(REACH).any(1))
+    rows = np.flatnonzero(_canvas(TALLEST_TEXT).any(1))
     ink = _canvas(text)[rows[0] : rows[-1] + 1]
     columns = np.flatnonzero(ink.any(0))
     return ink[:, columns[0] : columns[-1] + 1] if len(columns) else ink[:, :1]
@@ -55,6 +55,7 @@ def _drawn(text: str) -> np.ndarray:
 
 def _canvas(text: str) -> np.ndarray:
     (width, height), _ = cv2.getTextSize(text, FONT, SCALE, THICKNESS)
-    canvas = np.zeros((3 * ROOM, 2 * width + 2 * ROOM), np.uint8)  # twice as wide, as not every version measures well
-    cv2.putText(canvas, text, (ROOM, 2 * ROOM), FONT, SCALE, 255, THICKNESS, cv2.LINE_AA)
+    # Twice as wide, as not every version measures well.
+    canvas = np.zeros((3 * MARGIN, 2 * width + 2 * MARGIN), np.uint8)
+    cv2.putText(canvas, text, (MARGIN, 2 * MARGIN), FONT, SCALE, 255, THICKNESS, cv2.LINE_AA)
     return canvas

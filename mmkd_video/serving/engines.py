@@ -13,7 +13,7 @@ def build_engine(model: ExportedModel, requests: int = 2) -> InferenceEngine:
     """Return the engine for a model.
 
     Args:
-        model: From ``load_exported``, best with ``batch=1``.
+        model: Model from ``load_exported``, best with ``batch=1``.
         requests: Clips at once.
 
     Raises:

@@ -6,8 +6,8 @@ import cv2
 import numpy as np
 
 from mmkd_video.export import ExportMetadata
-from mmkd_video.serving.picture_steps import LARGEST, build_steps
-from mmkd_video.serving.seen_part import LITTLE, fitting_size, seen_part
+from mmkd_video.serving.picture_steps import LARGEST_SIDE, build_steps
+from mmkd_video.serving.seen_part import LITTLE_SEEN, fitting_size, seen_part
 
 
 class FramePreparer:
@@ -17,14 +17,14 @@ class FramePreparer:
     closed list, because a file names them. A picture that several windows share is prepared once.
 
     Args:
-        metadata: Of the exported model.
-        path: Of its file, for messages.
+        metadata: Metadata of the exported model.
+        path: Path of its file, for messages.
         fit: Whether pictures are resized first such that the model sees most of them, where that depends on their size.
 
     Attributes:
         seen: The share of the latest picture's area that reaches the model; None where that is not known.
-        repeats: How often a window stands in the model's input; more than 1 where the file was exported for several
-            clips at once.
+        repeats: Number of times that a window stands in the model's input; more than 1 where the file was exported
+            for several clips at once.
 
     Raises:
         ValueError: The metadata hold no test pipeline, one that cannot run frame by frame, or one with a transform or
@@ -78,7 +78,7 @@ class FramePreparer:
     @property
     def warning(self) -> str | None:
         """What is to be said about how little of the pictures the model sees; None where it sees enough."""
-        if self.seen is None or self.seen >= LITTLE:
+        if self.seen is None or self.seen >= LITTLE_SEEN:
             return None
         height, width = self._size
         remedy = '' if self.fit else '; --fit (fit=True) resizes pictures first, so that it sees more'
@@ -118,8 +118,9 @@ class FramePreparer:
         )
         for transform in self._transforms:
             results = transform(results)
-            if max(results['imgs'][0].shape[:2]) > LARGEST:  # a factor on a factor: the next one would take all memory
-                raise ValueError(f'{transform} makes a picture of more than {LARGEST} pixels a side')
+            # A factor on a factor: the next one would take all memory.
+            if max(results['imgs'][0].shape[:2]) > LARGEST_SIDE:
+                raise ValueError(f'{transform} makes a picture of more than {LARGEST_SIDE} pixels a side')
             if results['imgs'][0].shape[:2] != tuple(results['img_shape']):  # a crop beyond the picture
                 raise ValueError(f'{transform} does not fit')
         return np.stack(results['imgs']).transpose(0, 3, 1, 2)

@@ -16,7 +16,7 @@ from mmkd_video.serving.window_queue import WindowQueue
 LIVE_FAILURES = 3  # pictures that a camera fails to give, one after the other, before it counts as lost
 FILE_FAILURES = 1000  # of a file that says it holds more
 UNKNOWN_FAILURES = 8  # of a file that does not say how many it holds
-UNSURE = 2  # a container may count that many pictures too many
+MISCOUNTED = 2  # a container may count that many pictures too many
 
 Watcher = Callable[[int, np.ndarray], None]
 """Called with the number of each picture and the picture, ``(H, W, 3)`` uint8 BGR, before it is prepared."""
@@ -28,17 +28,17 @@ class FrameReader:
     Damaged pictures are left out and counted. A live source that is lost is opened again.
 
     Args:
-        source: Where pictures come from; open.
-        preparer: Makes frames of them.
-        window: Makes windows of those.
-        queue: Takes these; closed at the end.
-        statistics: Is told what happens.
-        reconnects: How often in a row a lost live source is opened again.
-        pause: Seconds before each.
-        watcher: Sees every picture.
+        source: Open source of the pictures.
+        preparer: Preparer that makes frames of them.
+        window: Window that slides over the frames.
+        queue: Queue that takes the windows; closed at the end.
+        statistics: Counts that are kept up to date.
+        reconnects: Number of times in a row that a lost live source is opened again.
+        pause: Number of seconds before each time.
+        watcher: Function that is given every picture.
 
     Attributes:
-        error: What ended the reading; there before the queue is closed.
+        error: Error that ended the reading; there before the queue is closed.
     """
 
     def __init__(
@@ -128,7 +128,7 @@ class FrameReader:
             return self._failures < FILE_FAILURES
         if not total:
             return self._failures < UNKNOWN_FAILURES
-        if self._failures > UNSURE:
+        if self._failures > MISCOUNTED:
             self.statistics.corrupt += self._failures
         return False
 

@@ -16,7 +16,7 @@ class InferenceEngine(ABC):
 
     Args:
         model: The exported model.
-        requests: Clips at once.
+        requests: Number of clips at once.
 
     Raises:
         ValueError: ``requests`` is below 1, or the model's file fixes a larger batch than one.

@@ -18,7 +18,8 @@ class OpenCVSource(VideoSource):
     Args:
         name: A file, the number or device of a camera (``'0'``, ``'/dev/video0'``), or an address such as
             ``'rtsp://...'``.
-        threads: Of the decoder; FFmpeg's choice by default. Each thread of FFmpeg's holds a picture back.
+        threads: Number of the decoder's threads; FFmpeg's choice by default. Each of FFmpeg's holds a picture
+            back.
 
     Raises:
         FileNotFoundError: There is no such file.

@@ -17,7 +17,7 @@ class OpenVINOEngine(InferenceEngine):
     for. See https://docs.openvino.ai/2026/openvino-workflow/running-inference.html.
 
     Args:
-        model: In OpenVINO.
+        model: Model in OpenVINO.
         requests: Clips at once.
     """
 

@@ -9,7 +9,7 @@ from mmaction.datasets.transforms import CenterCrop, Resize, TenCrop, ThreeCrop
 
 from mmkd_video.core.plain_data import FLAG, Number, OneOf, Rule, Whole, wrong
 
-LARGEST = 8192  # pixels of a side
+LARGEST_SIDE = 8192  # pixels of a side
 _INTERPOLATIONS = ('nearest', 'bilinear', 'bicubic', 'area', 'lanczos')
 
 
@@ -19,7 +19,7 @@ class _Side:
     def check(self, value: Any, where: str) -> None:
         sides = value if isinstance(value, list | tuple) and len(value) == 2 else [value]
         for side in sides:
-            Whole(1, LARGEST).check(side, where)
+            Whole(1, LARGEST_SIDE).check(side, where)
 
 
 class _Scale:
@@ -33,7 +33,7 @@ class _Scale:
             raise wrong(where, value, 'a factor with a decimal point, or two sides')
         bound = [side for side in value if side not in (-1, math.inf)]
         for side in bound or value:
-            Whole(1, LARGEST).check(side, where)
+            Whole(1, LARGEST_SIDE).check(side, where)
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ def build_steps(steps: Sequence[Mapping[str, Any]], path: object) -> list[Callab
 
     Args:
         steps: Between decoding and formatting, as the file has them.
-        path: Of the file, for the message.
+        path: Path of the file, for the message.
 
     Raises:
         ValueError: One is not on the list, or has another argument or value.

@@ -13,11 +13,11 @@ class Prediction:
     Args:
         scores: ``(K,)`` probabilities, smoothed over windows where that was asked for.
         first: Number of the first picture, from 0.
-        last: Of the last.
-        start: When the first picture is shown, in seconds.
-        end: When the last is shown.
-        latency: Seconds from the last picture to the scores.
-        dropped: Windows dropped so far.
+        last: Number of the last.
+        start: Time at which the first picture is shown, in seconds.
+        end: Time at which the last is shown.
+        latency: Number of seconds from the last picture to the scores.
+        dropped: Number of windows dropped so far.
     """
 
     scores: np.ndarray

@@ -6,8 +6,8 @@ from collections.abc import Callable
 import cv2
 import numpy as np
 
-LITTLE = 0.25  # of a picture's area; the usual centre crop of a wide picture leaves more
-PROBE = 4  # times the model's frames
+LITTLE_SEEN = 0.25  # of a picture's area; the usual centre crop of a wide picture leaves more
+PROBE_SCALE = 4  # times the model's frames
 ROUNDING = 0.01  # pixels
 Run = Callable[[np.ndarray], np.ndarray]
 
@@ -16,9 +16,9 @@ def seen_part(run: Run, height: int, width: int) -> tuple[float, float] | None:
     """Find out by a picture whose values say where they are.
 
     Args:
-        run: Makes ``(crops, C, H', W')`` of a picture ``(H, W, 3)``.
-        height: Of the pictures.
-        width: Of the pictures.
+        run: Function that makes ``(crops, C, H', W')`` of a picture ``(H, W, 3)``.
+        height: Height of the pictures.
+        width: Width of the pictures.
 
     Returns:
         The shares of height and width, 0 to 1, that reach the model in one crop or another; None where the picture does
@@ -40,16 +40,16 @@ def fitting_size(run: Run, height: int, width: int, frame: tuple[int, int]) -> t
     """Return the size at which the model sees most of pictures, of the same proportions.
 
     Args:
-        run: As above.
-        height: Of the pictures.
-        width: Of the pictures.
+        run: Function that makes ``(crops, C, H', W')`` of a picture ``(H, W, 3)``.
+        height: Height of the pictures.
+        width: Width of the pictures.
         frame: Height and width of the model's frames.
 
     Returns:
         Height and width; None where no other size lets the model see more.
     """
     before = seen_part(run, height, width)
-    larger = max(1.0, PROBE * max(frame) / min(height, width))
+    larger = max(1.0, PROBE_SCALE * max(frame) / min(height, width))
     tried = math.ceil(height * larger), math.ceil(width * larger)
     part = seen_part(run, *tried)
     if part is None:

@@ -12,11 +12,11 @@ class Window:
     Args:
         frames: Prepared frames in the order of time; windows that overlap hold the same arrays.
         first: Number of its first picture in the stream, from 0.
-        last: Of its last.
-        start: When the first is shown, in seconds.
-        end: When the last is shown.
-        captured: When the last was there, on the monotonic clock.
-        segment: How often the stream was interrupted before.
+        last: Number of its last.
+        start: Time at which the first is shown, in seconds.
+        end: Time at which the last is shown.
+        captured: Time at which the last was there, on the monotonic clock.
+        segment: Number of times that the stream was interrupted before.
     """
 
     frames: tuple[np.ndarray, ...]
@@ -36,7 +36,7 @@ class SlidingWindow:
     shorter than a window is repeated as MMAction2's ``SampleFrames`` does.
 
     Args:
-        frames: Of a window.
+        frames: Number of frames of a window.
         interval: Pictures from one frame of a window to the next.
         hop: Pictures from one window to the next.
         repeat_last: Fill a video that is too short with its last frame, instead of beginning again.

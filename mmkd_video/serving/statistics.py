@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-REMEMBERED = 1000  # latencies: a camera that runs for weeks must not fill the memory
+REMEMBERED_LATENCIES = 1000  # latencies: a camera that runs for weeks must not fill the memory
 
 
 @dataclass
@@ -22,7 +22,7 @@ class StreamStatistics:
         resizes: Changes of the pictures' size.
         windows: Windows whose scores are there.
         dropped: Windows that were dropped.
-        losses: How often the source was lost.
+        losses: Number of times that the source was lost.
         lost: Whether it was given up.
         interrupted: Whether somebody stopped the stream.
     """
@@ -37,7 +37,7 @@ class StreamStatistics:
     interrupted: bool = False
     began: float = field(default_factory=time.monotonic)
     ended: float | None = None
-    _latencies: deque[float] = field(default_factory=lambda: deque(maxlen=REMEMBERED))
+    _latencies: deque[float] = field(default_factory=lambda: deque(maxlen=REMEMBERED_LATENCIES))
 
     def add_latency(self, seconds: float) -> None:
         """Note how long a window took from its last picture to its scores."""

@@ -19,7 +19,7 @@ from mmkd_video.serving.submitter import Submitter
 from mmkd_video.serving.video_source import VideoSource
 from mmkd_video.serving.window_queue import WindowQueue
 
-LONG_ENOUGH = 1.0  # seconds that a reader gets to notice that nobody listens any more
+READER_SECONDS = 1.0  # seconds that a reader gets to notice that nobody listens any more
 
 
 class Stream:
@@ -32,11 +32,11 @@ class Stream:
     Args:
         source: The video; opened here and closed at the end.
         engine: The model; stays open.
-        options: How windows are taken.
-        watcher: Sees every picture, in the reader's thread.
+        options: Settings of how windows are taken.
+        watcher: Function that is given every picture, in the reader's thread.
 
     Attributes:
-        statistics: What happened so far.
+        statistics: Counts of what happened so far.
         window: The sliding window, with its ``span`` and ``hop``.
 
     Raises:
@@ -144,5 +144,5 @@ class Stream:
             self._waiting.abort()
         self._submitter.abort()
         for thread in threads:
-            thread.join(LONG_ENOUGH)
+            thread.join(READER_SECONDS)
         self.statistics.ended = time.monotonic()

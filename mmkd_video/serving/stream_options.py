@@ -17,15 +17,15 @@ class StreamOptions:
     """How windows are taken, and what happens when there are too many.
 
     Args:
-        hop: Pictures from one window to the next; half of a window's length by default.
-        interval: Pictures between two frames of a window; by default the model's, or for a model whose frames are
-            spread over the whole video such that a window lasts two seconds.
-        smooth: See :class:`ScoreSmoother`.
+        hop: Number of pictures from one window to the next; half of a window's length by default.
+        interval: Number of pictures between two frames of a window; by default the model's, or for a model whose frames
+            are spread over the whole video such that a window lasts two seconds.
+        smooth: Weight of earlier windows, see :class:`ScoreSmoother`.
         drop: What happens to windows that are too many: ``'oldest'`` drops the one that waits longest, ``'newest'`` the
             new one, ``'none'`` lets the decoder wait. By default ``'oldest'`` for live sources, ``'none'`` for files.
-        queue: Windows that may wait before one is dropped.
-        reconnects: How often in a row a lost live source is opened again before it is given up.
-        pause: Seconds before each.
+        queue: Number of windows that may wait before one is dropped.
+        reconnects: Number of times in a row that a lost live source is opened again before it is given up.
+        pause: Number of seconds before each time.
         fit: Whether pictures are resized first, see :class:`FramePreparer`.
 
     Raises:
@@ -55,8 +55,8 @@ class StreamOptions:
         """Return the distance of frames.
 
         Args:
-            metadata: Of the model.
-            fps: Of the source; 0 where it is not known.
+            metadata: Metadata of the model.
+            fps: Pictures a second of the source; 0 where it is not known.
         """
         if self.interval is not None:
             return self.interval

@@ -20,8 +20,8 @@ class Submitter:
     room for it. The frames of a window that the engine has are not kept.
 
     Args:
-        engine: The model.
-        preparer: Lays windows out.
+        engine: Engine of the model.
+        preparer: Preparer that lays windows out.
     """
 
     dropped = 0

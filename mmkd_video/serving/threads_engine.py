@@ -14,8 +14,8 @@ class ThreadsEngine(InferenceEngine):
     """A model that threads run: in as many as clips at once where the runtime is made for that, else in one.
 
     Args:
-        model: Of any runtime that gives the interpreter free while it computes.
-        requests: Clips that may be on their way at once.
+        model: Model of any runtime that gives the interpreter free while it computes.
+        requests: Clips at once, each in a thread of its own.
     """
 
     def __init__(self, model: ExportedModel, requests: int = 2) -> None:

@@ -16,7 +16,7 @@ class VideoSource(ABC):
     window needs are only grabbed.
 
     Attributes:
-        name: For messages.
+        name: Name for messages.
         live: Whether pictures come when they come (a camera): then the end of the stream means that the source is lost,
             and whoever is too slow misses something.
     """

@@ -12,12 +12,12 @@ class WindowQueue:
     """A bounded queue between the decoder and the model.
 
     Args:
-        size: Windows that may wait.
-        policy: What happens to a window that finds the queue full: ``'oldest'`` drops the one that waits longest,
-            ``'newest'`` the new one. Where none is to be dropped, :class:`Submitter` takes the queue's place.
+        size: Number of windows that may wait.
+        policy: Name of what happens to a window that finds the queue full: ``'oldest'`` drops the one that waits
+            longest, ``'newest'`` the new one. Where none is to be dropped, :class:`Submitter` takes the queue's place.
 
     Attributes:
-        dropped: Windows that were dropped so far.
+        dropped: Number of windows that were dropped so far.
 
     Raises:
         ValueError: The size is below 1, or the policy is unknown.

@@ -51,14 +51,14 @@ def test_the_seed_fixes_the_orders():
 
 def test_settles_before_each_measured_call_outside_the_time():
     log = []
-    timings = measured(recorded('ab', log), Rounds(2, warmup=0), settle=2)
+    timings = measured(recorded('ab', log), Rounds(2, warmup=0), untimed_calls=2)
     assert len(log) == 2 * 2 * 3 and all(len(each.wall) == 2 for each in timings.values())
 
 
 def test_garbage_is_collected_before_settling_not_after(monkeypatch):
     log = []
     monkeypatch.setattr(gc, 'collect', lambda: log.append('collect'))
-    measured({'a': lambda: log.append('a')}, Rounds(1, warmup=0), settle=2)
+    measured({'a': lambda: log.append('a')}, Rounds(1, warmup=0), untimed_calls=2)
     assert log == ['collect', 'collect', 'a', 'a', 'a']  # the first is that of the whole measurement
 
 

@@ -70,14 +70,14 @@ def test_says_what_it_saw():
 def test_busy_time_is_that_of_the_processors_this_process_may_use(tmp_path, monkeypatch):
     path = tmp_path / 'stat'
     path.write_text(STATISTICS)
-    monkeypatch.setattr(load_watch, 'STATISTICS', path)
+    monkeypatch.setattr(load_watch, 'CPU_STATISTICS', path)
     monkeypatch.setattr(load_watch, 'usable_processors', lambda: [0, 1])
     assert busy_seconds() == 356 / os.sysconf('SC_CLK_TCK')  # neither idle nor waiting for disks, nor guests twice
-    monkeypatch.setattr(load_watch, 'STATISTICS', tmp_path / 'none')
+    monkeypatch.setattr(load_watch, 'CPU_STATISTICS', tmp_path / 'none')
     assert busy_seconds() is None
 
 
-@pytest.mark.skipif(not load_watch.STATISTICS.exists(), reason='needs /proc/stat')
+@pytest.mark.skipif(not load_watch.CPU_STATISTICS.exists(), reason='needs /proc/stat')
 def test_work_of_this_process_counts_as_busy_and_as_its_own():
     before, ours = busy_seconds(), time.process_time()
     while time.process_time() - ours < 0.3:
@@ -95,7 +95,7 @@ def test_work_of_this_process_counts_as_busy_and_as_its_own():
     ],
 )
 def test_the_instruction_sets_of_a_processor_are_told(tmp_path, monkeypatch, info, told):
-    monkeypatch.setattr('mmkd_video.benchmark.processor.INFO', tmp_path / 'cpuinfo')
+    monkeypatch.setattr('mmkd_video.benchmark.processor.CPU_INFO', tmp_path / 'cpuinfo')
     if info is not None:
         (tmp_path / 'cpuinfo').write_text(info)
     assert f'{len(usable_processors())} logical cores, {told}' in describe_processor()

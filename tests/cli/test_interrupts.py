@@ -9,7 +9,8 @@ import pytest
 
 from mmkd_video.cli import render, train
 from mmkd_video.cli import test as test_command
-from mmkd_video.cli.interrupts import Interrupts, end_in_order_at_sigterm, told_when_ended
+from mmkd_video.cli.interrupts import end_in_order_at_sigterm, told_when_ended
+from mmkd_video.workflows.stream.interrupts import Interrupts
 from mmkd_video.workflows.train.ended_together import ended_together
 
 
@@ -97,4 +98,4 @@ def test_work_that_is_asked_to_stop_ends_with_the_code_of_the_signal(number, cod
     with Interrupts() as interrupts:
         interrupts.stop = lambda: stopped.append(True)
         os.kill(os.getpid(), number)
-    assert stopped == [True] and interrupts.exit_code == code
+    assert stopped == [True] and 128 + interrupts.signal == code

@@ -20,10 +20,12 @@ from streams import CLASSES, FakeCamera, TinyRecognizer, export_tiny, metadata_f
 
 from mmkd_video.cli import stream as command
 from mmkd_video.cli.stream import main
-from mmkd_video.cli.stream_folder import FolderOfVideos
 from mmkd_video.export import export_onnx
 from mmkd_video.export.seal import _SEAL, BLANK, seal
 from mmkd_video.serving import WindowQueue
+from mmkd_video.workflows.stream import folder as stream_folder
+from mmkd_video.workflows.stream import run as stream_run
+from mmkd_video.workflows.stream.folder import FolderOfVideos
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -132,9 +134,9 @@ def test_smoothing_changes_the_scores(video, model, capsys):
 
 def test_every_line_is_in_the_file_at_once(video, model, tmp_path, monkeypatch):
     out, sizes = tmp_path / 'lines.jsonl', []
-    write = command.JsonLines.write
+    write = stream_run.JsonLines.write
     monkeypatch.setattr(
-        command.JsonLines, 'write', lambda self, value: (write(self, value), sizes.append(len(out.read_text())))
+        stream_run.JsonLines, 'write', lambda self, value: (write(self, value), sizes.append(len(out.read_text())))
     )
     run(video, '--model', model, '--out', out, '--hop', 10)
     assert len(sizes) == 3 and sizes == sorted(set(sizes)) and sizes[0] > 0
@@ -158,7 +160,7 @@ def test_a_live_line_on_a_terminal(video, model, capsys, monkeypatch):
 
 
 def test_a_model_for_several_clips_is_told_to_be_slow(video, model, capsys, monkeypatch):
-    monkeypatch.setattr(command.Stream, '__iter__', lambda self: iter(setattr(self.preparer, 'repeats', 10) or ()))
+    monkeypatch.setattr(stream_run.Stream, '__iter__', lambda self: iter(setattr(self.preparer, 'repeats', 10) or ()))
     assert run(video, '--model', model) == 0
     assert 'takes 10 clips at once' in capsys.readouterr().err
 
@@ -166,7 +168,7 @@ def test_a_model_for_several_clips_is_told_to_be_slow(video, model, capsys, monk
 @pytest.mark.parametrize('reopens', [0, 1])
 def test_a_lost_camera(model, capsys, monkeypatch, reopens):
     camera = FakeCamera('.' * 20 + 'L' + '.' * 20, reopens=reopens)
-    monkeypatch.setattr(command, 'OpenCVSource', lambda name, threads: camera)
+    monkeypatch.setattr(stream_run, 'OpenCVSource', lambda name, threads: camera)
     options = ['--hop', 5, '--drop', 'none', '--pause', 0, '--reconnect', 2]
     assert run('0', '--model', model, *options) == 3
     said = capsys.readouterr()
@@ -257,8 +259,6 @@ def test_what_is_not_for_folders(folder, model, tmp_path, capsys):
 
 
 def test_a_wish_to_stop_between_two_videos(folder, model, tmp_path, capsys, monkeypatch):
-    from mmkd_video.cli import stream_folder
-
     out, lines, before = tmp_path / 'out', [], signal.getsignal(signal.SIGINT)  # ignored in the background of a shell
     write = stream_folder.JsonLines.write
 
@@ -281,14 +281,14 @@ def test_a_wish_to_stop_between_two_videos(folder, model, tmp_path, capsys, monk
 
 @pytest.mark.parametrize('error', [RuntimeError('Exception from src:\ninfer'), cv2.error('Exception from src:\ninfer')])
 def test_one_broken_video_does_not_end_the_folder(folder, model, tmp_path, capsys, monkeypatch, error):
-    read = command.Stream._collect
+    read = stream_run.Stream._collect
 
     def broken(self, window, result):
         if window.first == 5 and self._reader.source.name.endswith('videos/a.mp4'):
             raise error
         return read(self, window, result)
 
-    monkeypatch.setattr(command.Stream, '_collect', broken)
+    monkeypatch.setattr(stream_run.Stream, '_collect', broken)
     out = tmp_path / 'out'
     assert run(folder, '--model', model, '--out', out, '--hop', 5) == 1
     assert len(lines_of((out / 'sub' / 'a.mp4.jsonl').read_text())) == 4
@@ -314,7 +314,7 @@ def test_one_process_at_a_time_writes_into_a_folder(folder, model, tmp_path, mon
 
 @pytest.mark.parametrize(('drop', 'kept'), [('oldest', [25, 39]), ('newest', [0, 14])])
 def test_a_model_that_is_too_slow_drops_windows_and_counts_them(video, model, capsys, monkeypatch, drop, kept):
-    read, close, build = threading.Event(), WindowQueue.close, command.build_engine
+    read, close, build = threading.Event(), WindowQueue.close, stream_run.build_engine
 
     def slow(*arguments):
         engine = build(*arguments)
@@ -323,8 +323,8 @@ def test_a_model_that_is_too_slow_drops_windows_and_counts_them(video, model, ca
         return engine
 
     monkeypatch.setattr(WindowQueue, 'close', lambda self: (close(self), read.set()))  # the whole video was read
-    monkeypatch.setattr(command, 'build_engine', slow)
-    monkeypatch.setattr(command.OpenCVSource, 'fps', 1000.0)
+    monkeypatch.setattr(stream_run, 'build_engine', slow)
+    monkeypatch.setattr(stream_run.OpenCVSource, 'fps', 1000.0)
     assert run(video, '--model', model, '--hop', 5, '--queue', 1, '--realtime', '--drop', drop) == 0
     said = capsys.readouterr()
     lines = lines_of(said.out)

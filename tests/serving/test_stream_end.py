@@ -29,7 +29,7 @@ def engine(model):
 
 @pytest.fixture
 def no_patience(monkeypatch):
-    monkeypatch.setattr('mmkd_video.serving.stream.LONG_ENOUGH', 0.05)
+    monkeypatch.setattr('mmkd_video.serving.stream.READER_SECONDS', 0.05)
 
 
 def stream(source, engine, policy):

@@ -36,10 +36,10 @@ class Candidate:
     """A trained recognizer.
 
     Args:
-        name: In the table.
+        name: Name in the table.
         config: Path of its config, or of its distillation's.
-        checkpoint: Of the recognizer.
-        calibration: Training clips from which an int8 file takes its ranges.
+        checkpoint: Path of the recognizer's checkpoint.
+        calibration: Number of training clips from which an int8 file takes its ranges.
         max_drop: Top-1 that the int8 file may lose, 0 to 1.
     """
 
@@ -73,8 +73,8 @@ class Candidate:
 
         Args:
             runtime: One of ``RUNTIMES``, or ``INT8``.
-            threads: Of the CPU.
-            folder: Where exported files are.
+            threads: Number of CPU threads.
+            folder: Folder of exported files.
             clips: ``(N, M, ...)``, of the very shape that is to be run: with a fixed batch, runtimes plan ahead.
 
         Returns:

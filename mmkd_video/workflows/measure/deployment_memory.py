@@ -15,7 +15,7 @@ import mmkd_video  # noqa: F401  the stack must be mended before a model is buil
 from mmkd_video.benchmark import peak_memory, restart_peak
 from mmkd_video.export import backend_of_file, load_exported
 from mmkd_video.workflows.measure.deploy_candidates import EXPORTED, Candidate
-from mmkd_video.workflows.measure.training_memory import FAITHFUL
+from mmkd_video.workflows.measure.training_memory import EXACT_PEAKS
 
 RUNS = 3
 
@@ -31,7 +31,7 @@ def measure_deployment(job: Mapping) -> int:
     """
     done = subprocess.run(
         [sys.executable, '-m', 'mmkd_video.workflows.measure.deployment_memory', json.dumps(dict(job))],
-        env={**os.environ, **FAITHFUL},
+        env={**os.environ, **EXACT_PEAKS},
         capture_output=True,
         text=True,
     )

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 
 from mmkd_video.benchmark import Interval, Row
+from mmkd_video.core.text_table import aligned
 
 HEADER = ('config', 'terms', 'time / KDLoss', '95 % interval', 'target', '', 'peak memory - KDLoss')
 
@@ -13,8 +14,8 @@ class LossCost:
     """The step of one config.
 
     Args:
-        terms: What it compares and where, for the table.
-        time: Its time over that of KDLoss alone, round by round.
+        terms: Losses and where they compare, for the table.
+        time: Ratio of its time to that of KDLoss alone, round by round.
         target: The most that should be; None where the cost is only stated.
         memory: Bytes that its peak is above that of KDLoss alone; None where it was not measured.
     """
@@ -28,7 +29,7 @@ class LossCost:
         """Return its time beside the target.
 
         Args:
-            name: Of the config.
+            name: Name of the config.
         """
         return Row.of(name, 'ratio', self.time, self.target)
 
@@ -36,7 +37,7 @@ class LossCost:
         """Return the row of the table.
 
         Args:
-            name: Of the config.
+            name: Name of the config.
         """
         _, value, interval, target, verdict = self.row(name).cells()
         memory = '' if self.memory is None else f'{self.memory / 1e6:+.1f} MB'
@@ -50,7 +51,7 @@ class LossCosts:
     Args:
         title: What was measured.
         facts: What a reader needs to measure it again.
-        costs: By name of the config.
+        costs: Costs by name of the config.
         raw: Every single measurement; kept out of :meth:`summary`.
     """
 
@@ -71,9 +72,8 @@ class LossCosts:
     def as_text(self) -> str:
         """Return facts and table for a terminal."""
         table = [HEADER, *(cost.cells(name) for name, cost in self.costs.items())]
-        widths = [max(len(cells[i]) for cells in table) for i in range(len(HEADER))]
-        lines = ['  '.join(cell.ljust(width) for cell, width in zip(cells, widths, strict=True)) for cells in table]
-        return '\n'.join([self.title, *(f'{key}: {value}' for key, value in self.facts.items()), '', *lines])
+        facts = [f'{key}: {value}' for key, value in self.facts.items()]
+        return '\n'.join([self.title, *facts, '', *aligned(table, left=len(HEADER))])
 
     def summary(self) -> dict:
         """Return what pages quote, ready for YAML."""

@@ -32,9 +32,9 @@ class BenchmarkPair:
         student: The student's model config.
         teacher: The Distiller's ``teacher``; checkpoints are left out, because weights change no time.
         feature_terms: Terms that read something else than class scores; or, where asked for, all that the config has.
-        optim_wrapper: Of both trainings.
+        optim_wrapper: Optimizer wrapper's config of both trainings.
         dataset: The distillation's training data.
-        batch_size: Clips in a batch.
+        batch_size: Number of clips in a batch.
     """
 
     student: dict
@@ -52,7 +52,7 @@ class BenchmarkPair:
             config: Its path; None for the default pair.
             clips: Folder of the embedded clips, for the default pair; for a config, read instead of its own data where
                 it is not empty and all terms are asked for.
-            batch_size: Instead of the config's.
+            batch_size: Number of clips in a batch; the config's by default.
             features: ``student tap:teacher tap`` of FitNet terms, instead of the config's feature terms; None for all
                 terms of the config as they are, those that read class scores too.
 
@@ -109,7 +109,7 @@ class BenchmarkPair:
 
         Args:
             kind: ``'logits'`` or ``'features'``.
-            device: Where.
+            device: Device for the model.
         """
         terms = [dict(type='KDLoss', at='logits')] if kind == LOGITS else self.feature_terms
         names = [] if 'config' in self.teacher else list(self.teacher)

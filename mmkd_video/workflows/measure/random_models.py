@@ -20,7 +20,7 @@ PAIR = (
     ('student', 'mmaction::recognition/tsm/tsm_imagenet-pretrained-mobilenetv2_8xb16-1x1x8-100e_kinetics400-rgb.py'),
 )
 CLIPS = dict(train=16, val=8, test=8)
-CALIBRATING = 4  # clips from which batch normalisation takes its statistics
+CALIBRATION_CLIPS = 4  # clips from which batch normalisation takes its statistics
 LOADERS = dict(train_dataloader='train.txt', val_dataloader='val.txt', test_dataloader='test.txt')
 
 
@@ -32,7 +32,7 @@ def random_models(folder: Path, models: Sequence[tuple[str, str]] = PAIR) -> lis
     with those of a fresh network, activations would vanish or grow from layer to layer.
 
     Args:
-        folder: Where all of it goes; what is there already is used again.
+        folder: Folder of all of it; what is there already is used again.
         models: Name and config of each, a path or ``mmaction::...``.
 
     Returns:
@@ -60,13 +60,13 @@ def calibrated(config: Config) -> nn.Module:
     """Build a recognizer with random weights, whose batch normalisation has the statistics of some clips.
 
     Args:
-        config: With a test set of clips.
+        config: Config with a test set of clips.
     """
     with random_state_restored():
         seed_everything(0)
         model = build_model(config.model)  # not init_weights: that of some backbones looks for weights elsewhere
     norms = [module for module in model.modules() if isinstance(module, _BatchNorm)]
-    clips = torch.stack([torch.from_numpy(clip) for clip in real_clips(config, CALIBRATING).clips])
+    clips = torch.stack([torch.from_numpy(clip) for clip in real_clips(config, CALIBRATION_CLIPS).clips])
     before = [norm.momentum for norm in norms]
     model.eval()
     for norm in norms:

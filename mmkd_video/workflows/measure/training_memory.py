@@ -16,10 +16,10 @@ STEPS = 3
 PLAIN = 'student'
 # glibc keeps freed tensors below a threshold that grows as it goes; fixed, memory that is freed is given back, and
 # the peak is what was needed rather than what the allocator had kept.
-FAITHFUL = dict(MALLOC_MMAP_THRESHOLD_='65536', MALLOC_TRIM_THRESHOLD_='131072', MALLOC_ARENA_MAX='1')
+EXACT_PEAKS = dict(MALLOC_MMAP_THRESHOLD_='65536', MALLOC_TRIM_THRESHOLD_='131072', MALLOC_ARENA_MAX='1')
 
 
-def measure_apart(job: Mapping) -> int:
+def measure_training(job: Mapping) -> int:
     """Start a process that trains a few steps, and return its peak memory in bytes.
 
     Args:
@@ -31,7 +31,7 @@ def measure_apart(job: Mapping) -> int:
     """
     done = subprocess.run(
         [sys.executable, '-m', 'mmkd_video.workflows.measure.training_memory', json.dumps(dict(job))],
-        env={**os.environ, **FAITHFUL},
+        env={**os.environ, **EXACT_PEAKS},
         capture_output=True,
         text=True,
     )

@@ -42,7 +42,7 @@ class Shape:
         """Return a smaller shape, each setting rounded to what makes sense.
 
         Args:
-            factors: By axis, at most 1; axes left out stay.
+            factors: Factors by axis, at most 1; axes left out stay.
         """
         changed = {}
         for axis, factor in factors.items():

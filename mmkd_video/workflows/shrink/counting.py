@@ -7,14 +7,14 @@ from types import TracebackType
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-EVERY = 15.0  # seconds between lines where no terminal shows a bar
+LINE_SECONDS = 15.0  # seconds between lines where no terminal shows a bar
 
 
 class Counting:
     """Progress over about as many steps as are expected, on the standard error.
 
     Args:
-        steps: Expected; there may be fewer, or more.
+        steps: Number of steps that are expected; there may be fewer, or more.
     """
 
     def __init__(self, steps: int) -> None:
@@ -38,8 +38,8 @@ class Counting:
         """Begin a part.
 
         Args:
-            part: Its name.
-            done: Steps that were expected before it.
+            part: Name of the part.
+            done: Number of steps that were expected before it.
         """
         self._part, self._done = part, max(done, 1)
         self._bar.update(self._task, description=part, completed=done)
@@ -50,7 +50,7 @@ class Counting:
         self._done = min(self._done + 1, self._steps - 1)
         self._bar.update(self._task, completed=self._done)
         now = time.monotonic()
-        if self._lines and now - self._told >= EVERY:
+        if self._lines and now - self._told >= LINE_SECONDS:
             self._told = now
             left = (now - self._began) / self._done * (self._steps - self._done)
             minutes, seconds = divmod(round(left), 60)

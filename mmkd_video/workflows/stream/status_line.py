@@ -1,19 +1,24 @@
 """One line that changes, for a person who watches."""
 
-import shutil
 import sys
 import time
 from types import TracebackType
 
-EVERY = 0.2  # seconds; faster than this nobody reads
+from rich.console import Console
+from rich.control import Control, ControlType
+from rich.text import Text
+
+SHORTEST = 0.2  # seconds that a text stands; nobody reads faster
+CLEARED = Control(ControlType.CARRIAGE_RETURN, (ControlType.ERASE_IN_LINE, 2))
 
 
 class StatusLine:
     """A line at the bottom of a terminal, on the standard error; nothing where that is no terminal."""
 
     def __init__(self) -> None:
-        self.active = sys.stderr.isatty()
-        self._shown, self._text = 0.0, ''
+        self._console = Console(stderr=True, highlight=False)
+        self.active = sys.stderr.isatty() and not self._console.is_dumb_terminal
+        self._shown, self._text = 0.0, Text()
 
     def __enter__(self) -> 'StatusLine':
         return self
@@ -29,13 +34,13 @@ class StatusLine:
         """
         if not self.active:
             return
-        if time.monotonic() - self._shown >= EVERY:
-            self._shown, self._text = time.monotonic(), text[: shutil.get_terminal_size().columns - 1]
-        sys.stderr.write(f'\r{self._text}\x1b[K')
-        sys.stderr.flush()
+        if time.monotonic() - self._shown >= SHORTEST:
+            self._shown, self._text = time.monotonic(), Text(text)
+            self._text.truncate(self._console.width - 1, overflow='ellipsis')
+        self._console.control(CLEARED)
+        self._console.print(self._text, end='', no_wrap=True)
 
     def clear(self) -> None:
         """Take the line away, so that something else can be written."""
         if self.active:
-            sys.stderr.write('\r\x1b[K')
-            sys.stderr.flush()
+            self._console.control(CLEARED)

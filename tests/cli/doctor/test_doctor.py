@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from mmkd_video import compat
-from mmkd_video.cli import doctor
+from mmkd_video.cli.doctor import command as doctor
 from mmkd_video.cli.doctor import known_breaks, probes, promises, versions
 from mmkd_video.cli.doctor.finding import Finding
 
@@ -119,7 +119,7 @@ def test_the_doctor_itself_needs_nothing_of_the_stack(tmp_path):
         sys.modules['mmkd_video'] = package
         for name in ('torch', 'numpy', 'cv2', 'decord', 'mmcv', 'mmengine', 'mmaction'):
             sys.modules[name] = None
-        from mmkd_video.cli import doctor
+        from mmkd_video.cli.doctor import command as doctor
         sys.exit(doctor.main([]))
         """
     done = subprocess.run(

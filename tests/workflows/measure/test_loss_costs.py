@@ -4,8 +4,8 @@ import pytest
 import yaml
 
 from mmkd_video.benchmark import Interval, Timings
-from mmkd_video.cli.benchmark_losses import loss_costs, target_of
 from mmkd_video.workflows.measure.loss_costs import LossCost, LossCosts
+from mmkd_video.workflows.measure.losses import loss_costs, target_of
 from mmkd_video.workflows.measure.pair import BenchmarkPair
 
 KD = dict(type='KDLoss', at='logits')

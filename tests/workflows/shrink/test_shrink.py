@@ -20,6 +20,7 @@ from mmkd_video.recognizers.size import noise_for
 from mmkd_video.recognizers.weightless import count_without_weights
 from mmkd_video.workflows.shrink import counting
 from mmkd_video.workflows.shrink.axes import Shape, Shrinkable
+from mmkd_video.workflows.shrink.search import Proposal, pick, propose
 from mmkd_video.workflows.train.prepare import needed_parts
 
 TEACHER = 'configs/teachers/i3d_motion.py'
@@ -175,7 +176,7 @@ def test_a_model_that_runs_with_weights_only_is_counted_with_them(monkeypatch):
 
 
 def test_the_time_left_is_told_without_a_terminal_too(monkeypatch, capsys):
-    monkeypatch.setattr(counting, 'EVERY', 0.0)
+    monkeypatch.setattr(counting, 'LINE_SECONDS', 0.0)
     with counting.Counting(4) as bar:
         bar.begin('width', 2)
         bar.step()
@@ -243,16 +244,16 @@ def test_an_existing_file_is_not_overwritten(tmp_path, capsys):
 
 
 def test_an_unknown_pick_names_the_known():
-    proposals = [shrink.Proposal(name, None, 1, 0.1) for name in ('balanced', 'width')]
-    assert shrink.pick(proposals, 'width') is proposals[1]
+    proposals = [Proposal(name, None, 1, 0.1) for name in ('balanced', 'width')]
+    assert pick(proposals, 'width') is proposals[1]
     with pytest.raises(KeyError, match="got 'best'; expected one of balanced, width"):
-        shrink.pick(proposals, 'best')
+        pick(proposals, 'best')
 
 
 def test_a_model_whose_sizes_are_fixed_is_told_in_one_line():
     student = Shrinkable(Config.fromfile('configs/teachers/c3d_motion.py'))
     with pytest.raises(ValueError, match=r'^C3D does not run on 16 frames of 64 x 64: .*shapes cannot be multiplied'):
-        student.with_shape(shrink.Shape(None, None, 16, 64))
+        student.with_shape(Shape(None, None, 16, 64))
     with pytest.raises(ValueError, match=r'^C3D does not run on 8 frames of 32 x 32: '):
         student.with_shape(student.rounded({'frames': 0.5}))
 
@@ -262,7 +263,7 @@ def test_ways_that_a_model_cannot_go_are_told_and_left_out(capsys):
     model['backbone'].update(img_size=64)  # in patches of 16 pixels
     student = Shrinkable(Config(dict(model=model)))
     now = student.cost(student.shape)[1]
-    proposals = shrink.propose(student, 0.7 * now)
+    proposals = propose(student, 0.7 * now)
     assert 'frames' in {each.name for each in proposals}
     assert 'no proposal for size: TimeSformer does not run on 8 frames of' in capsys.readouterr().out
 

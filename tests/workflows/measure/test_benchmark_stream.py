@@ -6,11 +6,12 @@ import cv2
 import pytest
 from streams import export_tiny
 
+from dev import update_benchmarks
 from mmkd_video.benchmark import Timings
 from mmkd_video.cli.benchmark import main
-from mmkd_video.cli.benchmark_stream import APART, DECODE, INFER, STREAM, Stages, make_video, stream_rows
 from mmkd_video.export import load_exported
 from mmkd_video.serving import FramePreparer, OpenCVSource, build_engine
+from mmkd_video.workflows.measure.stream import APART, DECODE, INFER, STREAM, Stages, make_video, stream_rows
 
 pytestmark = pytest.mark.usefixtures('quiet_machine')
 
@@ -24,7 +25,8 @@ def test_every_row_is_there(model, tmp_path, capsys):
     out, page = tmp_path / 'out.json', tmp_path / 'page.md'
     page.write_text('<!-- begin benchmark stream -->\n<!-- end benchmark stream -->\n')
     short = ['--frames', '40', '--rounds', '1', '--max-rounds', '1', '--warmup', '0', '--hop', '2', '16']
-    report = main(['stream', '--model', model, *short, '--out', str(out), '--update-docs', str(page)])
+    report = main(['stream', '--model', model, *short, '--out', str(out)])
+    update_benchmarks.main([str(out), '--page', str(page)])
     assert [row.name for row in report.rows] == [
         f'hop {hop}: {name}'
         for hop in (2, 16)

@@ -1,6 +1,5 @@
 """Models in their runtimes, measured from the command line."""
 
-import argparse
 import json
 from types import SimpleNamespace
 
@@ -9,16 +8,18 @@ import pytest
 import torch
 from mmengine.config import Config
 
+from dev import update_benchmarks
 from mmkd_video.benchmark import Deployment, DeploymentReport, Timings
-from mmkd_video.cli import benchmark, benchmark_deploy, benchmark_deploy_measure
+from mmkd_video.cli import benchmark
 from mmkd_video.core.registry import build_model
 from mmkd_video.datasets import render_motion_clips
 from mmkd_video.recognizers.complexity import measure_complexity
 from mmkd_video.recognizers.real_clips import RealClips
-from mmkd_video.workflows.measure import deploy_runtimes
+from mmkd_video.workflows.measure import deploy, deploy_lines, deploy_runtimes
 from mmkd_video.workflows.measure.deploy_candidates import RUNTIMES as ALL
 from mmkd_video.workflows.measure.deploy_candidates import Candidate
 from mmkd_video.workflows.measure.deploy_runtimes import choose_runtimes, reason_against
+from mmkd_video.workflows.measure.deploy_settings import settings_for
 
 pytestmark = pytest.mark.usefixtures('quiet_machine')
 
@@ -42,7 +43,7 @@ def student(tmp_path_factory):
 
 
 def run(folder, monkeypatch, *arguments):
-    monkeypatch.setattr('mmkd_video.cli.benchmark_deploy.FOLDER', folder / 'exported')
+    monkeypatch.setattr('mmkd_video.workflows.measure.deploy.FOLDER', folder / 'exported')
     picture, out = str(folder / 'deploy.png'), str(folder / 'deploy.json')
     return benchmark.main(['deploy', *CHEAP, *arguments, '--picture', picture, '--out', out, '--force'])
 
@@ -78,7 +79,7 @@ def test_every_model_in_every_runtime_is_measured_and_says_the_same(student, mon
 @pytest.mark.slow
 def test_clips_side_by_side_are_measured_where_there_are_several_threads(student, monkeypatch, capsys):
     model = ['--model', 'small', str(student / 'student.py'), str(student / 'student.pth')]
-    monkeypatch.setattr(benchmark_deploy_measure, 'EACH', 2)
+    monkeypatch.setattr(deploy_lines, 'CLIPS_PER_CALLER', 2)
     before = torch.get_num_threads()
     candidate = Candidate('small', *model[2:])
     file = candidate.exported('.xml', student / 'given', np.zeros((1, 8, 3, 48, 48), np.uint8))
@@ -156,20 +157,20 @@ def test_accuracy_is_of_all_clips_with_a_label_and_of_no_others():
         sizes.append(len(batch))
         return np.eye(3)[batch[:, 0, 0, 0, 0]]
 
-    options = argparse.Namespace(clips=6, batch_size=4)
+    settings = settings_for(clips=6, batch_size=4)
     each = Deployment('a', 'eager', 1, [], [], 0)
-    assert benchmark_deploy_measure.accuracy(options, says_its_value, data, each, []) == 4 / 5
+    assert deploy_lines.accuracy(settings, says_its_value, data, each, []) == 4 / 5
     assert sizes == [4, 4]
     unlabelled = RealClips(clips, tuple('abcdef'), (-1,) * 6, ())
-    assert benchmark_deploy_measure.accuracy(options, says_its_value, unlabelled, each, []) is None
-    assert benchmark_deploy._each(dict(a=data, b=data), benchmark_deploy._labelled) == '5'
+    assert deploy_lines.accuracy(settings, says_its_value, unlabelled, each, []) is None
+    assert deploy._for_each_model(dict(a=data, b=data), deploy._labelled) == '5'
 
 
 def test_the_clip_of_each_model_is_told():
     shapes = dict(teacher=(1, 3, 16, 48, 40), views=(10, 3, 16, 48, 40), student=(8, 3, 32, 32))
     data = {name: RealClips((np.zeros(shape, np.uint8),), ('',), (0,), ()) for name, shape in shapes.items()}
     expected = 'teacher 16 x 48 x 40, views 10 clips of 16 x 48 x 40, student 8 x 32 x 32'
-    assert benchmark_deploy._each(data, benchmark_deploy._clip_size) == expected
+    assert deploy._for_each_model(data, deploy._clip_size) == expected
 
 
 def test_without_a_model_there_is_nothing_to_measure(capsys, tmp_path):
@@ -181,20 +182,18 @@ def test_without_a_model_there_is_nothing_to_measure(capsys, tmp_path):
 def test_models_with_random_weights_are_those_of_mmaction2_in_int8_too_by_default(monkeypatch):
     asked = []
     monkeypatch.setattr(
-        benchmark_deploy,
-        'random_models',
-        lambda folder, models: asked.append(models) or [(*each, 'p') for each in models],
+        deploy, 'random_models', lambda folder, models: asked.append(models) or [(*each, 'p') for each in models]
     )
-    parse = benchmark.build_parser().parse_args
-    found = benchmark_deploy._resolved(parse(['deploy', '--random-weights']))
-    assert [name for name, *_ in found.models] == found.int8 == ['teacher', 'student']
+    models, int8 = deploy.chosen_models([], [], random_weights=True)
+    assert [name for name, *_ in models] == int8 == ['teacher', 'student']
+    found = settings_for(random_weights=True)
     assert (found.rounds, found.batch_size, found.clips) == (10, 2, 0)
-    found = benchmark_deploy._resolved(
-        parse(['deploy', '--random-weights', '--model', 'a', 'a.py', '-', '--rounds', '3'])
-    )
-    assert asked[1] == [('a', 'a.py')] and (found.int8, found.rounds) == (['a'], 3)
-    usual = benchmark_deploy._resolved(parse(['deploy', '--model', 'a', 'a.py', 'a.pth']))
-    assert (usual.rounds, usual.max_rounds, usual.batch_size, usual.clips, usual.int8) == (30, 100, 8, 1000, [])
+    _, int8 = deploy.chosen_models([('a', 'a.py', '-')], [], random_weights=True)
+    found = settings_for(random_weights=True, rounds=3)
+    assert asked[1] == [('a', 'a.py')] and (int8, found.rounds) == (['a'], 3)
+    _, int8 = deploy.chosen_models([('a', 'a.py', 'a.pth')], [], random_weights=False)
+    usual = settings_for()
+    assert (usual.rounds, usual.max_rounds, usual.batch_size, usual.clips, int8) == (30, 100, 8, 1000, [])
 
 
 def timings(cpu, wall=None, **more):
@@ -203,22 +202,22 @@ def timings(cpu, wall=None, **more):
 
 def test_wall_times_beside_other_load_or_spread_as_if_are_left_out():
     steady, spread = [1.0, 1.05] * 6, [1.0, 1.5, 2.0] * 4
-    assert benchmark_deploy_measure.wall_times(timings(steady)) == steady
-    assert benchmark_deploy_measure.wall_times(timings(steady, disturbed=True)) == []
-    assert benchmark_deploy_measure.wall_times(timings(steady, wall=spread)) == []
-    assert benchmark_deploy_measure.wall_times(timings([1.0], wall=[1.0])) == [1.0]
+    assert deploy_lines.wall_times(timings(steady)) == steady
+    assert deploy_lines.wall_times(timings(steady, disturbed=True)) == []
+    assert deploy_lines.wall_times(timings(steady, wall=spread)) == []
+    assert deploy_lines.wall_times(timings([1.0], wall=[1.0])) == [1.0]
 
 
 def test_rounds_are_added_until_every_ratio_to_the_first_line_is_told():
-    options = argparse.Namespace(rounds=6, max_rounds=9, warmup=0)
-    rounds = benchmark_deploy_measure._rounds(options, 1, precise=True)
+    settings = settings_for(rounds=6, max_rounds=9, warmup=0)
+    rounds = deploy_lines._rounds(settings, 1, precise=True)
     assert (rounds.fewest, rounds.most) == (6, 9)
     first, steady, wide = [1.0] * 8, [2.0, 2.01] * 4, [2.0, 2.2] * 4
     assert rounds.enough(dict(a=timings(first), b=timings(steady, wall=wide)))  # with one thread, CPU time counts
     assert not rounds.enough(dict(a=timings(first), b=timings(steady), c=timings(wide)))
-    several = benchmark_deploy_measure._rounds(options, 2, precise=True)
+    several = deploy_lines._rounds(settings, 2, precise=True)
     assert not several.enough(dict(a=timings(first), b=timings(steady, wall=wide)))
-    assert benchmark_deploy_measure._rounds(options, 1, precise=False).most == 6
+    assert deploy_lines._rounds(settings, 1, precise=False).most == 6
 
 
 @pytest.mark.slow
@@ -235,10 +234,15 @@ def test_a_model_runs_in_int8_in_a_file_that_is_made_once(student, monkeypatch, 
 
 
 @pytest.mark.parametrize(('random', 'name'), [(True, 'random_weights'), (False, 'deploy')])
-def test_models_with_random_weights_have_a_record_of_their_own(tmp_path, random, name):
+def test_models_with_random_weights_have_a_record_of_their_own(tmp_path, monkeypatch, capsys, random, name):
     report = DeploymentReport('Models', [Deployment('a', 'eager', 1, [0.1], [10.0], 5)])
-    options = argparse.Namespace(what='deploy', random_weights=random, update_docs=str(tmp_path / 'page.md'))
-    benchmark._record(report, options)
-    assert [path.name for path in tmp_path.iterdir()] == [f'{name}.json']
-    assert DeploymentReport.from_dict(json.loads((tmp_path / f'{name}.json').read_text())) == report
-    assert benchmark._kind(options) == name.replace('_', ' ')
+    monkeypatch.setattr('mmkd_video.cli.benchmark_deploy.benchmark_deploy', lambda *_, **__: report)
+    out, page = tmp_path / 'saved' / 'out.json', tmp_path / 'docs' / 'page.md'
+    benchmark.main(['deploy', *(['--random-weights'] if random else []), '--out', str(out)])
+    page.parent.mkdir()
+    kind = name.replace('_', ' ')
+    page.write_text(f'<!-- begin benchmark {kind} -->\n<!-- end benchmark {kind} -->\n')
+    update_benchmarks.main([str(out), '--page', str(page)])
+    assert {path.name for path in page.parent.iterdir()} == {f'{name}.json', 'page.md'}
+    assert DeploymentReport.from_dict(json.loads((page.parent / f'{name}.json').read_text())) == report
+    assert report.as_markdown() in page.read_text()

@@ -1,28 +1,84 @@
-"""``tools/stream.py`` on a folder: one file of lines for each video, resumed where it was left."""
+"""An exported model on a folder of videos: one file of lines for each video, resumed where it was left."""
 
-import argparse
 import hashlib
 import json
 import sys
 from collections.abc import Callable
+from contextlib import closing
+from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from mmkd_video.cli.interrupts import Interrupts
 from mmkd_video.core.files.atomic import write_atomically
 from mmkd_video.core.files.json_lines import JsonLines
 from mmkd_video.core.files.lock import locked
 from mmkd_video.core.plain_data import Anything, Table, read_json
 from mmkd_video.serving import InferenceEngine, OpenCVSource, Stream, StreamOptions
+from mmkd_video.workflows.stream.interrupts import Interrupts
+from mmkd_video.workflows.stream.run import TOPK, ModelSettings, expect_classes
 
 SUFFIXES = {
     '.3gp', '.asf', '.avi', '.flv', '.m2ts', '.m4v', '.mjpeg', '.mkv', '.mov', '.mp4', '.mpeg', '.mpg', '.mts', '.ogv',
     '.ts', '.webm', '.wmv',
 }  # fmt: skip
 SETTINGS = 'settings.json'
+
+
+@dataclass(frozen=True)
+class FolderEnd:
+    """How the work on a folder of videos ended.
+
+    Args:
+        out: Folder of the results.
+        videos: Number of videos.
+        done: Number of videos that have results.
+        failed: Number of videos that could not be read.
+        signal: Number of the signal that ended it; None where none did.
+    """
+
+    out: Path
+    videos: int
+    done: int
+    failed: int
+    signal: int | None = None
+
+    def __str__(self) -> str:
+        return f'{self.done} of {self.videos} videos done, {self.failed} failed; in {self.out}'
+
+
+def stream_folder(
+    folder: str | Path,
+    model: ModelSettings,
+    how: StreamOptions | None = None,
+    *,
+    out: str | Path | None = None,
+    force: bool = False,
+    topk: int = TOPK,
+    decoder_threads: int = 1,
+) -> FolderEnd:
+    """Classify every video of a folder that has no results yet, and write one line of JSON a window.
+
+    Args:
+        folder: Folder of the videos.
+        model: Model and how it is run.
+        how: Windows to take; nothing is dropped.
+        out: Folder of the results; ``work_dirs/stream/<the folder's name>`` by default.
+        force: Whether to begin again.
+        topk: Number of classes in a line.
+        decoder_threads: Number of the decoder's threads.
+
+    Raises:
+        ValueError: There is no video, a setting is not for folders, or the results there were made otherwise.
+        FileNotFoundError: There is no such model.
+        MissingExtraError: The runtime is not installed.
+    """
+    expect_classes(topk)
+    with closing(model.open()) as engine:
+        settings = dict(out=out, force=force, topk=topk, decoder_threads=decoder_threads)
+        return FolderOfVideos(folder, engine, how or StreamOptions(), **settings).run()
 
 
 class FolderOfVideos:
@@ -33,39 +89,47 @@ class FolderOfVideos:
     Results of another model or of other settings are not mixed with these.
 
     Args:
-        options: Of the command line.
-        engine: The model.
-        how: How windows are taken.
+        folder: Folder of the videos.
+        engine: Model that is run.
+        how: Windows to take.
+        out: Folder of the results; ``work_dirs/stream/<the folder's name>`` by default.
+        force: Whether to begin again.
+        topk: Number of classes in a line.
+        decoder_threads: Number of the decoder's threads.
 
     Raises:
-        ValueError: There is no video, an argument is not for folders, or the results there were made otherwise.
+        ValueError: There is no video, a setting is not for folders, or the results there were made otherwise.
     """
 
-    def __init__(self, options: argparse.Namespace, engine: InferenceEngine, how: StreamOptions) -> None:
-        for name in ('annotate', 'realtime'):
-            if getattr(options, name):
-                raise ValueError(f'--{name} is for one video, but {options.source} is a folder')
+    def __init__(
+        self,
+        folder: str | Path,
+        engine: InferenceEngine,
+        how: StreamOptions,
+        *,
+        out: str | Path | None = None,
+        force: bool = False,
+        topk: int = TOPK,
+        decoder_threads: int = 1,
+    ) -> None:
         if how.drop not in (None, 'none'):
             raise ValueError(f'--drop {how.drop}: of a folder nothing is dropped; leave it out')
-        self.options, self.engine, self.how, self._warned = options, engine, how, False
-        self.folder = Path(options.source)
-        self.out = Path(options.out or Path('work_dirs', 'stream', self.folder.resolve().name))
+        self.engine, self.how, self.topk, self.decoder_threads = engine, how, topk, decoder_threads
+        self.force, self._warned = force, False
+        self.folder = Path(folder)
+        self.out = Path(out or Path('work_dirs', 'stream', self.folder.resolve().name))
         found = (path for path in self.folder.rglob('*') if path.suffix.lower() in SUFFIXES and path.is_file())
         self.videos = sorted(path for path in found if not path.name.startswith('.'))
         if not self.videos:
             raise ValueError(f'{self.folder} holds no video; expected files that end in {", ".join(sorted(SUFFIXES))}')
 
-    def run(self) -> int:
-        """Read every video that has no results yet, one process at a time.
-
-        Returns:
-            The exit code.
-        """
+    def run(self) -> FolderEnd:
+        """Read every video that has no results yet, one process at a time."""
         with locked(self.out, 'streaming'):
             return self._run()
 
-    def _run(self) -> int:
-        self._settle()
+    def _run(self) -> FolderEnd:
+        self._record_settings()
         waiting = [path for path in self.videos if not self.result(path).exists()]
         done, failed = len(self.videos) - len(waiting), []
         columns = TextColumn('{task.description}'), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
@@ -86,10 +150,7 @@ class FolderOfVideos:
                     break
                 done += 1
                 bar.update(task, completed=done)
-        print(f'{done} of {len(self.videos)} videos done, {len(failed)} failed; in {self.out}', file=sys.stderr)
-        if interrupts.happened:
-            return interrupts.exit_code
-        return 1 if failed else 0
+        return FolderEnd(self.out, len(self.videos), done, len(failed), interrupts.signal)
 
     def result(self, video: Path) -> Path:
         """Return where the lines of a video are."""
@@ -100,24 +161,26 @@ class FolderOfVideos:
         """Return all that decides what is in the lines."""
         model = self.engine.model
         parts = [path for path in (model.path, model.path.with_suffix('.bin')) if path.is_file()]
-        digest = hashlib.sha256(b''.join(path.read_bytes() for path in parts)).hexdigest()
+        digest = hashlib.sha256()
+        for path in parts:
+            digest.update(path.read_bytes())
         return {
             'model': model.path.name,
-            'sha256': digest,
+            'sha256': digest.hexdigest(),
             'backend': model.backend,
             'precision': model.precision,
             'hop': self.how.hop,
             'interval': self.how.interval,
             'smooth': self.how.smooth,
             'fit': self.how.fit,
-            'topk': self.options.topk,
+            'topk': self.topk,
         }
 
-    def _settle(self) -> None:
+    def _record_settings(self) -> None:
         """Compare the settings with those of the results that are there; record them."""
         path, settings = self.out / SETTINGS, self.settings()
         results = [self.result(video) for video in self.videos]
-        if self.options.force:
+        if self.force:
             for result in results:
                 result.unlink(missing_ok=True)
                 JsonLines.partial(result).unlink(missing_ok=True)
@@ -136,7 +199,7 @@ class FolderOfVideos:
     def _read(self, path: Path, interrupts: Interrupts, show: Callable[[float], None]) -> bool:
         """Write the lines of one video; whether it was read to its end."""
         classes = self.engine.model.metadata.classes
-        source = OpenCVSource(path, self.options.decoder_threads)
+        source = OpenCVSource(path, self.decoder_threads)
         stream = Stream(source, self.engine, self.how)
         pictures = source.frame_count
         interrupts.stop = stream.stop
@@ -148,7 +211,7 @@ class FolderOfVideos:
                     if stream.preparer.warning and not self._warned:
                         print(f'warning: {path}: {stream.preparer.warning}', file=sys.stderr)
                         self._warned = True
-                    lines.write(prediction.as_dict(classes, self.options.topk))
+                    lines.write(prediction.as_dict(classes, self.topk))
                     if pictures:
                         show(min(prediction.last / pictures, 1))
                 if stream.statistics.interrupted:

@@ -1,74 +1,85 @@
-"""``tools/benchmark.py losses``: what a distillation step costs with each loss, over the same step with KDLoss."""
+"""What a distillation step costs with each loss, over the same step with KDLoss."""
 
-import argparse
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from statistics import median
 
 import torch
-import yaml
 
 import mmkd_video
-from mmkd_video.benchmark import LoadWatch, Rounds, Timings, measure_interleaved, median_interval, paired_ratios
-from mmkd_video.cli.benchmark_rounds import measured_facts, most_rounds
-from mmkd_video.core.files.atomic import write_atomically
+from mmkd_video.benchmark import LoadWatch, Timings, measure_interleaved, median_interval, paired_ratios
+from mmkd_video.workflows.measure.default_clips import default_clips
 from mmkd_video.workflows.measure.loss_costs import LossCost, LossCosts
 from mmkd_video.workflows.measure.pair import FEATURES, SCORES, BenchmarkPair
-from mmkd_video.workflows.measure.training_memory import measure_apart
+from mmkd_video.workflows.measure.rounds import StepSettings, measured_facts
+from mmkd_video.workflows.measure.training_memory import measure_training
 
-CONFIGS, COSTS = Path('configs/losses'), Path('docs/losses/costs.yml')
+CONFIGS, BASELINE = Path('configs/losses'), 'configs/losses/kd.py'
+SETTINGS = StepSettings(warmup=6, memory_runs=1)
 LOGITS_TARGET, FEATURE_TARGET = 1.01, 1.05
-STATED = {'CRDLoss', 'MGDLoss'}  # a bank of all training clips, a generator: their cost is what they are
+ONLY_STATED = {'CRDLoss', 'MGDLoss'}  # a bank of all training clips, a generator: their cost is what they are
 
 
 def benchmark_losses(
-    options: argparse.Namespace, clips: str, progress: Callable[[int, int], None] | None = None
+    configs: Sequence[str] = (),
+    *,
+    baseline: str = BASELINE,
+    batch_size: int | None = None,
+    settings: StepSettings = SETTINGS,
+    progress: Callable[[int, int], None] | None = None,
 ) -> LossCosts:
-    """Measure the steps of all configs side by side.
+    """Measure the steps of distillation configs of one pair side by side.
 
     Args:
-        options: Of ``tools/benchmark.py losses``.
-        clips: Folder of the embedded clips, for the shipped configs.
-        progress: Called with (rounds done, rounds in all).
+        configs: Paths of the configs; all of ``configs/losses``, on the embedded clips, by default.
+        baseline: Path of the config that they are compared with.
+        batch_size: Number of clips in a batch; the configs' by default.
+        settings: Numbers of rounds and threads, and the device.
+        progress: Function that is called with (rounds done, rounds in all).
 
     Raises:
         ValueError: A config is no distillation, or has another pair, data or optimizer than the baseline.
         RuntimeError: A process that measures memory failed.
     """
-    paths = [options.baseline, *(options.configs or sorted(map(str, CONFIGS.glob('*.py'))))]
-    jobs = {Path(path).stem: _job(path, clips, options) for path in paths}
+    paths = [baseline, *(configs or sorted(map(str, CONFIGS.glob('*.py'))))]
+    with nullcontext('') if configs else default_clips(batch_size) as clips:
+        jobs = {Path(path).stem: dict(config=path, clips=clips, batch_size=batch_size, features=None) for path in paths}
+        return _benchmark_jobs(jobs, Path(baseline).stem, settings, progress)
+
+
+def _benchmark_jobs(
+    jobs: Mapping[str, dict], baseline: str, settings: StepSettings, progress: Callable[[int, int], None] | None
+) -> LossCosts:
+    """Measure the pairs that are loaded with the given arguments, by name of the config."""
     pairs = {name: BenchmarkPair.load(**job) for name, job in jobs.items()}
-    baseline = Path(options.baseline).stem
     for name, pair in pairs.items():
-        _see_that_only_terms_differ(name, pair, pairs[baseline])
-    clock = 'wall' if options.device.startswith('cuda') else 'cpu'  # a GPU's work is not the process's
+        _expect_same_but_terms(name, pair, pairs[baseline])
+    clock, device = 'wall' if settings.on_gpu else 'cpu', settings.device
     threads, watch = torch.get_num_threads(), LoadWatch()
-    torch.set_num_threads(options.threads)
+    torch.set_num_threads(settings.threads)
     try:
         batch, steps = pairs[baseline].batch(), {}
         for name, pair in pairs.items():
-            model = pair.distiller(FEATURES, options.device)
+            model = pair.distiller(FEATURES, device)
             steps[name] = pair.training_step(model, pair.wrap(model), batch)
-        rounds = Rounds(
-            options.pairs,
-            most_rounds(options, options.pairs),
-            options.warmup,
-            enough=lambda timings: all(
+        rounds = settings.rounds_until(
+            lambda timings: all(
                 cost.row(name).settled for name, cost in loss_costs(pairs, timings, {}, baseline, clock).items()
-            ),
+            )
         )
-        timings = measure_interleaved(steps, rounds, watch, options.device, progress)
+        timings = measure_interleaved(steps, rounds, watch, device, progress)
     finally:
         torch.set_num_threads(threads)
     peaks: dict[str, list[int]] = {}
-    for name, job in jobs.items() if options.memory_runs else ():
-        whole = dict(pair=job, variant=FEATURES, device=options.device, threads=options.threads)
-        peaks[name] = [measure_apart(whole) for _ in range(options.memory_runs)]
+    for name, job in jobs.items() if settings.memory_runs else ():
+        whole = dict(pair=job, variant=FEATURES, device=device, threads=settings.threads)
+        peaks[name] = [measure_training(whole) for _ in range(settings.memory_runs)]
     costs = loss_costs(pairs, timings, peaks, baseline, clock)
     return LossCosts(
-        f'A distillation step with other losses over one with KDLoss alone, {clock} time on {options.device}',
-        measured_facts(timings, watch, options.device)
-        | _facts(pairs[baseline], options, getattr(timings[baseline], clock), peaks.get(baseline)),
+        f'A distillation step with other losses over one with KDLoss alone, {clock} time on {device}',
+        measured_facts(timings, watch, device)
+        | _facts(pairs[baseline], settings, getattr(timings[baseline], clock), peaks.get(baseline)),
         costs,
         dict(seconds={name: vars(each) for name, each in timings.items()}, peak_bytes=peaks),
     )
@@ -84,9 +95,9 @@ def loss_costs(
     """Return the cost of every config but the baseline.
 
     Args:
-        pairs: By name of the config.
-        timings: By the same names.
-        peaks: Bytes by the same names, one of each process; empty where memory was not measured.
+        pairs: Pairs by name of the config.
+        timings: Timings by the same names.
+        peaks: Bytes by the same names, one number for each process; empty where memory was not measured.
         baseline: Name of the config with KDLoss alone.
         clock: ``'cpu'`` or ``'wall'``.
     """
@@ -103,22 +114,12 @@ def loss_costs(
 
 def target_of(terms: Sequence[Mapping]) -> float | None:
     """Return the most that a step with these terms should take, in steps with KDLoss; None where it is only stated."""
-    if STATED & {term['type'] for term in terms}:
+    if ONLY_STATED & {term['type'] for term in terms}:
         return None
     return LOGITS_TARGET if all(term['at'] in SCORES for term in terms) else FEATURE_TARGET
 
 
-def write_costs(costs: LossCosts) -> None:
-    """Write the file from which the pages of the losses take what they cost."""
-    write_atomically(yaml.safe_dump(costs.summary(), sort_keys=False, width=120).encode(), COSTS)
-
-
-def _job(path: str, clips: str, options: argparse.Namespace) -> dict:
-    shipped = not options.configs
-    return dict(config=path, clips=clips if shipped else '', batch_size=options.batch_size, features=None)
-
-
-def _see_that_only_terms_differ(name: str, pair: BenchmarkPair, baseline: BenchmarkPair) -> None:
+def _expect_same_but_terms(name: str, pair: BenchmarkPair, baseline: BenchmarkPair) -> None:
     for key in ('student', 'teacher', 'optim_wrapper', 'dataset', 'batch_size'):
         ours, theirs = (_without_head(getattr(each, key)) for each in (pair, baseline))
         if ours != theirs:
@@ -139,9 +140,9 @@ def _shown(term: Mapping) -> str:
 
 
 def _facts(
-    pair: BenchmarkPair, options: argparse.Namespace, seconds: Sequence[float], peaks: Sequence[int] | None
+    pair: BenchmarkPair, settings: StepSettings, seconds: Sequence[float], peaks: Sequence[int] | None
 ) -> dict[str, str]:
-    where = torch.cuda.get_device_name() if options.device.startswith('cuda') else f'{options.threads} CPU thread(s)'
+    where = torch.cuda.get_device_name() if settings.on_gpu else f'{settings.threads} CPU thread(s)'
     found = median_interval(seconds)
     middle, low, high = (f'{1e3 * value:.1f} ms' for value in (found.median, found.low, found.high))
     facts = {

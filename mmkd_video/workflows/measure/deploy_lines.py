@@ -1,10 +1,7 @@
-"""The measurements of ``tools/benchmark.py deploy``: every model in every runtime, side by side, and by itself."""
+"""The measurements of a deployment benchmark: every model in every runtime, side by side, and by itself."""
 
-import argparse
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from functools import partial
-from pathlib import Path
 from statistics import median
 
 import numpy as np
@@ -22,84 +19,21 @@ from mmkd_video.benchmark import (
     paired_ratios,
 )
 from mmkd_video.benchmark.load_watch import unsteady
-from mmkd_video.export import load_exported
 from mmkd_video.recognizers.real_clips import RealClips
-from mmkd_video.workflows.measure.deploy_candidates import (
-    COMPILE,
-    EAGER,
-    EXPORTED,
-    INT8,
-    Candidate,
-    Classify,
-    file_size,
-)
+from mmkd_video.workflows.measure.deploy_candidates import COMPILE, EAGER, Classify
+from mmkd_video.workflows.measure.deploy_models import Line, MeasuredModels
+from mmkd_video.workflows.measure.deploy_settings import DeploySettings
 from mmkd_video.workflows.measure.deployment_memory import measure_deployment
 
-FOLDER = Path('work_dirs/benchmark/deploy')
-EACH = 20  # clips of each caller where several work side by side; fewer where one takes long
-SETTLE = 10  # calls before a measured one, clip by clip: with one, a small model still ran at half its speed
+CLIPS_PER_CALLER = 20  # where several work side by side; fewer where one clip takes long
+UNTIMED_CALLS = 10  # before a measured one, clip by clip: with one, a small model still ran at half its speed
 RECOMPILE_LIMIT = 1000  # the models share their code, which is compiled for each of them
 
-Line = tuple[str, str]
-"""A model and what runs it: the two names that a line of the table begins with."""
 
-
-@dataclass(frozen=True)
-class Models:
-    """What is measured.
-
-    Args:
-        candidates: The models by name.
-        files: The model whose clips it takes, and the path, of each given file by name.
-        runtimes: In which every model runs.
-        int8: Names of the models that run in int8 too, each in a file that is made for it.
-        folder: Of exported files.
-    """
-
-    candidates: Mapping[str, Candidate]
-    files: Mapping[str, tuple[str, Path]]
-    runtimes: Sequence[str]
-    int8: Sequence[str] = ()
-    folder: Path = field(default_factory=lambda: FOLDER)
-
-    @property
-    def sources(self) -> dict[str, str]:
-        """The model whose clips each model and each file takes."""
-        return {name: name for name in self.candidates} | {name: of for name, (of, _) in self.files.items()}
-
-    def runtimes_of(self, name: str) -> list[str]:
-        """Return in what a model runs."""
-        return [*self.runtimes, *([INT8] if name in self.int8 else [])]
-
-    def open(self, threads: int, clips: Mapping[str, np.ndarray]) -> dict[Line, tuple[Classify, int]]:
-        """Open everything for batches of one size; return what classifies, and the bytes of its file, by line."""
-        opened: dict[Line, tuple[Classify, int]] = {}
-        for name, candidate in self.candidates.items():
-            for runtime in self.runtimes_of(name):
-                opened[name, runtime] = candidate.open(runtime, threads, self.folder, clips[name])
-        for name, (of, path) in self.files.items():
-            model = load_exported(path, threads=threads, batch=len(clips[of]))
-            opened[name, f'{model.backend} {model.precision}'.replace(' f32', '')] = model, file_size(path)
-        return opened
-
-    def unloaded(self) -> 'Models':
-        """Return the same without weights that are loaded already, for another process."""
-        return replace(self, candidates={name: replace(each) for name, each in self.candidates.items()})
-
-    def file_of(self, line: Line, clips: np.ndarray) -> Path | None:
-        """Return the file that a line runs; None for those that run in PyTorch."""
-        name, runtime = line
-        if name in self.files:
-            return self.files[name][1]
-        if runtime == INT8:
-            return self.candidates[name].quantized(self.folder, clips)
-        return self.candidates[name].exported(EXPORTED[runtime][0], self.folder, clips) if runtime in EXPORTED else None
-
-
-def measure(
-    options: argparse.Namespace,
+def measure_lines(
+    settings: DeploySettings,
     threads: int,
-    models: Models,
+    models: MeasuredModels,
     data: Mapping[str, RealClips],
     watch: LoadWatch,
     known: Sequence[Deployment],
@@ -107,23 +41,23 @@ def measure(
     """Measure everything with one number of threads.
 
     Args:
-        options: Of ``tools/benchmark.py deploy``.
-        threads: Of the CPU.
-        models: To measure.
+        settings: Numbers of rounds, clips and threads.
+        threads: Number of CPU threads.
+        models: Models to measure.
         data: Clips by model.
-        watch: Sees other load; keeps what it saw.
-        known: Measured before; what does not depend on the number of threads is taken from these.
+        watch: Watch for other load, which keeps what it saw.
+        known: Lines that were measured before; what does not depend on the number of threads is taken from these.
     """
     sources, timed, calls = models.sources, {}, {}
-    for size in sorted({1, 2, options.batch_size}):
+    for size in sorted({1, 2, settings.batch_size}):
         clips = {name: batch(data[name], size) for name in data}
         opened = models.open(threads, clips)
-        calls = opened if size == options.batch_size else calls
+        calls = opened if size == settings.batch_size else calls
         variants = {key: partial(call, clips[sources[key[0]]]) for key, (call, _) in opened.items()}
         say(f'measuring batches of {size}, {threads} thread(s)')
-        rounds = _rounds(options, threads, precise=size < 3)
-        timed[size] = measure_interleaved(variants, rounds, watch, settle=SETTLE if size == 1 else 2)
-    several = _measure_side_by_side(options, timed[1], threads, models, data, watch) if threads > 1 else {}
+        rounds = _rounds(settings, threads, precise=size < 3)
+        timed[size] = measure_interleaved(variants, rounds, watch, untimed_calls=UNTIMED_CALLS if size == 1 else 2)
+    several = _measure_side_by_side(settings, timed[1], threads, models, data, watch) if threads > 1 else {}
     complexities = {name: each.complexity(data[name].clips[0]) for name, each in models.candidates.items()}
     found: list[Deployment] = []
     for key, (call, size) in calls.items():
@@ -137,7 +71,7 @@ def measure(
             *key,
             threads=threads,
             latencies=one,
-            throughputs=[options.batch_size / seconds for seconds in walls[options.batch_size]],
+            throughputs=[settings.batch_size / seconds for seconds in walls[settings.batch_size]],
             file_bytes=size,
             params=params,
             gflops=gflops,
@@ -147,8 +81,8 @@ def measure(
             of=None if source == name else source,
         )
         earlier = [each for each in known if (each.model, each.runtime) == key]
-        each.accuracy = earlier[0].accuracy if earlier else accuracy(options, call, data[source], each, found)
-        each.memory = None if options.no_memory else _memory(key, threads, models, data[source])
+        each.accuracy = earlier[0].accuracy if earlier else accuracy(settings, call, data[source], each, found)
+        each.memory = _memory(key, threads, models, data[source]) if settings.memory else None
         found.append(each)
     return found
 
@@ -158,7 +92,7 @@ def wall_times(timings: Timings) -> list[float]:
     return [] if timings.disturbed or unsteady(timings.wall) else timings.wall
 
 
-def _rounds(options: argparse.Namespace, threads: int, precise: bool) -> Rounds:
+def _rounds(settings: DeploySettings, threads: int, precise: bool) -> Rounds:
     """Return how many rounds there are: of small batches, until the ratio of every line to the first is told."""
 
     def enough(timings: dict[Line, Timings]) -> bool:
@@ -166,15 +100,15 @@ def _rounds(options: argparse.Namespace, threads: int, precise: bool) -> Rounds:
         first, *others = (getattr(each, clock) for each in timings.values())
         return all(Row.of('', 'ratio', median_interval(paired_ratios(first, each))).narrow for each in others)
 
-    most = max(options.rounds, options.max_rounds) if precise else options.rounds
-    return Rounds(options.rounds, most, options.warmup, enough=enough)
+    most = max(settings.rounds, settings.max_rounds) if precise else settings.rounds
+    return Rounds(settings.rounds, most, settings.warmup, enough=enough)
 
 
 def _measure_side_by_side(
-    options: argparse.Namespace,
+    settings: DeploySettings,
     alone: Mapping[Line, Timings],
     callers: int,
-    models: Models,
+    models: MeasuredModels,
     data: Mapping[str, RealClips],
     watch: LoadWatch,
 ) -> dict[Line, list[float]]:
@@ -182,19 +116,19 @@ def _measure_side_by_side(
     say(f'measuring {callers} clips side by side')
     clips = {name: batch(data[name], 1) for name in data}
     slowest = max(median(each.wall) for each in alone.values())
-    each = max(1, min(EACH, int(1 / slowest)))
-    with SideBySide(callers, each, partial(_open_calls, models.unloaded(), clips)) as side_by_side:
+    times = max(1, min(CLIPS_PER_CALLER, int(1 / slowest)))
+    with SideBySide(callers, times, partial(_open_calls, models.unloaded(), clips)) as side_by_side:
         variants = {line: partial(side_by_side.run, line) for line in alone}
         usual, watch.cpu_time = watch.cpu_time, side_by_side.cpu_time
         try:
-            rounds = Rounds(options.rounds, warmup=options.warmup)
-            timed = measure_interleaved(variants, rounds, watch, settle=1)
+            rounds = Rounds(settings.rounds, warmup=settings.warmup)
+            timed = measure_interleaved(variants, rounds, watch, untimed_calls=1)
         finally:
             watch.cpu_time = usual
     return {line: [side_by_side.calls / wall for wall in wall_times(each)] for line, each in timed.items()}
 
 
-def _open_calls(models: Models, clips: Mapping[str, np.ndarray]) -> dict[Line, Callable[[], np.ndarray]]:
+def _open_calls(models: MeasuredModels, clips: Mapping[str, np.ndarray]) -> dict[Line, Callable[[], np.ndarray]]:
     """Return what runs a clip on one thread, by line; for a process of its own."""
     torch._dynamo.config.recompile_limit = RECOMPILE_LIMIT
     opened = models.open(1, clips)
@@ -202,10 +136,10 @@ def _open_calls(models: Models, clips: Mapping[str, np.ndarray]) -> dict[Line, C
 
 
 def accuracy(
-    options: argparse.Namespace, call: Classify, data: RealClips, each: Deployment, found: Sequence[Deployment]
+    settings: DeploySettings, call: Classify, data: RealClips, each: Deployment, found: Sequence[Deployment]
 ) -> float | None:
     """Return top-1 on the clips of test that have a label; the compiled model is the eager one, not asked again."""
-    if not options.clips:
+    if not settings.clips:
         return None
     if each.runtime == COMPILE:
         eager = [other.accuracy for other in found if (other.model, other.runtime) == (each.model, EAGER)]
@@ -213,7 +147,7 @@ def accuracy(
             return eager[0]
     say(f'accuracy of {each.model} in {each.runtime}')
     labelled = [(clip, label) for clip, label in zip(data.clips, data.labels, strict=True) if label >= 0]
-    size, right = options.batch_size, 0
+    size, right = settings.batch_size, 0
     for start in range(0, len(labelled), size):
         clips, labels = zip(*labelled[start : start + size], strict=True)
         padded = [*clips, *clips[:1] * (size - len(clips))]  # batches are fixed
@@ -221,7 +155,7 @@ def accuracy(
     return right / len(labelled) if labelled else None
 
 
-def _memory(line: Line, threads: int, models: Models, data: RealClips) -> int:
+def _memory(line: Line, threads: int, models: MeasuredModels, data: RealClips) -> int:
     file = models.file_of(line, batch(data, 1))
     job = dict(runtime=line[1], threads=threads, shape=[1, *data.clips[0].shape])
     job['file'] = None if file is None else str(file)

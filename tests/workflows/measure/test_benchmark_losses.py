@@ -8,7 +8,7 @@ from clips import make_set, pipeline
 from mmengine.config import Config
 from zoo import config_of
 
-from mmkd_video.cli import benchmark_losses
+from dev import update_benchmarks
 from mmkd_video.cli.benchmark import main
 from mmkd_video.workflows.measure.pair import BenchmarkPair
 
@@ -39,14 +39,14 @@ def run(configs, tmp_path, *more):
     return main(['losses', *more, *given, '--out', str(tmp_path / 'out.json')])
 
 
-def test_every_config_is_measured_beside_the_baseline(configs, tmp_path, monkeypatch):
+def test_every_config_is_measured_beside_the_baseline(configs, tmp_path):
     page = tmp_path / 'page.md'
     page.write_text('<!-- begin benchmark losses -->\n<!-- end benchmark losses -->\n')
-    monkeypatch.setattr(benchmark_losses, 'COSTS', tmp_path / 'costs.yml')
-    costs = run(configs, tmp_path, configs['fitnet'], '--update-docs', str(page))
+    costs = run(configs, tmp_path, configs['fitnet'])
+    update_benchmarks.main([str(tmp_path / 'out.json'), '--page', str(page)])
     assert list(costs.costs) == ['fitnet'] and costs.costs['fitnet'].target == 1.05
     assert '| fitnet | KDLoss at logits, FitNetLoss at backbone.conv2 |' in page.read_text()
-    assert yaml.safe_load((tmp_path / 'costs.yml').read_text())['costs']['fitnet']['target'] == 1.05
+    assert yaml.safe_load((tmp_path / 'losses' / 'costs.yml').read_text())['costs']['fitnet']['target'] == 1.05
     saved = json.loads((tmp_path / 'out.json').read_text())
     assert {name: len(each['cpu']) for name, each in saved['raw']['seconds'].items()} == {'kd': 2, 'fitnet': 2}
 

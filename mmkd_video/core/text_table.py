@@ -1,0 +1,28 @@
+"""Tables of plain text, for terminals and files."""
+
+import io
+from collections.abc import Sequence
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+WIDEST = 10_000  # columns of characters; no line is broken
+
+
+def aligned(table: Sequence[Sequence[str]], left: int = 1) -> list[str]:
+    """Return the lines of a table, with a rule under its header.
+
+    Args:
+        table: Cells of each row, the header first.
+        left: Number of columns that are aligned to the left; the others, numbers, are aligned to the right.
+    """
+    grid = Table.grid(padding=(0, 2, 0, 0))
+    for number in range(len(table[0])):
+        grid.add_column(justify='left' if number < left else 'right', no_wrap=True)
+    for cells in table:
+        grid.add_row(*map(Text, cells))
+    written = io.StringIO()
+    Console(file=written, width=WIDEST, color_system=None, force_terminal=False).print(grid)
+    header, *rows = (line.rstrip() for line in written.getvalue().splitlines())
+    return [header, '-' * max(map(len, (header, *rows))), *rows]
