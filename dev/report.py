@@ -9,7 +9,7 @@ import yaml
 
 from dev.generated_section import with_section
 from mmkd_video.benchmark import DeploymentReport, Report
-from mmkd_video.cli.mistakes import EXITS, ends_in_one_line
+from mmkd_video.cli.mistakes import EXITS, exit_on_error
 from mmkd_video.core.files.atomic import write_atomically
 from mmkd_video.core.plain_data import Anything, Table, read_json
 from mmkd_video.workflows.compare.result import Comparison
@@ -40,7 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         '--note', help="what a reader of these tables must know; as recorded before by default, '': none"
     )
     options = parser.parse_args(arguments)
-    with ends_in_one_line(parser):
+    with exit_on_error(parser):
         for path, content in render(options).items():
             write_atomically(content, path)
 

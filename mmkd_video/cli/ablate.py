@@ -12,8 +12,8 @@ from mmengine.config import Config
 import mmkd_video  # noqa: F401  the stack must be mended before a config with custom imports is read
 from mmkd_video.cli.arguments import checked_numbers
 from mmkd_video.cli.cfg_options import add_cfg_options
-from mmkd_video.cli.interrupts import end_in_order_at_sigterm
-from mmkd_video.cli.mistakes import EXITS, ends_in_one_line
+from mmkd_video.cli.interrupts import exit_on_sigterm
+from mmkd_video.cli.mistakes import EXITS, exit_on_error
 from mmkd_video.core.files.atomic import write_atomically
 from mmkd_video.recognizers.config import read_config
 from mmkd_video.recognizers.plain_student import is_distillation, plain_student
@@ -29,9 +29,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Run what is not finished yet, print the table and record it."""
     parser = build_parser()
     options = parser.parse_args(arguments)
-    end_in_order_at_sigterm()
+    exit_on_sigterm()
     command = shlex.join(['python', 'tools/ablate.py', *(sys.argv[1:] if arguments is None else arguments)])
-    with ends_in_one_line(parser, resumes=True):
+    with exit_on_error(parser, resumes=True):
         paths = [options.baseline, *(path for path in options.configs if path != options.baseline)]
         configs = {Path(path).stem: read_config(path, options.cfg_options) for path in paths}
         for name, config in configs.items():

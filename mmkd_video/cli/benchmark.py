@@ -37,7 +37,7 @@ from mmkd_video.cli.benchmark_losses import benchmark_losses, write_costs
 from mmkd_video.cli.benchmark_outputs import add_outputs, expect_new_outputs
 from mmkd_video.cli.benchmark_rounds import FEWEST, add_max_rounds, measured_facts, most_rounds
 from mmkd_video.cli.benchmark_stream import add_stream
-from mmkd_video.cli.mistakes import EXITS, ends_in_one_line
+from mmkd_video.cli.mistakes import EXITS, exit_on_error
 from mmkd_video.core.files.atomic import write_atomically
 from mmkd_video.datasets import render_motion_clips
 from mmkd_video.hooks import DistillHook
@@ -56,7 +56,7 @@ def main(arguments: Sequence[str] | None = None) -> Report | LossCosts | Deploym
     parser = build_parser()
     options = parser.parse_args(arguments)
     command = shlex.join(['python', 'tools/benchmark.py', *(sys.argv[1:] if arguments is None else arguments)])
-    with ends_in_one_line(parser):
+    with exit_on_error(parser):
         expect_new_outputs(options)
         with _clips(options) as clips:
             report = options.measure(options, clips)

@@ -14,8 +14,8 @@ from mmengine.config import Config
 import mmkd_video  # noqa: F401  the stack must be mended before a config with custom imports is read
 from mmkd_video.cli.arguments import checked_numbers
 from mmkd_video.cli.cfg_options import add_cfg_options
-from mmkd_video.cli.interrupts import end_in_order_at_sigterm
-from mmkd_video.cli.mistakes import EXITS, ends_in_one_line
+from mmkd_video.cli.interrupts import exit_on_sigterm
+from mmkd_video.cli.mistakes import EXITS, exit_on_error
 from mmkd_video.core.files.atomic import write_atomically
 from mmkd_video.core.plain_data import Anything, Table, read_json
 from mmkd_video.recognizers.config import read_config, to_arguments
@@ -37,10 +37,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Run what is not finished yet, print the tables and save them."""
     parser = build_parser()
     options = parser.parse_args(arguments)
-    end_in_order_at_sigterm()
+    exit_on_sigterm()
     names = [Path(path).stem for path in options.configs]
     work_dir = Path(options.work_dir or Path('work_dirs', 'compare', names[0]))
-    with ends_in_one_line(parser, resumes=True):
+    with exit_on_error(parser, resumes=True):
         if len(set(names)) < len(names):
             raise ValueError(f'got configs {", ".join(names)}; expected different names')
         settings = settings_of(options, work_dir)

@@ -12,8 +12,8 @@ import mmkd_video  # noqa: F401  the stack must be mended before a config with c
 from mmkd_video.cli import benchmark, export, quantize
 from mmkd_video.cli.arguments import checked_numbers
 from mmkd_video.cli.cfg_options import add_cfg_options
-from mmkd_video.cli.interrupts import end_in_order_at_sigterm
-from mmkd_video.cli.mistakes import EXITS, ends_in_one_line
+from mmkd_video.cli.interrupts import exit_on_sigterm
+from mmkd_video.cli.mistakes import EXITS, exit_on_error
 from mmkd_video.core.checked import Flag, Optional, Settings, Whole, table_of
 from mmkd_video.core.files.atomic import write_atomically
 from mmkd_video.quantization import CHECKPOINT_KEY
@@ -83,8 +83,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Do the stages that are not done yet; print the table and where everything is."""
     parser = build_parser()
     options = parser.parse_args(arguments)
-    end_in_order_at_sigterm()
-    with ends_in_one_line(parser, resumes=True):
+    exit_on_sigterm()
+    with exit_on_error(parser, resumes=True):
         config = read_config(options.config, options.cfg_options)
         settings = read_settings(config)
         work_dir = Path(options.work_dir or Path('work_dirs', 'compress', Path(options.config).stem))

@@ -11,7 +11,7 @@ from mmengine.config import Config
 import mmkd_video  # noqa: F401  the stack must be mended before a model is built
 from mmkd_video.cli.arguments import checked_numbers
 from mmkd_video.cli.cfg_options import add_cfg_options
-from mmkd_video.cli.mistakes import EXITS, ends_in_one_line
+from mmkd_video.cli.mistakes import EXITS, exit_on_error
 from mmkd_video.core.files.placed import expect_new, on_trial, settle
 from mmkd_video.export import (
     DeployableRecognizer,
@@ -48,7 +48,7 @@ def main(arguments: Sequence[str] | None = None) -> ParityReport | None:
     """
     parser = build_parser()
     options = parser.parse_args(arguments)
-    with ends_in_one_line(parser):
+    with exit_on_error(parser):
         path = _target(options)
         config = read_config(options.config, options.cfg_options)
         report = export_student(

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 import mmkd_video  # noqa: F401  the stack must be mended before a model is built
 from mmkd_video.cli.arguments import checked_numbers
 from mmkd_video.cli.cfg_options import add_cfg_options
-from mmkd_video.cli.mistakes import EXITS, ends_in_one_line
+from mmkd_video.cli.mistakes import EXITS, exit_on_error
 from mmkd_video.core.files.atomic import write_atomically
 from mmkd_video.core.files.placed import expect_new
 from mmkd_video.pruning import CHECKPOINT_KEY, PruningHistory, count_flops, count_params, prune
@@ -45,7 +45,7 @@ def main(arguments: Sequence[str] | None = None) -> PruningHistory:
         max_ratio=options.max_ratio,
         seed=options.seed,
     )
-    with ends_in_one_line(parser):
+    with exit_on_error(parser):
         config = read_config(options.config, options.cfg_options)
         return prune_student(
             config,

@@ -11,7 +11,7 @@ import cv2
 
 from mmkd_video.cli.arguments import checked_numbers
 from mmkd_video.cli.interrupts import Interrupts
-from mmkd_video.cli.mistakes import BROKEN_PIPE, ends_in_one_line
+from mmkd_video.cli.mistakes import BROKEN_PIPE, exit_on_error
 from mmkd_video.cli.stream_folder import FolderOfVideos
 from mmkd_video.core.checked import Text
 from mmkd_video.core.files.json_lines import JsonLines
@@ -48,7 +48,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = build_parser()
     options = parser.parse_args(arguments)
     _quieten_opencv()
-    with ends_in_one_line(parser):
+    with exit_on_error(parser):
         try:
             return _run(options)
         except BrokenPipeError:
