@@ -9,7 +9,7 @@ from dev.loss_docstring import LossDocstring, page_name
 from dev.loss_index import index_page
 from dev.loss_sources import FOLDER, LINES, WRITTEN, Sources
 from mmkd_video import losses
-from mmkd_video.cli.mistakes import EXITS, ends_in_one_line
+from mmkd_video.cli.mistakes import EXITS, exit_on_error
 from mmkd_video.connectors import AttentionFusionConnector
 from mmkd_video.core.files.atomic import write_atomically
 from mmkd_video.losses.base import SHAPES
@@ -39,7 +39,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     )
     parser.add_argument('--check', action='store_true', help='write nothing; exit with 1 where a page is out of date')
     options = parser.parse_args(arguments)
-    with ends_in_one_line(parser):
+    with exit_on_error(parser):
         wanted = pages(Sources.read())
     changed = [path for path, text in wanted.items() if not path.exists() or path.read_text() != text]
     changed += [path for path in FOLDER.glob('*.md') if path not in wanted]

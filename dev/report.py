@@ -9,8 +9,9 @@ import yaml
 
 from dev.generated_section import with_section
 from mmkd_video.benchmark import DeploymentReport, Report
-from mmkd_video.cli.mistakes import EXITS, ends_in_one_line
+from mmkd_video.cli.mistakes import EXITS, exit_on_error
 from mmkd_video.core.files.atomic import write_atomically
+from mmkd_video.core.mistakes import builtin_name
 from mmkd_video.core.plain_data import Anything, Table, read_json
 from mmkd_video.workflows.compare.result import Comparison
 from mmkd_video.workflows.compare.table import as_markdown
@@ -40,7 +41,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         '--note', help="what a reader of these tables must know; as recorded before by default, '': none"
     )
     options = parser.parse_args(arguments)
-    with ends_in_one_line(parser):
+    with exit_on_error(parser):
         for path, content in render(options).items():
             write_atomically(content, path)
 
@@ -149,7 +150,7 @@ def read_from(path: Path, tool: str, remedy: str) -> Iterator[None]:
         raise ValueError(f'{path} does not exist; {remedy}') from None
     except (AttributeError, KeyError, IndexError, TypeError, ValueError, yaml.YAMLError) as error:
         reason = ' '.join(str(error).split())
-        raise ValueError(f'{path} is not what {tool} writes ({type(error).__name__}: {reason}); {remedy}') from error
+        raise ValueError(f'{path} is not what {tool} writes ({builtin_name(error)}: {reason}); {remedy}') from error
 
 
 def record(

@@ -10,7 +10,7 @@ import yaml
 from dev.generated_section import with_section
 from dev.report import BENCHMARKS, COSTS, read_from, read_report
 from mmkd_video.benchmark import DeploymentReport, Report
-from mmkd_video.cli.mistakes import EXITS, ends_in_one_line
+from mmkd_video.cli.mistakes import EXITS, exit_on_error
 from mmkd_video.core.files.atomic import write_atomically
 from mmkd_video.workflows.measure.loss_costs import LossCosts
 from mmkd_video.workflows.measure.saved import DEPLOY, KIND, LOSSES, RANDOM_WEIGHTS, STEP, STREAM
@@ -28,7 +28,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument('saved', nargs='+', type=Path, help='files of work_dirs/benchmark')
     parser.add_argument('--page', type=Path, default=BENCHMARKS, help=f'{BENCHMARKS} by default')
     options = parser.parse_args(arguments)
-    with ends_in_one_line(parser):
+    with exit_on_error(parser):
         for path, content in render(options.saved, options.page).items():
             write_atomically(content, path)
 

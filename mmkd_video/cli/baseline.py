@@ -1,109 +1,24 @@
-"""The code behind ``tools/baseline.py``: how far one comes without a network."""
+"""The command line of ``tools/baseline.py``."""
 
 import argparse
-import math
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import Path
-
-import numpy as np
-from mmengine.config import Config
+from collections.abc import Sequence
 
 import mmkd_video  # noqa: F401  the stack must be mended before a config with custom imports is read
 from mmkd_video.cli.cfg_options import add_cfg_options
-from mmkd_video.cli.mistakes import EXITS, ends_in_one_line
-from mmkd_video.datasets.mixed_video_dataset import share_of_labels
-from mmkd_video.evaluation import LogisticRegression, flow_histogram
-from mmkd_video.recognizers.config import read_config
-from mmkd_video.recognizers.plain_student import plain_student
-from mmkd_video.workflows.stream.status_line import StatusLine
+from mmkd_video.cli.mistakes import EXITS, exit_on_error
+from mmkd_video.workflows.train.flow_baseline import score_source
 
-Clips = Sequence[tuple[Path, int]]
-SPLITS = ('val', 'test')
 FOLDS = 'folds'
-
-
-@dataclass(frozen=True)
-class Score:
-    """How many clips of a list were told rightly.
-
-    Args:
-        name: Of the list.
-        right: Number of clips.
-        clips: Of how many.
-    """
-
-    name: str
-    right: int
-    clips: int
-
-    @property
-    def accuracy(self) -> float:
-        """0 to 1."""
-        return self.right / self.clips
-
-    @property
-    def interval(self) -> tuple[float, float]:
-        """Where the accuracy on more such clips lies with 95 % confidence (Wilson's interval)."""
-        share, count, z = self.accuracy, self.clips, 1.96
-        middle = share + z * z / (2 * count)
-        half = z * math.sqrt(share * (1 - share) / count + (z / (2 * count)) ** 2)
-        low, high = ((middle + sign * half) / (1 + z * z / count) for sign in (-1, 1))
-        return max(low, 0.0), min(high, 1.0)
-
-    def __str__(self) -> str:
-        low, high = self.interval
-        return f'{self.name:12} {self.accuracy:6.1%} of {self.clips} clips (95 %: {low:.1%} to {high:.1%})'
-
-
-class Baseline:
-    """Histograms of flow and logistic regression; every video is read once, nothing is kept on disk."""
-
-    def __init__(self) -> None:
-        self._known: dict[Path, np.ndarray] = {}
-
-    def describe(self, clips: Iterable[Path]) -> None:
-        """Compute the histograms of videos, with a line that says how far it is.
-
-        Raises:
-            ValueError: A video cannot be read.
-            FileNotFoundError: There is no such video.
-        """
-        missing = [clip for clip in dict.fromkeys(clips) if clip not in self._known]
-        with StatusLine() as line:
-            for done, clip in enumerate(missing):
-                line.show(f'optical flow: {done} of {len(missing)} videos')
-                self._known[clip] = flow_histogram(clip)
-
-    def score(self, train: Clips, test: Clips, name: str) -> Score:
-        """Fit on one list and score on another; clips without label (-1) are left out.
-
-        Raises:
-            ValueError: A list has no labelled clip, or a video cannot be read.
-            FileNotFoundError: There is no such video.
-        """
-        lists = [[(clip, label) for clip, label in each if label >= 0] for each in (train, test)]
-        for which, each in zip(('for training', f'of {name}'), lists, strict=True):
-            if not each:
-                raise ValueError(f'the list {which} has no clip with a label; expected one `path label` a line')
-        self.describe(clip for each in lists for clip, _ in each)
-        (features, labels), (unseen, expected) = map(self._arrays, lists)
-        found = LogisticRegression().fit(features, labels, int(max(labels.max(), expected.max())) + 1).predict(unseen)
-        return Score(name, int((found == expected).sum()), len(expected))
-
-    def _arrays(self, clips: Clips) -> tuple[np.ndarray, np.ndarray]:
-        return np.stack([self._known[clip] for clip, _ in clips]), np.array([label for _, label in clips])
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Print how a simple reference does on a folder's lists, or on its folds."""
     parser = build_parser()
     options = parser.parse_args(arguments)
-    with ends_in_one_line(parser):
-        if options.folds is not None:
-            scores = score_folds(_folder(options.source), options.folds, options.prefix)
-        else:
-            scores = score_lists(find_lists(options.source, options.prefix, options.cfg_options))
+    with exit_on_error(parser):
+        scores = score_source(
+            options.source, prefix=options.prefix, folds=options.folds, cfg_options=options.cfg_options
+        )
     print('histograms of optical flow and logistic regression: a network that is not above this has learnt too little')
     print('\n'.join(map(str, scores)))
 
@@ -130,133 +45,6 @@ def build_parser() -> argparse.ArgumentParser:
     )
     add_cfg_options(parser)
     return parser
-
-
-def score_lists(lists: Mapping[str, Clips]) -> list[Score]:
-    """Fit on ``train`` and score on the others.
-
-    Args:
-        lists: Videos and labels by name of the list.
-
-    Raises:
-        ValueError: A list has no labelled clip, or a video cannot be read.
-        FileNotFoundError: There is no such video.
-    """
-    baseline = Baseline()
-    return [baseline.score(lists['train'], clips, name) for name, clips in lists.items() if name != 'train']
-
-
-def score_folds(root: Path, folder: str, prefix: str = '') -> list[Score]:
-    """Fit and score on every fold; the last score is that of all test clips together.
-
-    Args:
-        root: Folder of the videos.
-        folder: In it, with ``fold<k>_train.txt`` and ``fold<k>_test.txt``.
-        prefix: Where in ``root`` the paths of the lists begin.
-
-    Raises:
-        FileNotFoundError: There are no folds, or a video is missing.
-        ValueError: A list or a video cannot be read.
-    """
-    tests = sorted(Path(root, folder).glob('fold*_test.txt'), key=lambda path: (len(path.name), path.name))
-    if not tests:
-        raise FileNotFoundError(
-            f'{Path(root, folder)} holds no fold<k>_test.txt; expected fold0_train.txt, fold0_test.txt, and so on'
-        )
-    baseline, scores = Baseline(), []
-    for test in tests:
-        train = test.with_name(test.name.replace('_test.txt', '_train.txt'))
-        lists = [read_list(path, Path(root, prefix)) for path in (train, test)]
-        scores.append(baseline.score(*lists, name=test.name.removesuffix('_test.txt')))
-    every = Score('all folds', sum(each.right for each in scores), sum(each.clips for each in scores))
-    return [*scores, every]
-
-
-def find_lists(source: str, prefix: str = '', options: Mapping | None = None) -> dict[str, Clips]:
-    """Return the videos of ``train``, and of ``val`` and ``test`` where there are such lists.
-
-    Args:
-        source: A folder with lists, or a config.
-        prefix: See :func:`score_folds`.
-        options: ``--cfg-options`` of a config.
-
-    Raises:
-        FileNotFoundError: There is no such source or list.
-        ValueError: A list cannot be read, or only that of the training is there.
-    """
-    if Path(source).is_dir():
-        root = Path(source)
-        files = {name: root / f'{name}.txt' for name in ('train', *SPLITS)}
-        lists = {
-            name: read_list(file, root / prefix) for name, file in files.items() if name == 'train' or file.exists()
-        }
-    else:
-        lists = lists_of(read_config(source, options))
-    if len(lists) < 2:
-        raise ValueError(f'{source}: there is no val.txt and no test.txt; expected one of them, or use --folds')
-    return lists
-
-
-def lists_of(config: Config) -> dict[str, Clips]:
-    """Return the videos of a config's loaders by ``'train'``, ``'val'`` and ``'test'``, as far as it has them.
-
-    Raises:
-        FileNotFoundError: A list is missing.
-        ValueError: It has no training list of videos.
-    """
-    lists: dict[str, Clips] = {}
-    for name in ('train', *SPLITS):
-        dataset = (plain_student(config).get(f'{name}_dataloader') or {}).get('dataset') or {}
-        while 'dataset' in dataset and 'ann_file' not in dataset:  # RepeatDataset and other wrappers
-            dataset = dataset['dataset']
-        if not dataset.get('ann_file'):
-            continue
-        root = Path(dataset.get('data_root') or '')
-        prefix = (dataset.get('data_prefix') or {}).get('video') or ''
-        clips = read_list(root / dataset['ann_file'], root / prefix)
-        share = dataset.get('labelled_share', 1.0)
-        if share != 1.0:  # what the network learns from, too
-            kept = share_of_labels([label for _, label in clips], share, dataset.get('label_seed', 0))
-            clips = [(clip, label if place in kept else -1) for place, (clip, label) in enumerate(clips)]
-        lists[name] = clips
-    if 'train' not in lists:
-        raise ValueError(f'{config.filename}: train_dataloader.dataset has no ann_file; expected a list of videos')
-    return lists
-
-
-def read_list(file: Path, root: Path) -> Clips:
-    """Read an annotation file of videos.
-
-    Args:
-        file: One ``path label`` a line; a line without label means -1.
-        root: Folder in which the paths begin.
-
-    Raises:
-        FileNotFoundError: There is no such file, or its first video is missing.
-        ValueError: A label is no whole number.
-    """
-    if not file.is_file():
-        raise FileNotFoundError(f'{file} does not exist; expected a list of videos, one `path label` a line')
-    clips: list[tuple[Path, int]] = []
-    for number, line in enumerate(file.read_text().splitlines(), 1):
-        name, _, label = line.strip().rpartition(' ')
-        name, label = (name, label) if name else (label, '-1')
-        if not label.lstrip('-').isdigit():
-            raise ValueError(f'{file}:{number}: got {line!r}; expected `path label`, the label a whole number from 0')
-        if name:
-            clips.append((root / name, int(label)))
-    if clips and not clips[0][0].is_file():
-        raise FileNotFoundError(
-            f'{clips[0][0]} does not exist, the first video of {file}; where the paths begin in a folder of their own, '
-            'say so with --prefix'
-        )
-    return clips
-
-
-def _folder(source: str) -> Path:
-    if not Path(source).is_dir():
-        raise FileNotFoundError(f'{source} is no folder; --folds expects one with videos and lists')
-    return Path(source)
 
 
 if __name__ == '__main__':

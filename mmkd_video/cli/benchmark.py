@@ -10,7 +10,7 @@ from mmkd_video.cli.arguments import checked_numbers
 from mmkd_video.cli.benchmark_deploy import add_deploy
 from mmkd_video.cli.benchmark_outputs import add_max_rounds, add_outputs, expect_new_outputs
 from mmkd_video.cli.benchmark_stream import add_stream
-from mmkd_video.cli.mistakes import EXITS, ends_in_one_line
+from mmkd_video.cli.mistakes import EXITS, exit_on_error
 from mmkd_video.core.progress_bar import ProgressBar, at_every_fifth
 from mmkd_video.workflows.measure import losses
 from mmkd_video.workflows.measure.loss_costs import LossCosts
@@ -25,7 +25,7 @@ def main(arguments: Sequence[str] | None = None) -> Report | LossCosts | Deploym
     parser = build_parser()
     options = parser.parse_args(arguments)
     command = shlex.join(['python', 'tools/benchmark.py', *(sys.argv[1:] if arguments is None else arguments)])
-    with ends_in_one_line(parser):
+    with exit_on_error(parser):
         expect_new_outputs(options)
         report = options.measure(options)
         kind = RANDOM_WEIGHTS if getattr(options, 'random_weights', False) else options.what

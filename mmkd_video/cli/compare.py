@@ -1,90 +1,40 @@
-"""The code behind ``tools/compare.py``: teacher, student alone and student distilled, with nothing else different."""
+"""The command line of ``tools/compare.py``."""
 
 import argparse
-import json
 import re
-import shlex
-from collections.abc import Mapping, Sequence
-from functools import partial
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
-
-from mmengine.config import Config
 
 import mmkd_video  # noqa: F401  the stack must be mended before a config with custom imports is read
 from mmkd_video.cli.arguments import checked_numbers
 from mmkd_video.cli.cfg_options import add_cfg_options
-from mmkd_video.cli.interrupts import end_in_order_at_sigterm
-from mmkd_video.cli.mistakes import EXITS, ends_in_one_line
-from mmkd_video.core.files.atomic import write_atomically
-from mmkd_video.core.plain_data import Anything, Table, read_json
-from mmkd_video.recognizers.config import read_config, to_arguments
-from mmkd_video.workflows.compare.arms import make_arms
-from mmkd_video.workflows.compare.folds import compare_folds
-from mmkd_video.workflows.compare.picture import draw_comparison
-from mmkd_video.workflows.compare.protocol import TUNING_SEEDS, compare
-from mmkd_video.workflows.compare.result import Comparison
-from mmkd_video.workflows.compare.table import as_markdown, as_text
-from mmkd_video.workflows.train.prepare import prepare
-
-SAVED = 'compare.json'
-_TABLE = Table(Anything(1_000_000), most=50)
-# What stays when seeds are added.
-REMEMBERED = ('grid', 'tuning_seeds', 'at_grid', 'as_long', 'folds', 'num_folds', 'metric', 'cfg_options')
+from mmkd_video.cli.interrupts import exit_on_sigterm
+from mmkd_video.cli.mistakes import EXITS, exit_on_error
+from mmkd_video.workflows.compare.comparing import compare_configs, default_work_dir, save
+from mmkd_video.workflows.compare.protocol import TUNING_SEEDS
+from mmkd_video.workflows.compare.settings import ComparisonSettings
+from mmkd_video.workflows.compare.table import as_text
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run what is not finished yet, print the tables and save them."""
     parser = build_parser()
     options = parser.parse_args(arguments)
-    end_in_order_at_sigterm()
-    names = [Path(path).stem for path in options.configs]
-    work_dir = Path(options.work_dir or Path('work_dirs', 'compare', names[0]))
-    with ends_in_one_line(parser, resumes=True):
-        if len(set(names)) < len(names):
-            raise ValueError(f'got configs {", ".join(names)}; expected different names')
-        settings = settings_of(options, work_dir)
-        command = command_of(options.configs, settings, options.work_dir)
-        configs = {
-            name: read_config(path, settings['cfg_options']) for name, path in zip(names, options.configs, strict=True)
-        }
-        make_arms(configs)  # tells what does not fit together before a teacher is trained
-        comparison = run(configs, settings, work_dir, options.jobs, command, not options.no_prepare)
-    comparison.options.update(settings)
-    files = save(comparison, work_dir)
-    print(f'\n{as_text(comparison)}\n\nsaved in {work_dir}: {", ".join(files)}')
+    exit_on_sigterm()
+    with exit_on_error(parser, resumes=True):
+        comparison = compare_configs(
+            options.configs,
+            settings_of(options),
+            add_seeds=None if options.add_seeds is None else _flat(options.add_seeds),
+            work_dir=options.work_dir,
+            jobs=options.jobs,
+            may_prepare=not options.no_prepare,
+        )
+        work_dir = Path(options.work_dir or default_work_dir(options.configs))
+        files = save(comparison, work_dir)
+        print(f'\n{as_text(comparison)}\n\nsaved in {work_dir}: {", ".join(files)}')
     if comparison.missing:
         parser.exit(1, f'error: {len(comparison.missing)} runs failed; the same command tries them again\n')
-
-
-def run(
-    configs: Mapping[str, Config],
-    settings: Mapping[str, Any],
-    work_dir: Path,
-    jobs: int,
-    command: str,
-    may_prepare: bool,
-) -> Comparison:
-    """Make what is missing, and compare, in folds or not.
-
-    Args:
-        configs: Distillation configs by name.
-        settings: What :func:`settings_of` gave.
-        work_dir: Of the comparison.
-        jobs: Runs side by side.
-        command: Kept beside the results.
-        may_prepare: Whether clips are rendered and teachers trained.
-    """
-    given = {key: settings[key] for key in ('grid', 'tuning_seeds', 'at_grid', 'as_long', 'metric')}
-    given.update(jobs=jobs, command=command, say=_say)
-    make = partial(prepare, allowed=may_prepare)
-    if settings['folds']:
-        folds = dict(templates=settings['folds'], num_folds=settings['num_folds'], prepare=make)
-        folds['read'] = lambda config, more: read_config(config.filename, {**settings['cfg_options'], **more})
-        return compare_folds(configs, settings['seeds'], work_dir, **folds, **given)
-    for config in configs.values():
-        make(config)
-    return compare(configs, settings['seeds'], work_dir, **given)
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -154,17 +104,16 @@ def positive(text: str) -> int:
     return int(text)
 
 
-def settings_of(options: argparse.Namespace, work_dir: Path) -> dict[str, Any]:
-    """Return what decides the table; with ``--add-seeds``, what decided the one that is there.
+def settings_of(options: argparse.Namespace) -> ComparisonSettings:
+    """Return what of a command line decides the table.
 
     Args:
-        options: Of the command line.
-        work_dir: Of the comparison.
+        options: Options of :func:`build_parser`.
 
     Raises:
-        ValueError: There is no table to add to, or it is not what this tool writes.
+        ValueError: They do not go together.
     """
-    settings = dict(
+    return ComparisonSettings(
         seeds=_flat(options.seeds),
         grid=list(options.grid),
         tuning_seeds=_flat(options.tuning_seeds),
@@ -175,72 +124,10 @@ def settings_of(options: argparse.Namespace, work_dir: Path) -> dict[str, Any]:
         metric=options.metric,
         cfg_options=dict(options.cfg_options or {}),
     )
-    if options.add_seeds is None:
-        if bool(options.folds) != (options.num_folds is not None):
-            raise ValueError('--folds and --num-folds: got one of them; expected both')
-        return settings
-    path = work_dir / SAVED
-    try:
-        saved = Comparison.from_dict(read_json(path.read_bytes(), _TABLE, SAVED))
-        before = {key: saved.options[key] for key in ('seeds', *REMEMBERED)}
-        configs = list(saved.configs.values())
-    except FileNotFoundError:
-        raise ValueError(f'--add-seeds: {path} does not exist; make the table first, with --seeds') from None
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
-        raise ValueError(f'--add-seeds: {path} is not what tools/compare.py writes ({error}); use --seeds') from error
-    if configs != list(options.configs):
-        raise ValueError(
-            f'--add-seeds: got {", ".join(options.configs)}; the table in {work_dir} is of {", ".join(configs)}'
-        )
-    plain = build_parser().parse_args(options.configs)
-    changed = [key for key in REMEMBERED if getattr(options, key) != getattr(plain, key)]
-    if changed:
-        names = ', '.join(f'--{key.replace("_", "-")}' for key in changed)
-        raise ValueError(f'--add-seeds: got {names} too; these stay as they are in {path}, so leave them out')
-    return dict(before, seeds=list(dict.fromkeys([*before['seeds'], *_flat(options.add_seeds)])))
-
-
-def command_of(configs: Sequence[str], settings: Mapping[str, Any], work_dir: str | None = None) -> str:
-    """Return the one command that makes the whole table.
-
-    Args:
-        configs: Paths.
-        settings: What :func:`settings_of` gave.
-        work_dir: As given.
-    """
-    words = ['python', 'tools/compare.py', *configs, '--seeds', *map(str, settings['seeds'])]
-    if settings['grid']:
-        words += ['--grid', *settings['grid']]
-        if settings['tuning_seeds'] != list(TUNING_SEEDS):
-            words += ['--tuning-seeds', *map(str, settings['tuning_seeds'])]
-    words += [f'--{key.replace("_", "-")}' for key in ('at_grid', 'as_long') if settings[key]]
-    if settings['folds']:
-        words += ['--folds', *settings['folds'], '--num-folds', str(settings['num_folds'])]
-    words += ['--metric', settings['metric']] if settings['metric'] else []
-    words += ['--work-dir', work_dir] if work_dir else []
-    words += ['--cfg-options', *to_arguments(settings['cfg_options'])] if settings['cfg_options'] else []
-    return shlex.join(words)
-
-
-def save(comparison: Comparison, work_dir: Path) -> list[str]:
-    """Write the tables as text and as markdown, all numbers as JSON, and the picture.
-
-    Returns:
-        Their names.
-    """
-    write_atomically((as_text(comparison) + '\n').encode(), work_dir / 'compare.txt')
-    write_atomically((as_markdown(comparison) + '\n').encode(), work_dir / 'compare.md')
-    write_atomically((json.dumps(comparison.as_dict(), indent=1) + '\n').encode(), work_dir / SAVED)
-    draw_comparison(comparison, work_dir / 'compare.png')
-    return ['compare.txt', 'compare.md', SAVED, 'compare.png']
 
 
 def _flat(seeds: Sequence[Sequence[int]]) -> list[int]:
     return list(dict.fromkeys(seed for each in seeds for seed in each))
-
-
-def _say(line: str) -> None:
-    print(line, flush=True)
 
 
 if __name__ == '__main__':

@@ -7,8 +7,8 @@ from pathlib import Path
 import mmkd_video  # noqa: F401  the stack must be mended before a config with custom imports is read
 from mmkd_video.cli.arguments import checked_numbers
 from mmkd_video.cli.cfg_options import add_cfg_options
-from mmkd_video.cli.interrupts import end_in_order_at_sigterm
-from mmkd_video.cli.mistakes import EXITS, ends_in_one_line
+from mmkd_video.cli.interrupts import exit_on_sigterm
+from mmkd_video.cli.mistakes import EXITS, exit_on_error
 from mmkd_video.recognizers.config import read_config
 from mmkd_video.workflows.compress.compress import check, compress
 from mmkd_video.workflows.compress.settings import read_settings
@@ -20,8 +20,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Do the stages that are not done yet; print the table and where everything is."""
     parser = build_parser()
     options = parser.parse_args(arguments)
-    end_in_order_at_sigterm()
-    with ends_in_one_line(parser, resumes=True):
+    exit_on_sigterm()
+    with exit_on_error(parser, resumes=True):
         config = read_config(options.config, options.cfg_options)
         settings = read_settings(config)
         work_dir = Path(options.work_dir or Path('work_dirs', 'compress', Path(options.config).stem))

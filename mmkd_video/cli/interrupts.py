@@ -14,7 +14,7 @@ TERMINATED = 128 + signal.SIGTERM
 
 
 @contextmanager
-def told_when_ended(parser: argparse.ArgumentParser, hint: str = '') -> Iterator[None]:
+def exit_on_interrupt(parser: argparse.ArgumentParser, hint: str = '') -> Iterator[None]:
     """End after a ctrl-C with exit code 130, after SIGTERM with 143: with one line, after the block's own clean-up.
 
     Args:
@@ -33,7 +33,7 @@ def told_when_ended(parser: argparse.ArgumentParser, hint: str = '') -> Iterator
             signal.signal(signal.SIGTERM, before)
 
 
-def end_in_order_at_sigterm() -> None:
+def exit_on_sigterm() -> None:
     """Have SIGTERM end this process as an error does, with exit code 143: what it has started is ended first."""
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGTERM, _terminate)

@@ -6,8 +6,10 @@ import linecache
 import os
 import sys
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
+
+from mmkd_video.core.mistakes import Mistake, SettingsError
 
 TRACEBACK = 'MMKD_TRACEBACK'
 FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO}  # what a disk says that takes no more
@@ -16,36 +18,32 @@ EXITS = (
     'exit codes: 0 done; 1 refused or failed, told in one line (the environment variable '
     f'{TRACEBACK}=1 shows where); 2 wrong arguments; 130 ctrl-C; 143 ended by SIGTERM'
 )
-# What a wrong config makes MMEngine, MMAction2 and constructors raise while they build.
-OF_CONFIGS = (KeyError, TypeError, ValueError)
 
 
 @contextmanager
-def told_in_one_line(parser: argparse.ArgumentParser, building: Callable[[], bool]) -> Iterator[None]:
-    """End with one line and exit code 1 where a mistake is found, with the whole traceback where it is no mistake.
+def exit_on_mistake(parser: argparse.ArgumentParser) -> Iterator[None]:
+    """End with one line and exit code 1 where a mistake is found; a failure keeps its traceback.
 
-    What a check of this package has raised is a mistake at any time. While building, so is what a wrong setting makes
-    others raise. The environment variable ``MMKD_TRACEBACK=1`` shows where either was raised.
+    A mistake is what a check of this package raises, and what a wrong setting makes others raise while something is
+    built from it. The environment variable ``MMKD_TRACEBACK=1`` shows where either was raised.
 
     Args:
-        parser: Of the command.
-        building: Says whether no training runs yet.
+        parser: Parser of the command.
     """
     try:
         yield
     except Exception as error:
-        own = is_own_check(error)
-        if os.environ.get(TRACEBACK) or not (own or (building() and isinstance(error, (OSError, *OF_CONFIGS)))):
+        if os.environ.get(TRACEBACK) or not is_own_check(error):
             raise
         parser.exit(REFUSED, f'error: {one_line(error)}\n')
 
 
 @contextmanager
-def ends_in_one_line(parser: argparse.ArgumentParser, resumes: bool = False) -> Iterator[None]:
+def exit_on_error(parser: argparse.ArgumentParser, resumes: bool = False) -> Iterator[None]:
     """End a tool with one line and its exit code, whatever it raises; ``MMKD_TRACEBACK=1`` shows the traceback.
 
     Args:
-        parser: Of the command.
+        parser: Parser of the command.
         resumes: Whether the same command goes on where an interrupted one stopped.
     """
     try:
@@ -72,8 +70,10 @@ def one_line(error: Exception) -> str:
     """Return what an error says; that of others with its type, and how to see where it was raised.
 
     Args:
-        error: With its traceback.
+        error: Error with its traceback.
     """
+    if isinstance(error, SettingsError) and isinstance(error.__cause__, Exception):
+        error = error.__cause__
     text = error.args[0] if isinstance(error, KeyError) and error.args else error
     if is_own_check(error) or isinstance(error, OSError):
         return str(text)
@@ -86,8 +86,10 @@ def is_own_check(error: BaseException) -> bool:
     """Return whether an error comes from a ``raise`` in this package, not from a failure within or below it.
 
     Args:
-        error: With its traceback.
+        error: Error with its traceback.
     """
+    if isinstance(error, Mistake):
+        return True
     frames = list(traceback.walk_tb(error.__traceback__))
     if not frames:
         return False

@@ -7,7 +7,7 @@ from pathlib import Path
 import mmkd_video  # noqa: F401  the stack must be mended before a model is built
 from mmkd_video.cli.arguments import checked_numbers
 from mmkd_video.cli.cfg_options import add_cfg_options
-from mmkd_video.cli.mistakes import EXITS, ends_in_one_line
+from mmkd_video.cli.mistakes import EXITS, exit_on_error
 from mmkd_video.pruning import PruningHistory
 from mmkd_video.pruning.pruner import SCOPES, TARGETS
 from mmkd_video.pruning.units import CRITERIA
@@ -24,7 +24,7 @@ def main(arguments: Sequence[str] | None = None) -> PruningHistory:
     parser = build_parser()
     options = parser.parse_args(arguments)
     target = {kind: value for kind in TARGETS if (value := getattr(options, f'target_{kind}')) is not None}
-    with ends_in_one_line(parser):
+    with exit_on_error(parser):
         config = read_config(options.config, options.cfg_options)
         return prune_student(
             config,

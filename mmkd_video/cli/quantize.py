@@ -7,7 +7,7 @@ from pathlib import Path
 import mmkd_video  # noqa: F401  the stack must be mended before a model is built
 from mmkd_video.cli.arguments import checked_numbers
 from mmkd_video.cli.cfg_options import add_cfg_options
-from mmkd_video.cli.mistakes import EXITS, ends_in_one_line
+from mmkd_video.cli.mistakes import EXITS, exit_on_error
 from mmkd_video.quantization.nncf_library import PRESETS
 from mmkd_video.recognizers.config import read_config
 from mmkd_video.workflows.deploy.quantize import quantize_student
@@ -18,7 +18,7 @@ def main(arguments: Sequence[str] | None = None) -> QuantizedStudent:
     """Quantize as the command line says."""
     parser = build_parser()
     options = parser.parse_args(arguments)
-    with ends_in_one_line(parser):
+    with exit_on_error(parser):
         config = read_config(options.config, options.cfg_options)
         found = quantize_student(
             config,

@@ -9,7 +9,7 @@ from pathlib import Path
 import cv2
 
 from mmkd_video.cli.arguments import checked_numbers
-from mmkd_video.cli.mistakes import BROKEN_PIPE, INTERRUPTED, ends_in_one_line
+from mmkd_video.cli.mistakes import BROKEN_PIPE, INTERRUPTED, exit_on_error
 from mmkd_video.core.checked import Text
 from mmkd_video.export import export_backends
 from mmkd_video.serving import StreamOptions
@@ -35,7 +35,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = build_parser()
     options = parser.parse_args(arguments)
     _quieten_opencv()
-    with ends_in_one_line(parser):
+    with exit_on_error(parser):
         try:
             return _run(options)
         except BrokenPipeError:

@@ -16,6 +16,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from mmkd_video.compat.mistakes import WrongValueError
 from mmkd_video.compat.patching import after_import, wrap
 
 MARKS = {
@@ -145,7 +146,7 @@ def _checked(load: Callable) -> Callable:
         if columns is not None and Path(self.ann_file).is_file():
             problem = wrong_line(self.ann_file, columns)
             if problem:
-                raise ValueError(problem)
+                raise WrongValueError(problem)
         return load(self)
 
     return mended

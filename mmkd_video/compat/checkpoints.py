@@ -20,6 +20,7 @@ from typing import Any
 from urllib.parse import urlparse
 
 from mmkd_video.compat import safe_load
+from mmkd_video.compat.mistakes import WrongValueError
 from mmkd_video.compat.patching import after_import, wrap
 
 _ASKED_FOR: ContextVar[str | None] = ContextVar('checkpoint that MMEngine was asked for', default=None)
@@ -52,7 +53,7 @@ def load_url(
 
     name = os.path.basename(file_name or urlparse(url).path)
     if not name:
-        raise ValueError(f'{url!r} names no file; expected the address of a checkpoint')
+        raise WrongValueError(f'{url!r} names no file; expected the address of a checkpoint')
     folder = Path(model_dir or Path(hub.get_dir(), 'checkpoints'))
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / name

@@ -10,13 +10,14 @@ from collections.abc import Callable
 from types import ModuleType
 from typing import Any
 
+from mmkd_video.compat.mistakes import WrongValueError
 from mmkd_video.compat.patching import after_import, wrap
 
 
 def _named(method: Callable) -> Callable:
     def mended(self: Any) -> Any:
         if not self.data_list:
-            raise ValueError(
+            raise WrongValueError(
                 f'{type(self).__name__}: no samples in annotation file {self.ann_file!r}; expected one line (or entry) '
                 'for each sample. Check the file, and `filter_cfg` or `indices` if it is not empty'
             )

@@ -8,11 +8,13 @@ import os
 import sys
 from types import TracebackType
 
+from mmkd_video.compat.mistakes import Mistake
+
 FORCED, ALLOWED = 'TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD', 'MMKD_ALLOW_UNSAFE_LOAD'
 _YES = ('1', 'y', 'yes', 'true')  # as torch reads it
 
 
-class UnsafeEnvironmentError(RuntimeError):
+class UnsafeEnvironmentError(Mistake, RuntimeError):
     """The environment switches a protection off; told in one line, without a traceback."""
 
 

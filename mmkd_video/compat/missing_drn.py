@@ -15,15 +15,21 @@ from collections.abc import Sequence
 from importlib.abc import Loader, MetaPathFinder
 from types import ModuleType
 
+from mmkd_video.compat.mistakes import Mistake
+
 PACKAGE = 'mmaction.models.localizers.drn'
 MODULE = f'{PACKAGE}.drn'
+
+
+class MissingDRNError(Mistake, ImportError):
+    """MMAction2's DRN localizer is not installed."""
 
 
 class _StandInDRN:
     """Takes the place of MMAction2's DRN localizer, which cannot be imported here."""
 
     def __init__(self, *args, **kwargs) -> None:
-        raise ImportError(
+        raise MissingDRNError(
             'DRN is not available: this MMAction2 was installed without mmaction/models/localizers/drn, or torchvision '
             'does not import. Install MMAction2 from its git repository and a torchvision that fits your torch.'
         )

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from mmkd_video.compat import checksums
+from mmkd_video.compat.mistakes import MissingFileError, Mistake
 
 _REFUSED = (
     r'GLOBAL (\S+) was not an allowed global',
@@ -31,11 +32,11 @@ _PICKLES_BEFORE_STORAGES = 5  # of the format before torch 1.6: magic number, ve
 _ALONE = threading.RLock()
 
 
-class UnsafeCheckpointError(pickle.UnpicklingError, ValueError):
+class UnsafeCheckpointError(Mistake, pickle.UnpicklingError, ValueError):
     """A checkpoint asks for something that is neither a tensor nor plain data; nothing of it was executed."""
 
 
-class UnreadableCheckpointError(pickle.UnpicklingError, ValueError):
+class UnreadableCheckpointError(Mistake, pickle.UnpicklingError, ValueError):
     """A file is empty, cut off, damaged or no checkpoint at all."""
 
 
@@ -123,7 +124,7 @@ def load(filename: str | Path, map_location: Any = 'cpu', mmap: bool = False, ca
     """
     path = Path(filename).expanduser()
     if not path.is_file():
-        raise FileNotFoundError(f'no checkpoint at {path}; got {filename!r}, expected the path of a local file')
+        raise MissingFileError(f'no checkpoint at {path}; got {filename!r}, expected the path of a local file')
     if not mmap:
         expect_whole(path, called)
     with open(path, 'rb') as file:

@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 
+from mmkd_video.core.mistakes import WrongValueError
+
 LAYOUT_OF_RANK = {2: 'vector', 3: 'tokens', 5: 'map'}
 LAYOUT_SHAPES = {'logits': '(N, K)', 'vector': '(N, C)', 'tokens': '(N, L, C)', 'map': '(N, C, T, H, W)'}
 
@@ -19,7 +21,7 @@ def layout_of(shape: Sequence[int]) -> str:
         ValueError: The rank belongs to no canonical layout.
     """
     if len(shape) not in LAYOUT_OF_RANK:
-        raise ValueError(
+        raise WrongValueError(
             f'a feature of shape {tuple(shape)} has no canonical layout; expected '
             '(N, C), (N, L, C) or (N, C, T, H, W): tap another module, or one item of its output with [i]'
         )

@@ -4,10 +4,12 @@ import importlib
 import importlib.util
 from types import ModuleType
 
+from mmkd_video.core.mistakes import Mistake
+
 INSTALL = "pip install 'mmkd_video[{extra}]' (in a clone: pip install -e '.[{extra}]')"
 
 
-class MissingExtraError(ImportError):
+class MissingExtraError(Mistake, ImportError):
     """An optional package is not installed; the message says which command installs it."""
 
 

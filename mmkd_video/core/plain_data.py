@@ -11,6 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from mmkd_video.core.mistakes import WrongValueError
+
 MAX_DEPTH = 20
 SHOWN = 60
 
@@ -117,12 +119,12 @@ class Record:
             raise wrong(where, value, f'a dict of {", ".join(known)}')
         for key in value:
             if key not in known:
-                raise ValueError(f'{where}: unknown key {str(key)[:SHOWN]!r}; expected {", ".join(known)}')
+                raise WrongValueError(f'{where}: unknown key {str(key)[:SHOWN]!r}; expected {", ".join(known)}')
         for key, rule in known.items():
             if key in value:
                 rule.check(value[key], f'{where}.{key}')
             elif key in self.needed:
-                raise ValueError(f'{where}: the key {key!r} is missing; expected {", ".join(self.needed)}')
+                raise WrongValueError(f'{where}: the key {key!r} is missing; expected {", ".join(self.needed)}')
 
 
 @dataclass(frozen=True)
@@ -167,11 +169,11 @@ class Anything:
                     raise wrong(where, item, 'numbers, text, lists and dicts')
             count += len(inner)
             if count > self.items:
-                raise ValueError(f'{where}: more than {self.items} items; expected fewer')
+                raise WrongValueError(f'{where}: more than {self.items} items; expected fewer')
             if not inner:
                 return
             level = inner
-        raise ValueError(f'{where}: nested more than {self.depth} deep; expected less')
+        raise WrongValueError(f'{where}: nested more than {self.depth} deep; expected less')
 
 
 FLAG = OneOf((True, False))
@@ -191,11 +193,11 @@ def read_json(text: str | bytes, rule: Rule, where: str, longest: int = 1 << 24)
     """
     if not isinstance(text, str | bytes) or len(text) > longest:
         found = len(text) if isinstance(text, str | bytes) else type(text).__name__
-        raise ValueError(f'{where}: got {found}, expected JSON text of at most {longest} characters')
+        raise WrongValueError(f'{where}: got {found}, expected JSON text of at most {longest} characters')
     try:
         value = json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise ValueError(f'{where}: not JSON ({str(error)[:SHOWN]}); got {text[:SHOWN]!r}') from None
+        raise WrongValueError(f'{where}: not JSON ({str(error)[:SHOWN]}); got {text[:SHOWN]!r}') from None
     Anything(items=longest).check(value, where)
     rule.check(value, where)
     return value
@@ -216,4 +218,6 @@ def wrong(where: str, got: Any, expected: str) -> ValueError:
         shown = repr(got)
     if isinstance(got, float) and not math.isfinite(got):
         expected = f'{expected}, finite'
-    return ValueError(f'{where}: got {shown if len(shown) <= SHOWN else shown[:SHOWN] + "..."}, expected {expected}')
+    return WrongValueError(
+        f'{where}: got {shown if len(shown) <= SHOWN else shown[:SHOWN] + "..."}, expected {expected}'
+    )

@@ -14,7 +14,7 @@ DEFAULTS = dict(min_steps=0, min_epochs=1, validations=5)
 CHECKPOINTS = 20  # of a training; every epoch of a few steps would be too many
 
 
-def settle_budget(config: Config) -> None:
+def set_epochs_from_budget(config: Config) -> None:
     """Set ``train_cfg.max_epochs`` from ``budget``; what the config or the command line says itself stays.
 
     ``budget = dict(min_steps=<optimizer steps>, min_epochs=<epochs>, validations=<how many>)``: at least so many steps

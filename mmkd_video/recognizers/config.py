@@ -10,7 +10,7 @@ from typing import Any
 from mmengine.config import Config, ConfigDict
 from mmengine.hub import get_config
 
-from mmkd_video.recognizers.budget import settle_budget
+from mmkd_video.recognizers.budget import set_epochs_from_budget
 from mmkd_video.recognizers.config_keys import check_config
 
 SUFFIXES = ('.py', '.json', '.yml', '.yaml')
@@ -85,13 +85,13 @@ def resolve_config(config: str | Mapping) -> tuple[dict, Config | None]:
     return copy.deepcopy(dict(model)), whole
 
 
-def read_config(path: str, options: Mapping[str, Any] | None = None, settle: bool = True) -> Config:
+def read_config(path: str, options: Mapping[str, Any] | None = None, with_budget: bool = True) -> Config:
     """Read a config and merge what the command line gives.
 
     Args:
         path: Of the config, or ``'mmaction::recognition/...'``.
         options: By dotted key.
-        settle: Whether ``budget`` becomes a number of epochs; not where more is merged later.
+        with_budget: Whether ``budget`` becomes a number of epochs; not where more is merged later.
 
     Raises:
         FileNotFoundError: There is no such file.
@@ -101,8 +101,8 @@ def read_config(path: str, options: Mapping[str, Any] | None = None, settle: boo
     config = load_config(path)
     merge_cfg_options(config, options)
     check_config(config)
-    if settle:
-        settle_budget(config)
+    if with_budget:
+        set_epochs_from_budget(config)
     return config
 
 

@@ -5,6 +5,9 @@ import yaml
 from mmengine.config import Config
 
 from mmkd_video.cli import ablate
+from mmkd_video.recognizers.budget import count_clips
+from mmkd_video.workflows.compare import ablating
+from mmkd_video.workflows.compare.ablating import record, run_all, shorten
 from mmkd_video.workflows.compare.ablation import ALONE, Ablation
 
 SCORES = {ALONE: [0.5, 0.7], 'kd': [0.6, 0.7], 'mars': [0.7, 0.6]}
@@ -39,7 +42,7 @@ def test_budget_is_stated():
 
 def test_a_shorter_training_ends_with_its_learning_rate():
     config = scheduled()
-    ablate.shorten(config, 5)
+    shorten(config, 5)
     assert config.train_cfg.max_epochs == 5 and config.train_cfg.val_begin > 5
     assert [(each.begin, each.end) for each in config.param_scheduler] == [(0, 1), (1, 5)]
     assert config.param_scheduler[1].T_max == 4
@@ -48,13 +51,13 @@ def test_a_shorter_training_ends_with_its_learning_rate():
 def test_iterations_and_no_epochs_are_refused():
     config = Config(dict(train_cfg=dict(type='IterBasedTrainLoop', max_iters=10)))
     with pytest.raises(ValueError, match='expected epochs'):
-        ablate.shorten(config, 5)
+        shorten(config, 5)
     with pytest.raises(ValueError, match='at least 1'):
-        ablate.shorten(scheduled(), 0)
+        shorten(scheduled(), 0)
 
 
 def test_recorded_numbers_come_back(tmp_path):
-    ablate.record(measured(), tmp_path / 'metafile.yml')
+    record(measured(), tmp_path / 'metafile.yml')
     saved = yaml.safe_load((tmp_path / 'metafile.yml').read_text())
     assert Ablation.from_dict(saved['Ablation']) == measured()
     (model,) = saved['Models']
@@ -72,18 +75,18 @@ def test_every_config_is_run_once_for_a_seed_before_the_next_seed(tiny, monkeypa
         def result(self):
             return dict(metrics={'acc/top1': len(runs) / 10})
 
-    monkeypatch.setattr(ablate, 'RunFolder', Finished)
+    monkeypatch.setattr(ablating, 'RunFolder', Finished)
     config = Config.fromfile(tiny.distill)
-    scores = ablate.run_all(dict(kd=config, mars=config), [0, 3], tmp_path, 'acc/top1')
+    scores = run_all(dict(kd=config, mars=config), [0, 3], tmp_path, 'acc/top1')
     assert scores == {ALONE: [0.1, 0.4], 'kd': [0.2, 0.5], 'mars': [0.3, 0.6]}
     assert runs[0] == ('student_alone', 'seed0', 'Recognizer2D', 0, None)
     assert runs[-1] == ('mars', 'seed3', 'Distiller', 3, None)
     with pytest.raises(ValueError, match="got 'f1'; the test measures acc/top1"):
-        ablate.run_all(dict(kd=config), [0], tmp_path, 'f1')
+        run_all(dict(kd=config), [0], tmp_path, 'f1')
 
 
 def test_clips_are_counted(tiny):
-    assert ablate.count_clips(Config.fromfile(tiny.distill)) == 8
+    assert count_clips(Config.fromfile(tiny.distill).train_dataloader.dataset) == 8
 
 
 def test_plain_config_is_refused(tiny, capsys):

@@ -2,6 +2,7 @@
 
 import json
 import shlex
+from dataclasses import replace
 
 import pytest
 import torch
@@ -13,8 +14,10 @@ from mmkd_video.cli import compare
 from mmkd_video.hooks import training_clock
 from mmkd_video.hooks.training_clock import CPU_META_KEY, META_KEY, TrainingClock
 from mmkd_video.recognizers.complexity import measure_complexity
+from mmkd_video.workflows.compare import comparing
 from mmkd_video.workflows.compare.arms import ALONE, DISTILLED
 from mmkd_video.workflows.compare.result import Comparison, Row, Section
+from mmkd_video.workflows.compare.settings import ComparisonSettings, command_of
 from mmkd_video.workflows.train.run_folder import RunFolder
 
 
@@ -119,10 +122,10 @@ def options_of(*arguments):
     return compare.build_parser().parse_args(['c.py', *arguments])
 
 
-def test_seeds_are_numbers_and_ranges(tmp_path, capsys):
-    settings = compare.settings_of(options_of('--seeds', '0-3', '7', '3'), tmp_path)
-    assert settings['seeds'] == [0, 1, 2, 3, 7]
-    assert compare.settings_of(options_of(), tmp_path)['seeds'] == [0]
+def test_seeds_are_numbers_and_ranges():
+    settings = compare.settings_of(options_of('--seeds', '0-3', '7', '3'))
+    assert settings.seeds == [0, 1, 2, 3, 7]
+    assert compare.settings_of(options_of()).seeds == [0]
     for wrong in ('a', '3-1', '-1'):
         with pytest.raises(SystemExit):
             options_of('--seeds', wrong)
@@ -133,44 +136,51 @@ def test_seeds_are_numbers_and_ranges(tmp_path, capsys):
 def test_the_command_makes_the_whole_table():
     given = ['--seeds', '0-2', '--grid', 'a.lr=x0.5,x2', 'b=[1,2],3', '--tuning-seeds', '50', '--at-grid', '--as-long']
     given += ['--metric', 'acc/top5', '--jobs', '2', '--cfg-options', 'train_cfg.max_epochs=1']
-    settings = compare.settings_of(options_of(*given), None)
-    command = compare.command_of(['c.py'], settings, 'out')
+    settings = compare.settings_of(options_of(*given))
+    command = command_of(['c.py'], settings, 'out')
     assert command == (
         "python tools/compare.py c.py --seeds 0 1 2 --grid a.lr=x0.5,x2 'b=[1,2],3' --tuning-seeds 50 --at-grid "
         '--as-long --metric acc/top5 --work-dir out --cfg-options train_cfg.max_epochs=1'
     )
     words = shlex.split(command)[2:]
-    assert compare.settings_of(compare.build_parser().parse_args(words), None) == settings
+    assert compare.settings_of(compare.build_parser().parse_args(words)) == settings
 
 
 def test_added_seeds_join_a_table_that_stays_as_it_is(tmp_path):
+    def added(*words, config='c.py'):
+        options = compare.build_parser().parse_args([config, *words])
+        more = [seed for each in options.add_seeds for seed in each]
+        return compare.settings_of(options).with_seeds_of(tmp_path, options.configs, more)
+
     row = Row('student alone', 'student alone', 'recipe untouched', {}, [0.5], [None], [None], [None], [None])
-    before = compare.settings_of(options_of('--seeds', '4', '--grid', 'a=1,2'), tmp_path)
-    saved = Comparison({'c': 'c.py'}, '', 'acc/top1', [4], [], [Section('recipe untouched', [row])], options=before)
+    before = ComparisonSettings(seeds=[4], grid=['a=1,2'])
+    saved = Comparison(
+        {'c': 'c.py'}, '', 'acc/top1', [4], [], [Section('recipe untouched', [row])], options=before.as_dict()
+    )
     with pytest.raises(ValueError, match='compare.json does not exist; make the table first'):
-        compare.settings_of(options_of('--add-seeds', '5'), tmp_path)
+        added('--add-seeds', '5')
     (tmp_path / 'compare.json').write_text(json.dumps(saved.as_dict()))
-    settings = compare.settings_of(options_of('--add-seeds', '5', '4', '6'), tmp_path)
-    assert settings == dict(before, seeds=[4, 5, 6]) and settings['grid'] == ['a=1,2']
+    settings = added('--add-seeds', '5', '4', '6')
+    assert settings == replace(before, seeds=[4, 5, 6]) and settings.grid == ['a=1,2']
     with pytest.raises(ValueError, match='got --grid, --as-long too; these stay'):
-        compare.settings_of(options_of('--add-seeds', '5', '--grid', 'a=1', '--as-long'), tmp_path)
+        added('--add-seeds', '5', '--grid', 'a=1', '--as-long')
     with pytest.raises(ValueError, match='got d.py; the table .* is of c.py'):
-        compare.settings_of(compare.build_parser().parse_args(['d.py', '--add-seeds', '5']), tmp_path)
+        added('--add-seeds', '5', config='d.py')
     (tmp_path / 'compare.json').write_text('{"format": 1}')
     with pytest.raises(ValueError, match='is not what tools/compare.py writes .*got format 1'):
-        compare.settings_of(options_of('--add-seeds', '5'), tmp_path)
+        added('--add-seeds', '5')
 
 
 def ended(tiny, tmp_path, monkeypatch, run, capsys):
     """Return the exit code of the command and what it said, where its runs end as ``run`` does."""
-    monkeypatch.setattr(compare, 'run', run)
+    monkeypatch.setattr(comparing, 'run', run)
     with pytest.raises(SystemExit) as stopped:
         compare.main([str(tiny.distill), '--work-dir', str(tmp_path / 'out')])
     return stopped.value.code, capsys.readouterr()
 
 
 def test_an_interrupt_is_one_line(tiny, tmp_path, monkeypatch, capsys):
-    def interrupted(*given):
+    def interrupted(*given, **more):
         raise KeyboardInterrupt
 
     code, said = ended(tiny, tmp_path, monkeypatch, interrupted, capsys)
@@ -181,7 +191,7 @@ def test_missing_runs_are_told_after_the_table_and_fail_the_command(tiny, tmp_pa
     none = [None]
     rows = [Row(name, name, 'recipe untouched', {}, none, none, none, none, none) for name in (ALONE, DISTILLED)]
 
-    def with_a_gap(configs, settings, *given):
+    def with_a_gap(configs, settings, *given, **more):
         missing = ['student alone, seed 0', 'student distilled, seed 0']
         sections = [Section('recipe untouched', rows)]
         return Comparison({'distill': 'd.py'}, 'command', 'acc/top1', [0], [], sections, missing=missing)

@@ -11,11 +11,11 @@ from mmengine.logging import MMLogger
 
 from dev import report
 from mmkd_video.cli import compare
-from mmkd_video.cli.baseline import Score
-from mmkd_video.workflows.compare import teacher_check
 from mmkd_video.workflows.compare.arms import Arm
 from mmkd_video.workflows.compare.runs import Ledger
 from mmkd_video.workflows.compare.stretch import fixed_length
+from mmkd_video.workflows.train import teacher_check
+from mmkd_video.workflows.train.flow_baseline import Score
 from mmkd_video.workflows.train.learning_rate import RateTrials
 from mmkd_video.workflows.train.run_folder import RunFolder
 
@@ -96,10 +96,10 @@ def test_a_rate_is_chosen_anew_where_its_note_is_damaged(content, tmp_path):
 @damaged
 def test_a_reference_is_measured_anew_where_its_note_is_damaged(content, tmp_path, monkeypatch):
     monkeypatch.setattr(teacher_check, 'lists_of', lambda config: dict(train=[('a.mp4', 0)], val=[('b.mp4', 1)]))
-    monkeypatch.setattr(teacher_check.Baseline, 'score', lambda *given: Score('val', 1, 2))
+    monkeypatch.setattr(teacher_check.FlowBaseline, 'score', lambda *given: Score('val', 1, 2))
     (tmp_path / 'reference.json').write_bytes(content)
     assert teacher_check.reference_on_validation(Config(), tmp_path) == (0.5, 2)
-    monkeypatch.delattr(teacher_check.Baseline, 'score')
+    monkeypatch.delattr(teacher_check.FlowBaseline, 'score')
     assert teacher_check.reference_on_validation(Config(), tmp_path) == (0.5, 2)
 
 

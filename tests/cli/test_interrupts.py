@@ -6,12 +6,14 @@ import sys
 import time
 
 import pytest
+from mmengine.config import Config
 
 from mmkd_video.cli import render, train
 from mmkd_video.cli import test as test_command
-from mmkd_video.cli.interrupts import end_in_order_at_sigterm, told_when_ended
+from mmkd_video.cli.interrupts import exit_on_interrupt, exit_on_sigterm
 from mmkd_video.workflows.stream.interrupts import Interrupts
-from mmkd_video.workflows.train.ended_together import ended_together
+from mmkd_video.workflows.train import testing, training
+from mmkd_video.workflows.train.child_process import terminate_on_error
 
 
 @pytest.fixture(autouse=True)
@@ -31,7 +33,7 @@ def kill_me(number):
 @pytest.mark.parametrize(('number', 'code'), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_a_signal_ends_with_its_code_after_the_clean_up(number, code, capsys):
     cleaned = []
-    with pytest.raises(SystemExit) as ended, told_when_ended(argparse.ArgumentParser(), 'go on'):
+    with pytest.raises(SystemExit) as ended, exit_on_interrupt(argparse.ArgumentParser(), 'go on'):
         try:
             kill_me(number)
         finally:
@@ -41,33 +43,33 @@ def test_a_signal_ends_with_its_code_after_the_clean_up(number, code, capsys):
 
 
 def test_commands_that_start_others_end_in_order(capsys):
-    end_in_order_at_sigterm()
+    exit_on_sigterm()
     with pytest.raises(SystemExit) as ended:
         kill_me(signal.SIGTERM)
     assert ended.value.code == 143
 
 
 @pytest.mark.parametrize(
-    ('tool', 'part', 'arguments'),
+    ('tool', 'module', 'part', 'arguments'),
     [
-        (render, 'prepare_motion_clips', ['folder']),
-        (train, 'read_config', ['a.py']),
-        (test_command, 'read_config', ['a.py', __file__]),
-        (train, 'train', ['a.py']),
+        (render, render, 'prepare_motion_clips', ['folder']),
+        (train, train, 'read_config', ['a.py']),
+        (test_command, testing, 'read_config', ['a.py', __file__]),
+        (train, training, 'train', ['a.py']),
     ],
 )
-def test_ctrl_c_is_one_line(monkeypatch, capsys, tool, part, arguments):
+def test_ctrl_c_is_one_line(monkeypatch, capsys, tool, module, part, arguments):
     for name in (
         'read_config',
-        'merge_options',
         'check_config',
-        'settle_budget',
+        'set_epochs_from_budget',
         'teacher_settings',
         'prepare',
         'prepare_rate',
     ):
-        monkeypatch.setattr(tool, name, lambda *_, **__: None, raising=False)
-    monkeypatch.setattr(tool, part, lambda *_, **__: kill_me(signal.SIGINT))
+        for each in (train, training, testing):
+            monkeypatch.setattr(each, name, lambda *_, **__: Config({}), raising=False)
+    monkeypatch.setattr(module, part, lambda *_, **__: kill_me(signal.SIGINT))
     with pytest.raises(SystemExit) as ended:
         tool.main(arguments)
     assert ended.value.code == 130
@@ -76,9 +78,9 @@ def test_ctrl_c_is_one_line(monkeypatch, capsys, tool, part, arguments):
 
 @pytest.mark.parametrize('number', [signal.SIGINT, signal.SIGTERM])
 def test_a_child_does_not_outlive_its_command(number):
-    end_in_order_at_sigterm()
+    exit_on_sigterm()
     child = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(60)'], start_new_session=True)
-    with pytest.raises((KeyboardInterrupt, SystemExit)), child, ended_together(child):
+    with pytest.raises((KeyboardInterrupt, SystemExit)), child, terminate_on_error(child):
         kill_me(number)
     assert child.returncode == -signal.SIGTERM
 

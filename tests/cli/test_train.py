@@ -23,37 +23,42 @@ from mmkd_video.datasets import motion_set
 from mmkd_video.recognizers.config import to_arguments
 from mmkd_video.recognizers.plain_student import plain_student
 from mmkd_video.workflows.train import prepare as prepare_module
+from mmkd_video.workflows.train import testing, training
 from mmkd_video.workflows.train.prepare import find_last, needed_parts, prepare, publish
 
 STOCK_TOOLS = Path(mmaction.__file__).parent / '.mim' / 'tools'
 
 
-def options_of(*arguments):
-    return train.build_parser().parse_args(['c.py', *arguments])
+def merged(config, *arguments):
+    """Return the config that a command line leads to."""
+    seen = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(train, 'read_config', lambda *_, **__: config)
+        patch.setattr(train, 'run_training', lambda merged, **_: seen.append(merged))
+        train.main(['c.py', *arguments])
+    return seen[0]
 
 
 def test_command_line_wins_over_the_config():
     config = Config(
         dict(randomness=dict(seed=0, deterministic=True), work_dir='of_config', train_cfg=dict(max_epochs=9))
     )
-    merged = train.merge_options(
-        config, options_of('--seed', '3', '--resume', '--cfg-options', 'train_cfg.max_epochs=1')
-    )
-    assert merged.randomness == dict(seed=3, deterministic=True)
-    assert merged.work_dir == 'of_config' and merged.resume is True and merged.load_from is None
-    assert merged.train_cfg.max_epochs == 1
-    merged = train.merge_options(Config({}), options_of('--work-dir', 'given', '--resume', 'some.pth'))
-    assert (merged.work_dir, merged.load_from, merged.randomness.seed) == ('given', 'some.pth', None)
-    assert train.merge_options(Config({}), options_of()).work_dir == 'work_dirs/c'
+    found = merged(config, '--seed', '3', '--resume', '--cfg-options', 'train_cfg.max_epochs=1')
+    assert found.randomness == dict(seed=3, deterministic=True)
+    assert found.work_dir == 'of_config' and found.resume is True and found.load_from is None
+    assert found.train_cfg.max_epochs == 1
+    found = merged(Config({}), '--work-dir', 'given', '--resume', 'some.pth')
+    assert (found.work_dir, found.load_from, found.randomness.seed) == ('given', 'some.pth', None)
+    assert merged(Config({})).work_dir == 'work_dirs/c'
 
 
 @pytest.mark.parametrize(
-    'arguments, message',
-    [(['--amp'], "--amp: got optim_wrapper.type='Own'"), (['--auto-scale-lr'], 'has no auto_scale_lr')],
+    'wish, message',
+    [(dict(amp=True), "--amp: got optim_wrapper.type='Own'"), (dict(auto_scale_lr=True), 'has no auto_scale_lr')],
 )
-def test_argument_that_does_not_fit_the_config_is_refused(arguments, message):
+def test_argument_that_does_not_fit_the_config_is_refused(wish, message):
     with pytest.raises(ValueError, match=message):
-        train.merge_options(Config(dict(optim_wrapper=dict(type='Own'))), options_of(*arguments))
+        training.merge_settings(Config(dict(optim_wrapper=dict(type='Own'))), path='c.py', **wish)
 
 
 def test_unknown_config_is_one_line(capsys):
@@ -121,7 +126,7 @@ def test_teacher_is_built_with_the_options_it_is_trained_with(tiny):
     assert config.model.teacher.config.train_cfg.max_epochs == 1
     assert config.model.teacher.config.model.type == 'Recognizer3D'
     tested = Config.fromfile(tiny.distill)
-    test_command.merge_options(tested, test_command.build_parser().parse_args([str(tiny.distill), 'some.pth']))
+    testing.merge_settings(tested, 'some.pth', path=str(tiny.distill))
     assert tested.model == config.model
 
 

@@ -3,8 +3,8 @@ import pickle
 import pytest
 from mmengine.evaluator import DumpResults
 
-from mmkd_video.cli import test  # noqa: F401  registers it
 from mmkd_video.core.registry import METRICS
+from mmkd_video.workflows.train import testing  # noqa: F401  registers it
 
 
 def dumping(path):

@@ -3,7 +3,7 @@
 import pytest
 from mmengine.config import Config
 
-from mmkd_video.recognizers.budget import count_clips, settle_budget
+from mmkd_video.recognizers.budget import count_clips, set_epochs_from_budget
 from mmkd_video.recognizers.config import read_config
 
 
@@ -35,7 +35,7 @@ def test_what_is_given_counts(write):
     path = write(100, loop='dict(type="EpochBasedTrainLoop", val_interval=7)')
     assert read_config(path).train_cfg.val_interval == 7
     assert read_config(path, {'train_cfg.max_epochs': 2}).train_cfg.max_epochs == 2
-    assert 'max_epochs' not in read_config(path, settle=False).train_cfg
+    assert 'max_epochs' not in read_config(path, with_budget=False).train_cfg
     assert read_config(path, {'budget.min_epochs': 50}).train_cfg.max_epochs == 50
 
 
@@ -61,5 +61,5 @@ def test_mistakes_are_named(write, budget, error, message):
 
 def test_configs_without_a_budget_stay_as_they_are():
     config = Config(dict(train_cfg=dict(type='EpochBasedTrainLoop')))
-    settle_budget(config)
+    set_epochs_from_budget(config)
     assert config.train_cfg == dict(type='EpochBasedTrainLoop')

@@ -9,7 +9,7 @@ from mmkd_video.cli.doctor.known_breaks import break_findings
 from mmkd_video.cli.doctor.probes import probe_findings
 from mmkd_video.cli.doctor.promises import PAGE, promise_findings
 from mmkd_video.cli.doctor.versions import version_findings
-from mmkd_video.cli.mistakes import ends_in_one_line
+from mmkd_video.cli.mistakes import exit_on_error
 
 COLUMN_LIMIT = 60
 
@@ -64,7 +64,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     parser = argparse.ArgumentParser(prog='python -m mmkd_video doctor', description='Check this installation.')
     parser.parse_args(arguments)
-    with ends_in_one_line(parser), warnings.catch_warnings():
+    with exit_on_error(parser), warnings.catch_warnings():
         warnings.simplefilter('ignore')
         sections = examine()
     print('\n\n'.join(table(title, findings) for title, findings in sections))

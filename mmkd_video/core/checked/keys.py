@@ -25,6 +25,7 @@ from mmkd_video.core.checked.kinds import (
     nearest,
     shown,
 )
+from mmkd_video.core.mistakes import WrongKeyError, WrongTypeError, WrongValueError
 
 PLAIN = {bool: Flag(), int: Whole(), float: Number(), str: Text(), Path: Text(), type: Class(), dict: Settings()}
 
@@ -61,10 +62,12 @@ class Keys:
             if key in self.kinds:
                 self.kinds[key].check(f'{where}.{key}', value)
             elif not self.more:
-                raise KeyError(self.unknown(where, key))
+                raise WrongKeyError(self.unknown(where, key))
         for key in self.required:
             if key not in values and key not in filled_in:
-                raise ValueError(f'{where}.{key}: got nothing; expected {self.kinds[key].expected}; it must be given')
+                raise WrongValueError(
+                    f'{where}.{key}: got nothing; expected {self.kinds[key].expected}; it must be given'
+                )
 
     def unknown(self, where: str, key: str) -> str:
         """Return what is told of an unknown key.
@@ -146,7 +149,7 @@ def keys_of(target: Callable, told: Mapping[str, Kind] | None = None, further: C
         kinds, more = _inherited(target, further, kinds)
     unknown = set(told) - set(kinds)
     if unknown:
-        raise TypeError(f'{target.__qualname__} has no {sorted(unknown)}')
+        raise WrongTypeError(f'{target.__qualname__} has no {sorted(unknown)}')
     return Keys(target.__name__, kinds, required, more)
 
 

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from numbers import Integral, Real
 from typing import Any
 
+from mmkd_video.core.mistakes import WrongValueError
+
 LARGEST = 1e12  # of any number: what is larger is a slip, and soon overflows float32
 LARGEST_WHOLE = 2**31 - 1
 SHOWN = 80  # characters of a value in a message
@@ -29,7 +31,7 @@ def wrong(where: str, value: Any, expected: str, remedy: str = '') -> ValueError
         expected: What is expected, in words.
         remedy: What to do, where that does not follow.
     """
-    return ValueError(f'{where}: got {shown(value)}; expected {expected}{f"; {remedy}" if remedy else ""}')
+    return WrongValueError(f'{where}: got {shown(value)}; expected {expected}{f"; {remedy}" if remedy else ""}')
 
 
 def nearest(name: Any, known: Sequence[str]) -> str:

@@ -5,6 +5,8 @@ from pathlib import Path
 
 import numpy as np
 
+from mmkd_video.core.mistakes import WrongValueError
+
 
 def read_arrays(path: str | Path) -> dict[str, np.ndarray]:
     """Read an archive that ``numpy.savez`` wrote; nothing in it is executed.
@@ -19,6 +21,6 @@ def read_arrays(path: str | Path) -> dict[str, np.ndarray]:
     with zipfile.ZipFile(path) as archive:
         held = sum(part.file_size for part in archive.infolist())
     if held > Path(path).stat().st_size:
-        raise ValueError(f'its arrays have {held} bytes, the file has {Path(path).stat().st_size}')
+        raise WrongValueError(f'its arrays have {held} bytes, the file has {Path(path).stat().st_size}')
     with np.load(path, allow_pickle=False) as file:
         return dict(file)

@@ -5,6 +5,8 @@ from pathlib import Path
 
 from mmengine.fileio import LocalBackend, register_backend
 
+from mmkd_video.core.mistakes import UnwrittenFileError
+
 TEMPORARY_SUFFIX = '.mmkd-tmp'
 
 
@@ -31,7 +33,9 @@ def write_atomically(content: bytes, path: str | Path) -> None:
         os.replace(temporary, path)
     except OSError as error:
         temporary.unlink(missing_ok=True)
-        told = type(error)(f'{path} cannot be written ({error.strerror or error}); what was there before is untouched')
+        told = UnwrittenFileError(
+            f'{path} cannot be written ({error.strerror or error}); what was there before is untouched'
+        )
         told.errno = error.errno
         raise told from error
     except BaseException:

@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+from mmkd_video.core.mistakes import ExistingFileError
+
 
 def expect_new(option: str, path: str | Path | None, force: bool | None = None) -> None:
     """See that a tool would not replace what somebody has made.
@@ -16,4 +18,4 @@ def expect_new(option: str, path: str | Path | None, force: bool | None = None) 
     """
     if path and Path(path).exists() and not force:
         remedy = '' if force is None else ', or --force to replace it'
-        raise FileExistsError(f'{option}: {path} exists; give another name{remedy}')
+        raise ExistingFileError(f'{option}: {path} exists; give another name{remedy}')

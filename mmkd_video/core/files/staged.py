@@ -12,6 +12,8 @@ from pathlib import Path
 
 from filelock import lock_descriptor
 
+from mmkd_video.core.mistakes import ExistingFileError, WrongValueError
+
 PLACING = 'placing'  # in the folder while files leave it: the name of the first one's place
 LOCK = 'lock'  # in the folder, where the system opens no folders
 FOLDERS_OPEN = os.name != 'nt'
@@ -31,11 +33,11 @@ def expect_new_files(path: str | Path, suffixes: Sequence[str], force: bool = Fa
     """
     path = Path(path)
     if path.suffix != suffixes[0]:
-        raise ValueError(f'got the name {str(path)!r}; expected one that ends in {suffixes[0]}')
+        raise WrongValueError(f'got the name {str(path)!r}; expected one that ends in {suffixes[0]}')
     _remove_leftovers(path, suffixes)
     present = [str(path.with_suffix(suffix)) for suffix in suffixes if path.with_suffix(suffix).exists()]
     if present and not force:
-        raise FileExistsError(
+        raise ExistingFileError(
             f'{" and ".join(present)} exists; give another name, or --force (force=True) to replace it'
         )
     return path
@@ -83,7 +85,7 @@ def staged_files(path: Path, suffixes: Sequence[str]) -> Iterator[Path]:
     folder = _folder_of(path)
     held = _hold(folder)
     if held is None:
-        raise FileExistsError(f'another process is writing {path}; wait for it, or give another name')
+        raise ExistingFileError(f'another process is writing {path}; wait for it, or give another name')
     try:
         yield folder / path.name
     finally:

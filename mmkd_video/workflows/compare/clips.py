@@ -7,7 +7,7 @@ import numpy as np
 from mmkd_video.evaluation import ScoredClips
 from mmkd_video.workflows.compare.runs import Run
 from mmkd_video.workflows.compare.teachers import TestedTeacher
-from mmkd_video.workflows.train.trial import SCORES
+from mmkd_video.workflows.train.run_folder import SCORES
 
 
 def clips_of(run: Run) -> ScoredClips | None:

@@ -13,6 +13,7 @@ from mmkd_video.core.plain_data import Anything, Many, Number, Record, Text, rea
 from mmkd_video.hooks.run_record import deciding_settings, fingerprint
 from mmkd_video.recognizers.budget import count_clips
 from mmkd_video.workflows.train.prepare import make_parts
+from mmkd_video.workflows.train.run_folder import RunFolder
 
 NOTE = 'learning_rate.json'
 TRIALS = 'rate_trials'
@@ -28,8 +29,8 @@ class RateTrials:
     """Short trainings at several learning rates; the training itself goes on with the best one.
 
     Args:
-        config: Of the training, complete; it is not changed.
-        factors: On the config's own learning rate, which is always tried too.
+        config: Whole config of the training; it is not changed.
+        factors: Factors on the config's own learning rate, which is always tried too.
     """
 
     config: Config
@@ -84,8 +85,6 @@ class RateTrials:
                 'prepare.rates: the config has no val_dataloader or no train_cfg.max_epochs; add them, or set '
                 'prepare.rates=None'
             )
-        from mmkd_video.workflows.train.run_folder import RunFolder  # a run trains, and who trains imports this module
-
         clips = count_clips(self.config.val_dataloader['dataset'])
         found: dict[float, float] = {}
         seconds = 0.0
@@ -139,7 +138,7 @@ def choose(scores: dict[float, float], clips: int) -> float:
 
     Args:
         scores: Accuracy on validation, 0 to 1, by factor; holds 1.
-        clips: Of the validation.
+        clips: Number of clips of the validation.
     """
     own = scores[1.0]
     doubt = math.sqrt(max(own * (1 - own), 0.0) / max(clips, 1))
@@ -151,8 +150,9 @@ def prepare_rate(config: Config, allowed: bool = True) -> None:
     """Choose the learning rate where the config's ``prepare.rates`` asks for it, once for a work dir.
 
     Args:
-        config: Of the training, with its work dir and the command line merged; it is changed.
-        allowed: False to choose nothing: the config's own rate is taken unless one was chosen before.
+        config: Config of the training, with its work dir and the command line merged; it is changed.
+        allowed: Whether trials may be run; False to choose nothing: the config's own rate is taken unless one was
+            chosen before.
 
     Raises:
         RuntimeError: A trial failed.
@@ -171,7 +171,7 @@ def rate_trials(config: Config) -> RateTrials | None:
     """Return the trials that a config asks for with ``prepare.rates``; None where it does not.
 
     Args:
-        config: Of the training, with its work dir; ``prepare`` is checked.
+        config: Config of the training, with its work dir; ``prepare`` is checked.
     """
     factors = (config.get('prepare') or {}).get('rates')
     if not factors or config.get('train_cfg') is None:
@@ -183,8 +183,8 @@ def take_rate(config: Config, trials: RateTrials) -> None:
     """Set the learning rate that was chosen.
 
     Args:
-        config: Of the training; it is changed.
-        trials: Made before.
+        config: Config of the training; it is changed.
+        trials: Trials that were made before.
     """
     factor = trials.chosen()
     if factor is not None and factor != 1.0:

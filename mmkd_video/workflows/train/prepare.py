@@ -16,7 +16,6 @@ import torch
 from mmengine.config import Config
 from mmengine.logging import print_log
 
-from mmkd_video.cli.render import prepare_motion_clips
 from mmkd_video.compat import safe_load
 from mmkd_video.core.checked import AnyOf, Flag, ListOf, Number, Optional, Settings, Text, table_of
 from mmkd_video.core.compression import compressions
@@ -25,7 +24,8 @@ from mmkd_video.core.files.lock import locked
 from mmkd_video.datasets.motion_set import read_manifest
 from mmkd_video.hooks.run_record import deciding_settings, difference
 from mmkd_video.recognizers.config import read_config, resolve_config, to_arguments
-from mmkd_video.workflows.train.ended_together import ended_together
+from mmkd_video.workflows.train.child_process import terminate_on_error
+from mmkd_video.workflows.train.clips import prepare_motion_clips
 
 RANK_VARIABLES = {'pytorch': 'RANK', 'slurm': 'SLURM_PROCID', 'mpi': 'OMPI_COMM_WORLD_RANK'}  # that MMEngine reads
 LAUNCHER_VARIABLES = (
@@ -38,6 +38,7 @@ LAUNCHER_VARIABLES = (
     'GROUP_RANK',
 )
 POLL_SECONDS = 1.0
+TRAINER = 'mmkd_video.cli.train'  # the program that trains a teacher in a process of its own
 SETTINGS = 'mmkd_settings'
 
 
@@ -151,12 +152,12 @@ class TrainedTeacher:
             command = [
                 sys.executable,
                 '-m',
-                'mmkd_video.cli.train',
+                TRAINER,
                 *self._arguments,
                 '--publish',
                 str(self.checkpoint),
             ]
-            with subprocess.Popen(command, env=environment, pass_fds=[lock]) as training, ended_together(training):
+            with subprocess.Popen(command, env=environment, pass_fds=[lock]) as training, terminate_on_error(training):
                 code = training.wait()
         if code != 0 or not self.exists():
             raise RuntimeError(
@@ -177,7 +178,7 @@ def prepare(config: Config, allowed: bool = True) -> None:
 
     Args:
         config: The distillation config, with the command line merged.
-        allowed: False to make nothing and say what to run.
+        allowed: Whether things may be made; False to say what to run.
 
     Raises:
         FileNotFoundError: Something is missing and ``allowed`` is False; the message holds the commands.
@@ -196,7 +197,9 @@ def prepare(config: Config, allowed: bool = True) -> None:
         make_parts(config, missing, allowed)
     checked = (config.get('prepare') or {}).get('check')
     if checked and allowed and own_rank(config.get('launcher') or 'none') == 0:
-        from mmkd_video.workflows.compare.teacher_check import check_teachers  # its tests import this module
+        from mmkd_video.workflows.train.teacher_check import (
+            check_teachers,  # it runs teachers, with what this module makes
+        )
 
         check_teachers(part for part in parts if isinstance(part, TrainedTeacher))
 
@@ -205,9 +208,9 @@ def make_parts(config: Config, missing: Sequence[Any], allowed: bool) -> None:
     """Make what is missing on rank 0, or wait for it.
 
     Args:
-        config: Of the training.
-        missing: Its parts.
-        allowed: False to make nothing and say what to run.
+        config: Config of the training.
+        missing: Parts to make.
+        allowed: Whether they may be made; False to say what to run.
 
     Raises:
         FileNotFoundError: ``allowed`` is False; the message holds the commands.
@@ -277,7 +280,7 @@ def teacher_settings(config: Config) -> dict[str, Any]:
     """Return what of a teacher's training config decides what it has learnt; its seed does not.
 
     Args:
-        config: The whole config.
+        config: Whole config of the training.
     """
     settings = deciding_settings({key: value for key, value in config.items() if key != 'randomness'})
     loop = config.get('train_cfg') or {}
@@ -289,7 +292,7 @@ def published_settings(checkpoint: Path) -> dict[str, Any] | None:
     """Return the settings that :func:`publish` wrote into a checkpoint; None where there are none.
 
     Args:
-        checkpoint: Any file; whether it serves as a teacher is seen when the teacher is built.
+        checkpoint: Path of any file; whether it serves as a teacher is seen when the teacher is built.
     """
     try:
         return safe_load.load(checkpoint, mmap=True)['meta'][SETTINGS]
@@ -303,9 +306,9 @@ def publish(work_dir: Path, target: Path, settings: Mapping[str, Any] | None = N
     What each registered compression wrote, from which the model is rebuilt, goes along.
 
     Args:
-        work_dir: Of the training.
-        target: The name; it appears complete or not at all.
-        settings: What it was trained with, kept in its ``meta``.
+        work_dir: Folder of the training.
+        target: File to write; it appears complete or not at all.
+        settings: Settings that it was trained with, kept in its ``meta``.
 
     Raises:
         FileNotFoundError: The training wrote no checkpoint.
@@ -325,7 +328,7 @@ def what_remains(work_dir: Path) -> str:
     """Return the sentence that says where a training that failed begins again.
 
     Args:
-        work_dir: Of the training.
+        work_dir: Folder of the training.
     """
     if Path(work_dir, 'last_checkpoint').is_file():
         return 'Once that is mended, the same command goes on from its last checkpoint.'
@@ -350,7 +353,7 @@ def own_rank(launcher: str) -> int:
     """Return this process's rank in the launch, before any process group exists.
 
     Args:
-        launcher: ``none`` is always rank 0, whatever a host's environment says.
+        launcher: Name of what started the ranks; ``none`` is always rank 0, whatever a host's environment says.
     """
     return int(os.environ.get(RANK_VARIABLES.get(launcher, '')) or 0)
 

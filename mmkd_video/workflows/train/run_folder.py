@@ -19,9 +19,12 @@ from mmkd_video.core.files.lock import locked
 from mmkd_video.core.plain_data import Anything, Table, read_json
 from mmkd_video.hooks.run_record import fingerprint, flatten
 from mmkd_video.workflows.train.prepare import what_remains
-from mmkd_video.workflows.train.trial import CONFIG, RESULT
 
+CONFIG = 'config.py'
+RESULT = 'result.json'
+SCORES = 'test_scores.npz'
 LOG = 'console.log'
+TRIAL = 'mmkd_video.cli.trial'  # the program that trains and scores in a folder
 TAIL = 30  # lines of a log that an error shows
 _RESULT = Table(Anything(100_000), most=50)
 _SHOWN = re.compile(r'(Epoch|Iter)\((train|val|test)\)|WARNING|ERROR')
@@ -32,10 +35,10 @@ class RunFolder:
     """A run that is started, resumed or, once finished, read.
 
     Args:
-        path: The folder.
-        config: Of the run.
-        checkpoint: Tested instead of training anything.
-        splits: What the last checkpoint is scored on, ``'val'`` and ``'test'``.
+        path: Folder of the run.
+        config: Config of the run.
+        checkpoint: Checkpoint that is tested, instead of training anything.
+        splits: Splits that the last checkpoint is scored on, ``'val'`` and ``'test'``.
     """
 
     def __init__(
@@ -98,11 +101,11 @@ class RunFolder:
         """Start the run in a process, and a session, of its own.
 
         Args:
-            output: Takes what it says.
-            threads: Of the run; ``OMP_NUM_THREADS`` counts before it, and all cores are taken by default.
+            output: File that takes what the run says.
+            threads: Number of its threads; ``OMP_NUM_THREADS`` counts before it, and all cores are taken by default.
             keep: File descriptors that it inherits.
         """
-        command = [sys.executable, '-m', 'mmkd_video.workflows.train.trial', str(self.path), '--score', *self.splits]
+        command = [sys.executable, '-m', TRIAL, str(self.path), '--score', *self.splits]
         if self._checkpoint is not None:
             command += ['--checkpoint', str(self._checkpoint)]
         return subprocess.Popen(
@@ -161,7 +164,7 @@ def environment_of(threads: int) -> Mapping[str, str]:
     """Return the environment of a run.
 
     Args:
-        threads: Where ``OMP_NUM_THREADS`` does not say how many.
+        threads: Number of threads where ``OMP_NUM_THREADS`` does not say it.
     """
     number = os.environ.get('OMP_NUM_THREADS', str(threads))
     # Both libraries get one number, and waiting threads sleep: spinning ones starve the loader's workers.

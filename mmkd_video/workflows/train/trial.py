@@ -1,6 +1,5 @@
-"""One run of a comparison, in a process of its own: train, then score the last checkpoint on test."""
+"""One run of a comparison: train, then score the last checkpoint on test."""
 
-import argparse
 import json
 import os
 from collections.abc import Mapping, Sequence
@@ -10,8 +9,6 @@ import torch
 from mmengine.config import Config
 
 import mmkd_video  # noqa: F401  the stack must be mended before a runner is built
-from mmkd_video.cli.train import build_runner
-from mmkd_video.cli.train import train as train_to_the_end
 from mmkd_video.core.files.atomic import write_atomically
 from mmkd_video.evaluation import ClipScores
 from mmkd_video.hooks.training_clock import CPU_META_KEY, META_KEY
@@ -19,49 +16,52 @@ from mmkd_video.recognizers.complexity import measure_complexity
 from mmkd_video.recognizers.plain_student import plain_student
 from mmkd_video.workflows.deploy.student import StudentCheckpoint
 from mmkd_video.workflows.train.prepare import find_last
-
-CONFIG = 'config.py'
-RESULT = 'result.json'
-SCORES = 'test_scores.npz'
+from mmkd_video.workflows.train.run_folder import CONFIG, RESULT, SCORES
+from mmkd_video.workflows.train.training import build_runner, train
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Train (or go on) in a run's folder as its ``config.py`` says, score, and write ``result.json``."""
-    parser = argparse.ArgumentParser(prog='trial.py', description=__doc__)
-    parser.add_argument('run', type=Path, help='folder with config.py')
-    parser.add_argument('--checkpoint', type=Path, help='test this one; train nothing')
-    parser.add_argument('--score', nargs='+', choices=('val', 'test'), default=['test'], help='on what')
-    options = parser.parse_args(arguments)
-    run = options.run
+def run_trial(run: Path, *, checkpoint: Path | None = None, splits: Sequence[str] = ('test',)) -> None:
+    """Train (or go on) in a run's folder as its ``config.py`` says, score, and write ``result.json``.
+
+    Args:
+        run: Folder of the run.
+        checkpoint: Checkpoint that is scored, instead of training anything.
+        splits: ``'val'``, ``'test'`` or both.
+
+    Raises:
+        SettingsError: The config is wrong.
+        FileNotFoundError: The training wrote no checkpoint.
+    """
     config = Config.fromfile(run / CONFIG)
     config.work_dir, config.launcher = str(run), 'none'
-    if options.checkpoint is None:
-        train(config, parser)
-    checkpoint = options.checkpoint or find_last(run)
-    result = score(plain_student(config), checkpoint, run / 'test', options.score)
+    if checkpoint is None:
+        go_on(config)
+    result = score(plain_student(config), checkpoint or find_last(run), run / 'test', splits)
     write_atomically(json.dumps(result, indent=1).encode(), run / RESULT)
 
 
-def train(config: Config, parser: argparse.ArgumentParser) -> None:
+def go_on(config: Config) -> None:
     """Train to the end, from the newest checkpoint in the work dir if there is one, else from ``load_from``.
 
     Args:
-        config: Of the run; it is changed.
-        parser: Of the command, which a mistake in the config ends.
+        config: Config of the run; it is changed.
+
+    Raises:
+        SettingsError: The config is wrong.
     """
     if Path(config.work_dir, 'last_checkpoint').is_file():
         config.load_from = None
     config.resume = config.get('load_from') is None
-    train_to_the_end(config, parser)
+    train(config)
 
 
 def score(config: Config, checkpoint: Path, work_dir: Path, splits: Sequence[str] = ('test',)) -> dict:
     """Score a checkpoint with a plain config.
 
     Args:
-        config: Of the recognizer alone; it is changed.
-        checkpoint: Of its weights.
-        work_dir: For the test's log. What the model says about each clip of test is written beside it.
+        config: Config of the recognizer alone; it is changed.
+        checkpoint: File of its weights.
+        work_dir: Folder of the test's log. What the model says about each clip of test is written beside it.
         splits: ``'val'``, ``'test'`` or both.
 
     Returns:
@@ -101,7 +101,7 @@ def training_time(meta: Mapping) -> dict[str, float | None]:
     """Return how long the training that wrote a checkpoint took.
 
     Args:
-        meta: Of its checkpoint.
+        meta: What the checkpoint says beside its weights.
 
     Returns:
         ``seconds`` of the wall clock and ``cpu_seconds``; None where they were not counted.
@@ -111,7 +111,3 @@ def training_time(meta: Mapping) -> dict[str, float | None]:
 
 def _plain(metrics: dict) -> dict[str, float]:
     return {key: float(value) for key, value in metrics.items()}
-
-
-if __name__ == '__main__':
-    main()

@@ -9,12 +9,12 @@ import torch
 from mmengine.config import Config
 from tiny_experiment import ROOT, TinyExperiment
 
-from mmkd_video.cli import test as test_command
 from mmkd_video.cli.prune import main
 from mmkd_video.compat import safe_load
 from mmkd_video.core.registry import build_model
 from mmkd_video.pruning import PRUNING_KEY, PruningHistory, count_params
 from mmkd_video.workflows.deploy.student import StudentCheckpoint
+from mmkd_video.workflows.train.testing import merge_settings
 
 STOCK_TEST = Path(mmaction.__file__).parent / '.mim' / 'tools' / 'test.py'
 
@@ -106,9 +106,8 @@ def test_quantizers_that_are_left_behind_are_said(experiment, tmp_path, capsys):
     assert 'note: this student was trained in int8; the pruned one computes in float' in capsys.readouterr().out
     assert 'quantization' not in safe_load.load(experiment.folder / 'pruned.pth')
     for hooks, said in (([], True), ([dict(type='QATHook')], False)):
-        options = test_command.build_parser().parse_args([str(experiment.student), str(path)])
         config = Config(dict(Config.fromfile(experiment.student), custom_hooks=hooks))
-        test_command.merge_options(config, options, test_command.read_student(options))
+        merge_settings(config, str(path), path=str(experiment.student))
         assert ('without QATHook in the config it is tested in float' in capsys.readouterr().out) == said
 
 

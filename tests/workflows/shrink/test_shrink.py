@@ -21,6 +21,7 @@ from mmkd_video.recognizers.weightless import count_without_weights
 from mmkd_video.workflows.shrink import counting
 from mmkd_video.workflows.shrink.axes import Shape, Shrinkable
 from mmkd_video.workflows.shrink.search import Proposal, pick, propose
+from mmkd_video.workflows.train import testing
 from mmkd_video.workflows.train.prepare import needed_parts
 
 TEACHER = 'configs/teachers/i3d_motion.py'
@@ -294,7 +295,7 @@ def test_what_is_no_recognizer_is_told_in_one_line(tmp_path, capsys, model, mess
 
 
 def test_a_key_is_told_without_quotes_by_the_test_too(tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(test_tool, 'merge_options', lambda *_: needed_parts(Config(dict(prepare=dict(dta='x')))))
+    monkeypatch.setattr(testing, 'merge_settings', lambda *_, **__: needed_parts(Config(dict(prepare=dict(dta='x')))))
     (tmp_path / 'x.pth').touch()
     with pytest.raises(SystemExit):
         test_tool.main([STUDENT, str(tmp_path / 'x.pth')])

@@ -5,7 +5,7 @@ import json
 import pytest
 from mmengine.config import Config
 
-from mmkd_video.workflows.train import run_folder
+from mmkd_video.workflows.train import learning_rate
 from mmkd_video.workflows.train.learning_rate import RateTrials, choose, prepare_rate, rate_trials, take_rate
 from mmkd_video.workflows.train.prepare import needed_parts
 
@@ -39,7 +39,7 @@ def runs(monkeypatch):
             started.append(self.config)
             return dict(val={'acc/top1': reached[round(self.config.optim_wrapper.optimizer.lr, 4)]}, seconds=1.0)
 
-    monkeypatch.setattr(run_folder, 'RunFolder', Fake)
+    monkeypatch.setattr(learning_rate, 'RunFolder', Fake)
     return started
 
 
@@ -91,14 +91,14 @@ def test_another_training_asks_again(config, runs):
 
 @pytest.mark.parametrize(('diverges', 'chosen'), [(0.06, 1.0), (0.006, 3.0)])
 def test_a_rate_whose_trial_fails_is_not_taken(config, runs, monkeypatch, diverges, chosen):
-    result = run_folder.RunFolder.result
+    result = learning_rate.RunFolder.result
 
     def failing(self):
         if round(self.config.optim_wrapper.optimizer.lr, 4) == diverges:
             raise RuntimeError('the run failed (exit code 1)')
         return result(self)
 
-    monkeypatch.setattr(run_folder.RunFolder, 'result', failing)
+    monkeypatch.setattr(learning_rate.RunFolder, 'result', failing)
     trials = rate_trials(Config(config.to_dict()))
     prepare_rate(config)
     assert trials.chosen() == chosen
@@ -108,7 +108,7 @@ def test_the_configs_own_rate_must_not_fail(config, runs, monkeypatch):
     def failing(self):
         raise RuntimeError('the run failed (exit code 1)')
 
-    monkeypatch.setattr(run_folder.RunFolder, 'result', failing)
+    monkeypatch.setattr(learning_rate.RunFolder, 'result', failing)
     with pytest.raises(RuntimeError, match='exit code 1'):
         prepare_rate(config)
 

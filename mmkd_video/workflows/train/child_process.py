@@ -8,13 +8,13 @@ PATIENCE = 60.0  # seconds; more than a training takes for its last checkpoint
 
 
 @contextmanager
-def ended_together(child: subprocess.Popen) -> Iterator[None]:
+def terminate_on_error(child: subprocess.Popen) -> Iterator[None]:
     """Where the block ends with an error, a ctrl-C or SIGTERM, end the child too, and wait for its end.
 
     The child gets SIGTERM, so that a training writes a checkpoint; SIGKILL when it takes too long.
 
     Args:
-        child: Runs, or has ended.
+        child: Process that runs, or has ended.
     """
     try:
         yield

@@ -9,10 +9,10 @@ from pathlib import Path
 from mmengine.config import Config
 from mmengine.logging import print_log
 
-from mmkd_video.cli.baseline import Baseline, lists_of
 from mmkd_video.core.files.atomic import write_atomically
 from mmkd_video.core.plain_data import Anything, Number, Record, Table, Whole, read_json
 from mmkd_video.recognizers.config import read_config
+from mmkd_video.workflows.train.flow_baseline import FlowBaseline, lists_of
 from mmkd_video.workflows.train.prepare import TrainedTeacher
 from mmkd_video.workflows.train.run_folder import RunFolder
 
@@ -99,7 +99,7 @@ def reference_on_validation(config: Config, work_dir: Path) -> tuple[float, int]
     except (OSError, ValueError):
         pass
     print_log('the simple reference: optical flow of the training and validation clips', logger=None)
-    score = Baseline().score(lists['train'], lists['val'], 'val')
+    score = FlowBaseline().score(lists['train'], lists['val'], 'val')
     work_dir.mkdir(parents=True, exist_ok=True)
     note = dict(accuracy=score.accuracy, clips=score.clips, lists=known)
     write_atomically(json.dumps(note).encode(), path)

@@ -3,9 +3,8 @@
 import pytest
 from mmengine.config import Config
 
-from mmkd_video.workflows.compare import teacher_check
-from mmkd_video.workflows.compare.teacher_check import reference_on_validation, verdict
-from mmkd_video.workflows.train import prepare
+from mmkd_video.workflows.train import prepare, teacher_check
+from mmkd_video.workflows.train.teacher_check import reference_on_validation, verdict
 
 
 def test_a_teacher_that_is_not_better_gets_a_remedy():
@@ -24,11 +23,11 @@ def test_the_reference_is_measured_once_for_the_same_lists(tmp_path, monkeypatch
             return teacher_check_score(len(test))
 
     def teacher_check_score(clips):
-        from mmkd_video.cli.baseline import Score
+        from mmkd_video.workflows.train.flow_baseline import Score
 
         return Score('val', clips // 2, clips)
 
-    monkeypatch.setattr(teacher_check, 'Baseline', Fake)
+    monkeypatch.setattr(teacher_check, 'FlowBaseline', Fake)
     (tmp_path / 'a.mp4').touch()
     for name in ('train', 'val'):
         (tmp_path / f'{name}.txt').write_text('a.mp4 0\n' * 4)

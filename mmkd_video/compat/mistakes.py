@@ -1,0 +1,61 @@
+"""Mistakes that a user can mend, told apart from failures by their type.
+
+Each class is a builtin error too, so that ``except ValueError`` sees what it always saw. They live here because compat
+imports nothing of the package and raises some of them; all others import them from :mod:`mmkd_video.core.mistakes`.
+"""
+
+
+class Mistake:
+    """Mixin of the errors that this package's own checks raise: their text says what is wrong and what to do."""
+
+
+class WrongValueError(Mistake, ValueError):
+    """A setting, a file's content or an argument has a value that cannot be meant."""
+
+
+class WrongTypeError(Mistake, TypeError):
+    """A setting or an argument is of a type that cannot be meant."""
+
+
+class WrongKeyError(Mistake, KeyError):
+    """A name that nobody knows, or that is known already."""
+
+    def __str__(self) -> str:
+        return Exception.__str__(self)  # KeyError shows its text in quotes
+
+
+class MissingFileError(Mistake, FileNotFoundError):
+    """A file or folder is not there."""
+
+
+class ExistingFileError(Mistake, FileExistsError):
+    """A file or folder is there and is not replaced."""
+
+
+class UnwrittenFileError(Mistake, OSError):
+    """A file could not be written, or not as a whole."""
+
+
+class FolderInUseError(Mistake, BlockingIOError):
+    """Another process is at work in a folder."""
+
+
+class WaitedTooLongError(Mistake, TimeoutError):
+    """Another process did not end in time."""
+
+
+class NotFiniteError(Mistake, FloatingPointError):
+    """A training came to values that are no finite numbers."""
+
+
+class WorkFailedError(Mistake, RuntimeError):
+    """Work that was asked for cannot be done; the text says what failed."""
+
+
+def builtin_name(error: BaseException) -> str:
+    """Return the name of an error as Python knows it: ``ValueError`` for :class:`WrongValueError`.
+
+    Args:
+        error: Any error.
+    """
+    return next(kind.__name__ for kind in type(error).__mro__ if kind.__module__ == 'builtins')
