@@ -11,7 +11,7 @@ from dev.generated_section import with_section
 from mmkd_video.benchmark import DeploymentReport, Report
 from mmkd_video.cli.mistakes import EXITS, exit_on_error
 from mmkd_video.core.files.atomic import write_atomically
-from mmkd_video.core.mistakes import builtin_name
+from mmkd_video.core.mistakes import name_of_kind
 from mmkd_video.core.plain_data import Anything, Table, read_json
 from mmkd_video.workflows.compare.result import Comparison
 from mmkd_video.workflows.compare.table import as_markdown
@@ -150,7 +150,7 @@ def read_from(path: Path, tool: str, remedy: str) -> Iterator[None]:
         raise ValueError(f'{path} does not exist; {remedy}') from None
     except (AttributeError, KeyError, IndexError, TypeError, ValueError, yaml.YAMLError) as error:
         reason = ' '.join(str(error).split())
-        raise ValueError(f'{path} is not what {tool} writes ({builtin_name(error)}: {reason}); {remedy}') from error
+        raise ValueError(f'{path} is not what {tool} writes ({name_of_kind(error)}: {reason}); {remedy}') from error
 
 
 def record(

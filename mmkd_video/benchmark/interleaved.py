@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 import torch
 
 from mmkd_video.benchmark.load_watch import LoadWatch
+from mmkd_video.core.mistakes import WrongValueError
 
 MOST_THROWN = 2  # rounds beside other load for each that is wanted, before it is given up
 SETTLING_SECONDS = 0.2  # after which no more untimed calls are made
@@ -50,9 +51,11 @@ class Rounds:
 
     def __post_init__(self) -> None:
         if self.fewest < 1:
-            raise ValueError(f'rounds: got {self.fewest}; expected at least 1')
+            raise WrongValueError(f'rounds: got {self.fewest}; expected at least 1')
         if self.most is not None and self.most < self.fewest:
-            raise ValueError(f'most rounds: got {self.most}, fewer than the {self.fewest} that are always measured')
+            raise WrongValueError(
+                f'most rounds: got {self.most}, fewer than the {self.fewest} that are always measured'
+            )
 
     def done(self, kept: list[dict]) -> bool:
         """Tell whether these rounds will do."""
@@ -97,7 +100,7 @@ def measure_interleaved(
         ValueError: No variants.
     """
     if not variants:
-        raise ValueError('got 0 variants to measure; expected at least one')
+        raise WrongValueError('got 0 variants to measure; expected at least one')
     watch, device = watch or LoadWatch(), torch.device(device)
     orders = random.Random(rounds.seed)
 

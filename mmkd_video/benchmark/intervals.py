@@ -5,6 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import median
 
+from mmkd_video.core.mistakes import WrongValueError
+
 
 @dataclass(frozen=True)
 class Interval:
@@ -39,9 +41,9 @@ def median_interval(values: Sequence[float], confidence: float = 0.95) -> Interv
         ValueError: No values, or ``confidence`` out of range.
     """
     if not values:
-        raise ValueError('values: got none; expected at least one measurement')
+        raise WrongValueError('values: got none; expected at least one measurement')
     if not 0 < confidence < 1:
-        raise ValueError(f'confidence: got {confidence}; expected a number above 0 and below 1')
+        raise WrongValueError(f'confidence: got {confidence}; expected a number above 0 and below 1')
     ordered, count = sorted(values), len(values)
     depth, missed = 1, 2 * 0.5**count
     below = missed
@@ -67,5 +69,7 @@ def paired_ratios(whole: Sequence[float], *parts: Sequence[float]) -> list[float
     """
     lengths = [len(each) for each in (whole, *parts)]
     if not parts or len(set(lengths)) > 1:
-        raise ValueError(f'got {lengths} measurements; expected the same number of the whole and of at least one part')
+        raise WrongValueError(
+            f'got {lengths} measurements; expected the same number of the whole and of at least one part'
+        )
     return [first / sum(others) for first, *others in zip(whole, *parts, strict=True)]

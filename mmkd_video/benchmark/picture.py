@@ -7,6 +7,7 @@ from typing import Any
 
 from mmkd_video.benchmark.deployment import Deployment
 from mmkd_video.benchmark.deployment_report import DeploymentReport
+from mmkd_video.core.mistakes import WrongValueError
 
 LABEL_OFFSETS = [9, -18, 23, -32]
 EDGE_POINTS = 4  # points between a name and the edge of the axes
@@ -44,7 +45,7 @@ def draw_deployments(report: DeploymentReport, path: str | Path) -> Path:
 
     drawn = [each for each in report.fastest() if None not in (each.accuracy, each.latency)]
     if not drawn:
-        raise ValueError('no model has an accuracy and a latency; nothing to draw')
+        raise WrongValueError('no model has an accuracy and a latency; nothing to draw')
     models, runtimes = (list(dict.fromkeys(getattr(each, key) for each in drawn)) for key in ('model', 'runtime'))
     color, marker = looks(models, COLORS, SPARE_COLORS), looks(runtimes, MARKERS, SPARE_MARKERS)
     figure = Figure(figsize=(8.6, 5.0), dpi=150, layout='constrained')

@@ -8,6 +8,8 @@ from multiprocessing.connection import Connection
 
 import torch
 
+from mmkd_video.core.mistakes import WorkFailedError
+
 Open = Callable[[], Mapping[Hashable, Callable[[], object]]]
 
 
@@ -77,9 +79,9 @@ class SideBySide:
             try:
                 failure, self._cpu[index] = connection.recv()
             except EOFError:
-                raise RuntimeError('one of the processes that work side by side has ended') from None
+                raise WorkFailedError('one of the processes that work side by side has ended') from None
             if failure is not None:
-                raise RuntimeError(f'one of the processes that work side by side failed:\n{failure}')
+                raise WorkFailedError(f'one of the processes that work side by side failed:\n{failure}')
 
 
 def _serve(connection: Connection, times: int, open: Open) -> None:

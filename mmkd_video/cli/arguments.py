@@ -4,6 +4,7 @@ import argparse
 from collections.abc import Callable
 
 from mmkd_video.core.checked import Fraction, Kind, Number, Whole, table_of
+from mmkd_video.core.mistakes import WrongKeyError
 
 SHARE = Number(0, 1)
 OPTIONS = table_of(
@@ -68,7 +69,9 @@ def checked_numbers(parser: argparse.ArgumentParser) -> argparse.ArgumentParser:
         elif action.type in (int, float):
             name = next((each for each in action.option_strings if each in OPTIONS.kinds), None)
             if name is None:
-                raise KeyError(f'{parser.prog} {action.option_strings or action.dest}: add it to the table of options')
+                raise WrongKeyError(
+                    f'{parser.prog} {action.option_strings or action.dest}: add it to the table of options'
+                )
             action.type = _converter(action.type, OPTIONS.kinds[name])
     return parser
 

@@ -2,10 +2,8 @@
 
 import argparse
 import errno
-import linecache
 import os
 import sys
-import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -33,7 +31,7 @@ def exit_on_mistake(parser: argparse.ArgumentParser) -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        if os.environ.get(TRACEBACK) or not is_own_check(error):
+        if os.environ.get(TRACEBACK) or not isinstance(error, Mistake):
             raise
         parser.exit(REFUSED, f'error: {one_line(error)}\n')
 
@@ -75,24 +73,8 @@ def one_line(error: Exception) -> str:
     if isinstance(error, SettingsError) and isinstance(error.__cause__, Exception):
         error = error.__cause__
     text = error.args[0] if isinstance(error, KeyError) and error.args else error
-    if is_own_check(error) or isinstance(error, OSError):
+    if isinstance(error, (Mistake, OSError)):
         return str(text)
     package = type(error).__module__.partition('.')[0]
     name = type(error).__name__ if package == 'builtins' else f'{package}.{type(error).__name__}'
     return f'{name}: {text} ({TRACEBACK}=1 shows where)'
-
-
-def is_own_check(error: BaseException) -> bool:
-    """Return whether an error comes from a ``raise`` in this package, not from a failure within or below it.
-
-    Args:
-        error: Error with its traceback.
-    """
-    if isinstance(error, Mistake):
-        return True
-    frames = list(traceback.walk_tb(error.__traceback__))
-    if not frames:
-        return False
-    frame, line = frames[-1]
-    source = linecache.getline(frame.f_code.co_filename, line).strip()
-    return frame.f_globals.get('__name__', '').split('.')[0] == 'mmkd_video' and source.startswith('raise ')

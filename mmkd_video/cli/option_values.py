@@ -8,6 +8,8 @@ from typing import Any
 
 from mmengine.config import DictAction
 
+from mmkd_video.core.mistakes import WrongValueError
+
 STRUCTURED = ('{', 'dict(', '[{', '[dict(', '({', '(dict(')
 
 
@@ -53,7 +55,7 @@ def read_value(text: str) -> Any:
     try:
         return DictAction._parse_iterable(text)
     except AssertionError as error:
-        raise ValueError(f'got {text!r}, in which a bracket is missing') from error
+        raise WrongValueError(f'got {text!r}, in which a bracket is missing') from error
 
 
 def _structured(text: str) -> Any:
@@ -64,7 +66,7 @@ def _structured(text: str) -> Any:
     try:
         return _plain(ast.parse(text, mode='eval').body)
     except (SyntaxError, ValueError) as error:
-        raise ValueError(
+        raise WrongValueError(
             f'got {text!r}, expected dicts and lists of plain values as a config writes them, such as '
             "\"[dict(type='KDLoss', at='logits')]\" (in double quotes, words in single ones)"
         ) from error
@@ -83,5 +85,5 @@ def _plain(node: ast.expr) -> Any:
 
 def _named(keyword: ast.keyword) -> bool:
     if keyword.arg is None:
-        raise ValueError('** stands for nothing here')
+        raise WrongValueError('** stands for nothing here')
     return True

@@ -11,6 +11,7 @@ import cv2
 from mmkd_video.cli.arguments import checked_numbers
 from mmkd_video.cli.mistakes import BROKEN_PIPE, INTERRUPTED, exit_on_error
 from mmkd_video.core.checked import Text
+from mmkd_video.core.mistakes import WrongValueError
 from mmkd_video.export import export_backends
 from mmkd_video.serving import StreamOptions
 from mmkd_video.serving.stream_options import POLICIES
@@ -126,7 +127,7 @@ def _run(options: argparse.Namespace) -> int:
 def _stream_folder(options: argparse.Namespace, model: ModelSettings, how: StreamOptions) -> int:
     for name in ('annotate', 'realtime'):
         if getattr(options, name):
-            raise ValueError(f'--{name} is for one video, but {options.source} is a folder')
+            raise WrongValueError(f'--{name} is for one video, but {options.source} is a folder')
     end = stream_folder(
         options.source,
         model,

@@ -52,10 +52,11 @@ class WorkFailedError(Mistake, RuntimeError):
     """Work that was asked for cannot be done; the text says what failed."""
 
 
-def builtin_name(error: BaseException) -> str:
-    """Return the name of an error as Python knows it: ``ValueError`` for :class:`WrongValueError`.
+def name_of_kind(error: BaseException) -> str:
+    """Return the name of an error's type; for a :class:`WrongValueError` that is ``ValueError``, and so on.
 
     Args:
         error: Any error.
     """
-    return next(kind.__name__ for kind in type(error).__mro__ if kind.__module__ == 'builtins')
+    kinds = type(error).__mro__
+    return next(kind.__name__ for kind in kinds if kind.__module__ == 'builtins' or not isinstance(error, Mistake))

@@ -5,6 +5,7 @@ from typing import Any, ClassVar
 
 from torch import nn
 
+from mmkd_video.core.mistakes import WrongValueError
 from mmkd_video.core.registry import COMPRESSIONS
 
 
@@ -69,7 +70,9 @@ def in_order(keys: Collection[str]) -> list[type[Compression]]:
     for first in waiting:
         for second in waiting:
             if first < second and not (first in known[second].may_follow or second in known[first].may_follow):
-                raise ValueError(f'the compressions {first!r} and {second!r} do not go together; expected one of them')
+                raise WrongValueError(
+                    f'the compressions {first!r} and {second!r} do not go together; expected one of them'
+                )
     while waiting:
         free = [key for key in waiting if not set(waiting) & set(known[key].may_follow) - {key}]
         key = (free or waiting)[0]  # where each may follow the other, any order will do

@@ -15,7 +15,7 @@ from mmkd_video.compat.mistakes import (
     WrongKeyError,
     WrongTypeError,
     WrongValueError,
-    builtin_name,
+    name_of_kind,
 )
 
 __all__ = [
@@ -32,7 +32,7 @@ __all__ = [
     'WrongTypeError',
     'WrongValueError',
     'blaming_settings',
-    'builtin_name',
+    'name_of_kind',
 ]
 
 # What a wrong setting makes MMEngine, MMAction2 and constructors raise.

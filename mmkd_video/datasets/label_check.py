@@ -7,6 +7,7 @@ from mmengine.structures import BaseDataElement
 from torch import nn
 
 from mmkd_video.compat.annotation_lines import annotation_files, wrong_line
+from mmkd_video.core.mistakes import WrongValueError
 
 
 def wrong_label(samples: Iterable[BaseDataElement], model: nn.Module) -> str | None:
@@ -51,7 +52,7 @@ def expect_known_classes(dataset: Any, model: nn.Module, labelled: bool = False)
     for path, columns in annotation_files(dataset) if classes is not None else ():
         wrong = wrong_line(path, columns, classes, labelled)
         if wrong:
-            raise ValueError(wrong)
+            raise WrongValueError(wrong)
 
 
 def _fits(label: Sequence[float], classes: int) -> bool:

@@ -7,6 +7,7 @@ import numpy as np
 from mmengine.dataset import DefaultSampler
 
 from mmkd_video.core.checked import Anything, Fraction, Whole, checked
+from mmkd_video.core.mistakes import WrongTypeError
 from mmkd_video.core.registry import DATA_SAMPLERS
 
 _LABELLED, _UNLABELLED = 0, 1
@@ -44,7 +45,7 @@ class MixedBatchSampler:
 
     def __init__(self, sampler: DefaultSampler, batch_size: int, labelled: float = 0.5) -> None:
         if not isinstance(sampler, DefaultSampler):
-            raise TypeError(
+            raise WrongTypeError(
                 f'MixedBatchSampler: got sampler {type(sampler).__name__}, expected DefaultSampler, also for training '
                 'by iterations'
             )

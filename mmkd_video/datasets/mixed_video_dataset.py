@@ -8,6 +8,7 @@ import numpy as np
 from mmaction.datasets import VideoDataset
 
 from mmkd_video.core.checked import AnyOf, Class, ListOf, Number, OneOf, Optional, Settings, Text, Whole, checked
+from mmkd_video.core.mistakes import MissingFileError, WrongValueError
 from mmkd_video.core.registry import DATASETS
 
 UNLABELLED = -1
@@ -56,7 +57,7 @@ class MixedVideoDataset(VideoDataset):
         **kwargs: Any,
     ) -> None:
         if kwargs.get('multi_class'):
-            raise ValueError('multi_class: got True; MixedVideoDataset takes clips of one class or of none')
+            raise WrongValueError('multi_class: got True; MixedVideoDataset takes clips of one class or of none')
         self.unlabelled = unlabelled
         self.labelled_share, self.label_seed, self.clips = labelled_share, label_seed, clips
         super().__init__(ann_file, pipeline=pipeline, **kwargs)
@@ -72,7 +73,7 @@ class MixedVideoDataset(VideoDataset):
             return infos
         labelled = [info for info in infos if info['label'] >= 0]
         if not labelled:
-            raise ValueError(f"{self.ann_file}: no clip has a label; clips='labelled' needs some")
+            raise WrongValueError(f"{self.ann_file}: no clip has a label; clips='labelled' needs some")
         return [dict(labelled[index % len(labelled)]) for index in range(len(infos))]
 
     def _read_unlabelled(self) -> list[dict]:
@@ -80,7 +81,7 @@ class MixedVideoDataset(VideoDataset):
             return []
         file = Path(self.data_root or '', self.unlabelled)
         if not file.is_file():
-            raise FileNotFoundError(f'unlabelled: {file} does not exist; expected a list of videos, one path a line')
+            raise MissingFileError(f'unlabelled: {file} does not exist; expected a list of videos, one path a line')
         own, self.ann_file = self.ann_file, str(file)
         try:
             return super().load_data_list()

@@ -11,6 +11,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from mmkd_video.core.mistakes import UnwrittenFileError
 from mmkd_video.datasets.motion_textures import FAMILIES, draw_texture
 
 CLASSES = ('left', 'right', 'up', 'down', 'clockwise', 'counterclockwise', 'zoom_in', 'zoom_out')
@@ -112,13 +113,15 @@ def encode_clip(frames: np.ndarray, path: Path) -> None:
     """
     writer = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*'mp4v'), FPS, frames.shape[2:0:-1])
     if not writer.isOpened():
-        raise OSError(f'{path}: OpenCV cannot write MPEG-4 here; is the folder writable and the disk not full?')
+        raise UnwrittenFileError(
+            f'{path}: OpenCV cannot write MPEG-4 here; is the folder writable and the disk not full?'
+        )
     for frame in frames:
         writer.write(np.ascontiguousarray(frame[..., ::-1]))
     writer.release()
     written = cv2.VideoCapture(str(path)).get(cv2.CAP_PROP_FRAME_COUNT)  # OpenCV is silent about a full disk
     if written != len(frames):
-        raise OSError(f'{path}: {written:.0f} of {len(frames)} frames were written; is the disk full?')
+        raise UnwrittenFileError(f'{path}: {written:.0f} of {len(frames)} frames were written; is the disk full?')
 
 
 def _draw_silhouette(rng: np.random.Generator) -> np.ndarray:

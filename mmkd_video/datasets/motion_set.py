@@ -10,6 +10,7 @@ from pathlib import Path
 from filelock import lock_descriptor
 
 from mmkd_video.core.files.digest import sha256_of
+from mmkd_video.core.mistakes import ExistingFileError, WrongValueError
 from mmkd_video.core.plain_data import Record, Rule, Table, Text, Whole, read_json
 from mmkd_video.datasets.motion_clips import CLASSES, clip_rng, encode_clip, render_clip
 
@@ -61,7 +62,7 @@ def render_motion_clips(
         _verify(root, settings)
         return False
     if root.exists() and _holds_other_data(root):
-        raise FileExistsError(f'{root} holds other data: name an empty or a new folder')
+        raise ExistingFileError(f'{root} holds other data: name an empty or a new folder')
     root.mkdir(parents=True, exist_ok=True)
     with _claimed(root, settings):
         if (root / _MANIFEST).exists():  # another process was faster
@@ -129,7 +130,7 @@ def _verify(root: Path, settings: dict) -> None:
     bad = [name for name, digest in digests.items() if not (root / name).is_file() or sha256_of(root / name) != digest]
     if bad:
         shown = ', '.join(bad[:3]) + (', ...' if len(bad) > 3 else '')
-        raise ValueError(
+        raise WrongValueError(
             f'{root}: {len(bad)} clips are missing or changed ({shown}); delete {root} and render it again'
         )
 
@@ -138,7 +139,7 @@ def _expect_same(root: Path, found: dict, wanted: dict) -> None:
     if found != wanted:
         differing = {key: (found.get(key), wanted[key]) for key in wanted if found.get(key) != wanted[key]}
         text = ', '.join(f'{key} is {was}, asked for {now}' for key, (was, now) in differing.items())
-        raise FileExistsError(
+        raise ExistingFileError(
             f'{root} was rendered with other settings ({text}): name another folder or delete this one'
         )
 

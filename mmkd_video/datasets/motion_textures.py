@@ -9,6 +9,8 @@ from collections.abc import Callable
 
 import numpy as np
 
+from mmkd_video.core.mistakes import WrongKeyError
+
 Field = Callable[[np.random.Generator, np.ndarray, np.ndarray], np.ndarray]
 
 
@@ -94,7 +96,7 @@ def draw_texture(split: str, rng: np.random.Generator, size: int, dark: np.ndarr
         KeyError: unknown split.
     """
     if split not in FAMILIES:
-        raise KeyError(f'split: got {split!r}, expected one of {list(FAMILIES)}')
+        raise WrongKeyError(f'split: got {split!r}, expected one of {list(FAMILIES)}')
     family = FAMILIES[split][rng.choice(list(FAMILIES[split]))]
     axis = np.linspace(-1, 1, size, dtype=np.float32)
     x, y = np.meshgrid(axis, axis)

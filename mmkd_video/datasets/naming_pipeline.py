@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
+from mmkd_video.core.mistakes import WorkFailedError, name_of_kind
 from mmkd_video.datasets.unreadable import is_unreadable
 
 
@@ -36,8 +37,8 @@ class NamingPipeline:
         except Exception as error:
             if name is None or not is_unreadable(error):
                 raise
-            reason = f'{type(error).__name__}: {error}'.splitlines()[0]
-            raise RuntimeError(
+            reason = f'{name_of_kind(error)}: {error}'.splitlines()[0]
+            raise WorkFailedError(
                 f'{name} cannot be read ({reason}), and the videos of validation and test are not replaced by others: '
                 'mend it, or take its line out of the annotation file; --resume goes on from the last checkpoint'
             ) from error

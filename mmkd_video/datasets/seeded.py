@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from mmkd_video.core.mistakes import WorkFailedError, name_of_kind
 from mmkd_video.core.restoring import random_state_restored, seed_everything
 from mmkd_video.datasets.unreadable import is_unreadable
 
@@ -78,11 +79,11 @@ class SeededDataset:
                 except Exception as error:
                     if not is_unreadable(error):
                         raise
-                    bad[self._name(wanted)] = f'{type(error).__name__}: {error}'.splitlines()[0]
+                    bad[self._name(wanted)] = f'{name_of_kind(error)}: {error}'.splitlines()[0]
                     last = error
                 wanted = int(draw.integers(len(self.dataset)))
         listed = '\n'.join(f'  {name}: {reason}' for name, reason in bad.items())
-        raise RuntimeError(
+        raise WorkFailedError(
             f'{self.max_tries} videos in a row cannot be read; is data_prefix right?\n{listed}'
         ) from last
 

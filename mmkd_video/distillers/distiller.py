@@ -11,6 +11,7 @@ from mmengine.optim import OptimWrapper
 from torch import Tensor, nn
 
 from mmkd_video.core.checked import Number, Optional, Scheduled, Settings, checked
+from mmkd_video.core.mistakes import WrongKeyError, WrongValueError
 from mmkd_video.core.registry import MODELS, build_model
 from mmkd_video.core.restoring import in_eval, random_state_restored
 from mmkd_video.distillers.first_batches import FirstBatches, softened
@@ -252,7 +253,7 @@ class Distiller(BaseModel):
         try:
             self.training_state.load_state_dict(state)
         except RuntimeError as error:
-            raise ValueError(
+            raise WrongValueError(
                 f'the training state of this checkpoint belongs to other terms: {error}; resume with the config it was '
                 'trained with, or start anew from its weights with load_from'
             ) from None
@@ -317,7 +318,7 @@ class Distiller(BaseModel):
             examples[name] = teacher.bind(['logits', *read], Probe(self.student, student, asked))
             lacking = [tap for tap in read if tap not in examples[name]]
             if lacking:
-                raise KeyError(
+                raise WrongKeyError(
                     f'{name}: a term reads {lacking[0]!r}, which this {type(teacher).__name__} does not have; expected '
                     f'one of {", ".join(examples[name]) or "none"}'
                 )
@@ -341,7 +342,7 @@ class Distiller(BaseModel):
         if self.teachers[name].view is None:
             return None
         if name not in views:
-            raise ValueError(
+            raise WrongValueError(
                 f'the batch holds no view for {name!r} (it holds {list(views)}); in training, batches must pass '
                 'through model.data_preprocessor(data, training=True)'
             )
@@ -359,13 +360,13 @@ class Distiller(BaseModel):
         for name in self.training_state.terms:
             taken = {f'loss_{name}', f'{name}_raw'} & set(losses)
             if taken:
-                raise ValueError(
+                raise WrongValueError(
                     f"terms: the name {name!r} would hide the student's own {min(taken)!r}; "
                     "give the term another with name='...'"
                 )
         for name, feature in student.items():
             if not feature.requires_grad:
-                raise ValueError(
+                raise WrongValueError(
                     f'student tap {name!r}: no gradient reaches the student from here; the module is frozen '
                     '(frozen_stages) or runs inside a reentrant activation checkpoint: tap a later module'
                 )
@@ -379,7 +380,7 @@ class Distiller(BaseModel):
         moved = self._hub_iter is not None and now is not None and now != self._hub_iter
         if moved or (self._awaits_training and _runner_trains(hub)):
             hub.pop_info('loop_stage')  # this error ends the loop, and nobody else would say so
-            raise ValueError(
+            raise WrongValueError(
                 'DistillHook is not registered: schedules would not move and checkpoints would lose the connectors; '
                 "inherit configs/_base_/mmkd.py, or add dict(type='DistillHook') to custom_hooks"
             )

@@ -7,6 +7,8 @@ import torch
 from mmengine.logging import print_log
 from torch import Tensor, nn
 
+from mmkd_video.core.mistakes import WrongValueError
+
 WATCHED_CLIPS = 128
 WATCHED_BATCHES = 16
 NEARLY_ONE_HOT = 0.9  # mean probability of the first class
@@ -49,7 +51,7 @@ class FirstBatches:
             return
         for tap, feature in features.items():
             if not torch.isfinite(feature).all():
-                raise ValueError(
+                raise WrongValueError(
                     f'{self.name} tap {tap!r}: the output holds NaN or infinity; check its checkpoint, its '
                     'normalisation and whether it needs float32 (AMP)'
                 )

@@ -8,6 +8,7 @@ from mmengine.dist import all_reduce
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from mmkd_video.core.mistakes import WrongValueError
 from mmkd_video.taps import Place
 from mmkd_video.weightings import Norms
 
@@ -55,7 +56,7 @@ def measure(raw: Tensor, task: Tensor, places: Sequence[Place], idle: bool = Fal
         all_reduce(told, 'mean')
         term, task_mean, unreached_somewhere, read_somewhere = told
         if unreached_somewhere > 0:
-            raise ValueError(UNREACHED if failed is None else f'{UNREACHED} ({failed})') from failed
+            raise WrongValueError(UNREACHED if failed is None else f'{UNREACHED} ({failed})') from failed
         if torch.isfinite(told).all():
             return Norms(term.sqrt(), task_mean.sqrt()) if read_somewhere > 0 and task_mean > 0 else None
     return None

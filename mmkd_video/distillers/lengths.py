@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 
+from mmkd_video.core.mistakes import WrongValueError
 from mmkd_video.schedules import LearnedScalar, Progress, Scalar, Schedule
 from mmkd_video.terms import Term
 
@@ -22,7 +23,7 @@ def expect_within(task_weight: Scalar, terms: Iterable[Term], progress: Progress
     for term in terms:
         where = f'term {term.name!r}'
         if term.begin >= epochs:
-            raise ValueError(
+            raise WrongValueError(
                 f'{where}.begin: got {term.begin}; expected less than the {epochs} epochs of this training, else the '
                 'term never acts'
             )
@@ -37,7 +38,7 @@ def _expect(where: str, schedule: Schedule | LearnedScalar | None, epochs: int, 
         return
     length, unit = (epochs, 'epochs') if schedule.by_epoch else (iterations, 'iterations')
     if schedule.begin >= length:
-        raise ValueError(
+        raise WrongValueError(
             f'{where}.begin: got {schedule.begin}; expected less than the {length} {unit} of this training, else the '
             'schedule never moves'
         )

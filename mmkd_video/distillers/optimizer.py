@@ -6,6 +6,8 @@ from mmengine.optim import OptimWrapper, build_optim_wrapper
 from torch import nn
 from torch.optim import Optimizer
 
+from mmkd_video.core.mistakes import WrongValueError
+
 MARK, TRAINING_STATE = 'holds', 'training_state'  # key and value in the training state's group, also in checkpoints
 
 
@@ -59,7 +61,7 @@ def check_groups(wrapper: OptimWrapper, modules: Mapping[str, nn.Module]) -> Non
     lost = [name for name, count in named.items() if count == 0]
     twice = [name for name, count in named.items() if count > 1]
     if lost or twice:
-        raise ValueError(
+        raise WrongValueError(
             f'optim_wrapper: {len(lost)} trainable parameters are in no group {lost[:3]} and {len(twice)} in more than '
             f'one {twice[:3]}; its constructor does not know these layers: choose another constructor'
         )
@@ -98,7 +100,7 @@ def find_group(groups: Sequence[Mapping]) -> int:
     for index, group in enumerate(groups):
         if group.get(MARK) == TRAINING_STATE:
             return index
-    raise ValueError(
+    raise WrongValueError(
         f'optim_wrapper: none of its {len(groups)} groups is that of the training state; build it with '
         'Distiller.build_optim_wrapper'
     )

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from torch import nn
 
+from mmkd_video.core.mistakes import WrongValueError
 from mmkd_video.teachers import Teacher
 
 
@@ -22,7 +23,7 @@ def reuse_classifier(student: nn.Module, teachers: Mapping[str, Teacher]) -> Non
         return
     name = head.teacher or next(iter(teachers), None)
     if name not in teachers or (head.teacher is None and len(teachers) > 1):
-        raise ValueError(
+        raise WrongValueError(
             f'student.cls_head.teacher: got {head.teacher!r}, expected the name of the teacher whose classifier '
             f'{type(head).__name__} keeps, one of {list(teachers)}'
         )

@@ -7,6 +7,7 @@ import torch
 from mmengine.structures import BaseDataElement
 from torch import Tensor, nn
 
+from mmkd_video.core.mistakes import WrongValueError
 from mmkd_video.views import has_label
 
 
@@ -37,7 +38,7 @@ def labelled_only(student: nn.Module, rows: list[int] | None) -> Iterator[None]:
         yield
         return
     if getattr(student, 'with_neck', False):
-        raise ValueError(
+        raise WrongValueError(
             f'student.neck: {type(student.neck).__name__} has losses of its own, which need a label for every clip; '
             'leave the unlabelled clips (label -1) out of the training list, or the neck out of the student'
         )
@@ -46,7 +47,7 @@ def labelled_only(student: nn.Module, rows: list[int] | None) -> Iterator[None]:
 
     def partial(scores: Tensor, samples: Sequence[BaseDataElement], *arguments: object) -> dict[str, Tensor]:
         if not isinstance(scores, Tensor) or len(scores) != len(samples):
-            raise ValueError(
+            raise WrongValueError(
                 f'{type(head).__name__}: got other scores than one row for each of {len(samples)} clips, so that clips '
                 'without a label (-1) cannot be left out of its loss; leave them out of the training list'
             )

@@ -7,6 +7,7 @@ import numpy as np
 from mmengine.evaluator import BaseMetric
 
 from mmkd_video.core.checked import OneOf, Optional, Text, checked
+from mmkd_video.core.mistakes import WrongValueError
 from mmkd_video.core.registry import METRICS
 
 _TINY = float(np.finfo(np.float32).tiny)
@@ -54,7 +55,7 @@ class AgreementMetric(BaseMetric):
             ValueError: The shapes do not fit.
         """
         if probabilities.ndim != 2 or labels.shape != probabilities.shape[:1]:
-            raise ValueError(
+            raise WrongValueError(
                 f'predictions of the teacher: got probabilities {probabilities.shape} and labels {labels.shape}; '
                 'expected (N, K) and (N,)'
             )
@@ -79,7 +80,7 @@ class AgreementMetric(BaseMetric):
             student = as_probabilities(sample['pred_score'].detach().float().cpu().numpy())
             classes = self._probabilities.shape[1]
             if len(student) != classes:
-                raise ValueError(
+                raise WrongValueError(
                     f'agreement: the student scores {len(student)} classes, the teacher {classes}; '
                     "name the student's classes among the teacher's with teacher=dict(classes=[...])"
                 )
@@ -98,7 +99,7 @@ class AgreementMetric(BaseMetric):
         if self._probabilities is None:
             return {}
         if len(self._probabilities) != size:  # told before ranks meet, so that none is left waiting
-            raise ValueError(
+            raise WrongValueError(
                 f'agreement: got predictions of the teacher for {len(self._probabilities)} samples, expected {size}; '
                 'delete teacher_predictions_*.npz in the work_dir, so that they are made again'
             )
@@ -114,7 +115,7 @@ class AgreementMetric(BaseMetric):
         labels = np.array([label for _, label in results])
         teacher = self._probabilities
         if labels.shape != self._labels.shape or (labels != self._labels).any():
-            raise ValueError(
+            raise WrongValueError(
                 f'agreement: {len(labels)} results of the student are not in the order of the {len(teacher)} '
                 'predictions of the teacher (their labels differ); the validation sampler must not shuffle'
             )

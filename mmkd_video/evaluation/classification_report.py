@@ -11,6 +11,7 @@ from mmengine.evaluator import BaseMetric
 from mmengine.logging import print_log
 
 from mmkd_video.core.checked import ListOf, OneOf, Whole, checked
+from mmkd_video.core.mistakes import WrongValueError
 from mmkd_video.core.registry import METRICS
 
 SHOWN = 20  # classes of a confusion matrix that still fits into a log
@@ -82,12 +83,12 @@ class ClassificationReport(BaseMetric):
         scores = np.stack([row for row, _ in results])
         count = scores.shape[1]
         if labels.max() >= count:
-            raise ValueError(
+            raise WrongValueError(
                 f'report: the label {labels.max()} occurs, but the model scores {count} classes (0 to {count - 1}); '
                 'correct the annotation file, or num_classes of the head'
             )
         if self.classes is not None and len(self.classes) != count:
-            raise ValueError(f'report: got {len(self.classes)} class names, but the model scores {count} classes')
+            raise WrongValueError(f'report: got {len(self.classes)} class names, but the model scores {count} classes')
         matrix = np.zeros((count, count), int)
         np.add.at(matrix, (labels, scores.argmax(axis=1)), 1)
         per_class, averages = class_averages(matrix)

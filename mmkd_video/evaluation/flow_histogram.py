@@ -5,6 +5,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from mmkd_video.core.mistakes import MissingFileError, WrongValueError
+
 SIZE = (96, 80)  # pixels, width and height, in which flow is computed
 PAIRS = 40  # neighbouring frames that are compared, spread over the video
 CELLS = (6, 4)  # of a frame, across and down
@@ -40,7 +42,7 @@ def _grey_frames(video: Path) -> list[tuple[np.ndarray, np.ndarray]]:
     import decord  # loads FFmpeg
 
     if not video.is_file():
-        raise FileNotFoundError(f'{video} does not exist')
+        raise MissingFileError(f'{video} does not exist')
     try:
         reader = decord.VideoReader(str(video), num_threads=1)
         last = len(reader) - 1
@@ -48,7 +50,7 @@ def _grey_frames(video: Path) -> list[tuple[np.ndarray, np.ndarray]]:
         indices = np.unique([starts, np.minimum(starts + 1, last)])
         frames = reader.get_batch(list(indices)).asnumpy()
     except Exception as error:  # decord raises its own types for files that are no videos
-        raise ValueError(
+        raise WrongValueError(
             f'{video} cannot be read as a video ({str(error).splitlines()[0][:120]}); mend it, or take its line out '
             'of the annotation file'
         ) from None

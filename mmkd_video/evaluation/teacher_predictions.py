@@ -17,6 +17,7 @@ from torch.utils.data import DataLoader, Subset
 
 from mmkd_video.core.files.arrays import read_arrays
 from mmkd_video.core.files.atomic import write_atomically
+from mmkd_video.core.mistakes import WrongValueError
 from mmkd_video.core.restoring import random_state_restored
 from mmkd_video.datasets import NamingPipeline
 
@@ -98,7 +99,7 @@ def with_pipeline(dataset: Any, pipeline: list[dict]) -> Any:
     else:
         inner = next((key for key in ('dataset', '_dataset') if key in twin.__dict__), None)
         if inner is None:
-            raise ValueError(f'{type(dataset).__name__} has no pipeline')
+            raise WrongValueError(f'{type(dataset).__name__} has no pipeline')
         setattr(twin, inner, with_pipeline(getattr(twin, inner), pipeline))
     return twin
 

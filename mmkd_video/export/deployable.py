@@ -7,6 +7,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from mmkd_video.core.mistakes import WrongTypeError, WrongValueError
+
 LAYOUTS = {'NCHW': 5, 'NCTHW': 6}  # number of dimensions of a batch, see metadata.py
 NEEDED = ('extract_feat', 'cls_head', 'data_preprocessor')
 
@@ -33,14 +35,14 @@ class DeployableRecognizer(nn.Module):
         super().__init__()
         missing = [name for name in NEEDED if getattr(recognizer, name, None) is None]
         if missing:
-            raise TypeError(
+            raise WrongTypeError(
                 f'export: {type(recognizer).__name__} has no {", ".join(missing)}; expected a Recognizer2D or '
                 'Recognizer3D with a cls_head (of a distillation, its student)'
             )
         preprocessor = recognizer.data_preprocessor
         self.layout = getattr(preprocessor, 'format_shape', None)
         if self.layout not in LAYOUTS:
-            raise ValueError(
+            raise WrongValueError(
                 f'export: data_preprocessor.format_shape: got {self.layout!r}, expected one of {sorted(LAYOUTS)}'
             )
         self.recognizer = copy.deepcopy(recognizer).requires_grad_(False).cpu()

@@ -8,6 +8,7 @@ from typing import ClassVar
 import numpy as np
 from torch import nn
 
+from mmkd_video.core.mistakes import MissingFileError, WrongTypeError, WrongValueError
 from mmkd_video.export.metadata import PRECISIONS, ExportMetadata
 from mmkd_video.export.seal import expect_sealed
 
@@ -57,20 +58,20 @@ class ExportedModel(ABC):
     ) -> None:
         self.path = Path(path)
         if self.path.suffix not in self.suffixes:
-            raise ValueError(f'{self.backend}: got {str(path)!r}, expected a file that ends in {self.suffixes}')
+            raise WrongValueError(f'{self.backend}: got {str(path)!r}, expected a file that ends in {self.suffixes}')
         if not self.path.is_file():
-            raise FileNotFoundError(f'{self.backend}: there is no {path}; write it with tools/export.py')
+            raise MissingFileError(f'{self.backend}: there is no {path}; write it with tools/export.py')
         for name, value in (('threads', threads), ('batch', batch)):
             if value is not None and value < 1:
-                raise ValueError(f'{self.backend}: {name}: got {value}, expected at least 1')
+                raise WrongValueError(f'{self.backend}: {name}: got {value}, expected at least 1')
         if precision is not None and precision not in PRECISIONS:
-            raise ValueError(f'{self.backend}: precision: got {precision!r}, expected one of {PRECISIONS}')
+            raise WrongValueError(f'{self.backend}: precision: got {precision!r}, expected one of {PRECISIONS}')
         self.threads, self.batch = threads, batch
         expect_sealed(self.path, self._parts())
         self.metadata = ExportMetadata.from_strings(self._open(), self.path)
         self.precision = precision or self.metadata.precision
         if self.precision == 'int8' and self.metadata.precision != 'int8':
-            raise ValueError(
+            raise WrongValueError(
                 f"{self.path} is not quantized, so precision='int8' is not possible; run tools/quantize.py"
             )
         self._compile()
@@ -113,7 +114,7 @@ class ExportedModel(ABC):
         """
         if precision not in cls.precisions:
             reason = cls.refusals.get(precision) or f'{cls.title} has {", ".join(cls.precisions)}; choose one of these'
-            raise ValueError(f'{option} {precision}: {reason}')
+            raise WrongValueError(f'{option} {precision}: {reason}')
 
     @classmethod
     def reason_against(cls, precision: str) -> str | None:
@@ -187,14 +188,14 @@ class ExportedModel(ABC):
             expected, found = expected[1:], found[1:]
         if clips.ndim != len(self.metadata.shape) + 1 or tuple(found) != tuple(expected):
             middle = ('any', *expected) if self.metadata.dynamic_clips else expected
-            raise ValueError(
+            raise WrongValueError(
                 f'{self.path} takes clips (N, {", ".join(map(str, middle))}) in the layout {self.metadata.layout}, got '
                 f'{tuple(clips.shape)}; the pipeline it was exported with is in its metadata'
             )
         if self.batch is not None and len(clips) != self.batch:
-            raise ValueError(f'{self.path} was opened for batches of {self.batch}, got {len(clips)}')
+            raise WrongValueError(f'{self.path} was opened for batches of {self.batch}, got {len(clips)}')
         if clips.dtype != np.dtype(self.metadata.dtype):
-            raise TypeError(
+            raise WrongTypeError(
                 f'{self.path} takes {self.metadata.dtype} frames as the pipeline decodes them (normalisation is '
                 f'inside), got {clips.dtype}'
             )
@@ -203,7 +204,7 @@ class ExportedModel(ABC):
         """Return the suffixes of all files that belong together, that of ``path`` first."""
         for each in self.files(self.path):
             if not each.is_file():
-                raise FileNotFoundError(f'{self.backend}: {self.path} needs the weights {each} beside it')
+                raise MissingFileError(f'{self.backend}: {self.path} needs the weights {each} beside it')
         return tuple(each.suffix for each in self.files(self.path))
 
     @abstractmethod

@@ -8,6 +8,7 @@ from mmengine.model import BaseModel
 from torch import Tensor
 
 from mmkd_video.core.checked import Optional, Whole, checked
+from mmkd_video.core.mistakes import WrongValueError
 from mmkd_video.core.registry import MODELS
 from mmkd_video.export.loading import load_exported
 
@@ -61,7 +62,9 @@ class ExportedRecognizer(BaseModel):
             ValueError: Any other mode, or frames that the file does not take.
         """
         if mode not in ('predict', 'tensor'):
-            raise ValueError(f"mode: got {mode!r}; an exported file cannot be trained, expected 'predict' or 'tensor'")
+            raise WrongValueError(
+                f"mode: got {mode!r}; an exported file cannot be trained, expected 'predict' or 'tensor'"
+            )
         probabilities = torch.from_numpy(self.exported(inputs.cpu().numpy()))
         if mode == 'tensor':
             return probabilities

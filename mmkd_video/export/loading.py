@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from mmkd_video.core.mistakes import WrongValueError
 from mmkd_video.core.registry import EXPORT_BACKENDS
 from mmkd_video.export.exported_model import ExportedModel
 
@@ -22,7 +23,7 @@ def backend_of_format(name: str) -> type[ExportedModel]:
     """
     formats = {each.format: each for each in export_backends().values()}
     if name not in formats:
-        raise ValueError(f'--format: got {name!r}, expected one of {", ".join(formats)}')
+        raise WrongValueError(f'--format: got {name!r}, expected one of {", ".join(formats)}')
     return formats[name]
 
 
@@ -63,8 +64,8 @@ def load_exported(
     """
     known = export_backends()
     if backend is not None and backend not in known:
-        raise ValueError(f'backend: got {backend!r}, expected one of {", ".join(known)}')
+        raise WrongValueError(f'backend: got {backend!r}, expected one of {", ".join(known)}')
     found = known[backend] if backend is not None else backend_of_file(path)
     if found is None:
-        raise ValueError(f'got {str(path)!r}; expected a file that ends in {" or ".join(exported_suffixes())}')
+        raise WrongValueError(f'got {str(path)!r}; expected a file that ends in {" or ".join(exported_suffixes())}')
     return found(path, threads=threads, precision=precision, batch=batch)

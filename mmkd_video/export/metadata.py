@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from mmkd_video.core.mistakes import WrongValueError
 from mmkd_video.core.plain_data import FLAG, Anything, Many, Maybe, OneOf, Rule, Text, Whole, read_json
 from mmkd_video.core.version import __version__
 from mmkd_video.export.deployable import LAYOUTS, DeployableRecognizer
@@ -103,15 +104,17 @@ class ExportMetadata:
         for name in ('classes', 'shape', 'pipeline'):
             object.__setattr__(self, name, tuple(getattr(self, name)))
         if self.layout not in LAYOUTS:
-            raise ValueError(f'metadata: layout: got {self.layout!r}, expected one of {sorted(LAYOUTS)}')
+            raise WrongValueError(f'metadata: layout: got {self.layout!r}, expected one of {sorted(LAYOUTS)}')
         if len(self.shape) != LAYOUTS[self.layout] - 1:
-            raise ValueError(f'metadata: shape {self.shape} does not go with layout {self.layout}')
+            raise WrongValueError(f'metadata: shape {self.shape} does not go with layout {self.layout}')
         if self.precision not in PRECISIONS:
-            raise ValueError(f'metadata: precision: got {self.precision!r}, expected one of {PRECISIONS}')
+            raise WrongValueError(f'metadata: precision: got {self.precision!r}, expected one of {PRECISIONS}')
         if self.batch is not None and (type(self.batch) is not int or self.batch < 1):
-            raise ValueError(f'metadata: batch: got {self.batch!r}, expected a number of at least 1, or None for any')
+            raise WrongValueError(
+                f'metadata: batch: got {self.batch!r}, expected a number of at least 1, or None for any'
+            )
         if self.channel_order not in (None, RGB):
-            raise ValueError(f'metadata: channel_order: got {self.channel_order!r}, expected {RGB!r} or None')
+            raise WrongValueError(f'metadata: channel_order: got {self.channel_order!r}, expected {RGB!r} or None')
 
     @classmethod
     def describe(
@@ -135,12 +138,12 @@ class ExportMetadata:
             ValueError: The names are not as many as the model's classes, or the clips do not fit its layout.
         """
         if clips.ndim != LAYOUTS[model.layout]:
-            raise ValueError(
+            raise WrongValueError(
                 f'export: got clips {clips.shape}, expected {LAYOUTS[model.layout]} dimensions for the layout '
                 f"{model.layout} of the model's data_preprocessor; see FormatShape in the test pipeline"
             )
         if classes is not None and len(classes) != model.num_classes:
-            raise ValueError(
+            raise WrongValueError(
                 f'export: got {len(classes)} class names, but the model scores {model.num_classes} classes; '
                 'correct the list of classes, or num_classes of the head'
             )
@@ -182,17 +185,17 @@ class ExportMetadata:
         """
         texts = {name: text for name, text in strings.items() if name in RULES}
         if sum(map(len, texts.values())) > MAX_TEXT:
-            raise ValueError(f'{path}: its metadata are longer than {MAX_TEXT} characters; expected less')
+            raise WrongValueError(f'{path}: its metadata are longer than {MAX_TEXT} characters; expected less')
         found = {name: read_json(text, RULES[name], f'{path}: metadata: {name}') for name, text in texts.items()}
         if not {'classes', 'layout', 'shape', 'dtype', 'frames'} <= set(found):
-            raise ValueError(
+            raise WrongValueError(
                 f'{path} holds no metadata of mmkd_video, so its input is not known; expected a file that '
                 'tools/export.py or tools/quantize.py wrote'
             )
         try:
             metadata = cls(**found)
         except ValueError as error:
-            raise ValueError(f'{path}: {error}') from None
+            raise WrongValueError(f'{path}: {error}') from None
         metadata._expect_possible(path)
         return metadata
 
@@ -200,15 +203,17 @@ class ExportMetadata:
         """Check fields against each other, before anything of their size is made."""
         of_picture = math.prod(self.shape[-2:]) * np.dtype(self.dtype).itemsize
         if math.prod(self.shape) * np.dtype(self.dtype).itemsize > MAX_BYTES:
-            raise ValueError(f'{path}: metadata: shape: got {self.shape}, expected at most {MAX_BYTES} bytes a sample')
+            raise WrongValueError(
+                f'{path}: metadata: shape: got {self.shape}, expected at most {MAX_BYTES} bytes a sample'
+            )
         axis = 0 if self.layout == 'NCHW' else 2
         if self.frames > self.shape[axis] or (axis and self.frames != self.shape[axis]):
-            raise ValueError(
+            raise WrongValueError(
                 f'{path}: metadata: frames: got {self.frames}, expected {"at most " if not axis else ""}the '
                 f'{self.shape[axis]} of the shape {self.shape}'
             )
         if 3 * of_picture * self.frames * (self.interval or 1) > MAX_WINDOW_BYTES:
-            raise ValueError(
+            raise WrongValueError(
                 f'{path}: metadata: interval: got {self.interval}; {self.frames} frames so far apart are more than '
                 f'{MAX_WINDOW_BYTES} bytes of pictures; expected less'
             )
@@ -225,11 +230,11 @@ class ExportMetadata:
             ValueError: It belongs to another one.
         """
         if len(self.classes) != num_classes:
-            raise ValueError(
+            raise WrongValueError(
                 f'{path} scores {len(self.classes)} classes, the config {num_classes}; they do not belong together'
             )
         if self.architecture and self.architecture != architecture:
-            raise ValueError(
+            raise WrongValueError(
                 f'{path} was exported from {self.architecture}, the config builds {architecture}; they do not belong '
                 'together: give the config that the file was exported with'
             )

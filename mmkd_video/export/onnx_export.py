@@ -13,6 +13,7 @@ import torch
 from torch import nn
 
 from mmkd_video.core.files.staged import atomic_files, expect_new_files
+from mmkd_video.core.mistakes import WorkFailedError, WrongValueError
 from mmkd_video.core.optional_packages import import_extra
 from mmkd_video.export.deployable import DeployableRecognizer
 from mmkd_video.export.metadata import PREFIX, ExportMetadata
@@ -58,7 +59,7 @@ def export_onnx(
     import_extra('onnxscript', 'onnx')
     expect_new_files(path, ['.onnx'], force)
     if opset < LEAST_OPSET:
-        raise ValueError(f'opset: got {opset}, expected at least {LEAST_OPSET}')
+        raise WrongValueError(f'opset: got {opset}, expected at least {LEAST_OPSET}')
     model = model if isinstance(model, DeployableRecognizer) else DeployableRecognizer(model)
     metadata = metadata or ExportMetadata.describe(model, clips, dynamic_clips=dynamic_clips)
     program = _trace(model, clips, dynamic_clips, opset)
@@ -122,7 +123,7 @@ def _trace(model: DeployableRecognizer, clips: np.ndarray, dynamic_clips: bool, 
         reason = next(
             (line for line in str(error.__cause__ or error).splitlines() if line.strip()), type(error).__name__
         )
-        raise RuntimeError(
+        raise WorkFailedError(
             f'torch {torch.__version__} cannot export {model.architecture} to ONNX'
             f'{" with a dynamic clip count" if dynamic_clips else ""}: {reason}'
         ) from error

@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 from torch import nn
 
+from mmkd_video.core.mistakes import WrongValueError
 from mmkd_video.core.optional_packages import import_extra
 from mmkd_video.core.registry import EXPORT_BACKENDS
 from mmkd_video.export.exported_model import ExportedModel
@@ -68,7 +69,7 @@ class OnnxRuntimeModel(ExportedModel):
 
     def _compile(self) -> None:
         if self.precision == 'bf16':
-            raise ValueError(
+            raise WrongValueError(
                 f"{self.path}: ONNX Runtime computes no bf16 on a CPU; use backend='openvino', which reads ONNX files "
                 "too, or precision='f32'"
             )

@@ -8,6 +8,7 @@ import numpy as np
 from torch import nn
 
 from mmkd_video.core.files.staged import atomic_files, expect_new_files
+from mmkd_video.core.mistakes import UnwrittenFileError
 from mmkd_video.core.optional_packages import import_extra
 from mmkd_video.export.deployable import DeployableRecognizer
 from mmkd_video.export.metadata import PREFIX, ExportMetadata
@@ -97,4 +98,4 @@ def _expect_readable(openvino: Any, written: Path, path: str | Path) -> None:
     try:
         openvino.Core().read_model(written)
     except RuntimeError as error:
-        raise OSError(f'{path} could not be written as a whole; is the disk full?') from error
+        raise UnwrittenFileError(f'{path} could not be written as a whole; is the disk full?') from error

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from torch import nn
 
+from mmkd_video.core.mistakes import WrongValueError
 from mmkd_video.core.optional_packages import import_extra
 from mmkd_video.core.registry import EXPORT_BACKENDS
 from mmkd_video.export.exported_model import ExportedModel
@@ -84,7 +85,7 @@ class OpenVINOModel(ExportedModel):
         if self.precision != 'int8':
             options['INFERENCE_PRECISION_HINT'] = self.precision
         if self.precision == 'bf16' and 'BF16' not in self._core.get_property('CPU', 'OPTIMIZATION_CAPABILITIES'):
-            raise ValueError(f"{self.path}: this processor has no bf16 instructions; run it with precision='f32'")
+            raise WrongValueError(f"{self.path}: this processor has no bf16 instructions; run it with precision='f32'")
         if self.batch is not None and self.metadata.batch is None:
             fix_batch(self.model, self.batch)
         self.compiled = self._core.compile_model(self.model, 'CPU', options)

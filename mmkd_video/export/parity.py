@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from torch import nn
 
+from mmkd_video.core.mistakes import WrongValueError
 from mmkd_video.export.deployable import DeployableRecognizer
 from mmkd_video.export.exported_model import ExportedModel
 
@@ -144,7 +145,7 @@ def check_parity(
         ValueError: There are fewer than two clips, or the file scores another number of classes.
     """
     if len(clips) < 2:
-        raise ValueError(
+        raise WrongValueError(
             f'parity: got {len(clips)} clips, expected at least 2, to see whether outputs depend on inputs'
         )
     model = model if isinstance(model, DeployableRecognizer) else DeployableRecognizer(model)

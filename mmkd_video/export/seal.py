@@ -10,6 +10,8 @@ from collections.abc import Sequence
 from itertools import islice
 from pathlib import Path
 
+from mmkd_video.core.mistakes import WrongValueError
+
 FIELD = 'digest'
 BLANK = 'sha256:' + 64 * '0'
 MOST_SEALS = 16  # that are looked at; the whole file is digested for each
@@ -28,7 +30,7 @@ def seal(path: Path, suffixes: Sequence[str]) -> None:
     """
     content, blank = path.read_bytes(), BLANK.encode()
     if content.count(blank) != 1:
-        raise ValueError(f'{path} holds {content.count(blank)} blank digests, expected one')
+        raise WrongValueError(f'{path} holds {content.count(blank)} blank digests, expected one')
     path.write_bytes(content.replace(blank, _digest(content, _others(path, suffixes))))
 
 
@@ -52,7 +54,7 @@ def expect_sealed(path: Path, suffixes: Sequence[str]) -> None:
     if seals:
         beside = f', or {" and ".join(str(path.with_suffix(suffix)) for suffix in suffixes[1:])}' * (len(suffixes) > 1)
         again = ' (or both belong to different exports)' if beside else ''
-        raise ValueError(
+        raise WrongValueError(
             f'{path}{beside} is damaged{again}: the digest in it does not match; copy it again, or export it again'
         )
 

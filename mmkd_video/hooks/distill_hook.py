@@ -5,6 +5,7 @@ from mmengine.hooks import Hook
 from mmengine.logging import print_log
 
 from mmkd_video.core.checked import checked
+from mmkd_video.core.mistakes import WrongValueError
 from mmkd_video.core.registry import HOOKS
 from mmkd_video.hooks.model_contract import Distills, ability_of
 
@@ -70,7 +71,7 @@ class DistillHook(Hook):
         if KEY in checkpoint:
             model.load_training_state_dict(checkpoint[KEY])
         elif model.training_state_dict():
-            raise ValueError(
+            raise WrongValueError(
                 f"the checkpoint to resume from holds no '{KEY}': it was not written by a distillation with "
                 'DistillHook; use load_from to start a new distillation from its weights'
             )

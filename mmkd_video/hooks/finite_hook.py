@@ -11,6 +11,7 @@ from mmengine.runner import Runner
 from torch import Tensor
 
 from mmkd_video.core.checked import Whole, checked
+from mmkd_video.core.mistakes import NotFiniteError
 from mmkd_video.core.registry import HOOKS
 from mmkd_video.hooks.agreement import on_any_rank
 from mmkd_video.hooks.model_wrapper import bare_model
@@ -59,7 +60,7 @@ class FiniteHook(Hook):
             return
         lines = [found for found in all_gather_object(_listed(wrong)) if found]
         times = f', as in the {self._skipped} steps up to it' if self._skipped > 1 else ''
-        raise FloatingPointError(f'iteration {runner.iter + 1}: {lines[0]}{times}; {_advice(runner)}')
+        raise NotFiniteError(f'iteration {runner.iter + 1}: {lines[0]}{times}; {_advice(runner)}')
 
     def after_train_epoch(self, runner: Runner) -> None:
         """Look at the parameters before the checkpoint of an epoch, on every rank.
@@ -69,7 +70,7 @@ class FiniteHook(Hook):
         """
         lines = [line for line in all_gather_object(_unusable(runner)) if line]
         if lines:
-            raise FloatingPointError(lines[0])
+            raise NotFiniteError(lines[0])
 
     def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
         """Look at the parameters before any checkpoint.
@@ -79,7 +80,7 @@ class FiniteHook(Hook):
         """
         line = _unusable(runner)
         if line:
-            raise FloatingPointError(line)
+            raise NotFiniteError(line)
 
 
 def _unusable(runner: Runner) -> str:

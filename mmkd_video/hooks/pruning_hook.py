@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
 from mmkd_video.core.checked import Optional, Whole, checked
+from mmkd_video.core.mistakes import WrongValueError
 from mmkd_video.core.registry import HOOKS
 from mmkd_video.hooks.model_contract import prunable_part
 from mmkd_video.hooks.model_wrapper import bare_model
@@ -80,7 +81,7 @@ class PruningHook(Hook):
         **settings: Any,
     ) -> None:
         if target is None and (settings or (begin, end, steps) != (1, None, 1)):
-            raise ValueError(
+            raise WrongValueError(
                 f'PruningHook: got {sorted(settings) or "begin, end or steps"} and no target; expected '
                 'target=dict(params=0.5), or no other setting where nothing is to be pruned'
             )
@@ -99,7 +100,7 @@ class PruningHook(Hook):
         """
         self._base = len(history_of(prunable_part(runner.model)))
         if is_model_wrapper(runner.model) and not isinstance(runner.model, DistributedDataParallel):
-            raise ValueError(
+            raise WrongValueError(
                 f'PruningHook: the model is wrapped by {type(runner.model).__name__}, which shards or copies its '
                 'parameters; expected MMDistributedDataParallel'
             )
@@ -107,7 +108,7 @@ class PruningHook(Hook):
             return
         last, unit = (runner.max_epochs, 'epochs') if self.by_epoch else (runner.max_iters, 'iterations')
         if self.points[-1] >= last:
-            raise ValueError(
+            raise WrongValueError(
                 f'PruningHook.end: got {self.points[-1]}; expected less than the {last} {unit} of this training'
             )
 
@@ -133,7 +134,7 @@ class PruningHook(Hook):
         if not self._is_due(runner):
             return
         if has_quantizers(prunable_part(runner.model)):
-            raise ValueError(
+            raise WrongValueError(
                 'PruningHook: a step is due, but the model has quantizers already; a quantized model is not pruned: '
                 'let QATHook begin later, or prune in a training before'
             )
@@ -177,7 +178,7 @@ class PruningHook(Hook):
             return
         history, done = PruningHistory.from_json(checkpoint[PRUNING_KEY]), history_of(prunable_part(runner.model))
         if not history.begins_with(done):
-            raise ValueError(
+            raise WrongValueError(
                 f'the checkpoint was pruned in {len(history)} steps, which do not begin with the {len(done)} of this '
                 "model: give PrunedRecognizer the checkpoint's own history, or start from the unpruned recognizer"
             )
@@ -246,7 +247,7 @@ def step_points(begin: int, end: int, steps: int) -> list[int]:
         ValueError: The numbers leave no room for the steps.
     """
     if steps > end - begin + 1 or (steps == 1 and end != begin):
-        raise ValueError(
+        raise WrongValueError(
             f'PruningHook: {steps} steps do not fit between begin={begin} and end={end}; at most one for each epoch '
             '(iteration), and a single step has begin=end'
         )

@@ -17,6 +17,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.parallel import DistributedDataParallel
 
 from mmkd_video.core.checked import Flag, Number, OneOf, Whole, checked
+from mmkd_video.core.mistakes import WrongValueError
 from mmkd_video.core.registry import HOOKS
 from mmkd_video.hooks.model_contract import prunable_part
 from mmkd_video.hooks.model_wrapper import bare_model, wrap_again
@@ -103,19 +104,23 @@ class QATHook(Hook):
                 'QATHook: no C++ compiler and ninja on the PATH, so fake quantization is computed by torch, more slowly'
             )
         if is_model_wrapper(runner.model) and not isinstance(runner.model, DistributedDataParallel):
-            raise ValueError(
+            raise WrongValueError(
                 f'QATHook: the model is wrapped by {type(runner.model).__name__}, which shards or copies its '
                 'parameters; expected MMDistributedDataParallel'
             )
         if not isinstance(runner._train_loop, BaseLoop):
             return
         if any(isinstance(hook, EMAHook) for hook in runner.hooks):
-            raise ValueError('QATHook: an EMAHook averages a copy that has no quantizers; leave one of the two out')
+            raise WrongValueError(
+                'QATHook: an EMAHook averages a copy that has no quantizers; leave one of the two out'
+            )
         if runner.cfg.get('compile'):
-            raise ValueError('QATHook: quantizers do not work in a compiled model; leave out compile')
+            raise WrongValueError('QATHook: quantizers do not work in a compiled model; leave out compile')
         last, unit = (runner.max_epochs, 'epochs') if self.by_epoch else (runner.max_iters, 'iterations')
         if self.begin >= last:
-            raise ValueError(f'QATHook.begin: got {self.begin}; expected less than the {last} {unit} of this training')
+            raise WrongValueError(
+                f'QATHook.begin: got {self.begin}; expected less than the {last} {unit} of this training'
+            )
         for hook in runner.hooks:
             if isinstance(hook, PruningHook) and hook.points:
                 self._expect_after(hook, len(runner.train_dataloader))
@@ -123,7 +128,7 @@ class QATHook(Hook):
     def _expect_after(self, pruning: PruningHook, iters_per_epoch: int) -> None:
         begin, cut = self.begin * iters_per_epoch if self.by_epoch else self.begin, pruning.last_cut(iters_per_epoch)
         if cut > begin:
-            raise ValueError(
+            raise WrongValueError(
                 f'QATHook.begin: got {self.begin}, but pruning ends at {pruning.points[-1]}, which is iteration {cut}, '
                 f'and this is iteration {begin}; a quantized model is not pruned: begin later, or prune in a training '
                 'before'
@@ -195,7 +200,9 @@ class QATHook(Hook):
 
     def _clips(self, runner: Runner) -> list[Tensor]:
         if runner.val_loop is None:
-            raise ValueError('QATHook takes its first ranges from the validation set; the config has no val_dataloader')
+            raise WrongValueError(
+                'QATHook takes its first ranges from the validation set; the config has no val_dataloader'
+            )
         dataset, model = runner.val_loop.dataloader.dataset, bare_model(runner)
         count = min(self.calibration, len(dataset))
         indices = np.unique(np.linspace(0, len(dataset) - 1, count).round().astype(int))

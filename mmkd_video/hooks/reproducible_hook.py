@@ -11,6 +11,7 @@ from mmengine.runner.base_loop import BaseLoop
 from torch.utils.data import DataLoader, IterableDataset
 
 from mmkd_video.core.checked import Whole, checked
+from mmkd_video.core.mistakes import WorkFailedError, WrongValueError
 from mmkd_video.core.registry import HOOKS
 from mmkd_video.datasets import KeyedBatchSampler, SeededDataset, name_unreadable, seed_everything
 from mmkd_video.datasets.label_check import expect_known_classes, wrong_label
@@ -108,7 +109,7 @@ class ReproducibleHook(Hook):
         self._count(runner, samples)
         wrong = wrong_label(samples, bare_model(runner)) if samples else None
         if wrong:
-            raise ValueError(f'{_source(runner.train_loop.dataloader.dataset)}: {wrong}')
+            raise WrongValueError(f'{_source(runner.train_loop.dataloader.dataset)}: {wrong}')
         seed_everything(runner.seed, _BATCHES, get_rank(), runner.iter, cuda=True)
 
     def _count(self, runner: Runner, samples: Sequence) -> None:
@@ -122,7 +123,7 @@ class ReproducibleHook(Hook):
                     )
         if self.bad_videos and len(self.bad_videos) >= self.max_bad_videos:
             listed = '\n'.join(f'  {name}: {reason}' for name, reason in sorted(self.bad_videos.items()))
-            raise RuntimeError(
+            raise WorkFailedError(
                 f'{len(self.bad_videos)} videos cannot be read, max_bad_videos={self.max_bad_videos}; mend or remove '
                 f'them, or raise ReproducibleHook(max_bad_videos=...):\n{listed}'
             )
@@ -137,12 +138,12 @@ def _skip(loop: BaseLoop, done: int) -> None:
 
 def _check(loader: DataLoader) -> None:
     if isinstance(loader.dataset, IterableDataset) or loader.batch_sampler is None:
-        raise ValueError(
+        raise WrongValueError(
             f'train_dataloader: got {type(loader.dataset).__name__} with batch sampler {loader.batch_sampler}; '
             'ReproducibleHook seeds samples by their index: expected a dataset with indices and a batch_size'
         )
     if not len(loader.dataset):
-        raise ValueError(f'train_dataloader: no samples in {_source(loader.dataset)}')
+        raise WrongValueError(f'train_dataloader: no samples in {_source(loader.dataset)}')
     _expect_enough_for_a_batch(loader)
 
 
@@ -152,13 +153,15 @@ def _expect_enough_for_a_batch(loader: DataLoader) -> None:
     share = -(-len(loader.dataset) // ranks)
     if isinstance(size, int) and size > share and not isinstance(sampler, InfiniteSampler):  # it fills every batch
         whose = f'share of each of {ranks} ranks in the' if ranks > 1 else 'number of'
-        raise ValueError(
+        raise WrongValueError(
             f'train_dataloader.batch_size: got {size}; expected at most {share}, the {whose} {len(loader.dataset)} '
             f'samples of {_source(loader.dataset)}; set train_dataloader.batch_size={share} or less, and a learning '
             'rate that fits it, or add clips'
         )
     if not len(loader):
-        raise ValueError(f'train_dataloader: {len(loader.dataset)} samples make no batch of {size}; lower batch_size')
+        raise WrongValueError(
+            f'train_dataloader: {len(loader.dataset)} samples make no batch of {size}; lower batch_size'
+        )
 
 
 def _source(dataset: Any) -> str:

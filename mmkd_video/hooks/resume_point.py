@@ -10,6 +10,7 @@ from typing import Any
 from mmengine.logging import print_log
 
 from mmkd_video.compat import safe_load
+from mmkd_video.core.mistakes import MissingFileError, WrongValueError
 
 NEEDED = ('meta', 'state_dict', 'message_hub')
 LENGTH = 'iters_per_epoch'  # in a checkpoint's meta
@@ -50,10 +51,10 @@ class ResumePoint:
             ValueError: It cannot be read, lacks a part, or was saved within an epoch.
         """
         if not path.is_file():
-            raise FileNotFoundError(f'Cannot resume from {path}: no such file.')
+            raise MissingFileError(f'Cannot resume from {path}: no such file.')
         reason = self._obstacle(path)[0]
         if reason is not None:
-            raise ValueError(
+            raise WrongValueError(
                 f'Cannot resume from {path}: {reason}. Name another checkpoint, or none to take the newest.'
             )
 
@@ -79,7 +80,7 @@ class ResumePoint:
             early = early and in_first_epoch
         if not early:
             lines = '\n'.join(f'  {path}: {reason}' for path, reason in refused)
-            raise ValueError(
+            raise WrongValueError(
                 f'Cannot resume in {self.work_dir}: none of its checkpoints serves.\n{lines}\n'
                 'Train without --resume to start anew, or choose another --work-dir.'
             )

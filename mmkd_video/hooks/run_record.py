@@ -10,6 +10,7 @@ from typing import Any
 from mmengine.logging import print_log
 
 from mmkd_video.core.files.atomic import write_atomically
+from mmkd_video.core.mistakes import WrongValueError
 from mmkd_video.core.plain_data import Anything, Table, read_json
 
 FILE_NAME = 'mmkd_run.json'
@@ -108,7 +109,7 @@ def check_run_record(work_dir: Path, config: Mapping, has_checkpoints: bool) -> 
     if record is not None and has_checkpoints:
         of_model = [{k: v for k, v in each.items() if _is_of_model(k)} for each in (record, leaves)]
         kind = 'training' if of_model[0] == of_model[1] else 'model'
-        raise ValueError(
+        raise WrongValueError(
             f'{work_dir} holds checkpoints of another {kind} config:\n{difference(record, leaves)}\n'
             'Choose another --work-dir, or use the config that the folder was made with '
             f'(to give up its checkpoints, delete them and {FILE_NAME}; to go on with them nevertheless, {FILE_NAME} '

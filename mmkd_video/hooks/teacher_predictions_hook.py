@@ -10,6 +10,7 @@ from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
 from mmkd_video.core.checked import checked
+from mmkd_video.core.mistakes import name_of_kind
 from mmkd_video.core.registry import HOOKS, METRICS
 from mmkd_video.core.restoring import random_state_restored
 from mmkd_video.evaluation.teacher_predictions import TeacherPredictions, describe, hash_of, predict, with_pipeline
@@ -87,7 +88,7 @@ class TeacherPredictionsHook(Hook):
                 twin[0]
             source = _Source(name, teacher, twin, hash_of(pipeline))
         except Exception as error:  # whatever a transform raises on files that it was not made for
-            problem = f'{type(error).__name__}: {error}'
+            problem = f'{name_of_kind(error)}: {error}'
         problem = next((each for each in all_gather_object(problem) if each is not None), None)
         if problem is None:
             return source

@@ -4,6 +4,8 @@ import os
 import socket
 from pathlib import Path
 
+from mmkd_video.core.mistakes import FolderInUseError
+
 NAME = '.mmkd_lock'
 # By path: the system drops a process's lock as soon as the process closes any descriptor of that file.
 _held: dict[str, int] = {}
@@ -36,7 +38,7 @@ def hold_work_dir(folder: str | Path) -> None:
     except (BlockingIOError, PermissionError):
         owner = os.pread(descriptor, 200, 0).decode(errors='replace').strip()
         os.close(descriptor)
-        raise BlockingIOError(
+        raise FolderInUseError(
             f'{folder} is in use: {owner or "another process"} is training there; wait for its end, or choose another '
             '--work-dir'
         ) from None

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from mmkd_video.core.checked import Number, Whole
+from mmkd_video.core.mistakes import WrongTypeError, WrongValueError
 from mmkd_video.losses.finite import FiniteWatch
 
 __all__ = ['DistillLoss', 'at_least', 'in_float32', 'positive', 'whole']
@@ -98,14 +99,16 @@ class DistillLoss(nn.Module):
             return
         for side, features in (('student', student), ('teacher', teacher)):
             if not isinstance(features, list | tuple):
-                raise TypeError(f'{self._name}: got {type(features).__name__} as {side}, expected a list of Tensors')
+                raise WrongTypeError(
+                    f'{self._name}: got {type(features).__name__} as {side}, expected a list of Tensors'
+                )
             if len(features) < self.min_layers:
-                raise ValueError(
+                raise WrongValueError(
                     f'{self._name}: got {len(features)} {side} layers, expected at least {self.min_layers}; '
                     'name more taps in `at`'
                 )
         if len(student) != len(teacher):
-            raise ValueError(
+            raise WrongValueError(
                 f'{self._name}: got {len(student)} student and {len(teacher)} teacher layers, expected as many'
             )
         for index, pair in enumerate(zip(student, teacher, strict=True)):
@@ -128,16 +131,16 @@ class DistillLoss(nn.Module):
             self._check_side(side + where, feature)
         got = f'{self._name}: got student{where} {tuple(student.shape)} and teacher{where} {tuple(teacher.shape)}'
         if student.shape[0] != teacher.shape[0]:
-            raise ValueError(f'{got}, expected the same batch size N')
+            raise WrongValueError(f'{got}, expected the same batch size N')
         if student.shape[0] == 0:
-            raise ValueError(f'{got}, expected at least one sample')
+            raise WrongValueError(f'{got}, expected at least one sample')
         if (self.same_channels or self.same_positions) and student.ndim != teacher.ndim:
-            raise ValueError(f'{got}, expected the same layout on both sides')
+            raise WrongValueError(f'{got}, expected the same layout on both sides')
         channel = -1 if student.ndim == 3 else 1
         if (self.same_channels or self.same_classes) and student.shape[channel] != teacher.shape[channel]:
-            raise ValueError(f'{got}, expected equal {self._remedy(student)}')
+            raise WrongValueError(f'{got}, expected equal {self._remedy(student)}')
         if self.same_positions and _positions(student) != _positions(teacher):
-            raise ValueError(f'{got}, expected equal time and space; match them before the loss')
+            raise WrongValueError(f'{got}, expected equal time and space; match them before the loss')
 
     def build_for(self, **channels: int | Sequence[int] | None) -> None:
         """Note the channels for which a loss has learned parts or a memory; others are refused.
@@ -158,29 +161,29 @@ class DistillLoss(nn.Module):
             side = key.removesuffix('_channels')
             features = student if side == 'student' else teacher
             if len(features) != len(expected):
-                raise ValueError(f'{self._name}: got {len(features)} {side} layers, but {key} has {len(expected)}')
+                raise WrongValueError(f'{self._name}: got {len(features)} {side} layers, but {key} has {len(expected)}')
             for index, (feature, count) in enumerate(zip(features, expected, strict=True)):
                 got = math.prod(feature.shape[1:]) if self.flattens else feature.shape[-1 if feature.ndim == 3 else 1]
                 if count is not None and got != count:
                     where = f'{side} layer {index}' if self.multi_layer else side
-                    raise ValueError(
+                    raise WrongValueError(
                         f'{self._name}: got {where} {tuple(feature.shape)} with {got} channels, but it was built with '
                         f'{key}={count}; a term fills that in'
                     )
 
     def _check_side(self, side: str, feature: Tensor) -> None:
         if not isinstance(feature, Tensor):
-            raise TypeError(f'{self._name}: got {type(feature).__name__} as {side}, expected a Tensor')
+            raise WrongTypeError(f'{self._name}: got {type(feature).__name__} as {side}, expected a Tensor')
         layouts = (*self.layouts, 'tokens', 'map') if self.flattens else self.layouts
         ranks = {rank for layout in layouts for rank in RANKS[layout]} - ({4} if self.clips_only else set())
         if feature.ndim not in ranks:
             expected = ' or '.join(SHAPES[layout] for layout in layouts)
             expected = expected.replace(' or (N, C, H, W)', '') if self.clips_only else expected
-            raise ValueError(f'{self._name}: got {side} of shape {tuple(feature.shape)}, expected {expected}')
+            raise WrongValueError(f'{self._name}: got {side} of shape {tuple(feature.shape)}, expected {expected}')
         if not feature.is_floating_point():
-            raise TypeError(f'{self._name}: got {side} of {feature.dtype}, expected a floating point Tensor')
+            raise WrongTypeError(f'{self._name}: got {side} of {feature.dtype}, expected a floating point Tensor')
         if feature.shape[1] < self.min_classes:
-            raise ValueError(
+            raise WrongValueError(
                 f'{self._name}: got {side} with {feature.shape[1]} classes, expected at least {self.min_classes}'
             )
 
@@ -223,7 +226,7 @@ def _precision(loss: nn.Module, student: Features) -> torch.dtype:
     if parameter is None:
         return torch.float64 if any(layer.dtype == torch.float64 for layer in layers) else torch.float32
     if parameter.dtype not in (torch.float32, torch.float64):
-        raise TypeError(
+        raise WrongTypeError(
             f'{type(loss).__name__}: its learned {name!r} is {parameter.dtype}, expected torch.float32 or '
             'torch.float64; call float() on the loss and train in half precision with AMP'
         )
@@ -239,7 +242,7 @@ def _as_tensor(kind: str, name: str, value: object) -> object:
             return torch.stack(list(value))
         return torch.tensor(value)
     except (TypeError, ValueError, RuntimeError):
-        raise ValueError(
+        raise WrongValueError(
             f'{kind}: got {name} as a {type(value).__name__} that is no array of numbers, expected a Tensor, a NumPy '
             'array or a list of numbers, its rows equally long'
         ) from None
@@ -264,7 +267,7 @@ def in_float32(forward: Callable[..., Tensor]) -> Callable[..., Tensor]:
     def checked(self: DistillLoss, student: Features, teacher: Features, **given: object) -> Tensor:
         for name in needed:
             if given.get(name) is None:
-                raise ValueError(
+                raise WrongValueError(
                     f'{type(self).__name__}: got no {name}, expected {name}=...; the loss is undefined without'
                 )
         self.check(student, teacher)

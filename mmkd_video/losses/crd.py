@@ -5,6 +5,7 @@ import math
 import torch
 from torch import Tensor, nn
 
+from mmkd_video.core.mistakes import WrongValueError
 from mmkd_video.core.registry import MODELS
 from mmkd_video.functional import noise_contrast, other_indices, unit
 from mmkd_video.losses.base import DistillLoss, at_least, in_float32, positive, whole
@@ -57,7 +58,7 @@ class CRDLoss(DistillLoss):
         self.temperature = positive('temperature', temperature)
         self.momentum = at_least('momentum', momentum, 0)
         if momentum > 1:
-            raise ValueError(f'momentum: got {momentum!r}; expected a number of at most 1')
+            raise WrongValueError(f'momentum: got {momentum!r}; expected a number of at most 1')
         whole('dim', dim, 1)
         self.build_for(student_channels=student_channels, teacher_channels=teacher_channels)
         self.embed_student = nn.Linear(student_channels, dim)
@@ -81,11 +82,11 @@ class CRDLoss(DistillLoss):
                 where ``indices`` are on the host.
         """
         if tuple(indices.shape) != (len(student),) or indices.dtype.is_floating_point or indices.dtype == torch.bool:
-            raise ValueError(
+            raise WrongValueError(
                 f'indices: got shape {tuple(indices.shape)} of {indices.dtype}, expected int64 ({len(student)},)'
             )
         if indices.device.type == 'cpu' and not 0 <= int(indices.min()) <= int(indices.max()) < self.num_samples:
-            raise ValueError(
+            raise WrongValueError(
                 f'indices: got {int(indices.min())} to {int(indices.max())}, expected 0 to {self.num_samples - 1}; '
                 'num_samples is the size of the training set'
             )

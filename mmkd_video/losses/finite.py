@@ -6,6 +6,8 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor, nn
 
+from mmkd_video.core.mistakes import WrongValueError
+
 __all__ = ['FiniteWatch']
 
 REMEDIES = {
@@ -102,9 +104,9 @@ class FiniteWatch:
             return
         if name != 'loss':
             remedy = REMEDIES.get(name.split()[0], 'check where it comes from')
-            raise ValueError(f'{kind}: got {name} of shape {shape} with NaN or infinity{when}; {remedy}')
+            raise WrongValueError(f'{kind}: got {name} of shape {shape} with NaN or infinity{when}; {remedy}')
         learned = [key for key, tensor in loss.named_parameters() if not tensor.isfinite().all()]
         cause = f'its learned {learned[0]!r} holds NaN or infinity' if learned else 'its arguments are too extreme'
-        raise ValueError(
+        raise WrongValueError(
             f'{kind}: the value is not finite{when}, although its inputs are: {cause}; {REMEDIES["student"]}'
         )

@@ -4,6 +4,8 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
+from mmkd_video.core.mistakes import WrongValueError
+
 __all__ = ['gather_batch']
 
 
@@ -56,7 +58,7 @@ def _compare_sizes(tensor: Tensor) -> None:
     dist.all_gather(sizes, mine)
     found = [int(size) for size in sizes]
     if len(set(found)) > 1:
-        raise ValueError(
+        raise WrongValueError(
             f'gather: got batches of {found} clips on the {len(found)} processes, expected equal ones; give all the '
             'same batch_size, and drop_last=True where the last batch differs'
         )

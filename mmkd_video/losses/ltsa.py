@@ -2,6 +2,7 @@
 
 from torch import Tensor
 
+from mmkd_video.core.mistakes import WrongValueError
 from mmkd_video.core.registry import MODELS
 from mmkd_video.functional import ltsa
 from mmkd_video.losses.base import whole
@@ -48,7 +49,7 @@ class LTSALoss(ManifoldLoss):
         super().__init__(k, gather, queue_size, student_channels, teacher_channels)
         self.dim = whole('dim', dim, 1)
         if dim >= k:
-            raise ValueError(f'dim: got {dim}; expected a number below k={k}; every student would fit')
+            raise WrongValueError(f'dim: got {dim}; expected a number below k={k}; every student would fit')
 
     def compare(self, student: Tensor, teacher: Tensor) -> Tensor:
         """Return the scalar loss of all clips at hand, ``(M, Cs)`` and ``(M, Ct)``."""

@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor, nn
 
+from mmkd_video.core.mistakes import WrongValueError
 from mmkd_video.core.registry import MODELS
 from mmkd_video.losses.base import DistillLoss, at_least, in_float32
 
@@ -37,7 +38,7 @@ class MGDLoss(DistillLoss):
         self.build_for(teacher_channels=teacher_channels)
         self.mask_ratio = at_least('mask_ratio', mask_ratio, 0)
         if mask_ratio >= 1:
-            raise ValueError(f'mask_ratio: got {mask_ratio!r}; expected a number below 1; nothing would be left')
+            raise WrongValueError(f'mask_ratio: got {mask_ratio!r}; expected a number below 1; nothing would be left')
         self.generator = nn.Sequential(
             nn.Conv3d(teacher_channels, teacher_channels, 3, padding=1),
             nn.ReLU(),
@@ -62,6 +63,6 @@ class MGDLoss(DistillLoss):
         if mask is None:
             mask = torch.rand(shape, device=student.device) < self.mask_ratio
         if tuple(mask.shape) != shape:
-            raise ValueError(f'mask: got shape {tuple(mask.shape)}, expected (N, H, W) = {shape}')
+            raise WrongValueError(f'mask: got shape {tuple(mask.shape)}, expected (N, H, W) = {shape}')
         kept = (~mask.bool()).to(student)[:, None, None]
         return (self.generator(student * kept) - teacher).square().sum() / student.shape[0]

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from torch import Tensor
 
+from mmkd_video.core.mistakes import WrongValueError
 from mmkd_video.core.registry import MODELS
 from mmkd_video.functional import mlkd
 from mmkd_video.losses.base import DistillLoss, in_float32, positive
@@ -32,7 +33,7 @@ class MLKDLoss(DistillLoss):
     def __init__(self, temperatures: Sequence[float] = (2, 3, 4, 5, 6)) -> None:
         super().__init__()
         if isinstance(temperatures, int | float) or len(temperatures) == 0:
-            raise ValueError(f'temperatures: got {temperatures!r}; expected a list of at least one number above 0')
+            raise WrongValueError(f'temperatures: got {temperatures!r}; expected a list of at least one number above 0')
         self.temperatures = tuple(positive('temperatures', temperature) for temperature in temperatures)
 
     @in_float32

@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor
 
+from mmkd_video.core.mistakes import WrongValueError
 from mmkd_video.core.registry import MODELS
 from mmkd_video.functional import batch_norm_margin, ofd
 from mmkd_video.losses.base import DistillLoss, in_float32
@@ -43,7 +44,7 @@ class OFDLoss(DistillLoss):
         if margin is None and teacher_norm is not None:
             margin = batch_norm_margin(*teacher_norm())
         if not isinstance(margin, Sequence | Tensor) or len(margin) == 0:
-            raise ValueError(
+            raise WrongValueError(
                 f"margin: got {margin!r}; expected one number per channel; a term computes it from the teacher's batch "
                 'norm'
             )
@@ -57,5 +58,7 @@ class OFDLoss(DistillLoss):
             ValueError: ``margin`` has another number of channels.
         """
         if len(self.margin) != teacher.shape[1]:
-            raise ValueError(f'margin: got {len(self.margin)} numbers, expected {teacher.shape[1]}, one per channel')
+            raise WrongValueError(
+                f'margin: got {len(self.margin)} numbers, expected {teacher.shape[1]}, one per channel'
+            )
         return ofd(student, teacher, self.margin.to(student.dtype))

@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor, nn
 
+from mmkd_video.core.mistakes import WrongValueError
 from mmkd_video.losses.base import whole
 from mmkd_video.losses.gather import gather_batch
 
@@ -31,7 +32,7 @@ class FeatureQueue(nn.Module):
         if size == 0:
             return
         if student_channels is None or teacher_channels is None:
-            raise ValueError(
+            raise WrongValueError(
                 f'student_channels, teacher_channels: got {student_channels} and {teacher_channels}, expected the '
                 'lengths of both vectors for a queue; a term fills them in'
             )

@@ -6,6 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from mmkd_video.core.mistakes import WrongValueError
 from mmkd_video.core.registry import MODELS
 from mmkd_video.functional import channels_and_positions
 from mmkd_video.losses.base import DistillLoss, in_float32, positive
@@ -41,7 +42,7 @@ class VIDLoss(DistillLoss):
         self.build_for(teacher_channels=teacher_channels)
         excess = positive('initial_variance', initial_variance) - MIN_VARIANCE
         if excess <= 0:
-            raise ValueError(f'initial_variance: got {initial_variance!r}; expected a number above {MIN_VARIANCE}')
+            raise WrongValueError(f'initial_variance: got {initial_variance!r}; expected a number above {MIN_VARIANCE}')
         raw = excess + math.log(-math.expm1(-excess))  # the inverse of softplus, for any size
         self.raw_variance = nn.Parameter(torch.full((teacher_channels, 1), raw))
 

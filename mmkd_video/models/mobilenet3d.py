@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from mmkd_video.core.checked import ListOf, Number, Whole, checked
+from mmkd_video.core.mistakes import WrongValueError
 from mmkd_video.core.registry import MODELS
 
 # expansion, channels, blocks and spatial stride of each of the seven layers (MobileNetV2, table 2)
@@ -183,11 +184,11 @@ def _initialisation(pretrained: str | None) -> dict | list[dict]:
 
 def _check(temporal_strides: Sequence[int], out_indices: Sequence[int], frozen_stages: int) -> None:
     if len(temporal_strides) != len(LAYERS) + 1 or any(stride not in (1, 2) for stride in temporal_strides):
-        raise ValueError(
+        raise WrongValueError(
             f'temporal_strides: got {tuple(temporal_strides)}; expected {len(LAYERS) + 1} strides of 1 or 2, '
             'one for conv1 and one for each layer'
         )
     if not out_indices or any(index not in range(len(LAYERS) + 1) for index in out_indices):
-        raise ValueError(f'out_indices: got {tuple(out_indices)}; expected some of 0 to {len(LAYERS)}')
+        raise WrongValueError(f'out_indices: got {tuple(out_indices)}; expected some of 0 to {len(LAYERS)}')
     if frozen_stages not in range(-1, len(LAYERS) + 2):
-        raise ValueError(f'frozen_stages: got {frozen_stages}; expected -1 to {len(LAYERS) + 1}')
+        raise WrongValueError(f'frozen_stages: got {frozen_stages}; expected -1 to {len(LAYERS) + 1}')

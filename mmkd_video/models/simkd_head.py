@@ -8,6 +8,7 @@ from mmengine.model import kaiming_init
 from torch import Tensor, nn
 
 from mmkd_video.core.checked import Optional, Settings, Whole, checked
+from mmkd_video.core.mistakes import WrongValueError
 from mmkd_video.core.registry import MODELS
 
 __all__ = ['SimKDHead']
@@ -90,7 +91,7 @@ class SimKDHead(BaseHead):
             ValueError: It has another shape than this head says.
         """
         if weight.shape != self.fc_cls.weight.shape:
-            raise ValueError(
+            raise WrongValueError(
                 f"student.cls_head: the teacher's classifier reads {weight.shape[1]} channels and gives "
                 f'{weight.shape[0]} classes, but SimKDHead has teacher_channels={self.fc_cls.in_features} and '
                 f'num_classes={self.num_classes}'

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from mmkd_video.core.mistakes import WrongValueError
 from mmkd_video.core.plain_data import Many, Record, Text, Whole
 
 SIDES = ('out', 'in', 'heads')
@@ -81,7 +82,7 @@ def cuts_from_data(data: Iterable[dict]) -> list[Cut]:
     CUTS.check(data, 'a pruning history holds a malformed cut: cuts')
     channels = sum(len(item['removed']) * len(item['at']) for item in data)
     if channels > MOST_REMOVED:
-        raise ValueError(
+        raise WrongValueError(
             f'a pruning history removes {channels} channels in all; expected at most {MOST_REMOVED}, far more '
             'than any model has'
         )
@@ -99,13 +100,13 @@ def _expect_consistent(cuts: list[Cut]) -> None:
     sizes: dict[tuple[str, str], int] = {}
     for cut in cuts:
         if sizes.setdefault((cut.layer, cut.side), cut.size) != cut.size:
-            raise ValueError(
+            raise WrongValueError(
                 f'a pruning history says that {cut.layer!r} has {sizes[cut.layer, cut.side]} channels on side '
                 f'{cut.side!r}, and that it has {cut.size}; expected one number'
             )
     for cut in merge_cuts(cuts):
         if cut.removed[-1] >= cut.size or len(cut.removed) == cut.size:
-            raise ValueError(
+            raise WrongValueError(
                 f'a pruning history removes channels {cut.removed[:5]} on side {cut.side!r} of {cut.layer!r}, which '
                 f'has {cut.size}; expected some of them'
             )

@@ -7,6 +7,7 @@ and their own width from attributes. Others divide the width of their input by t
 import torch
 from torch import Tensor, nn
 
+from mmkd_video.core.mistakes import WrongValueError
 from mmkd_video.pruning.cut import Cut
 
 
@@ -60,7 +61,9 @@ def head_importance(attention: nn.Module, criterion: str, generator: torch.Gener
         return random
     weights = [attention.qkv.weight, attention.proj.weight]
     if criterion == 'taylor' and any(weight.grad is None for weight in weights):
-        raise ValueError("criterion 'taylor' reads gradients, but an attention has none: run backward passes first")
+        raise WrongValueError(
+            "criterion 'taylor' reads gradients, but an attention has none: run backward passes first"
+        )
     rows, columns = (
         ((weight * weight.grad).abs() if criterion == 'taylor' else weight.square()).detach() for weight in weights
     )

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from mmkd_video.compat import safe_load
+from mmkd_video.core.mistakes import MissingFileError, WrongValueError
 from mmkd_video.core.plain_data import Anything, Many, Number, Record, Table, read_json
 from mmkd_video.pruning.cut import Cut, cuts_from_data, cuts_to_data
 
@@ -71,7 +72,9 @@ class PruningHistory:
         """
         data = read_json(text, _ANY, 'a pruning history must be JSON text')
         if data.get('format') != FORMAT or not isinstance(data.get('steps'), list):
-            raise ValueError(f'a pruning history must have format={FORMAT!r} and steps; got {data.get("format")!r}')
+            raise WrongValueError(
+                f'a pruning history must have format={FORMAT!r} and steps; got {data.get("format")!r}'
+            )
         _STEPS.check(data['steps'], 'a pruning history: steps')
         return cls(
             [
@@ -101,13 +104,13 @@ class PruningHistory:
         if source.lstrip().startswith('{'):
             return cls.from_json(source)
         if not osp.isfile(source):
-            raise FileNotFoundError(f'history: {source!r} does not exist; expected a pruned checkpoint or a JSON file')
+            raise MissingFileError(f'history: {source!r} does not exist; expected a pruned checkpoint or a JSON file')
         if source.endswith('.json'):
             with open(source, encoding='utf-8') as file:
                 return cls.from_json(file.read())
         checkpoint = safe_load.load(source)
         if not isinstance(checkpoint, Mapping) or PRUNING_KEY not in checkpoint:
-            raise ValueError(
+            raise WrongValueError(
                 f'history: {source!r} holds no {PRUNING_KEY!r}, so it is no pruned checkpoint; '
                 'make one with tools/prune.py or PruningHook'
             )

@@ -7,6 +7,7 @@ from typing import Any
 from torch import nn
 
 from mmkd_video.compat.patching import after_import, wrap
+from mmkd_video.core.mistakes import WrongValueError
 from mmkd_video.pruning.history import PRUNING_KEY, history_of
 
 
@@ -33,7 +34,7 @@ def check_widths(model: nn.Module, checkpoint: Mapping) -> None:
         return
     key = wrong[0]
     sides = ('is pruned', 'is not, or otherwise') if pruned else ('is not pruned', 'is')
-    raise ValueError(
+    raise WrongValueError(
         f'the checkpoint {sides[0]} and the model {sides[1]}: {len(wrong)} tensors differ, {key!r} has shape '
         f'{tuple(state[key].shape)} instead of {tuple(own[key].shape)}; build the model with '
         "model=dict(type='PrunedRecognizer', recognizer=<the plain model>, history=<the pruned checkpoint>)"

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils import prune as torch_prune
 
+from mmkd_video.core.mistakes import WrongValueError
 from mmkd_video.pruning.layers import Conv
 
 
@@ -44,10 +45,12 @@ def mask_weights(
         if isinstance(module, (Conv, nn.Linear)) and not any(fnmatch(name, each) for each in keep)
     }
     if not layers:
-        raise ValueError(f'{type(model).__name__} has no convolution or linear layer to mask outside keep={list(keep)}')
+        raise WrongValueError(
+            f'{type(model).__name__} has no convolution or linear layer to mask outside keep={list(keep)}'
+        )
     if pattern == 'unstructured':
         if not 0 < ratio < 1:
-            raise ValueError(f'ratio: got {ratio!r}; expected the fraction of zeros, between 0 and 1')
+            raise WrongValueError(f'ratio: got {ratio!r}; expected the fraction of zeros, between 0 and 1')
         masks = _smallest_of_all(layers, ratio)
     else:
         largest, of = _read(pattern)
@@ -89,5 +92,7 @@ def _largest_of_each(weight: Tensor, largest: int, of: int) -> Tensor:
 def _read(pattern: str) -> tuple[int, int]:
     match = re.fullmatch(r'(\d+):(\d+)', pattern) if isinstance(pattern, str) else None
     if match is None or not 0 < int(match[1]) < int(match[2]):
-        raise ValueError(f"pattern: got {pattern!r}; expected 'unstructured', or 'n:m' with 0 < n < m, such as '2:4'")
+        raise WrongValueError(
+            f"pattern: got {pattern!r}; expected 'unstructured', or 'n:m' with 0 < n < m, such as '2:4'"
+        )
     return int(match[1]), int(match[2])

@@ -8,6 +8,7 @@ import torch
 from mmengine.analysis import FlopAnalyzer
 from torch import Tensor, nn
 
+from mmkd_video.core.mistakes import WrongValueError, name_of_kind
 from mmkd_video.core.restoring import in_eval
 from mmkd_video.pruning.cut import Cut
 from mmkd_video.pruning.layers import tensors_at
@@ -53,8 +54,8 @@ def count_flops(model: nn.Module, inputs: Tensor) -> float:
             return float(counter.total())
         except (RuntimeError, TypeError, ValueError, AttributeError) as error:
             reason = (str(error).splitlines() or [''])[0]
-            raise ValueError(
-                f'the operations of this {type(model).__name__} cannot be counted ({type(error).__name__}: {reason}); '
+            raise WrongValueError(
+                f'the operations of this {type(model).__name__} cannot be counted ({name_of_kind(error)}: {reason}); '
                 'give a target in params or latency'
             ) from error
         finally:

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 
 from torch import Tensor, nn
 
+from mmkd_video.core.mistakes import WrongValueError
 from mmkd_video.pruning.history import PruningHistory, history_of
 from mmkd_video.pruning.pruner import Pruner
 from mmkd_video.pruning.surgery import apply_step
@@ -41,7 +42,7 @@ def prune(
         ValueError: A setting is out of range, the target cannot be reached, or nothing can be pruned.
     """
     if not (isinstance(steps, int) and steps >= 1):
-        raise ValueError(f'steps: got {steps!r}; expected a whole number of at least 1')
+        raise WrongValueError(f'steps: got {steps!r}; expected a whole number of at least 1')
     pruner = Pruner(target, **settings)
     left, first = 1.0, len(history_of(model))
     for done in range(1, steps + 1):

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from mmkd_video.core.checked import AnyOf, Fraction, ListOf, OneOf, Settings, Text, Whole, checked, wrong
+from mmkd_video.core.mistakes import WrongValueError, name_of_kind
 from mmkd_video.core.restoring import in_eval
 from mmkd_video.pruning.bare_copy import bare_copy
 from mmkd_video.pruning.cut import Cut, merge_cuts
@@ -135,7 +136,7 @@ class Pruner:
 
     def _out_of_reach(self, units: Units, least: float) -> ValueError:
         left = ', '.join(f'{name} ({reason})' for name, reason in list(units.left.items())[:4])
-        return ValueError(
+        return WrongValueError(
             f'target {self.kind}={self.fraction:g} cannot be reached: at most max_ratio={self.max_ratio:g} of the '
             f'channels of {len(units.units)} units may go, which leaves {least:.3f} of this model'
             + (f'; left whole are {len(units.left)} others: {left}' if left else '')
@@ -208,11 +209,11 @@ def _verify(model: nn.Module, units: Units, cuts: list[Cut], inputs: Tensor) -> 
         own = merge_cuts(units.cuts_for(unit, [int(unit.importance.argmin())])) if unit.size > 1 else []
         alone = _difference(model, own, inputs)
         if alone is not None:
-            raise ValueError(
+            raise WrongValueError(
                 f'the channels of {unit.name!r} cannot be pruned: {alone}. torch-pruning does not understand how they '
                 f'are used; leave them whole with keep=[{unit.name!r}]'
             )
-    raise ValueError(f'this {type(model).__name__} cannot be pruned: {problem}')
+    raise WrongValueError(f'this {type(model).__name__} cannot be pruned: {problem}')
 
 
 def _difference(model: nn.Module, cuts: list[Cut], inputs: Tensor) -> str | None:
@@ -226,7 +227,7 @@ def _difference(model: nn.Module, cuts: list[Cut], inputs: Tensor) -> str | None
         with in_eval(pruned):
             got = scores(pruned, inputs)
     except BROKEN as error:
-        return f'without them the model does not run ({type(error).__name__}: {(str(error).splitlines() or [""])[0]})'
+        return f'without them the model does not run ({name_of_kind(error)}: {(str(error).splitlines() or [""])[0]})'
     if got.shape != expected.shape:
         return f'without them the scores have shape {tuple(got.shape)} instead of {tuple(expected.shape)}'
     if not torch.isfinite(expected).all():

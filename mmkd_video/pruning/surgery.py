@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor, nn
 
+from mmkd_video.core.mistakes import WrongValueError
 from mmkd_video.pruning.cut import Cut, merge_cuts
 from mmkd_video.pruning.history import PruningHistory, PruningStep, history_of
 from mmkd_video.pruning.layers import channels_at, is_depthwise, obstacle, set_channels, tensors_at
@@ -74,7 +75,7 @@ def replay(model: nn.Module, history: PruningHistory) -> list[TensorCuts]:
     """
     done = history_of(model)
     if not history.begins_with(done):
-        raise ValueError(
+        raise WrongValueError(
             f'this model was pruned in {len(done)} steps that are not the beginning of the {len(history)} steps of '
             'the history; start from the unpruned model'
         )
@@ -97,17 +98,17 @@ def shrink(tensor: Tensor, dim: int, kept: Tensor) -> None:
 
 def _check(cut: Cut, layer: nn.Module | None) -> None:
     if layer is None:
-        raise ValueError(
+        raise WrongValueError(
             f'the pruning history names a layer {cut.layer!r} which this model lacks: it is of another one'
         )
     reason = obstacle(layer)
     if reason is not None:
-        raise ValueError(f'{cut.layer!r} is {reason}, of which no channels can be removed')
+        raise WrongValueError(f'{cut.layer!r} is {reason}, of which no channels can be removed')
     found = channels_at(layer, cut.side)
     if found != cut.size:
-        raise ValueError(
+        raise WrongValueError(
             f'the pruning history removes {len(cut.removed)} of {cut.size} channels ({cut.side}) of {cut.layer!r}, but '
             f'this model has {found}: history and model do not belong together (width, depth, or pruned before)'
         )
     if cut.side == 'in' and is_depthwise(layer):
-        raise ValueError(f'{cut.layer!r} is depthwise: its one side is named out')
+        raise WrongValueError(f'{cut.layer!r} is depthwise: its one side is named out')

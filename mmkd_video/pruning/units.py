@@ -9,6 +9,7 @@ from types import ModuleType
 import torch
 from torch import Tensor, nn
 
+from mmkd_video.core.mistakes import WrongValueError, name_of_kind
 from mmkd_video.core.optional_packages import import_extra
 from mmkd_video.pruning.bare_copy import bare_copy
 from mmkd_video.pruning.cut import Cut
@@ -81,7 +82,7 @@ def find_units(model: nn.Module, inputs: Tensor, criterion: str, keep: tuple[str
             model cannot be traced.
     """
     if criterion not in CRITERIA:
-        raise ValueError(f'criterion: got {criterion!r}; expected one of {", ".join(CRITERIA)}')
+        raise WrongValueError(f'criterion: got {criterion!r}; expected one of {", ".join(CRITERIA)}')
     tp = import_extra('torch_pruning', 'prune')
     _check_keep(model, keep)
     traced = _copy_for_tracing(model)
@@ -94,8 +95,8 @@ def find_units(model: nn.Module, inputs: Tensor, criterion: str, keep: tuple[str
             graph.build_dependency(traced, inputs, forward_fn=scores)
     except Exception as error:  # torch-pruning and the model raise what they like
         reason = (str(error).splitlines() or [''])[0]
-        raise ValueError(
-            f'torch-pruning cannot trace this {type(model).__name__} ({type(error).__name__}: {reason})'
+        raise WrongValueError(
+            f'torch-pruning cannot trace this {type(model).__name__} ({name_of_kind(error)}: {reason})'
         ) from error
     finally:
         for handle in handles:
@@ -107,7 +108,7 @@ def find_units(model: nn.Module, inputs: Tensor, criterion: str, keep: tuple[str
         found.add_heads(name, attention)
     if not found.units:
         reasons = '\n'.join(f'  {name}: {reason}' for name, reason in list(found.left.items())[:10])
-        raise ValueError(f'no channel of this {type(model).__name__} can be pruned by {criterion!r}:\n{reasons}')
+        raise WrongValueError(f'no channel of this {type(model).__name__} can be pruned by {criterion!r}:\n{reasons}')
     return Units(found.units, found.left, graph, dict(traced.named_modules()))
 
 
@@ -215,7 +216,7 @@ class _Scored:
         for dependency, _ in group:
             for parameter in getattr(dependency.target.module, 'parameters', list)():
                 if parameter.grad is None:
-                    raise ValueError(
+                    raise WrongValueError(
                         f"criterion 'taylor' reads gradients, but {self._names.get(dependency.target.module)!r} has "
                         'none: run backward passes first, and freeze no layer that is to be pruned'
                     )
@@ -253,4 +254,6 @@ def _check_keep(model: nn.Module, keep: tuple[str, ...]) -> None:
     names = [name for name, _ in model.named_modules()]
     for each in keep:
         if not any(name == each or fnmatch(name, each) for name in names):
-            raise ValueError(f'keep: {each!r} names no layer of {type(model).__name__}; layers are {names[1:8]} ...')
+            raise WrongValueError(
+                f'keep: {each!r} names no layer of {type(model).__name__}; layers are {names[1:8]} ...'
+            )

@@ -3,6 +3,7 @@
 import logging
 from types import ModuleType
 
+from mmkd_video.core.mistakes import WrongValueError
 from mmkd_video.core.optional_packages import import_extra
 
 PRESETS = ('mixed', 'performance')
@@ -29,5 +30,5 @@ def preset_of(name: str) -> object:
         ValueError: There is no such preset.
     """
     if name not in PRESETS:
-        raise ValueError(f'preset: got {name!r}, expected one of {PRESETS}')
+        raise WrongValueError(f'preset: got {name!r}, expected one of {PRESETS}')
     return import_nncf().QuantizationPreset(name)

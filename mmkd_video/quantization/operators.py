@@ -6,6 +6,7 @@ from types import ModuleType
 
 import torch
 
+from mmkd_video.core.mistakes import WorkFailedError, WrongValueError
 from mmkd_video.quantization.nncf_library import import_nncf
 
 KINDS = ('auto', 'compiled', 'torch')
@@ -40,11 +41,11 @@ def choose_operators(kind: str = 'auto', cuda: bool = False) -> str:
         MissingExtraError: NNCF is not installed.
     """
     if kind not in KINDS:
-        raise ValueError(f'operators: got {kind!r}, expected one of {KINDS}')
+        raise WrongValueError(f'operators: got {kind!r}, expected one of {KINDS}')
     import_nncf()
     missing = missing_compilers(cuda)
     if kind == 'compiled' and missing:
-        raise RuntimeError(
+        raise WorkFailedError(
             f"operators='compiled' needs {' and '.join(missing)} on the PATH to build NNCF's C++ extension; install "
             "them (apt-get install g++; pip install ninja; nvcc comes with the CUDA toolkit), or set operators='torch'"
         )

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from mmkd_video.core.mistakes import WorkFailedError, WrongValueError
 from mmkd_video.core.optional_packages import import_extra
 from mmkd_video.quantization.depthwise import without_zero_points
 from mmkd_video.quantization.nncf_library import import_nncf, preset_of
@@ -39,11 +40,11 @@ def quantize_openvino(
     """
     nncf, preset = import_nncf(), preset_of(preset)
     if not len(clips):
-        raise ValueError('calibration: got no clips, expected at least one; the data set is empty')
+        raise WrongValueError('calibration: got no clips, expected at least one; the data set is empty')
     folded = fold_constants(model)
     unknown = sorted(set(float_layers) - set(quantizable_layers(folded)))
     if unknown:
-        raise ValueError(f'float_layers: the model has no layers {unknown}; see quantizable_layers')
+        raise WrongValueError(f'float_layers: the model has no layers {unknown}; see quantizable_layers')
     try:
         quantized = nncf.quantize(
             folded,
@@ -53,7 +54,7 @@ def quantize_openvino(
             ignored_scope=nncf.IgnoredScope(names=list(float_layers)) if float_layers else None,
         )
     except nncf.errors.UnsupportedModelError as error:
-        raise RuntimeError(f'NNCF {nncf.__version__} cannot quantize this model: {error}') from error
+        raise WorkFailedError(f'NNCF {nncf.__version__} cannot quantize this model: {error}') from error
     without_zero_points(quantized)
     return quantized
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor, nn
 
+from mmkd_video.core.mistakes import WorkFailedError, WrongValueError
 from mmkd_video.quantization.nncf_library import import_nncf, preset_of
 from mmkd_video.quantization.quantizer_rules import read_quantizer_config
 
@@ -36,7 +37,7 @@ def insert_quantizers(recognizer: nn.Module, clips: Sequence[Tensor], preset: st
     nncf, preset = import_nncf(), preset_of(preset)
     _check(recognizer)
     if not len(clips):
-        raise ValueError('calibration: got no clips, expected at least one batch; the data set is empty')
+        raise WrongValueError('calibration: got no clips, expected at least one batch; the data set is empty')
     inputs = backbone_inputs(recognizer, clips)
     twin = copy.deepcopy(recognizer.backbone)
     twin.eval()
@@ -51,7 +52,7 @@ def insert_quantizers(recognizer: nn.Module, clips: Sequence[Tensor], preset: st
                 advanced_parameters=nncf.AdvancedQuantizationParameters(disable_bias_correction=True),
             )
     except nncf.errors.UnsupportedModelError as error:
-        raise RuntimeError(f'NNCF {nncf.__version__} cannot quantize this model: {error}') from error
+        raise WorkFailedError(f'NNCF {nncf.__version__} cannot quantize this model: {error}') from error
     load_quantizers(recognizer, _state(quantized))
 
 
@@ -71,20 +72,22 @@ def load_quantizers(recognizer: nn.Module, state: Mapping) -> None:
 
     _check(recognizer)
     if not isinstance(state, Mapping) or state.get('format') != FORMAT:
-        raise ValueError(f'quantizers must come with format={FORMAT!r}; got {str(state)[:60]!r}')
+        raise WrongValueError(f'quantizers must come with format={FORMAT!r}; got {str(state)[:60]!r}')
     backbone = recognizer.backbone
     device = next(backbone.parameters()).device
     config = read_quantizer_config(state.get('config'), 'quantization: config')
     given = state.get('tensors')
     if not isinstance(given, Mapping) or not all(isinstance(each, Tensor) for each in given.values()):
-        raise ValueError('quantization: tensors: expected tensors by name; the checkpoint was made by something else')
+        raise WrongValueError(
+            'quantization: tensors: expected tensors by name; the checkpoint was made by something else'
+        )
     described = _tensors(getattr(load_from_config(nn.Identity(), config), STORAGE))
     wrong = sorted(set(described) ^ set(given))
     if wrong:
-        raise ValueError(f'quantizers do not fit their own description: {wrong[:3]} are on one side only')
+        raise WrongValueError(f'quantizers do not fit their own description: {wrong[:3]} are on one side only')
     wrong = [name for name, tensor in described.items() if tensor.shape != given[name].shape]
     if wrong:
-        raise ValueError(f'quantizers do not fit their own description: {wrong[:3]} have another shape')
+        raise WrongValueError(f'quantizers do not fit their own description: {wrong[:3]} have another shape')
     storage = getattr(load_from_config(backbone, config), STORAGE)
     own = _tensors(storage)
     with torch.no_grad():
@@ -143,11 +146,11 @@ def backbone_inputs(recognizer: nn.Module, clips: Sequence[Tensor]) -> list[Tens
 
 def _check(recognizer: nn.Module) -> None:
     if not isinstance(getattr(recognizer, 'backbone', None), nn.Module):
-        raise ValueError(f'{type(recognizer).__name__} has no backbone to quantize; expected a recognizer')
+        raise WrongValueError(f'{type(recognizer).__name__} has no backbone to quantize; expected a recognizer')
     if has_quantizers(recognizer):
-        raise ValueError('the recognizer has quantizers already')
+        raise WrongValueError('the recognizer has quantizers already')
     if any(getattr(module, 'with_cp', False) for module in recognizer.backbone.modules()):
-        raise ValueError(
+        raise WrongValueError(
             'backbone.with_cp=True recomputes activations, and would do so without quantizers; set with_cp=False'
         )
 

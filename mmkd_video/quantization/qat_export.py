@@ -7,6 +7,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from mmkd_video.core.mistakes import WorkFailedError
 from mmkd_video.core.optional_packages import import_extra
 from mmkd_video.quantization.depthwise import without_zero_points
 from mmkd_video.quantization.nncf_library import import_nncf
@@ -42,7 +43,9 @@ def convert_quantized(model: nn.Module, clips: np.ndarray, names: tuple[str, str
             )
     except Exception as error:  # torch and OpenVINO raise a dozen types here
         reason = next((line for line in str(error).splitlines() if line.strip()), type(error).__name__)
-        raise RuntimeError(f'OpenVINO {openvino.__version__} cannot convert the quantized model: {reason}') from error
+        raise WorkFailedError(
+            f'OpenVINO {openvino.__version__} cannot convert the quantized model: {reason}'
+        ) from error
     converted.input(0).get_tensor().set_names({names[0]})
     converted.output(0).get_tensor().set_names({names[1]})
     without_zero_points(converted)

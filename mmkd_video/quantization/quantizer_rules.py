@@ -3,6 +3,7 @@
 import math
 from typing import Any
 
+from mmkd_video.core.mistakes import WrongValueError
 from mmkd_video.core.plain_data import FLAG, Many, Maybe, OneOf, Record, Text, Whole, read_json
 
 LAYERS = 'nncf.torch.quantization.layers'
@@ -49,8 +50,8 @@ def read_quantizer_config(text: str, where: str) -> dict[str, Any]:
         place, settings = f'{where}: compression_state[{index}]', command['module_config']
         expected = MODES[command['module_cls_name']]
         if settings['mode'] != expected:
-            raise ValueError(f'{place}.module_config.mode: got {settings["mode"]!r}, expected {expected!r}')
+            raise WrongValueError(f'{place}.module_config.mode: got {settings["mode"]!r}, expected {expected!r}')
         count += math.prod(settings['scale_shape'])
         if count > MAX_SCALES:
-            raise ValueError(f'{place}.module_config.scale_shape: more than {MAX_SCALES} numbers; expected fewer')
+            raise WrongValueError(f'{place}.module_config.scale_shape: more than {MAX_SCALES} numbers; expected fewer')
     return config

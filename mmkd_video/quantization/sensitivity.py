@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from mmkd_video.core.mistakes import WorkFailedError, WrongValueError
 from mmkd_video.core.optional_packages import import_extra
 from mmkd_video.quantization.ptq import fold_constants, quantizable_layers, quantize_openvino
 
@@ -32,7 +33,7 @@ class QuantizationResult:
     fully: float
 
 
-class DropTooLargeError(ValueError):
+class DropTooLargeError(WrongValueError):
     """No try keeps enough of the score.
 
     Args:
@@ -73,9 +74,9 @@ def quantize_within(
         RuntimeError: NNCF cannot quantize this model, or OpenVINO cannot run it in int8.
     """
     if not len(validation):
-        raise ValueError('validation: got no clips, expected at least one; the data set is empty')
+        raise WrongValueError('validation: got no clips, expected at least one; the data set is empty')
     if max_drop < 0:
-        raise ValueError(f'max_drop: got {max_drop}, expected 0 or more')
+        raise WrongValueError(f'max_drop: got {max_drop}, expected 0 or more')
     model = fold_constants(model)
     expected = run(model, validation)
     before = score(expected)
@@ -161,7 +162,7 @@ def _run(model: Any, clips: Sequence[np.ndarray], told: Callable[[], AbstractCon
     for index, clip in enumerate(clips):  # decoded here, which is no fault of the model
         if not taken.compatible(openvino.PartialShape([1, *clip.shape])):
             expected = ', '.join(map(str, list(taken)[1:]))
-            raise ValueError(
+            raise WrongValueError(
                 f'clip {index} has the shape {clip.shape}, the model takes (N, {expected}); resize clips to one size, '
                 'for instance with CenterCrop'
             )
@@ -176,7 +177,7 @@ def _told_for_int8() -> Iterator[None]:
         yield
     except RuntimeError as error:
         reason = next((line for line in reversed(str(error).splitlines()) if line.strip()), 'it does not say why')
-        raise RuntimeError(
+        raise WorkFailedError(
             f'OpenVINO {import_extra("openvino", "quant").__version__} cannot run this model in int8 '
             f'({reason.strip()}); a TSM that lost single channels is one that it cannot: prune fewer, or with '
             'round_to=8 (--round-to 8)'

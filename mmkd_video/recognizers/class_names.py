@@ -5,6 +5,7 @@ from pathlib import Path
 
 from mmengine.config import Config
 
+from mmkd_video.core.mistakes import MissingFileError, WrongValueError
 from mmkd_video.recognizers.pipelines import innermost_dataset
 
 FILE = 'classes.txt'
@@ -30,7 +31,7 @@ def class_names(config: Config, num_classes: int) -> tuple[str, ...] | None:
     given, where = _given(config)
     if given is not None:
         if len(given) != num_classes:
-            raise ValueError(
+            raise WrongValueError(
                 f'{where} holds {len(given)} names, but the model has {num_classes} classes; correct one of them'
             )
         return tuple(map(str, given))
@@ -50,9 +51,7 @@ def _given(config: Config) -> tuple[Sequence[str] | None, str]:
     if config.get('label_map') is not None:
         path = Path(config.label_map)
         if not path.is_file():
-            raise FileNotFoundError(
-                f'label_map: {str(path)!r} does not exist; expected a file with a name on each line'
-            )
+            raise MissingFileError(f'label_map: {str(path)!r} does not exist; expected a file with a name on each line')
         return _read(path), f'label_map {path}'
     return None, ''
 

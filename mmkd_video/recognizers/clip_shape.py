@@ -6,6 +6,8 @@ import numpy as np
 from mmaction.registry import TRANSFORMS
 from mmengine.registry import DefaultScope
 
+from mmkd_video.core.mistakes import WrongValueError
+
 PICTURES = ((1000, 1500), (1500, 1000))  # height and width: of two shapes, to see whether that matters
 FRAMES, FRAMES_PER_SECOND = 300, 25.0
 OF_FILES = ('Init', 'Decode')  # what these steps read is made here
@@ -31,7 +33,7 @@ def expect_shape(shape: Sequence[int], pipeline: Sequence[Mapping], any_clips: b
     )
     if not same:
         wanted = ' '.join('N' if size is None else str(size) for size in left)
-        raise ValueError(
+        raise WrongValueError(
             f'--shape: got {" ".join(map(str, shape))}, but the test pipeline, which is stored in the file, leaves '
             f'{wanted}{" for any N" if None in left else ""}; give that shape, or change that pipeline'
         )

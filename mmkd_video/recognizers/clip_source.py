@@ -7,6 +7,7 @@ from mmaction.registry import DATASETS
 from mmengine.config import Config
 from mmengine.registry import DefaultScope
 
+from mmkd_video.core.mistakes import WrongValueError
 from mmkd_video.recognizers.plain_student import plain_student
 
 KEEP_BYTES = 2**30  # what is decoded stays in memory up to this
@@ -64,13 +65,13 @@ def unaugmented_clips(config: Config, count: int, loader: str) -> ClipSource:
         FileNotFoundError: Its files are not there.
     """
     if count < 1:
-        raise ValueError(f'clips: got {count}, expected at least 1; the calibration set would be empty')
+        raise WrongValueError(f'clips: got {count}, expected at least 1; the calibration set would be empty')
     plain = plain_student(config)
     name = config.filename or 'the config'
     settings = (plain.get(loader) or {}).get('dataset')
     pipeline = ((plain.get('test_dataloader') or {}).get('dataset') or {}).get('pipeline')
     if settings is None or not pipeline:
-        raise ValueError(
+        raise WrongValueError(
             f'{name} has no {"test_dataloader.dataset.pipeline" if settings is not None else f"{loader}.dataset"}; '
             'calibration takes clips from training through the pipeline of the test'
         )
@@ -79,5 +80,5 @@ def unaugmented_clips(config: Config, count: int, loader: str) -> ClipSource:
     with DefaultScope.overwrite_default_scope('mmaction'):
         dataset = DATASETS.build({**settings, 'pipeline': pipeline, 'test_mode': True})
     if not len(dataset):
-        raise ValueError(f'{loader}: the data set {settings.get("ann_file")} is empty')
+        raise WrongValueError(f'{loader}: the data set {settings.get("ann_file")} is empty')
     return ClipSource(dataset, count)

@@ -6,6 +6,8 @@ import torch
 from mmengine.analysis import FlopAnalyzer
 from torch import Tensor, nn
 
+from mmkd_video.core.mistakes import name_of_kind
+
 
 def measure_complexity(model: nn.Module, clip: Tensor) -> tuple[int, float | None]:
     """Count a recognizer's parameters, and the operations of one forward pass.
@@ -30,7 +32,7 @@ def measure_complexity(model: nn.Module, clip: Tensor) -> tuple[int, float | Non
             counter = FlopAnalyzer(model, (inputs,)).unsupported_ops_warnings(False).uncalled_modules_warnings(False)
             flops = counter.total()
     except (RuntimeError, TypeError, ValueError, AttributeError) as error:  # tracing cannot follow every model
-        print(f'GFLOPs not counted: {type(error).__name__}: {str(error).splitlines()[:1]}')
+        print(f'GFLOPs not counted: {name_of_kind(error)}: {str(error).splitlines()[:1]}')
         return params, None
     finally:
         del model.forward  # the class's own shows again

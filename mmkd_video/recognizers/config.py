@@ -10,6 +10,7 @@ from typing import Any
 from mmengine.config import Config, ConfigDict
 from mmengine.hub import get_config
 
+from mmkd_video.core.mistakes import MissingFileError, WrongKeyError, WrongValueError, name_of_kind
 from mmkd_video.recognizers.budget import set_epochs_from_budget
 from mmkd_video.recognizers.config_keys import check_config
 
@@ -32,12 +33,12 @@ def load_config(path: str | Path, key: str = 'config') -> Config:
             return get_config(str(path))
     file = Path(path)
     if not file.is_file():
-        raise FileNotFoundError(
+        raise MissingFileError(
             f"{key}: got {str(path)!r}; expected the path of a config, from the working directory, or 'mmaction::...'; "
             'there is no such file'
         )
     if file.suffix not in SUFFIXES:
-        raise ValueError(f'{key}: got {str(path)!r}; expected a file that ends in {", ".join(SUFFIXES)}')
+        raise WrongValueError(f'{key}: got {str(path)!r}; expected a file that ends in {", ".join(SUFFIXES)}')
     with _named(path):
         return Config.fromfile(str(path))
 
@@ -48,10 +49,12 @@ def _named(path: str | Path) -> Iterator[None]:
     try:
         yield
     except FileNotFoundError as error:  # a base
-        raise FileNotFoundError(f'{path}: {error}') from error
+        raise MissingFileError(f'{path}: {error}') from error
     except Exception as error:  # a Python file may raise anything
         said = ' '.join(str(error).split())
-        raise ValueError(f'{path}: got {type(error).__name__}: {said}; expected a config that can be read') from error
+        raise WrongValueError(
+            f'{path}: got {name_of_kind(error)}: {said}; expected a config that can be read'
+        ) from error
 
 
 def resolve_config(config: str | Mapping) -> tuple[dict, Config | None]:
@@ -73,13 +76,13 @@ def resolve_config(config: str | Mapping) -> tuple[dict, Config | None]:
     elif isinstance(config, (Mapping, Config)) and 'model' in config:
         whole = config if isinstance(config, Config) else Config(dict(config))
     elif not (isinstance(config, Mapping) and 'type' in config):
-        raise ValueError(
+        raise WrongValueError(
             f"teacher.config: got {config!r}; expected a path, 'mmaction::recognition/...', "
             "or dict(type='Recognizer3D', ...)"
         )
     model = config if whole is None else whole.get('model')
     if model is None:
-        raise ValueError(f"teacher.config: {config!r} holds no 'model'")
+        raise WrongValueError(f"teacher.config: {config!r} holds no 'model'")
     if model.get('type') == 'Distiller':  # a distilled student teaches the next one
         model = model['student']
     return copy.deepcopy(dict(model)), whole
@@ -122,7 +125,7 @@ def merge_cfg_options(config: Config, options: Mapping[str, Any] | None) -> None
         first, *rest = key.split('.')
         near = [] if first in config else difflib.get_close_matches(first, list(config), 1, cutoff=0.85)
         if near:
-            raise KeyError(f'--cfg-options {key}: the config has no {first!r}; did you mean {near[0]!r}?')
+            raise WrongKeyError(f'--cfg-options {key}: the config has no {first!r}; did you mean {near[0]!r}?')
         config[first] = _with(config.get(first), rest, value, first, options)
 
 
@@ -134,13 +137,13 @@ def _with(node: Any, parts: list[str], value: Any, key: str, options: Mapping[st
     if isinstance(node, (list, tuple)):
         if not part.isdecimal() or int(part) >= len(node):
             known = f'0 to {len(node) - 1}' if node else 'none, as the list is empty'
-            raise KeyError(f'--cfg-options {key}.{part}: got {part!r} as a place in a list; expected {known}')
+            raise WrongKeyError(f'--cfg-options {key}.{part}: got {part!r} as a place in a list; expected {known}')
         items = list(node)
         items[int(part)] = _with(items[int(part)], rest, value, f'{key}.{part}', options)
         return type(node)(items)
     if node is not None and not isinstance(node, Mapping):
         if f'{key}.type' not in options:
-            raise KeyError(
+            raise WrongKeyError(
                 f'--cfg-options {key}.{part}: {key} is {node!r}, which has no keys; to put a schedule or alike there, '
                 f'give its type too ({key}.type=Linear)'
             )

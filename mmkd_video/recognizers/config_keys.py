@@ -18,6 +18,7 @@ from mmkd_video.core.checked import (
     table_of,
     wrong,
 )
+from mmkd_video.core.mistakes import WrongValueError
 
 BUILT = Settings("a dict with its type, dict(type='...')", needs=('type',))
 ONE_OR_SEVERAL = Optional(AnyOf(BUILT, ListOf(BUILT)))
@@ -79,7 +80,7 @@ def check_config(config: Config) -> None:
         ValueError: It cannot; names the key.
     """
     if 'model' not in config:
-        raise ValueError(
+        raise WrongValueError(
             f'model: got nothing in {config.filename or "the config"}; expected {BUILT.expected}; give the config of a '
             'training, which inherits a model or holds one'
         )

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from mmkd_video.core.mistakes import WrongValueError
 from mmkd_video.recognizers.config import load_config
 
 _KEYS_OF_A_CONFIG = ('train_dataloader', 'train_pipeline', 'val_dataloader', 'test_dataloader', 'model')
@@ -61,7 +62,7 @@ def find_pipelines(teacher: Any, name: str) -> dict[str, list[dict]]:
         ValueError: If no pipeline can be found in it.
     """
     if isinstance(teacher, Mapping) and 'type' in teacher:
-        raise ValueError(
+        raise WrongValueError(
             f'DistillViews(teacher=...): got a dict of type {teacher["type"]!r}, which names no pipeline; expected a '
             'config, a pipeline (list of transforms) or a dict of these by name of the teacher'
         )
@@ -87,7 +88,7 @@ def find_pipeline(teacher: Any, name: str) -> list[dict]:
     else:
         pipeline = None
     if not pipeline:
-        raise ValueError(
+        raise WrongValueError(
             f'DistillViews: no pipeline for view {name!r} in {type(teacher).__name__}; expected a config with '
             '`train_dataloader` (or `train_pipeline`), or a list of transforms'
         )

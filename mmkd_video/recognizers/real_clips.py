@@ -7,6 +7,7 @@ from mmaction.registry import DATASETS
 from mmengine.config import Config
 from mmengine.registry import DefaultScope
 
+from mmkd_video.core.mistakes import WrongValueError
 from mmkd_video.recognizers.plain_student import plain_student
 
 
@@ -40,19 +41,19 @@ def real_clips(config: Config, count: int, loader: str = 'test_dataloader') -> R
         FileNotFoundError: Its files are not there.
     """
     if count < 1:
-        raise ValueError(f'clips: got {count}, expected at least 1')
+        raise WrongValueError(f'clips: got {count}, expected at least 1')
     settings = (plain_student(config).get(loader) or {}).get('dataset')
     if settings is None:
-        raise ValueError(f'{config.filename or "the config"} has no {loader}.dataset to take clips from')
+        raise WrongValueError(f'{config.filename or "the config"} has no {loader}.dataset to take clips from')
     with DefaultScope.overwrite_default_scope('mmaction'):
         dataset = DATASETS.build(dict(settings))
     if not len(dataset):
-        raise ValueError(f'{loader}: the data set {settings.get("ann_file")} is empty')
+        raise WrongValueError(f'{loader}: the data set {settings.get("ann_file")} is empty')
     indices = np.unique(np.linspace(0, len(dataset) - 1, min(count, len(dataset))).round().astype(int))
     samples = [dataset[int(index)] for index in indices]
     clips = tuple(np.ascontiguousarray(sample['inputs'].numpy()) for sample in samples)
     if len({clip.shape for clip in clips}) > 1:
-        raise ValueError(
+        raise WrongValueError(
             f'{loader}: the pipeline gives clips of different shapes, {clips[0].shape} and others; an exported file '
             'takes one: resize to one size, for instance with CenterCrop'
         )

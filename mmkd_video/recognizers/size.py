@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from mmkd_video.core.checked import AnyOf, ListOf, Settings, Whole, nearest
+from mmkd_video.core.mistakes import WrongKeyError, WrongValueError
 from mmkd_video.core.registry import MODELS
 from mmkd_video.recognizers.families import FRAME_ARGUMENTS, PIXEL_ARGUMENTS, fixed_clip_size
 from mmkd_video.recognizers.pipelines import find_pipeline
@@ -106,7 +107,7 @@ def check_sides(asked: object, sides: Sequence[str]) -> None:
     for side in asked if isinstance(asked, Mapping) else ():
         if side not in sides:
             hint = nearest(side, sides) or 'take it out'
-            raise KeyError(f'input_size: got the unknown key {side!r}; expected {", ".join(sides)}; {hint}')
+            raise WrongKeyError(f'input_size: got the unknown key {side!r}; expected {", ".join(sides)}; {hint}')
 
 
 @contextmanager
@@ -120,7 +121,7 @@ def explain_failure(side: str, size: tuple[int, int, int]) -> Iterator[None]:
         yield
     except (RuntimeError, AssertionError, IndexError) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise ValueError(
+        raise WrongValueError(
             f'the dry run of the {side} on {size[0]} frames of {size[1]}x{size[2]} failed: {reason}; '
             f'set input_size=dict({side}=(frames, height, width)) to what it is trained on'
         ) from error
@@ -137,7 +138,7 @@ def explain_view(name: str, view: Tensor) -> Iterator[None]:
         yield
     except (RuntimeError, AssertionError, IndexError, ValueError) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise ValueError(
+        raise WrongValueError(
             f'{name} cannot take clips of shape {tuple(view.shape)}: {reason}; give it a view of its own with '
             'DistillViews(student=<pipeline>, teacher=<config>), or another size'
         ) from error

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from mmkd_video.core.mistakes import WrongValueError
 from mmkd_video.recognizers.pipelines import type_name
 
 SAMPLERS = ('SampleFrames', 'DenseSampleFrames', 'UniformSample')
@@ -47,13 +48,13 @@ class ViewSpec:
         """
         sampler = next((step for step in pipeline if 'clip_len' in step), None)
         if sampler is None:
-            raise ValueError(
+            raise WrongValueError(
                 f'teacher pipeline of view {name!r}: no transform has a `clip_len`, got {_types(pipeline)}; expected a '
                 f'sampler of frames such as {", ".join(SAMPLERS)}'
             )
         format_shape = next((dict(step) for step in pipeline if type_name(step) == 'FormatShape'), None)
         if format_shape is None:
-            raise ValueError(
+            raise WrongValueError(
                 f'teacher pipeline of view {name!r}: no FormatShape, got {_types(pipeline)}; the layout of the view '
                 "is read from it: add dict(type='FormatShape', input_format='NCTHW') or 'NCHW'"
             )

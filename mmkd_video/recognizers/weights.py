@@ -10,6 +10,7 @@ from mmengine.runner.checkpoint import CheckpointLoader
 from torch import Tensor, nn
 
 from mmkd_video.compat.safe_load import UnreadableCheckpointError
+from mmkd_video.core.mistakes import MissingFileError, WrongValueError
 
 IGNORED_KEYS = ('num_batches_tracked',)
 
@@ -26,14 +27,14 @@ def load_weights(model: nn.Module, checkpoint: str) -> None:
         ValueError: The checkpoint cannot be read or belongs to another architecture.
     """
     if '://' not in checkpoint and not osp.isfile(checkpoint):
-        raise FileNotFoundError(
+        raise MissingFileError(
             f'teacher.checkpoint: {checkpoint!r} does not exist; train the teacher first, name another file, '
             'or write checkpoint=None if untrained weights are meant'
         )
     try:
         loaded = CheckpointLoader.load_checkpoint(checkpoint, map_location='cpu')
     except UnreadableCheckpointError as error:
-        raise ValueError(f'teacher.checkpoint: {error}') from None
+        raise WrongValueError(f'teacher.checkpoint: {error}') from None
     weights = loaded.get('state_dict', loaded) if isinstance(loaded, Mapping) else {}
     load_completely(
         model,
@@ -86,7 +87,7 @@ def check_weights(
         if key in weights and weights[key].shape != own[key].shape
     ]
     if missing or shapes or (unknown and not unknown_allowed):
-        raise ValueError(
+        raise WrongValueError(
             f'{what}: {len(missing)} keys missing {missing[:2]}, {len(unknown)} unknown {unknown[:2]}, '
             f'{len(shapes)} of another shape {shapes[:2]}; {hint}'
         )

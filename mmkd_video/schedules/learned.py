@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from mmkd_video.core.checked import Number, Optional, Whole, checked, keys_of
+from mmkd_video.core.mistakes import WrongValueError
 from mmkd_video.schedules.schedule import Progress
 
 
@@ -60,9 +61,9 @@ class LearnedScalar(nn.Module):
         super().__init__()
         value = (low + high) / 2 if value is None else value
         if not low < value < high:
-            raise ValueError(f'got low={low}, value={value}, high={high}; expected low < value < high')
+            raise WrongValueError(f'got low={low}, value={value}, high={high}; expected low < value < high')
         if end is not None and end <= begin:
-            raise ValueError(f'got begin={begin} and end={end}; expected 0 <= begin < end')
+            raise WrongValueError(f'got begin={begin} and end={end}; expected 0 <= begin < end')
         self.low, self.high = low, high
         self.full_strength = strength
         self.begin, self.end, self.by_epoch = begin, end, by_epoch
@@ -87,7 +88,7 @@ class LearnedScalar(nn.Module):
         try:
             return cls(**arguments)
         except ValueError as error:
-            raise ValueError(f'{key}: {error}') from None
+            raise WrongValueError(f'{key}: {error}') from None
 
     def reaches(self) -> tuple[float, ...]:
         """Return the bounds, which the rounded value may reach."""

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from mmkd_video.core.checked import Number, Scheduled, keys_of, nearest
+from mmkd_video.core.mistakes import WrongKeyError, WrongValueError
 from mmkd_video.core.registry import TASK_UTILS
 from mmkd_video.schedules.schedule import Progress, Schedule
 
@@ -34,13 +35,13 @@ def build_schedule(config: dict, key: str) -> Schedule:
     found = TASK_UTILS.get(kind) if isinstance(kind, str) else kind
     if not (inspect.isclass(found) and issubclass(found, Schedule)):
         hint = nearest(kind, SCHEDULES) or 'a number is written as it is'
-        raise KeyError(f'{key}.type: got the unknown schedule type {kind!r}; expected one of {SCHEDULES}; {hint}')
+        raise WrongKeyError(f'{key}.type: got the unknown schedule type {kind!r}; expected one of {SCHEDULES}; {hint}')
     arguments = {name: value for name, value in config.items() if name != 'type'}
     keys_of(found).check(key, arguments)
     try:
         return TASK_UTILS.build(dict(config))
     except ValueError as error:
-        raise ValueError(f'{key}: {error}') from None
+        raise WrongValueError(f'{key}: {error}') from None
 
 
 class Scalar:
@@ -61,7 +62,7 @@ class Scalar:
         self.schedule = build_schedule(value, key) if is_schedule(value) else None
         for reached in self.schedule.reaches() if self.schedule else ():
             if not kind.accepts(reached):
-                raise ValueError(f'{key}: its schedule reaches {reached:g}; expected {kind.expected}')
+                raise WrongValueError(f'{key}: its schedule reaches {reached:g}; expected {kind.expected}')
         first = self.schedule(Progress(0, 0, 1, 1)) if self.schedule else value
         self.tensor = torch.tensor(float(first))
         self.fixed = None if self.schedule else float(value)

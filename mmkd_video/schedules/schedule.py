@@ -4,6 +4,7 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
 from mmkd_video.core.checked import Optional, Whole, checked
+from mmkd_video.core.mistakes import WrongValueError
 
 LONG = 10**6  # steps of a training whose length is not known yet
 
@@ -45,7 +46,7 @@ class Schedule(ABC):
 
     def __init__(self, value: float = 1.0, begin: int = 0, end: int | None = None, by_epoch: bool = True) -> None:
         if end is not None and end <= begin:
-            raise ValueError(f'got begin={begin} and end={end}; expected 0 <= begin < end')
+            raise WrongValueError(f'got begin={begin} and end={end}; expected 0 <= begin < end')
         self.value = value
         self.begin = begin
         self.end = end

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from mmkd_video.core.checked import ListOf, Number, Optional, Whole, checked
+from mmkd_video.core.mistakes import WrongValueError
 from mmkd_video.core.registry import TASK_UTILS
 from mmkd_video.schedules.schedule import Schedule
 
@@ -27,7 +28,9 @@ class StepSchedule(Schedule):
     ) -> None:
         super().__init__(**clock)
         if (step_size is None) == (milestones is None):
-            raise ValueError(f'got step_size={step_size} and milestones={milestones}; expected exactly one of them')
+            raise WrongValueError(
+                f'got step_size={step_size} and milestones={milestones}; expected exactly one of them'
+            )
         self.gamma = gamma
         self.step_size = step_size
         self.milestones = None if milestones is None else sorted(milestones)

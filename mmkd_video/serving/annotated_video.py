@@ -10,6 +10,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from mmkd_video.core.mistakes import UnwrittenFileError, WrongValueError
 from mmkd_video.serving.caption import draw_caption
 from mmkd_video.serving.prediction import Prediction
 
@@ -46,7 +47,7 @@ class AnnotatedVideo:
     ) -> None:
         self.path, self.classes, self.fps, self.count = Path(path), classes, fps or DEFAULT_FPS, count
         if self.path.suffix != '.mp4':
-            raise ValueError(f'annotate: got {str(path)!r}, expected a name that ends in .mp4')
+            raise WrongValueError(f'annotate: got {str(path)!r}, expected a name that ends in .mp4')
         self._temporary = self.path.with_name(f'.{self.path.stem}.{os.getpid()}.part.mp4')
         self._waiting: deque[tuple[int, np.ndarray]] = deque()
         self._waiting_bytes, self._most_bytes = 0, waiting_bytes
@@ -100,7 +101,7 @@ class AnnotatedVideo:
         try:
             found = _pictures_in(self._temporary)  # OpenCV is silent about a full disk
             if found != self._written:
-                raise OSError(
+                raise UnwrittenFileError(
                     f'annotate: {self.path}: only {found} of {self._written} pictures could be written; '
                     'is the disk full?'
                 )
@@ -141,7 +142,7 @@ class AnnotatedVideo:
         _remove_leftovers(self.path)
         self._writer = cv2.VideoWriter(str(self._temporary), code, self.fps, self._size)
         if not self._writer.isOpened():
-            raise OSError(f'annotate: OpenCV cannot write {self.path}')
+            raise UnwrittenFileError(f'annotate: OpenCV cannot write {self.path}')
 
 
 def _remove_leftovers(path: Path) -> None:

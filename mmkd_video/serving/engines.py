@@ -1,5 +1,6 @@
 """Engines by the runtime of a model."""
 
+from mmkd_video.core.mistakes import WrongValueError
 from mmkd_video.export import ExportedModel, export_backends
 from mmkd_video.serving.inference_engine import InferenceEngine
 from mmkd_video.serving.openvino_engine import OpenVINOEngine
@@ -21,5 +22,5 @@ def build_engine(model: ExportedModel, requests: int = 2) -> InferenceEngine:
     """
     known = export_backends()
     if model.backend not in known:
-        raise ValueError(f'backend: got {model.backend!r}, expected one of {", ".join(known)}')
+        raise WrongValueError(f'backend: got {model.backend!r}, expected one of {", ".join(known)}')
     return ENGINES.get(model.backend, ThreadsEngine)(model, requests)

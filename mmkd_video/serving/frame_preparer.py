@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 import cv2
 import numpy as np
 
+from mmkd_video.core.mistakes import WrongValueError
 from mmkd_video.export import ExportMetadata
 from mmkd_video.serving.picture_steps import LARGEST_SIDE, build_steps
 from mmkd_video.serving.seen_part import LITTLE_SEEN, fitting_size, seen_part
@@ -60,13 +61,13 @@ class FramePreparer:
             prepared = self._run(image)
         except (AssertionError, ValueError, cv2.error) as error:  # how transforms complain
             reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
-            raise ValueError(
+            raise WrongValueError(
                 f"a picture of {width} x {height} pixels does not go through the model's pipeline ({reason}); give a "
                 'larger one, resize with --fit (fit=True), or export a model whose pipeline resizes first'
             ) from error
         expected = self.metadata.shape[-2:]
         if prepared.shape[2:] != expected:
-            raise ValueError(
+            raise WrongValueError(
                 f'a picture of {width} x {height} pixels becomes {prepared.shape[3]} x {prepared.shape[2]} in the '
                 f"model's pipeline, but the model takes {expected[1]} x {expected[0]}; give a larger one, resize with "
                 '--fit (fit=True), or export a model whose pipeline resizes'
@@ -120,9 +121,9 @@ class FramePreparer:
             results = transform(results)
             # A factor on a factor: the next one would take all memory.
             if max(results['imgs'][0].shape[:2]) > LARGEST_SIDE:
-                raise ValueError(f'{transform} makes a picture of more than {LARGEST_SIDE} pixels a side')
+                raise WrongValueError(f'{transform} makes a picture of more than {LARGEST_SIDE} pixels a side')
             if results['imgs'][0].shape[:2] != tuple(results['img_shape']):  # a crop beyond the picture
-                raise ValueError(f'{transform} does not fit')
+                raise WrongValueError(f'{transform} does not fit')
         return np.stack(results['imgs']).transpose(0, 3, 1, 2)
 
     def _count_repeats(self, crops: int) -> int:
@@ -131,7 +132,7 @@ class FramePreparer:
         if self.metadata.dynamic_clips:
             return 1
         if whole % once:
-            raise ValueError(
+            raise WrongValueError(
                 f'the model takes {whole} frames or clips at once, which {crops} crop(s) of {self.metadata.frames} '
                 'frames do not divide; export it again with its test pipeline'
             )
@@ -143,14 +144,14 @@ def _spatial_steps(pipeline: Sequence[Mapping], path: object) -> list[Mapping]:
     kinds = [str(step.get('type', '')).rpartition('.')[2] for step in pipeline]
     decoders = [index for index, kind in enumerate(kinds) if kind.endswith('Decode')]
     if not decoders or 'FormatShape' not in kinds:
-        raise ValueError(
+        raise WrongValueError(
             f'{path} holds no test pipeline with a decoder and FormatShape, so it is not known how its frames are '
             'prepared; export it with tools/export.py and its config'
         )
     steps = range(decoders[-1] + 1, kinds.index('FormatShape'))
     random = [kinds[index] for index in steps if kinds[index].startswith(('Random', 'Flip', 'ColorJitter'))]
     if random:
-        raise ValueError(
+        raise WrongValueError(
             f'{path}: its pipeline draws at random ({", ".join(random)}); export it with its test pipeline'
         )
     return [pipeline[index] for index in steps]

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from mmkd_video.core.mistakes import WrongValueError
 from mmkd_video.serving.frame_preparer import FramePreparer
 from mmkd_video.serving.sliding_window import SlidingWindow, Window
 from mmkd_video.serving.statistics import StreamStatistics
@@ -89,7 +90,7 @@ class FrameReader:
         if window is not None:
             self._hand_in(window)
         if not self.statistics.frames and not self.source.live:
-            raise ValueError(f'{self.source.name}: no picture of it can be decoded')
+            raise WrongValueError(f'{self.source.name}: no picture of it can be decoded')
 
     def _take(self) -> None:
         captured, position = time.monotonic(), self.source.position()

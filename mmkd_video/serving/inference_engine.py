@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from mmkd_video.core.mistakes import WrongValueError
 from mmkd_video.export import ExportedModel
 
 
@@ -24,9 +25,9 @@ class InferenceEngine(ABC):
 
     def __init__(self, model: ExportedModel, requests: int = 2) -> None:
         if requests < 1:
-            raise ValueError(f'requests: got {requests}, expected at least 1')
+            raise WrongValueError(f'requests: got {requests}, expected at least 1')
         if model.metadata.batch not in (None, 1):
-            raise ValueError(
+            raise WrongValueError(
                 f'{model.path} computes {model.metadata.batch} clips at once, but a stream has one at a time; export '
                 'it with --batch 1 or --batch dynamic'
             )

@@ -6,6 +6,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from mmkd_video.core.mistakes import MissingFileError, WrongValueError
 from mmkd_video.serving.video_source import SourceLostError, VideoSource
 
 OPEN_TIMEOUT, READ_TIMEOUT = 10_000, 10_000  # milliseconds; a network stream that hangs is a lost one
@@ -29,13 +30,13 @@ class OpenCVSource(VideoSource):
     def __init__(self, name: str | Path, threads: int | None = None) -> None:
         self.name = str(name).removeprefix(FILE_URL)
         if threads is not None and threads < 1:
-            raise ValueError(f'decoder threads: got {threads}, expected at least 1')
+            raise WrongValueError(f'decoder threads: got {threads}, expected at least 1')
         self.threads = threads
         self.remote = '://' in self.name
         self.camera = self.name.isdecimal() or self.name.startswith('/dev/')
         self.live = self.remote or self.camera  # until it is opened: a file may lie behind an address
         if not self.live and not Path(self.name).is_file():
-            raise FileNotFoundError(f'there is no file {self.name}; expected a video, a folder, a camera or an address')
+            raise MissingFileError(f'there is no file {self.name}; expected a video, a folder, a camera or an address')
         self._capture: cv2.VideoCapture | None = None
         self._began = 0.0
 
@@ -47,7 +48,7 @@ class OpenCVSource(VideoSource):
             capture.release()
             if self.live:
                 raise SourceLostError(f'{self.name} cannot be reached')
-            raise ValueError(f'{self.name} is no video that OpenCV can read')
+            raise WrongValueError(f'{self.name} is no video that OpenCV can read')
         self._capture = capture
         self._began = self._began or time.monotonic()
         if self.name.startswith(('http://', 'https://')):

@@ -7,6 +7,7 @@ from typing import Any
 
 from mmaction.datasets.transforms import CenterCrop, Resize, TenCrop, ThreeCrop
 
+from mmkd_video.core.mistakes import WrongValueError
 from mmkd_video.core.plain_data import FLAG, Number, OneOf, Rule, Whole, wrong
 
 LARGEST_SIDE = 8192  # pixels of a side
@@ -74,16 +75,18 @@ def _build(given: Mapping[str, Any], where: str) -> Callable:
     named = arguments.pop('type', None)
     kind = named.removeprefix('mmaction.') if isinstance(named, str) else None
     if kind not in STEPS:
-        raise ValueError(
+        raise WrongValueError(
             f'{where}: transform {str(named)[:60]!r} cannot be done picture by picture; expected {", ".join(STEPS)}'
         )
     step, known = STEPS[kind], {**STEPS[kind].needed, **STEPS[kind].optional}
     for name, value in arguments.items():
         if name not in known:
-            raise ValueError(f'{where}: {kind} has no argument {str(name)[:60]!r} here; expected {", ".join(known)}')
+            raise WrongValueError(
+                f'{where}: {kind} has no argument {str(name)[:60]!r} here; expected {", ".join(known)}'
+            )
         known[name].check(value, f'{where}: {kind}.{name}')
     for name in step.needed:
         if name not in arguments:
-            raise ValueError(f'{where}: {kind} lacks {name!r}; expected {", ".join(known)}')
+            raise WrongValueError(f'{where}: {kind} lacks {name!r}; expected {", ".join(known)}')
     # JSON makes lists of tuples, and Resize takes no list
     return step.make(**{name: tuple(value) if isinstance(value, list) else value for name, value in arguments.items()})

@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from mmkd_video.core.mistakes import WrongValueError
+
 
 class ScoreSmoother:
     """An exponential moving average over windows.
@@ -17,7 +19,7 @@ class ScoreSmoother:
 
     def __init__(self, past: float = 0.0) -> None:
         if not 0 <= past < 1:
-            raise ValueError(f'smooth: got {past}, expected at least 0 and below 1')
+            raise WrongValueError(f'smooth: got {past}, expected at least 0 and below 1')
         self.past = past
         self._state: np.ndarray | None = None
         self._segment = 0

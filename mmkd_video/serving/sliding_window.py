@@ -4,6 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from mmkd_video.core.mistakes import WrongValueError
+
 
 @dataclass(frozen=True)
 class Window:
@@ -48,7 +50,7 @@ class SlidingWindow:
     def __init__(self, frames: int, interval: int, hop: int, repeat_last: bool = False) -> None:
         for name, value in (('frames', frames), ('interval', interval), ('hop', hop)):
             if value < 1:
-                raise ValueError(f'{name}: got {value}, expected at least 1')
+                raise WrongValueError(f'{name}: got {value}, expected at least 1')
         self.offsets = [index * interval for index in range(frames)]
         self.hop, self.repeat_last = hop, repeat_last
         self.count, self.segment = 0, 0

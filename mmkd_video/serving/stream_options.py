@@ -3,6 +3,7 @@
 import math
 from dataclasses import dataclass
 
+from mmkd_video.core.mistakes import WrongValueError
 from mmkd_video.export import ExportMetadata
 from mmkd_video.serving.video_source import VideoSource
 from mmkd_video.serving.window_queue import DROPPING
@@ -45,11 +46,11 @@ class StreamOptions:
         for name, least in (('hop', 1), ('interval', 1), ('queue', 1), ('reconnects', 0), ('pause', 0)):
             value = getattr(self, name)
             if value is not None and not value >= least:
-                raise ValueError(f'{name}: got {value}, expected at least {least}')
+                raise WrongValueError(f'{name}: got {value}, expected at least {least}')
         if not 0 <= self.smooth < 1:
-            raise ValueError(f'smooth: got {self.smooth}, expected at least 0 and below 1')
+            raise WrongValueError(f'smooth: got {self.smooth}, expected at least 0 and below 1')
         if self.drop is not None and self.drop not in POLICIES:
-            raise ValueError(f'drop: got {self.drop!r}, expected one of {", ".join(POLICIES)}')
+            raise WrongValueError(f'drop: got {self.drop!r}, expected one of {", ".join(POLICIES)}')
 
     def interval_for(self, metadata: ExportMetadata, fps: float) -> int:
         """Return the distance of frames.

@@ -4,8 +4,10 @@ from abc import ABC, abstractmethod
 
 import numpy as np
 
+from mmkd_video.core.mistakes import Mistake
 
-class SourceLostError(OSError):
+
+class SourceLostError(Mistake, OSError):
     """A source that was there is gone, or did not come back."""
 
 

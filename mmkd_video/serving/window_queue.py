@@ -3,6 +3,7 @@
 import threading
 from collections import deque
 
+from mmkd_video.core.mistakes import WrongValueError
 from mmkd_video.serving.sliding_window import Window
 
 DROPPING = ('oldest', 'newest')
@@ -25,9 +26,9 @@ class WindowQueue:
 
     def __init__(self, size: int, policy: str) -> None:
         if size < 1:
-            raise ValueError(f'queue: got {size}, expected at least 1')
+            raise WrongValueError(f'queue: got {size}, expected at least 1')
         if policy not in DROPPING:
-            raise ValueError(f'drop: got {policy!r}, expected one of {" or ".join(DROPPING)}')
+            raise WrongValueError(f'drop: got {policy!r}, expected one of {" or ".join(DROPPING)}')
         self.size, self.policy, self.dropped = size, policy, 0
         self._waiting: deque[Window] = deque()
         self._closed = False

@@ -4,6 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from mmkd_video.core.layouts import layout_of
+from mmkd_video.core.mistakes import WrongValueError
 from mmkd_video.recognizers import families
 from mmkd_video.taps.recorder import ACTIVATIONS
 
@@ -25,7 +26,7 @@ def to_canonical(value: Tensor, clips: int, channels_last: bool = False) -> Tens
         ValueError: The batch dimension is no multiple of ``clips``, or the rank is none of the above.
     """
     if value.ndim not in (2, 3, 4, 5) or value.shape[0] % clips:
-        raise ValueError(
+        raise WrongValueError(
             f'a value of shape {tuple(value.shape)} cannot be laid out for {clips} clips; '
             'expected 2 to 5 dimensions with a first one that is a multiple of the number of clips'
         )
@@ -34,7 +35,7 @@ def to_canonical(value: Tensor, clips: int, channels_last: bool = False) -> Tens
         value = value.movedim(-1, 1)
     if value.ndim == 5:
         if fold != 1:
-            raise ValueError(f'a clip map of shape {tuple(value.shape)} does not fit {clips} clips')
+            raise WrongValueError(f'a clip map of shape {tuple(value.shape)} does not fit {clips} clips')
         return value
     if value.ndim == 4:
         return value.unflatten(0, (clips, fold)).transpose(1, 2)
@@ -110,10 +111,12 @@ def pick_item(value: object, items: tuple[int, ...], name: str) -> Tensor:
     """
     for index in items:
         if not isinstance(value, (tuple, list)) or index >= len(value):
-            raise ValueError(f'tap {name!r}: index [{index}] is out of range; the module returned {_describe(value)}')
+            raise WrongValueError(
+                f'tap {name!r}: index [{index}] is out of range; the module returned {_describe(value)}'
+            )
         value = value[index]
     if not isinstance(value, torch.Tensor):
-        raise ValueError(f'tap {name!r}: the module returned {_describe(value)}; add [i] to name one tensor of it')
+        raise WrongValueError(f'tap {name!r}: the module returned {_describe(value)}; add [i] to name one tensor of it')
     return value
 
 

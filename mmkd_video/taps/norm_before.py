@@ -5,6 +5,7 @@ from collections.abc import Callable
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from mmkd_video.core.mistakes import WrongValueError
 from mmkd_video.recognizers.families import SHORTCUTS
 from mmkd_video.taps.path import TapPath
 from mmkd_video.taps.recorder import ACTIVATIONS
@@ -78,9 +79,9 @@ def norm_before(model: nn.Module, tap: str, side: str, run: Callable[[], object]
         for handle in handles:
             handle.remove()
     if trace.found is None:
-        raise ValueError(f'{side} tap {tap!r}: no batch norm runs before it, so it has no scale and shift')
+        raise WrongValueError(f'{side} tap {tap!r}: no batch norm runs before it, so it has no scale and shift')
     if trace.found_activated:
-        raise ValueError(
+        raise WrongValueError(
             f'{side} tap {tap!r}: an activation follows the batch norm; read what stands before it: {tap + ":pre"!r}'
         )
     return trace.found

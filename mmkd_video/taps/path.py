@@ -3,6 +3,8 @@
 import re
 from dataclasses import dataclass
 
+from mmkd_video.core.mistakes import WrongValueError
+
 _PATTERN = re.compile(r'^(?P<module>[A-Za-z_]\w*(?:\.\w+)*)(?P<pre>:pre)?(?:#(?P<call>\d+))?(?P<items>(?:\[\d+\])*)$')
 
 
@@ -33,7 +35,7 @@ class TapPath:
         """
         match = _PATTERN.match(text) if isinstance(text, str) else None
         if match is None or match['call'] == '0':
-            raise ValueError(
+            raise WrongValueError(
                 f'tap {text!r} is not a tap name; expected module[:pre][#n][[i]], for example '
                 "'logits', 'backbone.layer3', 'backbone.layer4:pre', 'backbone.conv#2' (second call), 'backbone[0]'"
             )

@@ -2,6 +2,8 @@
 
 from torch import Tensor, nn
 
+from mmkd_video.core.mistakes import WrongValueError
+
 ACTIVATIONS = (
     nn.ReLU,
     nn.ReLU6,
@@ -78,7 +80,7 @@ class PreActivationRecorder:
     def __init__(self, module: nn.Module, call: int | None) -> None:
         activations = [child for child in module.modules() if isinstance(child, ACTIVATIONS)]
         if not activations:
-            raise ValueError('no activation module (ReLU, SiLU, GELU, ...) lives inside it')
+            raise WrongValueError('no activation module (ReLU, SiLU, GELU, ...) lives inside it')
         self.call = call
         self.active = False
         self.calls = 0
@@ -144,7 +146,7 @@ class PooledRecorder:
     def __init__(self, head: nn.Module) -> None:
         layers = [child for child in head.modules() if isinstance(child, (nn.Dropout, nn.Linear))]
         if not layers:
-            raise ValueError('the head has neither a dropout nor a linear layer')
+            raise WrongValueError('the head has neither a dropout nor a linear layer')
         self.call = None
         self.active = False
         self.calls = 0
@@ -182,7 +184,7 @@ class ClassMapRecorder:
     def __init__(self, head: nn.Module) -> None:
         classifier = getattr(head, 'fc_cls', None)
         if not isinstance(classifier, nn.Linear):
-            raise ValueError(f'{type(head).__name__} has no single linear layer fc_cls to apply at every place')
+            raise WrongValueError(f'{type(head).__name__} has no single linear layer fc_cls to apply at every place')
         self.call = None
         self.active = False
         self.calls = 0
@@ -208,7 +210,7 @@ class ClassMapRecorder:
         feature, weight = args[0], self._classifier.weight
         if not isinstance(feature, Tensor) or feature.ndim not in (4, 5) or feature.shape[1] != weight.shape[1]:
             got = tuple(feature.shape) if isinstance(feature, Tensor) else type(feature).__name__
-            raise ValueError(
+            raise WrongValueError(
                 f"tap 'cam': {type(head).__name__} reads {got}, expected one map of {weight.shape[1]} channels; "
                 'its classifier cannot be applied at every place'
             )

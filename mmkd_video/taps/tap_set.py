@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from torch import Tensor, nn
 
 from mmkd_video.core.layouts import layout_of
+from mmkd_video.core.mistakes import WrongKeyError, WrongValueError
 from mmkd_video.taps.layout import count_clips, keeps_channels_last, neck_feature, pick_item, to_canonical, to_vector
 from mmkd_video.taps.path import TapPath
 from mmkd_video.taps.recorder import ClassMapRecorder, OutputRecorder, PooledRecorder, PreActivationRecorder, Recorder
@@ -50,12 +51,12 @@ def find_module(model: nn.Module, path: TapPath, side: str) -> nn.Module:
     if target in modules and target:
         return modules[target]
     if target == 'neck':
-        raise KeyError(
+        raise WrongKeyError(
             f'{side} tap {path.text!r}: {type(model).__name__} has no neck; tap its backbone or a stage of it'
         )
     known = [*ALIASES, *(name for name in modules if name)]
     nearest = difflib.get_close_matches(path.module, known, n=5, cutoff=0.3)
-    raise KeyError(
+    raise WrongKeyError(
         f'{side} tap {path.text!r} names no module of {type(model).__name__}; '
         f'nearest names: {", ".join(nearest) or ", ".join(list(ALIASES))}'
     )
@@ -125,14 +126,14 @@ class TapSet:
             picked = pick_item(value, path.items, name)
             feature = to_canonical(picked, clips, self._channels_last[name])
         except ValueError as error:
-            raise ValueError(f'{self.side} tap {name!r}: {error}') from None
+            raise WrongValueError(f'{self.side} tap {name!r}: {error}') from None
         if places is not None:
             passed = pick_item(source, path.items, name)
             places[name] = Place(passed if path.module == 'cam' else picked, passed)
         if path.module == 'pooled':
             return to_vector(feature)
         if path.module == 'frame_logits' and layout_of(feature.shape) != 'tokens':
-            raise ValueError(
+            raise WrongValueError(
                 f'{self.side} tap {name!r}: this head averages its frames before it classifies, so it has no logits '
                 "per frame; use 'logits'"
             )
@@ -140,17 +141,17 @@ class TapSet:
 
     def _check_calls(self, name: str, path: TapPath, recorder: Recorder) -> None:
         if recorder.calls == 0:
-            raise ValueError(
+            raise WrongValueError(
                 f'{self.side} tap {name!r} never fired: the module exists but is not called in a training step; '
                 'tap a module that the forward pass runs through'
             )
         if path.call is None and recorder.calls > 1:
-            raise ValueError(
+            raise WrongValueError(
                 f'{self.side} tap {name!r}: the module is called {recorder.calls} times in a step; '
                 f"say which call, for example '{name}#1'"
             )
         if path.call is not None and recorder.calls < path.call:
-            raise ValueError(
+            raise WrongValueError(
                 f'{self.side} tap {name!r}: call #{path.call} was asked for, but the module is called '
                 f'{recorder.calls} times in a step'
             )
@@ -158,7 +159,7 @@ class TapSet:
     def _stand_at(self, module: nn.Module, path: TapPath) -> Recorder:
         try:
             if path.module in ALIASES and path.pre:
-                raise ValueError(
+                raise WrongValueError(
                     f"{path.module!r} is not a module with an activation inside; leave ':pre' out, or name the module"
                 )
             if path.module == 'pooled':
@@ -167,4 +168,4 @@ class TapSet:
                 return ClassMapRecorder(module)
             return PreActivationRecorder(module, path.call) if path.pre else OutputRecorder(module, path.call)
         except ValueError as error:
-            raise ValueError(f'{self.side} tap {path.text!r}: {error}') from None
+            raise WrongValueError(f'{self.side} tap {path.text!r}: {error}') from None

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from mmkd_video.core.checked import Optional, Settings, keys_of, nearest
+from mmkd_video.core.mistakes import WrongKeyError
 from mmkd_video.core.registry import MODELS
 from mmkd_video.recognizers.plain_student import named_teachers
 from mmkd_video.teachers.teacher import Teacher
@@ -44,7 +45,7 @@ def check_teacher(name: str, config: Any) -> None:
     FORM.check(name, config)
     if 'name' in config:
         named = config['name']
-        raise KeyError(
+        raise WrongKeyError(
             f"{name}: got the key 'name' with {named!r}; expected a teacher that is named by its own key: "
             f'teacher=dict({named}=dict(config=..., checkpoint=...))'
         )
@@ -55,7 +56,7 @@ def check_teacher(name: str, config: Any) -> None:
             each for each, kept in MODELS.module_dict.items() if inspect.isclass(kept) and issubclass(kept, Teacher)
         ]
         hint = nearest(kind, kinds) if isinstance(kind, str) else 'register a subclass of mmkd_video.teachers.Teacher'
-        raise KeyError(
+        raise WrongKeyError(
             f'{name}.type: got {kind!r}; expected the name of a teacher, such as {", ".join(map(repr, kinds))}; {hint}'
         )
     settings = {key: value for key, value in config.items() if key != 'type'}

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from mmkd_video.core.checked import AnyOf, ListOf, OneOf, Optional, Settings, Text, Whole, checked
+from mmkd_video.core.mistakes import WrongValueError
 from mmkd_video.core.registry import MODELS, build_model
 from mmkd_video.recognizers.config import resolve_config
 from mmkd_video.recognizers.size import explain_failure, explain_view, find_size, noise_for
@@ -54,7 +55,7 @@ class FrozenTeacher(Teacher):
         name: str = 'teacher',
     ) -> None:
         if checkpoint is _REQUIRED:
-            raise ValueError(
+            raise WrongValueError(
                 f'{name}.checkpoint is missing; give a path or URL, or checkpoint=None if untrained weights are meant'
             )
         super().__init__(name)
@@ -177,7 +178,7 @@ class FrozenTeacher(Teacher):
         """
         linear = getattr(self.module.cls_head, 'fc_cls', None)
         if not isinstance(linear, nn.Linear):
-            raise ValueError(
+            raise WrongValueError(
                 f'{self.name}: its classifier is asked for, but {type(self.module.cls_head).__name__}.fc_cls '
                 f'is {linear}, not one linear layer'
             )
@@ -198,7 +199,7 @@ class FrozenTeacher(Teacher):
         """
         weight, bias = self.classifier()
         if weight.shape[1] != pooled.shape[1]:
-            raise ValueError(
+            raise WrongValueError(
                 f'{self.name}: a term asks its classifier for the scores of {pooled.shape[1]} channels, but it reads '
                 f"{weight.shape[1]}; compare the feature that cls_head.fc_cls reads, such as 'pooled'"
             )
@@ -248,7 +249,7 @@ class FrozenTeacher(Teacher):
         classes = list(classes)
         wrong = [index for index in classes if not isinstance(index, int) or not 0 <= index < self._outputs()]
         if wrong or len(set(classes)) != len(classes) or not classes:
-            raise ValueError(
+            raise WrongValueError(
                 f'{self.name}.classes: got {classes}; expected distinct indices from 0 to {self._outputs() - 1}, '
                 "one for each of the student's classes"
             )

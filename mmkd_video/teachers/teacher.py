@@ -7,6 +7,8 @@ from typing import Any, NoReturn
 
 from torch import Tensor, nn
 
+from mmkd_video.core.mistakes import WrongValueError
+
 
 @dataclass(frozen=True)
 class TeachingStep:
@@ -167,4 +169,4 @@ class Teacher(abc.ABC):
         self._cannot(f'batch norm before {tap!r}', 'use a loss that does not ask for teacher_norm')
 
     def _cannot(self, what: str, remedy: str) -> NoReturn:
-        raise ValueError(f'{self.name}: got a {type(self).__name__}, which has no {what}; {remedy}')
+        raise WrongValueError(f'{self.name}: got a {type(self).__name__}, which has no {what}; {remedy}')

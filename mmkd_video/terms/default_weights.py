@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
+from mmkd_video.core.mistakes import WrongValueError
 from mmkd_video.schedules import Scalar
 from mmkd_video.terms.spec import TermSpec
 from mmkd_video.terms.term import Term
@@ -34,7 +35,7 @@ def expect_shares(terms: Iterable[Term], task_weight: Scalar) -> None:
     """
     shares = {term.name: term.weighting.share for term in terms if term.weighting is not None}
     if task_weight.fixed != 0 and sum(shares.values()) >= 1:
-        raise ValueError(
+        raise WrongValueError(
             f'terms: the shares of the weights are {shares}; their sum must be below 1, for the rest is what the task '
             'keeps. Give them smaller shares'
         )

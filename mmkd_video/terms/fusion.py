@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from mmkd_video.core.layouts import channels_of
+from mmkd_video.core.mistakes import WrongValueError
 from mmkd_video.core.registry import MODELS
 from mmkd_video.terms.pair import find_connector
 from mmkd_video.terms.spec import TermSpec
@@ -42,13 +43,13 @@ def build_fusion(spec: TermSpec, student: Mapping[str, Tensor], teacher: Mapping
     if not spec.connector or not getattr(find_connector(spec.connector, where), 'joins_layers', False):
         return None
     if not getattr(spec.loss_class, 'multi_layer', False):
-        raise ValueError(
+        raise WrongValueError(
             f'{where}: {spec.connector["type"]} joins several layers, but {spec.loss_class.__name__} takes one; '
             'use a loss of several layers, such as HCLLoss'
         )
     layers = [[features[taps[side]] for taps in spec.pairs] for side, features in enumerate((student, teacher))]
     for taps, ours, theirs in zip(spec.pairs, *layers, strict=True):
         if ours.ndim != 5 or theirs.ndim != 5:
-            raise ValueError(f'{where}: {spec.connector["type"]} joins maps (N, C, T, H, W), but {taps} are none')
+            raise WrongValueError(f'{where}: {spec.connector["type"]} joins maps (N, C, T, H, W), but {taps} are none')
     ours, theirs = ([channels_of(feature.shape) for feature in side] for side in layers)
     return MODELS.build({'in_channels': ours, 'out_channels': theirs, **spec.connector})

@@ -11,6 +11,7 @@ from mmkd_video import connectors as connector_package
 from mmkd_video.connectors import match_layouts, match_positions
 from mmkd_video.core.checked import keys_of
 from mmkd_video.core.layouts import LAYOUT_SHAPES, channels_of, layout_of
+from mmkd_video.core.mistakes import WrongKeyError, WrongValueError
 from mmkd_video.core.registry import MODELS
 from mmkd_video.taps import to_vector
 
@@ -28,7 +29,7 @@ def find_connector(config: Mapping, where: str) -> type:
     if found is None:
         known = [name for name in connector_package.__all__ if name.endswith('Connector')]
         nearest = difflib.get_close_matches(str(kind), known, n=3, cutoff=0.3)
-        raise KeyError(f'{where}: unknown connector type {kind!r}; nearest names: {", ".join(nearest or known)}')
+        raise WrongKeyError(f'{where}: unknown connector type {kind!r}; nearest names: {", ".join(nearest or known)}')
     return found
 
 
@@ -66,7 +67,7 @@ class Pair(nn.Module):
         self.where = f'term {where!r} at {taps}'
         self.connector: nn.Module | None = None
         if student.shape[0] != teacher.shape[0]:
-            raise ValueError(
+            raise WrongValueError(
                 f'{self.where}: the student sees {student.shape[0]} clips and the teacher {teacher.shape[0]} of one '
                 'sample; give both the same num_clips'
             )
@@ -80,7 +81,7 @@ class Pair(nn.Module):
         elif connector is not False and (connector is not None or same_channels):
             self.connector = self._build_connector(student, teacher, connector)
         elif same_channels and channels_of(student.shape) != channels_of(teacher.shape):
-            raise ValueError(
+            raise WrongValueError(
                 f'{self.where}: {channels_of(student.shape)} student channels against '
                 f'{channels_of(teacher.shape)} teacher channels and connector=False; leave connector out to infer one'
             )
@@ -110,7 +111,7 @@ class Pair(nn.Module):
                 student, teacher = to_vector(student), to_vector(teacher)
             else:
                 wanted = ' or '.join(LAYOUT_SHAPES[name] for name in self.layouts)
-                raise ValueError(
+                raise WrongValueError(
                     f'{self.where}: the loss takes {wanted}, but the tap gives {LAYOUT_SHAPES[layout]}; '
                     'tap a module that keeps space and time, such as a backbone stage'
                 )
@@ -118,7 +119,7 @@ class Pair(nn.Module):
 
     def _check_frames(self, student: Tensor, teacher: Tensor) -> None:
         if {layout_of(student.shape), layout_of(teacher.shape)} == {'map', 'tokens'}:
-            raise ValueError(
+            raise WrongValueError(
                 f'{self.where}: the loss compares frames, but the taps give {tuple(student.shape)} and '
                 f'{tuple(teacher.shape)}: beside a map (N, C, T, H, W) each place of it would count as a frame of '
                 'tokens (N, L, C); tap maps on both sides'
@@ -126,7 +127,7 @@ class Pair(nn.Module):
 
     def _check_classes(self, student: Tensor, teacher: Tensor) -> None:
         if student.ndim != 2 or teacher.ndim != 2:
-            raise ValueError(
+            raise WrongValueError(
                 f'{self.where}: the loss compares class scores (N, K), but the taps give '
                 f"{tuple(student.shape)} and {tuple(teacher.shape)}; use at='logits'"
             )
@@ -134,7 +135,7 @@ class Pair(nn.Module):
 
     def _check_counts(self, student: Tensor, teacher: Tensor) -> None:
         if student.shape[1] != teacher.shape[1]:
-            raise ValueError(
+            raise WrongValueError(
                 f'{self.where}: the student has {student.shape[1]} classes and the teacher {teacher.shape[1]}; '
                 "name the teacher outputs that are the student's classes with teacher=dict(classes=[...])"
             )
@@ -156,7 +157,7 @@ class Pair(nn.Module):
             shape = built.eval()(student).shape
         built.train()
         if channels_of(shape) != channels[1]:
-            raise ValueError(
+            raise WrongValueError(
                 f'{self.where}: connector {config["type"]} gives {channels_of(shape)} channels, '
                 f'but the teacher has {channels[1]}'
             )

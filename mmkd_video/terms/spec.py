@@ -26,6 +26,7 @@ from mmkd_video.core.checked import (
     table_of,
     wrong,
 )
+from mmkd_video.core.mistakes import WrongKeyError, WrongValueError
 from mmkd_video.core.registry import MODELS
 from mmkd_video.schedules import is_schedule
 
@@ -95,7 +96,7 @@ class TermSpec:
         FORM.check(where, config)
         for key in ('type', 'at'):
             if key not in config:
-                raise ValueError(f"{where}: {key!r} is missing; expected dict(type='KDLoss', at='logits', ...)")
+                raise WrongValueError(f"{where}: {key!r} is missing; expected dict(type='KDLoss', at='logits', ...)")
         TERM.check(where, config)
         loss_class = find_loss(config['type'], where)
         name = config.get('name') or default_name(loss_class)
@@ -106,7 +107,7 @@ class TermSpec:
         moving = {key for key, value in arguments.items() if is_schedule(value) and not _takes(loss_class, key, value)}
         begin, end = config.get('begin', 0), config.get('end')
         if end is not None and end <= begin:
-            raise ValueError(f'{where}: got begin={begin} and end={end}; expected 0 <= begin < end, in epochs')
+            raise WrongValueError(f'{where}: got begin={begin} and end={end}; expected 0 <= begin < end, in epochs')
         connector = config.get('connector')
         return cls(
             name=name,
@@ -129,9 +130,9 @@ def check_name(name: object, where: str) -> None:
         ValueError: Says which names are free.
     """
     if 'loss' in name or '/' in name:
-        raise ValueError(f"{where}.name: got {name!r}; a term's name holds neither 'loss' nor '/': logs add them")
+        raise WrongValueError(f"{where}.name: got {name!r}; a term's name holds neither 'loss' nor '/': logs add them")
     if '.' in name or hasattr(nn.ModuleDict(), name):
-        raise ValueError(
+        raise WrongValueError(
             f"{where}.name: got {name!r}; a term is a module, whose name holds no '.' and is none of torch's own "
             "('train', 'items', ...); choose another"
         )
@@ -151,7 +152,7 @@ def find_loss(kind: str | type, where: str) -> type:
     found = MODELS.get(kind) if isinstance(kind, str) else kind
     if found is None:
         close = difflib.get_close_matches(str(kind), loss_package.__all__, n=3, cutoff=0.3)
-        raise KeyError(
+        raise WrongKeyError(
             f'{where}.type: got the unknown loss {kind!r}; expected the name of a loss; nearest names: '
             f'{", ".join(close or loss_package.__all__)}'
         )
@@ -174,7 +175,7 @@ def check_arguments(loss_class: type, arguments: Mapping, where: str) -> None:
             kind.check(f'{where}.{key}', value)
         elif not keys.more:
             valid = [*TERM_KEYS[1:], *parameters]
-            raise KeyError(
+            raise WrongKeyError(
                 f'{where}: got the unknown argument {key!r} of {loss_class.__name__}; expected one of the loss '
                 f'{list(parameters)}, or of the term {list(TERM_KEYS[1:])}; {nearest(key, valid) or "take it out"}'
             )
@@ -197,7 +198,7 @@ def parse_taps(at: object, multi_layer: bool, where: str) -> list[tuple[str, str
     """
     if isinstance(at, list):
         if not multi_layer:
-            raise ValueError(
+            raise WrongValueError(
                 f'{where}.at: got the list {at!r}, but the loss takes a single layer; write '
                 'at=(student, teacher) or at=dict(student=..., teacher=...) for a pair of taps'
             )

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from mmkd_video.core.checked import Number
 from mmkd_video.core.layouts import channels_of
+from mmkd_video.core.mistakes import WrongKeyError, WrongValueError
 from mmkd_video.core.registry import MODELS
 from mmkd_video.losses.base import DistillLoss
 from mmkd_video.schedules import LearnedScalar, Progress, Scalar
@@ -73,7 +74,7 @@ class Term(nn.Module):
         try:
             self.loss = MODELS.build({**arguments, 'type': spec.loss_class})
         except ValueError as error:  # its constructor names the argument
-            raise ValueError(f'{where}{error}') from None
+            raise WrongValueError(f'{where}{error}') from None
         self._schedule_arguments()
         self._try_schedules(arguments)
         self.multi_layer = bool(getattr(spec.loss_class, 'multi_layer', False))
@@ -124,7 +125,7 @@ class Term(nn.Module):
         missing = [key for key in self.needs if context.get(key) is None and self._required(key)]
         if missing:
             remedies = '; '.join(REMEDIES[key] for key in missing if key in REMEDIES)
-            raise ValueError(
+            raise WrongValueError(
                 f'term {self.name!r}: {type(self.loss).__name__} needs {missing}, which the batch lacks'
                 f'{"; " if remedies else ""}{remedies}'
             )
@@ -141,7 +142,7 @@ class Term(nn.Module):
             value = self.loss(ours, theirs, **extra)
         except ValueError as error:
             taps = [pair.taps for pair in self.pairs]
-            raise ValueError(f'term {self.name!r} at {taps if self.multi_layer else taps[0]}: {error}') from error
+            raise WrongValueError(f'term {self.name!r} at {taps if self.multi_layer else taps[0]}: {error}') from error
         for key in self.learned:  # a graph must not outlive the step: copies of the model could not be made
             setattr(self.loss, key, getattr(self.loss, key).detach())
         return value
@@ -156,7 +157,9 @@ class Term(nn.Module):
         """Let the loss read a 0-d tensor, moved in place, where its config held a schedule."""
         for key in (*self.scalars, *self.learned):
             if not hasattr(self.loss, key):
-                raise ValueError(f'term {self.name!r}.{key}: {type(self.loss).__name__} cannot schedule this argument')
+                raise WrongValueError(
+                    f'term {self.name!r}.{key}: {type(self.loss).__name__} cannot schedule this argument'
+                )
         for key, scalar in self.scalars.items():
             delattr(self.loss, key)
             self.loss.register_buffer(key, scalar.tensor.clone(), persistent=False)
@@ -169,7 +172,9 @@ class Term(nn.Module):
                     with torch.random.fork_rng(devices=[]):
                         type(self.loss)(**{**arguments, key: value})
                 except ValueError as error:
-                    raise ValueError(f'term {self.name!r}.{key}: its schedule reaches {value:g}; {error}') from None
+                    raise WrongValueError(
+                        f'term {self.name!r}.{key}: its schedule reaches {value:g}; {error}'
+                    ) from None
 
 
 def _rows(value: object, rows: list[int] | None) -> object:
@@ -211,20 +216,26 @@ def parse_terms(configs: list, teachers: list[str]) -> list[TermSpec]:
     TERMS.check('terms', configs)
     specs = [TermSpec.parse(config, index) for index, config in enumerate(configs)]
     if not teachers:
-        raise ValueError(
+        raise WrongValueError(
             f'term {specs[0].name!r} reads a teacher, but there is none; '
             'add teacher=dict(config=..., checkpoint=...) to the Distiller'
         )
     for index, spec in enumerate(specs):
         if spec.name in [other.name for other in specs[:index]]:
-            raise ValueError(f"terms[{index}]: duplicate term name {spec.name!r}; give one of them name='...'")
+            raise WrongValueError(f"terms[{index}]: duplicate term name {spec.name!r}; give one of them name='...'")
         if spec.teacher is None and len(teachers) > 1:
-            raise ValueError(f'term {spec.name!r}: say which teacher it reads with teacher=...; there are {teachers}')
+            raise WrongValueError(
+                f'term {spec.name!r}: say which teacher it reads with teacher=...; there are {teachers}'
+            )
         spec.teacher = spec.teacher or teachers[0]
         if spec.teacher not in teachers:
             nearest = difflib.get_close_matches(spec.teacher, teachers, n=1, cutoff=0.0)
-            raise KeyError(f'term {spec.name!r}.teacher: got {spec.teacher!r}; expected one of {teachers} {nearest}')
+            raise WrongKeyError(
+                f'term {spec.name!r}.teacher: got {spec.teacher!r}; expected one of {teachers} {nearest}'
+            )
     unused = [name for name in teachers if name not in {spec.teacher for spec in specs}]
     if unused:
-        raise ValueError(f'no term reads teacher {unused[0]!r}; remove it or add a term with teacher={unused[0]!r}')
+        raise WrongValueError(
+            f'no term reads teacher {unused[0]!r}; remove it or add a term with teacher={unused[0]!r}'
+        )
     return specs

@@ -12,6 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from mmkd_video.core.mistakes import WrongValueError
 from mmkd_video.core.restoring import random_state_restored
 
 
@@ -85,7 +86,7 @@ def _solve(blending: Callable, mixed: Tensor, index: Tensor) -> BatchBlend:
     other = torch.where(touched, first / torch.where(distance == 0, 1.0, distance), 0.0)
     residual = (second - partner.view(-1, 1, 1) * first).abs().amax()
     if residual > 1e-9 * len(index) ** 2:
-        raise ValueError(
+        raise WrongValueError(
             f'{type(blending).__name__} mixes more than two samples in one clip, so teachers with a view of their own '
             'cannot follow it; use MixupBlending, CutmixBlending or RandomBatchAugment'
         )

@@ -8,6 +8,7 @@ import numpy as np
 from mmcv.transforms import BaseTransform, to_tensor
 
 from mmkd_video.core.checked import AnyOf, ListOf, OneOf, Settings, Text, checked
+from mmkd_video.core.mistakes import WrongValueError
 from mmkd_video.core.registry import TRANSFORMS
 from mmkd_video.recognizers.pipelines import find_pipelines, type_name
 from mmkd_video.recognizers.view_spec import ViewSpec
@@ -137,18 +138,18 @@ def _check_student(pipeline: Sequence[Mapping]) -> tuple[int, int]:
     decode = next((place for place, kind in enumerate(names) if 'Decode' in kind), None)
     shape = next((place for place, kind in enumerate(names) if kind == 'FormatShape'), None)
     if decode is None or shape is None or shape < decode:
-        raise ValueError(
+        raise WrongValueError(
             f"DistillViews: the student's pipeline is {names}; expected an ordinary training pipeline with a decoder "
             '(DecordDecode, OpenCVDecode, RawFrameDecode, ...) and a FormatShape after it'
         )
     crops = [kind for kind in names if kind in _MULTI_CROPS]
     if crops:
-        raise ValueError(
+        raise WrongValueError(
             f"DistillViews: {crops[0]} in the student's pipeline makes several crops of a clip, which is for testing; "
             'expected one crop, such as RandomResizedCrop or CenterCrop'
         )
     if 'ImgAug' in names:
-        raise ValueError(
+        raise WrongValueError(
             'DistillViews: ImgAug draws from a generator of its own, so the views could not follow it; '
             'use ColorJitter, PytorchVideoWrapper or TorchVisionWrapper instead'
         )
@@ -158,7 +159,7 @@ def _check_student(pipeline: Sequence[Mapping]) -> tuple[int, int]:
 def _check_modality(results: dict) -> None:
     modality = results.get('modality', 'RGB')
     if modality != 'RGB':
-        raise ValueError(f'DistillViews: got modality {modality!r}; expected RGB, other modalities have one view')
+        raise WrongValueError(f'DistillViews: got modality {modality!r}; expected RGB, other modalities have one view')
 
 
 def _run(transforms: Sequence, results: dict | None) -> dict | None:

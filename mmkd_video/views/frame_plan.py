@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from mmkd_video.core.mistakes import WrongValueError
 from mmkd_video.recognizers.view_spec import ViewSpec
 
 
@@ -39,7 +40,7 @@ def plan_frames(
     offsets = _offsets(spec, fps)
     needed = int(offsets[-1]) + 1
     if needed > total_frames and not clamp:
-        raise ValueError(
+        raise WrongValueError(
             f'view {spec.name!r} is longer than the video: needs {needed} frames (clip_len {spec.clip_len}, '
             f"frame_interval {spec.frame_interval}), found {total_frames} in {video}; use span='stretch', a shorter "
             "clip_len or frame_interval in the teacher's pipeline, or on_short='clamp'"

@@ -6,6 +6,7 @@ from collections.abc import Hashable, Mapping, Sequence
 from mmengine.model import BaseDataPreprocessor
 from torch import Tensor, nn
 
+from mmkd_video.core.mistakes import WrongTypeError, WrongValueError
 from mmkd_video.views.batch_blend import BatchBlend, measure_blend
 from mmkd_video.views.label_notes import has_label, note_labels
 
@@ -35,12 +36,12 @@ class DistillDataPreprocessor(BaseDataPreprocessor):
         self.view = {name: view for name in teachers} if isinstance(view, str) else dict(view)
         for each in [view] if isinstance(view, str) else view.values():
             if each not in ('student', 'own'):
-                raise ValueError(
+                raise WrongValueError(
                     f"view={each!r}: expected 'student' (the student's clip) or 'own' (made by DistillViews)"
                 )
         for name, teacher in teachers.items():
             if not hasattr(teacher, 'preprocess') or not hasattr(teacher, 'format_shape'):
-                raise TypeError(
+                raise WrongTypeError(
                     f'data_preprocessor of teacher {name!r}: got {type(teacher).__name__}, expected '
                     'ActionDataPreprocessor or a subclass, with `preprocess` and `format_shape`'
                 )
@@ -102,13 +103,13 @@ class DistillDataPreprocessor(BaseDataPreprocessor):
     def _check(self, own: Mapping | None) -> None:
         unknown = set(own or ()) - set(self.teachers)
         if unknown:
-            raise ValueError(
+            raise WrongValueError(
                 f'DistillViews makes the view {sorted(unknown)[0]!r} but the teachers are {sorted(self.teachers)}; '
                 "give the view its teacher's name: DistillViews(name=...) or teacher={name: ...}"
             )
         missing = [name for name in self.teachers if name not in (own or ()) and self.view[name] == 'own']
         if missing:
-            raise ValueError(
+            raise WrongValueError(
                 f"view='own': the batch has no view for teacher {missing[0]!r}; make it with DistillViews as training "
                 'pipeline, [dict(type="DistillViews", student=..., teacher=...)], or use view="student"'
             )
@@ -116,7 +117,7 @@ class DistillDataPreprocessor(BaseDataPreprocessor):
     def _refuse_blending(self, data_samples: list) -> None:
         blending = getattr(self.student, 'blending', None)
         if blending is not None and not all(map(has_label, data_samples)):
-            raise ValueError(
+            raise WrongValueError(
                 f'data_preprocessor.blending: {type(blending).__name__} mixes labels, but the batch holds a clip '
                 'without one (label -1); take blending out of data_preprocessor, or the clip out of the training list'
             )
@@ -165,7 +166,7 @@ def _target_layout(teacher: nn.Module, clips: Sequence[Tensor]) -> str:
     have = _LAYOUT_OF_NDIM.get(clips[0].ndim) if isinstance(clips[0], Tensor) else None
     if have is None:
         got = tuple(clips[0].shape) if isinstance(clips[0], Tensor) else type(clips[0]).__name__
-        raise ValueError(
+        raise WrongValueError(
             f"view='student': got a student's clip of shape {got}; expected (T, C, H, W) or (M, C, T, H, W); make the "
             "teacher's view with DistillViews instead"
         )

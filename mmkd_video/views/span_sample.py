@@ -6,6 +6,7 @@ import numpy as np
 from mmcv.transforms import BaseTransform
 
 from mmkd_video.core.checked import ListOf, Number, Whole, checked
+from mmkd_video.core.mistakes import WrongValueError
 from mmkd_video.core.registry import TRANSFORMS
 
 
@@ -31,7 +32,7 @@ class SpanSample(BaseTransform):
 
     def __init__(self, clip_len: int, span: Sequence[float] = (0.8, 1.0), test_mode: bool = False) -> None:
         if span[0] > span[1]:
-            raise ValueError(f'SpanSample.span: got {span!r}; expected the smaller part first')
+            raise WrongValueError(f'SpanSample.span: got {span!r}; expected the smaller part first')
         self.clip_len, self.span, self.test_mode = clip_len, tuple(span), test_mode
 
     def transform(self, results: dict) -> dict:

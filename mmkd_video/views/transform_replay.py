@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 from mmaction.datasets.transforms.processing import Flip, Fuse, RandomCrop, RandomErasing, RandomRescale, Resize
 
+from mmkd_video.core.mistakes import WrongValueError
 from mmkd_video.core.restoring import get_random_state, random_state_restored, set_random_state
 from mmkd_video.views.geometry import WHOLE, Geometry, relative_crop
 
@@ -63,7 +64,7 @@ class TransformReplay:
         if self.state is None or moved or flipped:
             return
         if _size(results) != self.size:
-            raise ValueError(
+            raise WrongValueError(
                 f'DistillViews: {type(self.transform).__name__} changed the size of the frames from {self.size} to '
                 f"{_size(results)} without recording it in 'crop_quadruple', so views cannot follow it; use "
                 "MMAction2's own crops and Resize"

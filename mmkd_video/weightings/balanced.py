@@ -4,6 +4,7 @@ import torch
 from torch import Tensor
 
 from mmkd_video.core.checked import Fraction, Whole, checked
+from mmkd_video.core.mistakes import WrongValueError
 from mmkd_video.core.registry import TASK_UTILS
 from mmkd_video.weightings.weighting import Weighting, WeightingStep
 
@@ -48,7 +49,7 @@ class BalancedWeighting(Weighting):
         if self._steps is None:
             self._steps = int(self.steps)
         if self._steps == self.settle and not self.measured:
-            raise ValueError(
+            raise WrongValueError(
                 f'term {step.name!r}.weight: in {self.settle} steps the task had no gradient where the term reads the '
                 'student, so the term cannot be balanced. Either no batch held a labelled clip: set task_weight=0.0; '
                 'or the task does not pass the tap (a module beside the way to the head, or a compiled model): tap '

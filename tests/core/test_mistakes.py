@@ -1,6 +1,9 @@
 """Errors of this package's checks are mistakes by their type, and builtin errors too."""
 
+import ast
 import pickle
+import zipfile
+from pathlib import Path
 
 import pytest
 
@@ -18,7 +21,8 @@ def test_a_mistake_is_a_builtin_error_that_prints_as_its_text(kind):
 
 
 def test_an_error_is_named_as_python_knows_it():
-    assert [mistakes.builtin_name(each) for each in (WrongKeyError('x'), KeyError('x'))] == ['KeyError'] * 2
+    errors = (WrongKeyError('x'), KeyError('x'), zipfile.BadZipFile('x'))
+    assert [mistakes.name_of_kind(each) for each in errors] == ['KeyError', 'KeyError', 'BadZipFile']
 
 
 def test_what_settings_make_others_raise_is_their_mistake():
@@ -34,3 +38,35 @@ def test_a_failure_stays_what_it_is(error, at_work):
     with pytest.raises(error) as told, blaming_settings(until=lambda: at_work):
         raise error('broken')
     assert type(told.value) is error
+
+
+PACKAGE = Path(mistakes.__file__).parents[1]
+BUILTINS = {kind.__mro__[2].__name__ for kind in KINDS if kind is not SettingsError}
+PLAIN = {  # where a check raises a builtin error, and why
+    'functional/gather.py': 'imports torch only',
+    'functional/labels.py': 'imports torch only',
+    'compat/pickle_scan.py': 'its reader tells what is wrong with the file',
+    'cli/doctor/probes.py': 'a finding of the doctor, not a mistake',
+    'cli/doctor/promises.py': 'a finding of the doctor, not a mistake',
+}
+
+
+def plain_errors(source):
+    """Return the lines in which a builtin error is raised or made."""
+    for node in ast.walk(ast.parse(source)):
+        made = node.func if isinstance(node, ast.Call) else node.exc if isinstance(node, ast.Raise) else None
+        if isinstance(made, ast.Name) and made.id in BUILTINS:
+            yield node.lineno
+
+
+@pytest.mark.parametrize('line', ["raise ValueError('x')", 'raise KeyError', "error = OSError('x')"])
+def test_a_builtin_error_is_seen(line):
+    assert list(plain_errors(f'\n{line}')) == [2]
+
+
+def test_every_check_raises_a_mistake():
+    found = {
+        path.relative_to(PACKAGE).as_posix(): list(plain_errors(path.read_text())) for path in PACKAGE.rglob('*.py')
+    }
+    assert {path: lines for path, lines in found.items() if lines and path not in PLAIN} == {}
+    assert all(found[path] for path in PLAIN)

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from mmkd_video.core.mistakes import WrongValueError
+
 STATES = ('ok', 'mended', 'note', 'act')
 
 
@@ -28,6 +30,6 @@ class Finding:
 
     def __post_init__(self) -> None:
         if self.state not in STATES:
-            raise ValueError(f'state of {self.subject!r}: got {self.state!r}, expected one of {STATES}')
+            raise WrongValueError(f'state of {self.subject!r}: got {self.state!r}, expected one of {STATES}')
         if self.state == 'act' and not self.remedy:
-            raise ValueError(f'{self.subject!r} asks the user to act but names no remedy')
+            raise WrongValueError(f'{self.subject!r} asks the user to act but names no remedy')

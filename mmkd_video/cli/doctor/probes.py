@@ -6,6 +6,7 @@ from pathlib import Path
 
 from mmkd_video.cli.doctor.finding import Finding
 from mmkd_video.compat import safe_load
+from mmkd_video.core.mistakes import name_of_kind
 
 
 def import_mmaction() -> str:
@@ -78,6 +79,6 @@ def probe_findings() -> list[Finding]:
         try:
             findings.append(Finding(subject, probe(), '', 'ok'))
         except Exception as error:
-            problem = f'{type(error).__name__}: {error}'.splitlines()[0]
+            problem = f'{name_of_kind(error)}: {error}'.splitlines()[0]
             findings.append(Finding(subject, problem, 'works', 'act', remedy))
     return findings

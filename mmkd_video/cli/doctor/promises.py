@@ -10,6 +10,7 @@ from pathlib import Path
 from mmkd_video.cli.doctor.finding import Finding
 from mmkd_video.cli.doctor.versions import installed, within
 from mmkd_video.compat import checkpoints, safe_load
+from mmkd_video.core.mistakes import name_of_kind
 
 PAGE = 'docs/security.md'
 SIZES_CHECKED = '2.10'  # first torch that compares the sizes in a checkpoint with what is there
@@ -148,7 +149,7 @@ def promise_findings() -> list[Finding]:
             try:
                 findings.append(Finding(subject, holds(Path(folder)), PAGE, 'ok'))
             except Exception as error:
-                problem = f'{type(error).__name__}: {error}'.splitlines()[0]
+                problem = f'{name_of_kind(error)}: {error}'.splitlines()[0]
                 remedy = f'read no file that you have not made; report this as {PAGE} says'
                 findings.append(Finding(subject, problem, 'refused', 'act', remedy))
     return [*findings, _torch()]

@@ -7,6 +7,7 @@ import yaml
 from mmengine.config import Config
 
 from mmkd_video.core.files.atomic import write_atomically
+from mmkd_video.core.mistakes import WrongValueError
 from mmkd_video.recognizers.budget import count_clips
 from mmkd_video.recognizers.config import read_config
 from mmkd_video.recognizers.plain_student import is_distillation, plain_student
@@ -53,7 +54,7 @@ def ablate(
     configs = {Path(path).stem: read_config(path, cfg_options) for path in named}
     for name, config in configs.items():
         if not is_distillation(config):
-            raise ValueError(f"{name}: model.type is {config.model.get('type')!r}; expected 'Distiller'")
+            raise WrongValueError(f"{name}: model.type is {config.model.get('type')!r}; expected 'Distiller'")
         shorten(config, epochs)
     shared = configs[Path(baseline).stem]
     prepare(shared, allowed=may_prepare)
@@ -99,7 +100,7 @@ def run_all(configs: Mapping[str, Config], seeds: Sequence[int], work_dir: Path,
             config.randomness = dict(dict(config.get('randomness') or {}), seed=seed)
             found = RunFolder(work_dir / name.replace(' ', '_') / f'seed{seed}', config).result()['metrics']
             if metric not in found:
-                raise ValueError(f'--metric: got {metric!r}; the test measures {", ".join(found) or "nothing"}')
+                raise WrongValueError(f'--metric: got {metric!r}; the test measures {", ".join(found) or "nothing"}')
             scores[name].append(found[metric])
             print(f'{name}, seed {seed}: {metric} {found[metric]:.4f}', flush=True)
     return scores
@@ -117,7 +118,9 @@ def shorten(config: Config, epochs: int) -> None:
     """
     before = config.train_cfg.get('max_epochs')
     if before is None or epochs < 1:
-        raise ValueError(f'--epochs: got {epochs} for a training of max_epochs={before}; expected epochs, at least 1')
+        raise WrongValueError(
+            f'--epochs: got {epochs} for a training of max_epochs={before}; expected epochs, at least 1'
+        )
     config.train_cfg.update(max_epochs=epochs, val_begin=epochs + 1)
     schedulers = config.get('param_scheduler') or []
     for scheduler in schedulers if isinstance(schedulers, list) else [schedulers]:

@@ -6,6 +6,7 @@ from typing import Any
 
 from mmengine.config import Config
 
+from mmkd_video.core.mistakes import WrongValueError
 from mmkd_video.hooks.run_record import difference, flatten
 from mmkd_video.recognizers.plain_student import is_distillation, plain_student
 
@@ -70,13 +71,13 @@ def make_arms(configs: Mapping[str, Config]) -> list[Arm]:
     """
     for name, config in configs.items():
         if not is_distillation(config):
-            raise ValueError(f"{name}: model.type is {config.model.get('type')!r}; expected 'Distiller'")
+            raise WrongValueError(f"{name}: model.type is {config.model.get('type')!r}; expected 'Distiller'")
     first, *others = configs
     expected = baseline_settings(configs[first])
     for name in others:
         got = baseline_settings(configs[name])
         if got != expected:
-            raise ValueError(
+            raise WrongValueError(
                 f'{name}: its student alone is not that of {first}, and one baseline is for all; compare it in a table '
                 f'of its own, or give both one student, data and schedule:\n{difference(expected, got)}'
             )
@@ -116,7 +117,7 @@ def length_of(config: Config) -> tuple[str, int]:
     for key in ('max_epochs', 'max_iters'):
         if config.train_cfg.get(key):
             return key, int(config.train_cfg[key])
-    raise ValueError('train_cfg: got neither max_epochs nor max_iters; expected one of them')
+    raise WrongValueError('train_cfg: got neither max_epochs nor max_iters; expected one of them')
 
 
 def stretched(config: Config, length: int) -> Config:

@@ -8,6 +8,7 @@ from pathlib import Path
 from mmengine.config import Config
 
 from mmkd_video.core.files.atomic import write_atomically
+from mmkd_video.core.mistakes import WrongValueError
 from mmkd_video.recognizers.config import read_config
 from mmkd_video.workflows.compare.arms import make_arms
 from mmkd_video.workflows.compare.folds import compare_folds
@@ -59,7 +60,7 @@ def compare_configs(
     names = [Path(path).stem for path in paths]
     folder = Path(work_dir or default_work_dir(paths))
     if len(set(names)) < len(names):
-        raise ValueError(f'got configs {", ".join(names)}; expected different names')
+        raise WrongValueError(f'got configs {", ".join(names)}; expected different names')
     if add_seeds is not None:
         settings = settings.with_seeds_of(folder, paths, add_seeds)
     command = command_of(paths, settings, work_dir)

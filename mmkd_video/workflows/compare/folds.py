@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from mmengine.config import Config
 
+from mmkd_video.core.mistakes import WorkFailedError, WrongValueError
 from mmkd_video.workflows.compare.grid import Axis
 from mmkd_video.workflows.compare.progress import Progress
 from mmkd_video.workflows.compare.protocol import compare
@@ -34,7 +35,7 @@ def fold_config(config: Config, templates: Mapping[str, str], fold: int) -> Conf
     settings = settings_of(templates, fold)
     for key in settings:
         if not Axis(key, ()).exists_in(config):
-            raise ValueError(f'--folds: got {key!r}, which the config does not have')
+            raise WrongValueError(f'--folds: got {key!r}, which the config does not have')
     changed = Config(config.to_dict(), filename=config.filename)
     changed.merge_from_dict(settings)
     if not any(key.startswith('val_dataloader.') for key in settings):
@@ -44,7 +45,7 @@ def fold_config(config: Config, templates: Mapping[str, str], fold: int) -> Conf
     single = 'config' in teachers
     for name, teacher in ({'': teachers} if single else teachers).items():
         if not trained or (not single and name not in trained) or not teacher.get('checkpoint'):
-            raise ValueError(
+            raise WrongValueError(
                 '--folds: each fold needs a teacher that has not seen its test clips; name the training of '
                 f'{name or "the teacher"} in prepare.teacher, so that one is trained for each fold'
             )
@@ -79,7 +80,9 @@ def pooled(comparisons: Sequence[Comparison], clips: Sequence[int]) -> Compariso
     """
     first = comparisons[0]
     if not first.metric.startswith(POOLED):
-        raise ValueError(f'--folds: got the metric {first.metric!r}, which is no mean over clips; expected acc/top1')
+        raise WrongValueError(
+            f'--folds: got the metric {first.metric!r}, which is no mean over clips; expected acc/top1'
+        )
     titles = list(dict.fromkeys((each.title, each.in_grid) for one in comparisons for each in one.sections))
     sections = [
         Section(title, _pooled_rows([_section(one, title, in_grid) for one in comparisons], clips), in_grid)
@@ -161,7 +164,7 @@ def compare_folds(
         )
         known = [len(row.clips) for section in one.sections for row in section.rows if row.clips]
         if not known:
-            raise RuntimeError(f'fold {fold}: no arm has all its runs; the same command tries again what failed')
+            raise WorkFailedError(f'fold {fold}: no arm has all its runs; the same command tries again what failed')
         found.append(one)
         clips.append(known[0])
     return pooled(found, clips)
@@ -177,14 +180,14 @@ def parse_templates(texts: Sequence[str]) -> dict[str, str]:
     for text in texts:
         key, _, value = text.partition('=')
         if not key or '{}' not in value:
-            raise ValueError(
+            raise WrongValueError(
                 f"--folds: got {text!r}; expected KEY=VALUE with {{}} for the fold's number, such as "
                 'test_dataloader.dataset.ann_file=folds/fold{}_test.txt'
             )
         found[key] = value
     for loader in ('train_dataloader', 'test_dataloader'):
         if not any(key.startswith(f'{loader}.') for key in found):
-            raise ValueError(f'--folds: got no key of {loader}; expected clips of their own in every fold')
+            raise WrongValueError(f'--folds: got no key of {loader}; expected clips of their own in every fold')
     return found
 
 

@@ -10,6 +10,8 @@ from typing import Any
 
 from mmengine.config import Config
 
+from mmkd_video.core.mistakes import WrongValueError
+
 SHIPPED = 'recipe untouched'
 MEASURING = ('test_', 'val_')  # keys that begin so decide what is measured
 _MISSING = object()
@@ -39,9 +41,13 @@ class Axis:
         key, _, values = text.partition('=')
         texts = tuple(each.strip() for each in re.split(r',(?![^\[(]*[\])])', values) if each.strip())
         if not key or not texts:
-            raise ValueError(f'--grid: got {text!r}; expected KEY=V1,V2, such as optim_wrapper.optimizer.lr=x0.5,x2')
+            raise WrongValueError(
+                f'--grid: got {text!r}; expected KEY=V1,V2, such as optim_wrapper.optimizer.lr=x0.5,x2'
+            )
         if key.startswith(MEASURING):
-            raise ValueError(f'--grid: got {key!r}; expected a key of the training: this one changes what is measured')
+            raise WrongValueError(
+                f'--grid: got {key!r}; expected a key of the training: this one changes what is measured'
+            )
         return cls(key, texts)
 
     def exists_in(self, config: Config) -> bool:
@@ -65,7 +71,7 @@ class Axis:
             factor = re.fullmatch(r'x(\d+(\.\d*)?([eE][-+]?\d+)?|\.\d+)', text)
             if factor and (isinstance(shipped, bool) or not isinstance(shipped, (int, float))):
                 got = 'nothing' if shipped is _MISSING else repr(shipped)
-                raise ValueError(
+                raise WrongValueError(
                     f'--grid: got {text!r} for {self.key}, which the config ships as {got}; expected a value, since '
                     'factors are of numbers'
                 )
@@ -157,7 +163,7 @@ def check_axes(axes: Sequence[Axis], configs: Mapping[str, Config]) -> None:
     keys = [axis.key for axis in axes]
     for key in keys:
         if keys.count(key) > 1:
-            raise ValueError(f'--grid: {key} is given {keys.count(key)} times; give all its values at once')
+            raise WrongValueError(f'--grid: {key} is given {keys.count(key)} times; give all its values at once')
     for axis in axes:
         if not any(axis.exists_in(config) for config in configs.values()):
             first = next(iter(configs.values()))
@@ -166,7 +172,7 @@ def check_axes(axes: Sequence[Axis], configs: Mapping[str, Config]) -> None:
                 near = near.rpartition('.')[0]
             holder = _read(first, near) if near else first._cfg_dict
             names = holder if isinstance(holder, Mapping) else range(len(holder)) if isinstance(holder, list) else ()
-            raise ValueError(
+            raise WrongValueError(
                 f'--grid: got {axis.key!r}, which no config has; {near or "the config"} holds '
                 f'{", ".join(map(str, names)) or repr(holder)}'
             )

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from mmengine.config import Config
 
+from mmkd_video.core.mistakes import WorkFailedError, WrongValueError
 from mmkd_video.workflows.compare.arms import AS_LONG, DISTILLED, Arm, length_of, make_arms
 from mmkd_video.workflows.compare.clips import agreement_of, chance_of, correct_by_clip
 from mmkd_video.workflows.compare.grid import SHIPPED, Axis, Point, check_axes, named_apart
@@ -63,9 +64,11 @@ def compare(
     """
     seeds, tuning_seeds = list(dict.fromkeys(seeds)), list(dict.fromkeys(tuning_seeds)) if grid else []
     if at_grid and not grid:
-        raise ValueError('--at-grid: got no --grid; expected one, whose points are to be evaluated')
+        raise WrongValueError('--at-grid: got no --grid; expected one, whose points are to be evaluated')
     if grid and not tuning_seeds and not at_grid:
-        raise ValueError('--tuning-seeds: got none; expected some to choose by, or --at-grid to evaluate all points')
+        raise WrongValueError(
+            '--tuning-seeds: got none; expected some to choose by, or --at-grid to evaluate all points'
+        )
     axes = named_apart([Axis.parse(text) for text in grid])
     arms = make_arms(configs)
     check_axes(axes, configs)
@@ -115,7 +118,7 @@ class Protocol:
         tuning = {seed for arm in self.arms for seed in self.plan.seeds_of(arm)}
         both = (tuning | self.ledger.seeds(TUNING)) & (set(self.plan.seeds) | self.ledger.seeds(EVALUATION))
         if both:
-            raise ValueError(
+            raise WrongValueError(
                 f'--seeds, --tuning-seeds: {", ".join(map(str, sorted(both)))} would be for tuning and for evaluation; '
                 'a seed that took part in the choice says nothing about it. Give others (trials of earlier calls in '
                 f'{self.work_dir} count too).'
@@ -197,7 +200,7 @@ class Protocol:
     def _gather(self, best: Mapping[str, Point], longer: list[Arm], at_grid: bool, command: str) -> Comparison:
         arms = [*self.arms, *longer]
         if not self.results:
-            raise RuntimeError(f'nothing was measured: {"; ".join(self.failures.values())} failed, as is told above')
+            raise WorkFailedError(f'nothing was measured: {"; ".join(self.failures.values())} failed, as is told above')
         sections = [Section(SHIPPED, [self._row(arm, Point()) for arm in arms])]
         tuned = [(each, point) for arm in arms for each, point in self._tuned(arm)]
         if tuned and all(point.is_shipped for point in best.values()):
@@ -260,7 +263,7 @@ class Protocol:
         found = self.results[teacher.run.folder.path]
         score = found['metrics'].get(self.metric)
         if score is None:
-            raise ValueError(
+            raise WrongValueError(
                 f'--metric: got {self.metric!r}; the test of {teacher.name} measures {", ".join(found["metrics"])}'
             )
         times = {key: found.get(key) for key in ('seconds', 'cpu_seconds')}
@@ -320,5 +323,5 @@ def pick_metric(metrics: Mapping[str, float], wanted: str | None, split: str = '
     key = wanted or ('acc/top1' if 'acc/top1' in metrics else next(iter(metrics), None))
     if key not in metrics:
         name = 'test' if split == 'test' else 'validation'
-        raise ValueError(f'--metric: got {key!r}; the {name} measures {", ".join(metrics) or "nothing"}')
+        raise WrongValueError(f'--metric: got {key!r}; the {name} measures {", ".join(metrics) or "nothing"}')
     return key

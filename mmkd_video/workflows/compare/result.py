@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from mmkd_video.core.mistakes import WrongValueError
 from mmkd_video.workflows.compare.arms import AS_LONG, DISTILLED
 from mmkd_video.workflows.compare.intervals import Gain, Interval, closed_gap
 
@@ -243,7 +244,7 @@ class Comparison:
             ValueError: It is of another format.
         """
         if saved.get('format') != FORMAT:
-            raise ValueError(f'got format {saved.get("format", 1)}, expected {FORMAT}; run the comparison again')
+            raise WrongValueError(f'got format {saved.get("format", 1)}, expected {FORMAT}; run the comparison again')
         given = {key: value for key, value in saved.items() if key not in ('format', 'findings')}
         given['teachers'] = [Teacher(**each) for each in saved['teachers']]
         given['tuning'] = [Tuned(**each) for each in saved.get('tuning', [])]

@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
+from mmkd_video.core.mistakes import WrongValueError
 from mmkd_video.core.plain_data import Anything, Table, read_json
 from mmkd_video.recognizers.config import to_arguments
 from mmkd_video.workflows.compare.protocol import TUNING_SEEDS
@@ -46,7 +47,7 @@ class ComparisonSettings:
 
     def __post_init__(self) -> None:
         if bool(self.folds) != (self.num_folds is not None):
-            raise ValueError('--folds and --num-folds: got one of them; expected both')
+            raise WrongValueError('--folds and --num-folds: got one of them; expected both')
 
     def as_dict(self) -> dict[str, Any]:
         """Return every setting by its name."""
@@ -70,18 +71,20 @@ class ComparisonSettings:
             before = ComparisonSettings(**{each.name: saved.options[each.name] for each in fields(self)})
             known = list(saved.configs.values())
         except FileNotFoundError:
-            raise ValueError(f'--add-seeds: {path} does not exist; make the table first, with --seeds') from None
+            raise WrongValueError(f'--add-seeds: {path} does not exist; make the table first, with --seeds') from None
         except (AttributeError, KeyError, TypeError, ValueError) as error:
-            raise ValueError(
+            raise WrongValueError(
                 f'--add-seeds: {path} is not what tools/compare.py writes ({error}); use --seeds'
             ) from error
         if known != list(configs):
-            raise ValueError(f'--add-seeds: got {", ".join(configs)}; the table in {work_dir} is of {", ".join(known)}')
+            raise WrongValueError(
+                f'--add-seeds: got {", ".join(configs)}; the table in {work_dir} is of {", ".join(known)}'
+            )
         shipped = replace(ComparisonSettings(), seeds=self.seeds)
         changed = [each.name for each in fields(self) if getattr(self, each.name) != getattr(shipped, each.name)]
         if changed:
             names = ', '.join(f'--{key.replace("_", "-")}' for key in changed)
-            raise ValueError(f'--add-seeds: got {names} too; these stay as they are in {path}, so leave them out')
+            raise WrongValueError(f'--add-seeds: got {names} too; these stay as they are in {path}, so leave them out')
         return replace(before, seeds=list(dict.fromkeys([*before.seeds, *more])))
 
 

@@ -6,6 +6,8 @@ from typing import Any
 
 from mmengine.config import Config
 
+from mmkd_video.core.mistakes import WrongValueError
+
 SHOWN = 3
 OF_LOOKING = ('pipeline', 'test_mode', 'type')  # how a clip is looked at, not which
 
@@ -20,20 +22,20 @@ def check_splits(config: Config) -> None:
         ValueError: There is no validation set, it is the test set, or they have clips in common.
     """
     if config.get('val_dataloader') is None:
-        raise ValueError(
+        raise WrongValueError(
             '--grid: the config has no val_dataloader to choose on; add one. Nothing is ever chosen on test.'
         )
     val, test = (list(_leaves(config[f'{name}_dataloader']['dataset'])) for name in ('val', 'test'))
     remedy = 'settings would be chosen on test; give the validation clips of their own'
     for each in val:
         if each in test:
-            raise ValueError(
+            raise WrongValueError(
                 f'--grid: val_dataloader.dataset is that of test (ann_file={each.get("ann_file")!r}): {remedy}'
             )
     common = sorted(set().union(*map(_lines, val)) & set().union(*map(_lines, test)))
     if common:
         shown = ', '.join(common[:SHOWN])
-        raise ValueError(f'--grid: {len(common)} clips of validation are in test ({shown}): {remedy}')
+        raise WrongValueError(f'--grid: {len(common)} clips of validation are in test ({shown}): {remedy}')
 
 
 def _leaves(dataset: Mapping) -> Iterator[dict[str, Any]]:

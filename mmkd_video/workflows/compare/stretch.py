@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from mmkd_video.core.files.atomic import write_atomically
+from mmkd_video.core.mistakes import WrongValueError
 from mmkd_video.core.plain_data import Number, Record, Table, Whole, read_json
 from mmkd_video.workflows.compare.arms import Arm
 
@@ -68,4 +69,4 @@ def _known(path: Path) -> dict:
     try:
         return read_json(path.read_bytes(), _LENGTHS, str(path))
     except ValueError as error:
-        raise ValueError(f'{error}; put back the file, or delete it to find the lengths anew') from None
+        raise WrongValueError(f'{error}; put back the file, or delete it to find the lengths anew') from None

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from mmengine.config import Config
 
 from mmkd_video.core.checked import keys_of
+from mmkd_video.core.mistakes import WrongValueError
 from mmkd_video.core.optional_packages import expect_extra
 from mmkd_video.export import export_backends
 from mmkd_video.hooks import PruningHook
@@ -33,22 +34,26 @@ def expect_pruning(run: Config, in_int8: bool = False) -> None:
     """
     hook = run.custom_hooks[-1]
     if in_int8 and trains_in_int8(run):
-        raise ValueError(
+        raise WrongValueError(
             'compress.prune: the distilled student has the quantizers of QATHook, and such a student is not pruned; '
             'leave QATHook out of custom_hooks, and give it in compress.prune.config.custom_hooks to begin after '
             'the pruning'
         )
     if hook.get('target') is None:
-        raise ValueError('compress.prune.hook: got no target; expected such as target=dict(flops=0.5), what is left')
+        raise WrongValueError(
+            'compress.prune.hook: got no target; expected such as target=dict(flops=0.5), what is left'
+        )
     settings = {key: value for key, value in hook.items() if key != 'type'}
     keys_of(PruningHook).check('compress.prune.hook', settings)
     try:
         built = PruningHook(**settings)
     except ValueError as error:
-        raise ValueError(f'compress.prune.hook: {error}') from error
+        raise WrongValueError(f'compress.prune.hook: {error}') from error
     last, epochs = built.points[-1], (run.get('train_cfg') or {}).get('max_epochs')
     if built.by_epoch and epochs is not None and last >= epochs:
-        raise ValueError(f'compress.prune.hook.end: got {last}; expected less than the {epochs} epochs of its training')
+        raise WrongValueError(
+            f'compress.prune.hook.end: got {last}; expected less than the {epochs} epochs of its training'
+        )
 
 
 def expect_extras(settings: Mapping) -> None:

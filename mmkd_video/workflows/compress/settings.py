@@ -18,6 +18,7 @@ from mmkd_video.core.checked import (
     Whole,
     table_of,
 )
+from mmkd_video.core.mistakes import WrongKeyError, WrongValueError
 from mmkd_video.export.metadata import PRECISIONS
 from mmkd_video.quantization.nncf_library import PRESETS
 from mmkd_video.recognizers.plain_student import is_distillation
@@ -95,11 +96,13 @@ def read_settings(config: Config) -> dict:
     """
     settings = config.get('compress')
     if settings is None:
-        raise KeyError(f"{config.filename} has no block 'compress'; see configs/compress/i3d_to_mobilenet.py")
+        raise WrongKeyError(f"{config.filename} has no block 'compress'; see configs/compress/i3d_to_mobilenet.py")
     OPTIONS.check('compress', settings)
     COMPRESS.check('compress', settings)
     if not is_distillation(config) or 'config' not in (config.model.get('teacher') or {}):
-        raise ValueError(f"{config.filename}: compress needs model.type 'Distiller' with one teacher of its own config")
+        raise WrongValueError(
+            f"{config.filename}: compress needs model.type 'Distiller' with one teacher of its own config"
+        )
     config.pop('compress')
     return settings.to_dict() if hasattr(settings, 'to_dict') else dict(settings)
 
@@ -119,13 +122,15 @@ def expect_blocks(settings: Mapping) -> None:
         block = settings.get(name) or {}
         taken = sorted(set(block) & set(CHOSEN_HERE))
         if taken and name != 'prune':
-            raise ValueError(f'compress.{name}: got {", ".join(taken)}, which compress.py chooses itself; leave it out')
+            raise WrongValueError(
+                f'compress.{name}: got {", ".join(taken)}, which compress.py chooses itself; leave it out'
+            )
         options.check(f'compress.{name}', block)
     if (settings.get('benchmark') or {}).get('clips') == 0:
-        raise ValueError('compress.benchmark.clips: got 0; expected at least 1, the picture shows accuracies')
+        raise WrongValueError('compress.benchmark.clips: got 0; expected at least 1, the picture shows accuracies')
     precision = (settings.get('export') or {}).get('precision') or 'f32'
     if precision != 'f32':
-        raise ValueError(
+        raise WrongValueError(
             f"compress.export.precision: got {precision!r}; expected 'f32', the only one that every file has; the "
             'int8 file is that of compress.quantize'
         )

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from mmkd_video.core.files.atomic import write_atomically
 from mmkd_video.core.files.digest import sha256_of
+from mmkd_video.core.mistakes import ExistingFileError, WorkFailedError
 from mmkd_video.core.plain_data import Many, OneOf, Record, Table, Text, read_json
 
 BEGUN, DONE = 'begun', 'done'
@@ -72,7 +73,7 @@ class Stage:
         if same and known['state'] == DONE and all(Path(each).is_file() for each in known.get('made', self.outputs)):
             return False
         if known is not None and known['state'] == DONE and not same and not force:
-            raise FileExistsError(
+            raise ExistingFileError(
                 f'{folder} holds the stage {self.name!r} of other settings or files ({known["command"]}); choose '
                 'another --work-dir, or --force to do it again'
             )
@@ -80,7 +81,9 @@ class Stage:
         self._call(force=known is not None)  # what lies there was made here
         missing = [str(each) for each in self.outputs if not each.is_file()]
         if missing:
-            raise RuntimeError(f'the stage {self.name!r} did not write {", ".join(missing)}; by hand: {self.command}')
+            raise WorkFailedError(
+                f'the stage {self.name!r} did not write {", ".join(missing)}; by hand: {self.command}'
+            )
         made = [str(each) for each in (*self.outputs, *self.optional) if each.is_file()]
         write_atomically(json.dumps(dict(note, state=DONE, made=made), indent=1).encode(), path)
         return True
@@ -92,7 +95,7 @@ class Stage:
         except Exception as error:  # whatever a stage raises ends it
             said = error.args[0] if isinstance(error, KeyError) and error.args else error
             text = f'{said} (the stage {self.name!r} failed; by hand: {self.command})'
-            raise RuntimeError(text) from error
+            raise WorkFailedError(text) from error
 
 
 def as_arguments(options: Mapping[str, object]) -> list[str]:

@@ -7,6 +7,7 @@ from typing import Any
 from mmkd_video.benchmark import DeploymentReport
 from mmkd_video.core.files.atomic import write_atomically
 from mmkd_video.core.files.new import expect_new
+from mmkd_video.core.mistakes import WrongValueError
 from mmkd_video.export import ParityReport
 from mmkd_video.recognizers.config import read_config
 from mmkd_video.workflows.compress.stage import as_arguments
@@ -119,4 +120,4 @@ def run_benchmark(**options: Any) -> DeploymentReport:
 
 def _expect_parity(report: ParityReport | None) -> None:
     if report is not None and not report.passed:
-        raise ValueError(report.failure)
+        raise WrongValueError(report.failure)

@@ -8,6 +8,7 @@ import numpy as np
 from mmengine.config import Config
 
 from mmkd_video.core.files.staged import commit_staged, expect_new_files, staged_files
+from mmkd_video.core.mistakes import WrongValueError
 from mmkd_video.export import (
     DeployableRecognizer,
     ExportedModel,
@@ -78,7 +79,9 @@ def export_student(
     """
     if shape is not None:
         if check:
-            raise ValueError('--shape is for a machine without the data set: nothing can be compared; add --no-check')
+            raise WrongValueError(
+                '--shape is for a machine without the data set: nothing can be compared; add --no-check'
+            )
         expect_shape(shape, _pipeline(config), dynamic_clips)
     path, backend = export_target(path, format, force)
     trained = StudentCheckpoint.read(checkpoint)
@@ -137,12 +140,14 @@ def _write_int8(config: Config, source: Source, path: Path, found: RealClips, ch
 
 def _precision(asked: str | None, backend: type[ExportedModel], trained_in_int8: bool, dynamic_clips: bool) -> str:
     if asked == 'int8' and not trained_in_int8:
-        raise ValueError('--precision int8: this student was not trained in int8; tools/quantize.py calibrates it')
+        raise WrongValueError('--precision int8: this student was not trained in int8; tools/quantize.py calibrates it')
     if asked is None:
         asked = 'int8' if trained_in_int8 and 'int8' in backend.precisions else 'f32'
     backend.expect_precision(asked)
     if asked == 'int8' and dynamic_clips:
-        raise ValueError('--dynamic-clips: the number of clips is fixed in int8; leave it out, or add --precision f32')
+        raise WrongValueError(
+            '--dynamic-clips: the number of clips is fixed in int8; leave it out, or add --precision f32'
+        )
     return asked
 
 

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from mmkd_video.core.compression import in_order
 from mmkd_video.core.files.atomic import write_atomically
 from mmkd_video.core.files.staged import expect_new_files
+from mmkd_video.core.mistakes import WrongValueError
 from mmkd_video.pruning import PRUNING_KEY, Pruning, PruningHistory, count_flops, count_params, prune
 from mmkd_video.quantization import Quantization
 from mmkd_video.recognizers.plain_student import plain_student
@@ -106,7 +107,7 @@ def _followed(trained: StudentCheckpoint) -> dict[str, Any]:
         if each.key in Pruning.may_follow:
             kept[each.key] = trained.compressions[each.key]
         elif each.needed:
-            raise ValueError(
+            raise WrongValueError(
                 f'{trained.path} holds the compression {each.key!r}, and such a student is not pruned; prune first'
             )
         elif each is Quantization:
@@ -131,7 +132,7 @@ def add_gradients(model: nn.Module, config: Config, clips: int) -> None:
     """
     found = real_clips(config, clips, 'train_dataloader')
     if min(found.labels) < 0:
-        raise ValueError('--criterion taylor: the training clips must have one label each')
+        raise WrongValueError('--criterion taylor: the training clips must have one label each')
     for clip, label in zip(found.clips, found.labels, strict=True):
         sample = ActionDataSample().set_gt_label(label)
         data = model.data_preprocessor(dict(inputs=[torch.from_numpy(clip)], data_samples=[sample]), False)

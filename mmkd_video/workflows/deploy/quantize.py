@@ -8,6 +8,7 @@ import numpy as np
 from mmengine.config import Config
 
 from mmkd_video.core.files.staged import expect_new_files
+from mmkd_video.core.mistakes import MissingFileError, WrongValueError
 from mmkd_video.export import DeployableRecognizer, ExportMetadata, OpenVINOModel, backend_of_file
 from mmkd_video.quantization import quantize_within
 from mmkd_video.quantization.nncf_library import import_nncf
@@ -74,7 +75,7 @@ def quantize_student(
     """
     path = _target(path, force)
     if '://' not in str(source) and not Path(source).is_file():
-        raise FileNotFoundError(f'checkpoint {str(source)!r} does not exist')
+        raise MissingFileError(f'checkpoint {str(source)!r} does not exist')
     import_nncf()
     clips = unaugmented_clips(config, calibration, 'train_dataloader')
     validating = unaugmented_clips(config, validation, 'val_dataloader')
@@ -92,7 +93,7 @@ def quantize_student(
 def _target(path: str | Path, force: bool) -> Path:
     other = backend_of_file(path)
     if other not in (None, OpenVINOModel):
-        raise ValueError(
+        raise WrongValueError(
             f'--out {path}: int8 is written for OpenVINO only, as .xml; {other.title} gains nothing from int8 where '
             'convolutions are 3-D'
         )
@@ -102,7 +103,7 @@ def _target(path: str | Path, force: bool) -> Path:
 def _exported(config: Config, source: Path) -> Source:
     metadata = OpenVINOModel(source).metadata
     if metadata.precision == 'int8':
-        raise ValueError(f'{source} is quantized already; give the float file it was made from')
+        raise WrongValueError(f'{source} is quantized already; give the float file it was made from')
     architecture, classes = model_parts(plain_student(config).model)
     if classes is not None:
         metadata.expect_model(architecture or metadata.architecture, classes, source)

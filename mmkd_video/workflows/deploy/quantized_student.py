@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from mmkd_video.core.files.staged import commit_staged, staged_files
+from mmkd_video.core.mistakes import WrongValueError
 from mmkd_video.export import (
     PARITY_BOUNDS,
     DeployableRecognizer,
@@ -148,7 +149,7 @@ def best_kept(source: Source, path: Path) -> Iterator[None]:
         place, best = path.with_name(f'{path.stem}.failed{path.suffix}'), error.best
         save_openvino(best.model, place, dataclasses.replace(source.metadata, precision='int8'), force=True)
         in_float = f', {len(best.float_layers)} layers in float' if best.float_layers else ''
-        raise ValueError(
+        raise WrongValueError(
             f'{error}. The best try is kept as {place} (top-1 {best.before:.2%} before, {best.after:.2%} in int8'
             f'{in_float})'
         ) from error

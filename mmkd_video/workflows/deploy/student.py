@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from mmkd_video.core.compression import compressions, in_order
 from mmkd_video.core.files.digest import sha256_of
+from mmkd_video.core.mistakes import MissingFileError, WrongValueError
 from mmkd_video.core.registry import build_model
 from mmkd_video.pruning import PRUNING_KEY
 from mmkd_video.quantization import QUANTIZATION_KEY
@@ -48,11 +49,11 @@ class StudentCheckpoint:
             ValueError: It cannot be read, there are no weights in it, or it asks to run code.
         """
         if '://' not in str(path) and not Path(path).is_file():
-            raise FileNotFoundError(f'checkpoint {str(path)!r} does not exist')
+            raise MissingFileError(f'checkpoint {str(path)!r} does not exist')
         loaded = CheckpointLoader.load_checkpoint(str(path), map_location='cpu')
         weights = loaded.get('state_dict', loaded) if isinstance(loaded, Mapping) else None
         if not weights or not all(isinstance(value, torch.Tensor) for value in weights.values()):
-            raise ValueError(f'{path} holds no state_dict; expected a checkpoint of MMEngine')
+            raise WrongValueError(f'{path} holds no state_dict; expected a checkpoint of MMEngine')
         bare = weights is loaded
         found = {} if bare else {key: loaded[key] for key in compressions() if key in loaded}
         return cls(str(path), weights, {} if bare else loaded.get('meta') or {}, found)

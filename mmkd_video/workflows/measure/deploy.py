@@ -16,6 +16,7 @@ from mmkd_video.benchmark import (
     median_interval,
     paired_ratios,
 )
+from mmkd_video.core.mistakes import MissingFileError, WrongValueError
 from mmkd_video.recognizers.real_clips import RealClips, real_clips
 from mmkd_video.workflows.deploy.quantized_student import MAX_DROP
 from mmkd_video.workflows.measure.deploy_candidates import INT8, Candidate
@@ -149,7 +150,7 @@ def chosen_models(
         chosen = [(name, config) for name, config, _ in models] or list(PAIR)
         return random_models(FOLDER / 'random', chosen), list(int8) or [name for name, _ in chosen]
     if not models:
-        raise ValueError('got no --model; give NAME CONFIG CHECKPOINT, or --random-weights')
+        raise WrongValueError('got no --model; give NAME CONFIG CHECKPOINT, or --random-weights')
     return list(models), list(int8)
 
 
@@ -159,14 +160,14 @@ def _candidates(
     names = [name for name, *_ in (*models, *files)]
     twice = {name for name in names if names.count(name) > 1}
     if twice:
-        raise ValueError(f'the name {sorted(twice)[0]!r} is given twice; every --model and --file needs its own')
+        raise WrongValueError(f'the name {sorted(twice)[0]!r} is given twice; every --model and --file needs its own')
     for _, _, checkpoint in models:
         if not Path(checkpoint).is_file():
-            raise FileNotFoundError(f'checkpoint {checkpoint!r} does not exist')
+            raise MissingFileError(f'checkpoint {checkpoint!r} does not exist')
     known = [name for name, *_ in models]
     for name in int8:
         if name not in known:
-            raise ValueError(f'--int8: got {name!r}; expected one of {", ".join(known)}')
+            raise WrongValueError(f'--int8: got {name!r}; expected one of {", ".join(known)}')
     return {name: Candidate(name, config, checkpoint, calibration, max_drop) for name, config, checkpoint in models}
 
 
@@ -175,11 +176,11 @@ def _files(
 ) -> dict[str, tuple[str, Path]]:
     for name, of, path in files:
         if of not in candidates:
-            raise ValueError(f'--file {name}: got {of!r} as its model; expected one of {", ".join(candidates)}')
+            raise WrongValueError(f'--file {name}: got {of!r} as its model; expected one of {", ".join(candidates)}')
         if not Path(path).is_file():
-            raise FileNotFoundError(f'--file {name}: {path} does not exist')
+            raise MissingFileError(f'--file {name}: {path} does not exist')
     if reference is not None and reference not in candidates:
-        raise ValueError(f'--reference: got {reference!r}; expected one of {", ".join(candidates)}')
+        raise WrongValueError(f'--reference: got {reference!r}; expected one of {", ".join(candidates)}')
     return {name: (of, Path(path)) for name, of, path in files}
 
 

@@ -13,6 +13,7 @@ import torch
 
 import mmkd_video  # noqa: F401  the stack must be mended before a model is built
 from mmkd_video.benchmark import peak_memory, restart_peak
+from mmkd_video.core.mistakes import WorkFailedError
 from mmkd_video.export import backend_of_file, load_exported
 from mmkd_video.workflows.measure.deploy_candidates import EXPORTED, Candidate
 from mmkd_video.workflows.measure.training_memory import EXACT_PEAKS
@@ -36,7 +37,7 @@ def measure_deployment(job: Mapping) -> int:
         text=True,
     )
     if done.returncode:
-        raise RuntimeError(f'measuring the memory of {job["runtime"]!r} failed:\n{done.stderr[-2000:]}')
+        raise WorkFailedError(f'measuring the memory of {job["runtime"]!r} failed:\n{done.stderr[-2000:]}')
     return int(done.stdout.strip().splitlines()[-1])
 
 

@@ -9,6 +9,7 @@ import torch
 
 import mmkd_video
 from mmkd_video.benchmark import LoadWatch, Timings, measure_interleaved, median_interval, paired_ratios
+from mmkd_video.core.mistakes import WrongValueError
 from mmkd_video.workflows.measure.default_clips import default_clips
 from mmkd_video.workflows.measure.loss_costs import LossCost, LossCosts
 from mmkd_video.workflows.measure.pair import FEATURES, SCORES, BenchmarkPair
@@ -123,7 +124,7 @@ def _expect_same_but_terms(name: str, pair: BenchmarkPair, baseline: BenchmarkPa
     for key in ('student', 'teacher', 'optim_wrapper', 'dataset', 'batch_size'):
         ours, theirs = (_without_head(getattr(each, key)) for each in (pair, baseline))
         if ours != theirs:
-            raise ValueError(
+            raise WrongValueError(
                 f'{name}: its {key} is not that of the baseline; expected configs that differ in terms only'
             )
 

@@ -11,6 +11,7 @@ from mmengine.optim import OptimWrapper, build_optim_wrapper
 from mmengine.registry import DefaultScope
 from torch import nn
 
+from mmkd_video.core.mistakes import WrongValueError
 from mmkd_video.core.registry import build_model
 from mmkd_video.core.restoring import seed_everything
 from mmkd_video.datasets.seeded import SAMPLE_INDEX
@@ -61,7 +62,7 @@ class BenchmarkPair:
         """
         whole = default_config(clips) if config is None else read_config(config, None)
         if not is_distillation(whole):
-            raise ValueError(f"{config}: model.type is {whole.model.get('type')!r}; expected 'Distiller'")
+            raise WrongValueError(f"{config}: model.type is {whole.model.get('type')!r}; expected 'Distiller'")
         model, loader = whole.model.to_dict(), whole.train_dataloader.to_dict()
         if features is None and clips:
             loader['dataset']['data_root'] = clips
@@ -71,7 +72,9 @@ class BenchmarkPair:
         terms = [_fitnet(index, text) for index, text in enumerate(features or ())]
         terms = terms or [term for term in model['terms'] if features is None or term.get('at') not in SCORES]
         if not terms:
-            raise ValueError(f'{config}: no term reads a feature; name some with --features STUDENT_TAP:TEACHER_TAP')
+            raise WrongValueError(
+                f'{config}: no term reads a feature; name some with --features STUDENT_TAP:TEACHER_TAP'
+            )
         return cls(
             student,
             _without_checkpoints(model['teacher']),
@@ -153,7 +156,7 @@ class BenchmarkPair:
         passes = []
         for name, teacher in distiller.teachers.items():
             if not isinstance(getattr(teacher, 'module', None), nn.Module):
-                raise ValueError(f'{name}: {type(teacher).__name__} is no model that could run alone')
+                raise WrongValueError(f'{name}: {type(teacher).__name__} is no model that could run alone')
             module = build_model(copy.deepcopy(teacher.model_config))
             module.load_state_dict(teacher.module.state_dict())
             module.to(prepared[name].device).eval().requires_grad_(False)
@@ -180,5 +183,5 @@ def _without_checkpoints(teacher: Mapping) -> dict:
 def _fitnet(index: int, text: str) -> dict:
     taps = text.split(':')
     if len(taps) != 2 or not all(taps):
-        raise ValueError(f'--features: got {text!r}; expected STUDENT_TAP:TEACHER_TAP')
+        raise WrongValueError(f'--features: got {text!r}; expected STUDENT_TAP:TEACHER_TAP')
     return dict(type='FitNetLoss', at=tuple(taps), name=f'fitnet{index + 1}')

@@ -9,6 +9,7 @@ from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from mmkd_video.core.files.atomic import write_atomically
+from mmkd_video.core.mistakes import WrongValueError
 from mmkd_video.core.registry import build_model
 from mmkd_video.core.restoring import random_state_restored, seed_everything
 from mmkd_video.datasets import render_motion_clips
@@ -86,7 +87,7 @@ def _on_clips(source: str, clips: Path) -> Config:
     """Return a config that takes one view of the rendered clips, and no weights from elsewhere."""
     config = resolve_config(source)[1]
     if config is None:
-        raise ValueError(f'{source}: expected a whole config with data sets')
+        raise WrongValueError(f'{source}: expected a whole config with data sets')
     config = Config(config.to_dict())
     pipeline = config.val_dataloader.dataset.pipeline
     for loader, listed in LOADERS.items():

@@ -10,6 +10,7 @@ import torch
 
 import mmkd_video  # noqa: F401  the stack must be mended before a model is built
 from mmkd_video.benchmark import peak_memory
+from mmkd_video.core.mistakes import WorkFailedError
 from mmkd_video.workflows.measure.pair import BenchmarkPair
 
 STEPS = 3
@@ -36,7 +37,7 @@ def measure_training(job: Mapping) -> int:
         text=True,
     )
     if done.returncode:
-        raise RuntimeError(f'measuring the memory of {job["variant"]!r} failed:\n{done.stderr[-2000:]}')
+        raise WorkFailedError(f'measuring the memory of {job["variant"]!r} failed:\n{done.stderr[-2000:]}')
     return int(done.stdout.strip().splitlines()[-1])
 
 

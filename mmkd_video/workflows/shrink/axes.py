@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 import torch
 from mmengine.config import Config
 
+from mmkd_video.core.mistakes import WrongValueError
 from mmkd_video.core.registry import MODELS, build_model
 from mmkd_video.recognizers.complexity import measure_complexity
 from mmkd_video.recognizers.families import DEPTH_ARGUMENTS, DEPTHS, FRAME_ARGUMENTS, PIXEL_ARGUMENTS, WIDTH_ARGUMENTS
@@ -69,13 +70,13 @@ class Shrinkable:
         self.config = config
         for part in ('backbone', 'cls_head'):
             if part not in self._model(config):
-                raise ValueError(
+                raise WrongValueError(
                     f'{config.filename}: its model has no {part}; expected a recognizer, or a distillation'
                 )
         backbone = self._model(config)['backbone']
         kind = MODELS.get(backbone['type']) if isinstance(backbone['type'], str) else backbone['type']
         if kind is None:
-            raise ValueError(f'{config.filename}: got backbone.type {backbone["type"]!r}, which is not registered')
+            raise WrongValueError(f'{config.filename}: got backbone.type {backbone["type"]!r}, which is not registered')
         self._arguments = _defaults(kind)
         known = {**self._arguments, **backbone}
         self._width = next((key for key in WIDTH_ARGUMENTS if _is_number(known.get(key))), None)
@@ -233,7 +234,7 @@ def _backbone_channels(model: Mapping, shape: Shape) -> int:
     except (RuntimeError, TypeError, AssertionError, IndexError) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         size = f'{shape.frames} frames of {shape.size} x {shape.size}'
-        raise ValueError(f'{model["backbone"]["type"]} does not run on {size}: {reason}') from error
+        raise WrongValueError(f'{model["backbone"]["type"]} does not run on {size}: {reason}') from error
     return found.shape[1] if isinstance(found, torch.Tensor) else model['cls_head']['in_channels']
 
 

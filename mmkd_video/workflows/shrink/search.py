@@ -4,6 +4,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
+from mmkd_video.core.mistakes import WrongKeyError, WrongValueError
 from mmkd_video.core.text_table import aligned
 from mmkd_video.workflows.shrink.axes import Shape, Shrinkable
 from mmkd_video.workflows.shrink.counting import Counting
@@ -50,7 +51,7 @@ def propose(student: Shrinkable, budget: float) -> list[Proposal]:
         counted = _Counted(student, counting)
         now = counted.exact(student.shape)[1]
         if not 0 < budget < now:
-            raise ValueError(f'--gflops: got {budget:g}; expected less than the {now:.4g} of the given student')
+            raise WrongValueError(f'--gflops: got {budget:g}; expected less than the {now:.4g} of the given student')
         found, refused, smallest = [], {}, now
         for done, name in enumerate(ways):
             counting.begin(name, done * COUNTS_PER_WAY)
@@ -66,7 +67,7 @@ def propose(student: Shrinkable, budget: float) -> list[Proposal]:
     if refused and not found:
         raise next(iter(refused.values()))
     if not found:
-        raise ValueError(f'--gflops: got {budget:g}, which no proposal reaches; the smallest costs {smallest:.4g}')
+        raise WrongValueError(f'--gflops: got {budget:g}, which no proposal reaches; the smallest costs {smallest:.4g}')
     unique = {proposal.shape: proposal for proposal in reversed(found)}
     return sorted(unique.values(), key=lambda proposal: list(ways).index(proposal.name))
 
@@ -84,7 +85,7 @@ def pick(proposals: Sequence[Proposal], name: str) -> Proposal:
     for proposal in proposals:
         if proposal.name == name:
             return proposal
-    raise KeyError(f'--pick: got {name!r}; expected one of {", ".join(each.name for each in proposals)}')
+    raise WrongKeyError(f'--pick: got {name!r}; expected one of {", ".join(each.name for each in proposals)}')
 
 
 def as_table(student: Shrinkable, proposals: Sequence[Proposal]) -> str:
@@ -131,7 +132,7 @@ class _Counted:
         params, gflops = known[shape]
         if gflops is None:
             size = f'{shape.frames} frames of {shape.size} x {shape.size}'
-            raise ValueError(f'the operations of this model cannot be counted on {size}')
+            raise WrongValueError(f'the operations of this model cannot be counted on {size}')
         return params, gflops * factor
 
 

@@ -15,6 +15,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from mmkd_video.core.files.atomic import write_atomically
 from mmkd_video.core.files.json_lines import JsonLines
 from mmkd_video.core.files.lock import locked
+from mmkd_video.core.mistakes import WrongValueError
 from mmkd_video.core.plain_data import Anything, Table, read_json
 from mmkd_video.serving import InferenceEngine, OpenCVSource, Stream, StreamOptions
 from mmkd_video.workflows.stream.interrupts import Interrupts
@@ -113,7 +114,7 @@ class FolderOfVideos:
         decoder_threads: int = 1,
     ) -> None:
         if how.drop not in (None, 'none'):
-            raise ValueError(f'--drop {how.drop}: of a folder nothing is dropped; leave it out')
+            raise WrongValueError(f'--drop {how.drop}: of a folder nothing is dropped; leave it out')
         self.engine, self.how, self.topk, self.decoder_threads = engine, how, topk, decoder_threads
         self.force, self._warned = force, False
         self.folder = Path(folder)
@@ -121,7 +122,9 @@ class FolderOfVideos:
         found = (path for path in self.folder.rglob('*') if path.suffix.lower() in SUFFIXES and path.is_file())
         self.videos = sorted(path for path in found if not path.name.startswith('.'))
         if not self.videos:
-            raise ValueError(f'{self.folder} holds no video; expected files that end in {", ".join(sorted(SUFFIXES))}')
+            raise WrongValueError(
+                f'{self.folder} holds no video; expected files that end in {", ".join(sorted(SUFFIXES))}'
+            )
 
     def run(self) -> FolderEnd:
         """Read every video that has no results yet, one process at a time."""
@@ -189,11 +192,11 @@ class FolderOfVideos:
             changed = [name for name in settings if before.get(name) != settings[name]]
             if changed:
                 was = ', '.join(f'{name} {before.get(name)!r}, now {settings[name]!r}' for name in changed)
-                raise ValueError(
+                raise WrongValueError(
                     f'{self.out} holds results of other settings ({was}); give another --out, or --force to begin again'
                 )
         elif any(result.exists() for result in results):
-            raise ValueError(f'{self.out} holds results of unknown settings; give another --out, or --force')
+            raise WrongValueError(f'{self.out} holds results of unknown settings; give another --out, or --force')
         write_atomically((json.dumps(settings, indent=1) + '\n').encode(), path)
 
     def _read(self, path: Path, interrupts: Interrupts, show: Callable[[float], None]) -> bool:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from mmkd_video.core.files.json_lines import JsonLines
 from mmkd_video.core.files.new import expect_new
+from mmkd_video.core.mistakes import WrongValueError
 from mmkd_video.export import load_exported
 from mmkd_video.serving import (
     AnnotatedVideo,
@@ -127,7 +128,7 @@ def expect_classes(topk: int) -> None:
         ValueError: It would not.
     """
     if topk < 1:
-        raise ValueError(f'--topk: got {topk}, expected at least 1')
+        raise WrongValueError(f'--topk: got {topk}, expected at least 1')
 
 
 def _stream(

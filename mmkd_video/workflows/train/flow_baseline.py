@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 from mmengine.config import Config
 
+from mmkd_video.core.mistakes import MissingFileError, WrongValueError
 from mmkd_video.datasets.mixed_video_dataset import share_of_labels
 from mmkd_video.evaluation import LogisticRegression, flow_histogram
 from mmkd_video.recognizers.config import read_config
@@ -80,7 +81,7 @@ class FlowBaseline:
         lists = [[(clip, label) for clip, label in each if label >= 0] for each in (train, test)]
         for which, each in zip(('for training', f'of {name}'), lists, strict=True):
             if not each:
-                raise ValueError(f'the list {which} has no clip with a label; expected one `path label` a line')
+                raise WrongValueError(f'the list {which} has no clip with a label; expected one `path label` a line')
         self.describe(clip for each in lists for clip, _ in each)
         (features, labels), (unseen, expected) = map(self._arrays, lists)
         found = LogisticRegression().fit(features, labels, int(max(labels.max(), expected.max())) + 1).predict(unseen)
@@ -108,7 +109,7 @@ def score_source(
     if folds is None:
         return score_lists(find_lists(source, prefix, cfg_options))
     if not Path(source).is_dir():
-        raise FileNotFoundError(f'{source} is no folder; --folds expects one with videos and lists')
+        raise MissingFileError(f'{source} is no folder; --folds expects one with videos and lists')
     return score_folds(Path(source), folds, prefix)
 
 
@@ -140,7 +141,7 @@ def score_folds(root: Path, folder: str, prefix: str = '') -> list[Score]:
     """
     tests = sorted(Path(root, folder).glob('fold*_test.txt'), key=lambda path: (len(path.name), path.name))
     if not tests:
-        raise FileNotFoundError(
+        raise MissingFileError(
             f'{Path(root, folder)} holds no fold<k>_test.txt; expected fold0_train.txt, fold0_test.txt, and so on'
         )
     baseline, scores = FlowBaseline(), []
@@ -173,7 +174,7 @@ def find_lists(source: str, prefix: str = '', cfg_options: Mapping | None = None
     else:
         lists = lists_of(read_config(source, cfg_options))
     if len(lists) < 2:
-        raise ValueError(f'{source}: there is no val.txt and no test.txt; expected one of them, or use --folds')
+        raise WrongValueError(f'{source}: there is no val.txt and no test.txt; expected one of them, or use --folds')
     return lists
 
 
@@ -200,7 +201,7 @@ def lists_of(config: Config) -> dict[str, Clips]:
             clips = [(clip, label if place in kept else -1) for place, (clip, label) in enumerate(clips)]
         lists[name] = clips
     if 'train' not in lists:
-        raise ValueError(f'{config.filename}: train_dataloader.dataset has no ann_file; expected a list of videos')
+        raise WrongValueError(f'{config.filename}: train_dataloader.dataset has no ann_file; expected a list of videos')
     return lists
 
 
@@ -216,17 +217,19 @@ def read_list(file: Path, root: Path) -> Clips:
         ValueError: A label is no whole number.
     """
     if not file.is_file():
-        raise FileNotFoundError(f'{file} does not exist; expected a list of videos, one `path label` a line')
+        raise MissingFileError(f'{file} does not exist; expected a list of videos, one `path label` a line')
     clips: list[tuple[Path, int]] = []
     for number, line in enumerate(file.read_text().splitlines(), 1):
         name, _, label = line.strip().rpartition(' ')
         name, label = (name, label) if name else (label, '-1')
         if not label.lstrip('-').isdigit():
-            raise ValueError(f'{file}:{number}: got {line!r}; expected `path label`, the label a whole number from 0')
+            raise WrongValueError(
+                f'{file}:{number}: got {line!r}; expected `path label`, the label a whole number from 0'
+            )
         if name:
             clips.append((root / name, int(label)))
     if clips and not clips[0][0].is_file():
-        raise FileNotFoundError(
+        raise MissingFileError(
             f'{clips[0][0]} does not exist, the first video of {file}; where the paths begin in a folder of their own, '
             'say so with --prefix'
         )

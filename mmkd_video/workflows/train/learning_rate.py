@@ -9,6 +9,7 @@ from mmengine.config import Config
 from mmengine.logging import print_log
 
 from mmkd_video.core.files.atomic import write_atomically
+from mmkd_video.core.mistakes import WrongValueError
 from mmkd_video.core.plain_data import Anything, Many, Number, Record, Text, read_json
 from mmkd_video.hooks.run_record import deciding_settings, fingerprint
 from mmkd_video.recognizers.budget import count_clips
@@ -68,7 +69,7 @@ class RateTrials:
         """The config's own learning rate."""
         optimizer = (self.config.get('optim_wrapper') or {}).get('optimizer') or {}
         if 'lr' not in optimizer:
-            raise ValueError(
+            raise WrongValueError(
                 'prepare.rates: optim_wrapper.optimizer has no lr to begin from; give it one, or set prepare.rates=None'
             )
         return optimizer['lr']
@@ -81,7 +82,7 @@ class RateTrials:
             ValueError: The config has no validation to choose on, or ``max_epochs``.
         """
         if self.config.get('val_dataloader') is None or 'max_epochs' not in self.config.train_cfg:
-            raise ValueError(
+            raise WrongValueError(
                 'prepare.rates: the config has no val_dataloader or no train_cfg.max_epochs; add them, or set '
                 'prepare.rates=None'
             )

@@ -21,6 +21,13 @@ from mmkd_video.core.checked import AnyOf, Flag, ListOf, Number, Optional, Setti
 from mmkd_video.core.compression import compressions
 from mmkd_video.core.files.atomic import write_atomically
 from mmkd_video.core.files.lock import locked
+from mmkd_video.core.mistakes import (
+    MissingFileError,
+    WaitedTooLongError,
+    WorkFailedError,
+    WrongKeyError,
+    WrongValueError,
+)
 from mmkd_video.datasets.motion_set import read_manifest
 from mmkd_video.hooks.run_record import deciding_settings, difference
 from mmkd_video.recognizers.config import read_config, resolve_config, to_arguments
@@ -131,7 +138,7 @@ class TrainedTeacher:
         merge_teacher_options(config)
         wanted = teacher_settings(config)
         if made_with != wanted:
-            raise ValueError(
+            raise WrongValueError(
                 f'{self} was trained with other settings than {self.config} and prepare.teacher_options have now:\n'
                 f"{difference(made_with, wanted)}\nEither give the teacher's checkpoint another name, and it is "
                 'trained anew; or take it as it is with prepare.teacher=None.'
@@ -160,7 +167,7 @@ class TrainedTeacher:
             with subprocess.Popen(command, env=environment, pass_fds=[lock]) as training, terminate_on_error(training):
                 code = training.wait()
         if code != 0 or not self.exists():
-            raise RuntimeError(
+            raise WorkFailedError(
                 f'{self} was not trained (exit code {code}); its messages are above. {what_remains(self.work_dir)} By '
                 f'hand: {self.command}'
             )
@@ -219,7 +226,7 @@ def make_parts(config: Config, missing: Sequence[Any], allowed: bool) -> None:
     """
     if not allowed:
         commands = '\n'.join(f'  {part.command}' for part in missing)
-        raise FileNotFoundError(f'missing: {", ".join(map(str, missing))}. Run first:\n{commands}')
+        raise MissingFileError(f'missing: {", ".join(map(str, missing))}. Run first:\n{commands}')
     rank = own_rank(config.get('launcher') or 'none')
     if rank == 0:
         for place, part in enumerate(missing, 1):
@@ -252,7 +259,7 @@ def needed_parts(config: Config) -> list[Clips | TrainedTeacher]:
         trainings, options, teachers = {'teacher': trainings}, {'teacher': options}, {'teacher': teachers}
     for name, training in trainings.items():
         if name not in teachers:
-            raise KeyError(f'prepare.teacher: got {name!r}; the teachers of the model are {sorted(teachers)}')
+            raise WrongKeyError(f'prepare.teacher: got {name!r}; the teachers of the model are {sorted(teachers)}')
         checkpoint = teachers[name].get('checkpoint')
         if checkpoint and '://' not in checkpoint:
             parts.append(TrainedTeacher(training, Path(checkpoint), options.get(name) or {}))
@@ -346,7 +353,7 @@ def find_last(work_dir: Path) -> Path:
     for path in (named, named and work_dir / named.name):
         if path is not None and path.is_file():
             return path
-    raise FileNotFoundError(f'{work_dir} holds no checkpoint that its last_checkpoint names; train there first')
+    raise MissingFileError(f'{work_dir} holds no checkpoint that its last_checkpoint names; train there first')
 
 
 def own_rank(launcher: str) -> int:
@@ -364,7 +371,7 @@ def _wait_for(parts: list[Clips | TrainedTeacher], rank: int, hours: float) -> N
         while not part.exists():
             waited = time.monotonic() - start
             if waited > hours * 3600:
-                raise TimeoutError(
+                raise WaitedTooLongError(
                     f'rank {rank} waited {hours} hours for rank 0 to make {part}; see what rank 0 says. On '
                     'several nodes the folder must be shared. A longer training needs prepare.timeout=<hours>, or by '
                     f'hand first: {part.command}'

@@ -16,6 +16,7 @@ from mmengine.config import Config
 
 from mmkd_video.core.files.atomic import write_atomically
 from mmkd_video.core.files.lock import locked
+from mmkd_video.core.mistakes import WorkFailedError, WrongValueError
 from mmkd_video.core.plain_data import Anything, Table, read_json
 from mmkd_video.hooks.run_record import fingerprint, flatten
 from mmkd_video.workflows.train.prepare import what_remains
@@ -62,7 +63,7 @@ class RunFolder:
                 self._run(lock)
         found = self.read()
         if found is None:
-            raise RuntimeError(f'the run in {self.path} ended without a whole {RESULT}; see {self.path / LOG}')
+            raise WorkFailedError(f'the run in {self.path} ended without a whole {RESULT}; see {self.path / LOG}')
         return found
 
     def read(self) -> dict | None:
@@ -89,7 +90,7 @@ class RunFolder:
         known = self.path / 'run.json'
         if known.is_file():
             if known.read_text() != note:
-                raise ValueError(
+                raise WrongValueError(
                     f'{self.path} holds a run of another config or of another teacher; choose another --work-dir, or '
                     f'delete {self.path}'
                 )
@@ -149,7 +150,7 @@ class RunFolder:
                 process.terminate()  # it has a session of its own, which a ctrl-C does not reach
                 raise
         if process.returncode != 0:
-            raise RuntimeError(
+            raise WorkFailedError(
                 f'the run in {self.path} failed (exit code {process.returncode}); the end of {self.path / LOG}:\n'
                 f'{self.tail()}{what_remains(self.path)}'
             )

@@ -8,7 +8,7 @@ from mmengine.config import Config
 from mmengine.runner import Runner
 
 from mmkd_video.core.files.new import expect_new
-from mmkd_video.core.mistakes import blaming_settings
+from mmkd_video.core.mistakes import MissingFileError, WrongValueError, blaming_settings
 from mmkd_video.datasets.label_check import expect_known_classes
 from mmkd_video.evaluation import dumped_results  # noqa: F401  registers WholeDumpResults
 from mmkd_video.export.loading import backend_of_file, export_backends, exported_suffixes
@@ -61,7 +61,7 @@ def run_test(
     """
     with blaming_settings():
         if not _is_here(checkpoint):
-            raise FileNotFoundError(f'checkpoint {checkpoint!r} does not exist')
+            raise MissingFileError(f'checkpoint {checkpoint!r} does not exist')
         for name, file in (('--report', report), ('--dump', dump)):
             expect_new(name, file, force)
         config = read_config(path)  # it may import a backend or a compression
@@ -119,7 +119,7 @@ def build_test(config: Config, checkpoint: str, *, path: str, trained: StudentCh
     """
     runner = build_runner(config)
     if runner.test_loop is None:
-        raise ValueError(
+        raise WrongValueError(
             f'{path} has no test: expected test_dataloader, test_evaluator and test_cfg; they are what '
             "tools/test.py runs (test_cfg = dict(type='TestLoop'))"
         )
@@ -188,7 +188,7 @@ def merge_settings(
     merge_cfg_options(config, cfg_options)
     if exported:
         if launcher != 'none':
-            raise ValueError(f'--launcher: got {launcher}; an exported file is tested in one process')
+            raise WrongValueError(f'--launcher: got {launcher}; an exported file is tested in one process')
         config = exported_config(config, checkpoint, backend=backend, threads=threads, precision=precision)
     elif is_distillation(config) and not all(map(_is_here, _checkpoints(config))):
         print("the teacher's checkpoint is not here and not needed: testing the student alone")
@@ -223,7 +223,7 @@ def is_exported(checkpoint: str, backend: str | None = None) -> bool:
     """
     exported = backend_of_file(checkpoint) is not None
     if backend is not None and exported == (backend == 'pytorch'):
-        raise ValueError(
+        raise WrongValueError(
             f'--backend: got {backend} for {checkpoint!r}; pytorch runs checkpoints, '
             f'{" and ".join(export_backends())} run exported files ({", ".join(exported_suffixes())}), see '
             'tools/export.py'
@@ -294,7 +294,7 @@ def show_predictions(config: Config, *, show: bool, show_dir: str | None, interv
         ValueError: The config has no hook that shows anything.
     """
     if 'visualization' not in config.default_hooks:
-        raise ValueError(
+        raise WrongValueError(
             "--show: the config has no default_hooks.visualization = dict(type='VisualizationHook'); add it"
         )
     config.default_hooks.visualization.update(
@@ -313,7 +313,7 @@ def dump_predictions(config: Config, file: str) -> None:
         ValueError: The file's name is not that of a pickle file.
     """
     if not file.endswith(('.pkl', '.pickle')):
-        raise ValueError(f'--dump: got {file!r}; expected a name that ends in .pkl or .pickle')
+        raise WrongValueError(f'--dump: got {file!r}; expected a name that ends in .pkl or .pickle')
     config.test_evaluator = [*_metrics(config), dict(type='WholeDumpResults', out_file_path=file)]
 
 

@@ -10,7 +10,7 @@ from mmengine.config import Config
 from mmengine.runner import Runner
 
 from mmkd_video.core.files.new import expect_new
-from mmkd_video.core.mistakes import blaming_settings
+from mmkd_video.core.mistakes import WrongValueError, blaming_settings
 from mmkd_video.hooks import CheckpointGuardHook, FiniteHook, ReproducibleHook, StopSignalHook
 from mmkd_video.hooks.training_clock import TrainingClock
 from mmkd_video.recognizers.budget import set_epochs_from_budget
@@ -151,7 +151,9 @@ def merge_settings(
         config.load_from = None if resume == NEWEST else resume
     if auto_scale_lr:
         if 'base_batch_size' not in (config.get('auto_scale_lr') or {}):
-            raise ValueError('--auto-scale-lr: the config has no auto_scale_lr = dict(base_batch_size=...); add it')
+            raise WrongValueError(
+                '--auto-scale-lr: the config has no auto_scale_lr = dict(base_batch_size=...); add it'
+            )
         config.auto_scale_lr.enable = True
     given = dict(seed=seed, diff_rank_seed=diff_rank_seed, deterministic=deterministic)
     given = {key: value for key, value in given.items() if value not in (None, False)}
@@ -163,6 +165,6 @@ def merge_settings(
 def _use_amp(config: Config) -> None:
     wrapper = config.optim_wrapper.get('type', 'OptimWrapper')
     if wrapper not in AMP_WRAPPERS:
-        raise ValueError(f'--amp: got optim_wrapper.type={wrapper!r}; expected one of {", ".join(AMP_WRAPPERS)}')
+        raise WrongValueError(f'--amp: got optim_wrapper.type={wrapper!r}; expected one of {", ".join(AMP_WRAPPERS)}')
     config.optim_wrapper.type = 'AmpOptimWrapper'
     config.optim_wrapper.setdefault('loss_scale', 'dynamic')
