@@ -22,7 +22,7 @@ from mmkd_video.distillers.refit import TensorCuts, transplant
 from mmkd_video.distillers.reuse import reuse_classifier
 from mmkd_video.distillers.summary import term_table
 from mmkd_video.distillers.training_state import TrainingState, install_key_mapping
-from mmkd_video.distillers.unlabelled import labelled_only, labelled_rows, stack_labels
+from mmkd_video.distillers.unlabelled import labelled_only, labelled_rows, stack_indices, stack_labels
 from mmkd_video.recognizers.size import SIZES, check_sides, explain_failure, find_size, noise_for
 from mmkd_video.schedules import Progress, Scalar
 from mmkd_video.taps import Place, TapSet
@@ -389,14 +389,3 @@ class Distiller(BaseModel):
 
 def _runner_trains(hub: MessageHub) -> bool:
     return hub.runtime_info.get('loop_stage') == 'train'
-
-
-def stack_indices(data_samples: Sequence, device: torch.device) -> Tensor | None:
-    """Return the index ``(N,)`` of each sample in its training set, or None where one is missing.
-
-    They stay on the host, where a loss can see whether they are in its range without waiting for ``device``.
-    """
-    indices = [sample.metainfo.get('sample_idx') for sample in data_samples]
-    if any(index is None for index in indices):
-        return None
-    return torch.tensor(indices, pin_memory=device.type == 'cuda')

@@ -80,3 +80,14 @@ def stack_labels(samples: Sequence[BaseDataElement], device: torch.device) -> Te
     none = torch.full_like(known, -1 if known.numel() == 1 else 0)
     stacked = torch.stack([none if label is None else label for label in labels]).to(device)
     return stacked.squeeze(1) if stacked.ndim == 2 and stacked.shape[1] == 1 else stacked
+
+
+def stack_indices(samples: Sequence[BaseDataElement], device: torch.device) -> Tensor | None:
+    """Return the index ``(N,)`` of each sample in its training set, or None where one is missing.
+
+    They stay on the host, where a loss can see whether they are in its range without waiting for ``device``.
+    """
+    indices = [sample.metainfo.get('sample_idx') for sample in samples]
+    if any(index is None for index in indices):
+        return None
+    return torch.tensor(indices, pin_memory=device.type == 'cuda')

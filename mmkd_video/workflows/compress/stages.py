@@ -1,12 +1,13 @@
 """The stages of a compression after training: export, quantize, measure."""
 
+import shlex
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
 from mmkd_video.export import OpenVINOModel, export_backends
 from mmkd_video.workflows.compare.arms import ALONE, DISTILLED
-from mmkd_video.workflows.compress.stage import Stage
+from mmkd_video.workflows.compress.stage import Stage, as_arguments
 from mmkd_video.workflows.compress.tools import export_file, measure_models, quantize_file
 from mmkd_video.workflows.compress.work import CompressionWork, Model
 
@@ -90,12 +91,15 @@ def measure_stage(work: CompressionWork) -> Stage:
     settings = dict(model=list(work.models), **files, reference=DISTILLED, out=str(out), picture=str(picture))
     inputs = [Path(checkpoint) for _, _, checkpoint in work.models]
     inputs += [_int8_file(work)] if quantize is not None else []
+    settings |= work.settings.get('benchmark') or {}
+    tool = 'tools/benchmark.py deploy'
+    command = shlex.join(['python', *tool.split(), *as_arguments(settings)])
     return Stage(
         'benchmark',
-        'tools/benchmark.py deploy',
-        partial(measure_models, table=table),
+        tool,
+        partial(measure_models, table=table, command=command),
         [],
-        {**settings, **(work.settings.get('benchmark') or {})},
+        settings,
         [*inputs, *_written(work, work.models)],
         [out, table],
         [picture],

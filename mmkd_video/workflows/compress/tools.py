@@ -4,16 +4,16 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from mmkd_video.benchmark import DeploymentReport
 from mmkd_video.core.files.atomic import write_atomically
 from mmkd_video.core.files.new import expect_new
 from mmkd_video.core.mistakes import WrongValueError
 from mmkd_video.export import ParityReport
 from mmkd_video.recognizers.config import read_config
-from mmkd_video.workflows.compress.stage import as_arguments
 from mmkd_video.workflows.deploy.export import export_student
 from mmkd_video.workflows.deploy.quantize import quantize_student
 from mmkd_video.workflows.deploy.quantized_student import MAX_DROP, VALIDATION
+from mmkd_video.workflows.measure.deploy import benchmark_deploy
+from mmkd_video.workflows.measure.saved import DEPLOY, save_report
 
 
 def export_file(
@@ -86,36 +86,42 @@ def quantize_file(
     _expect_parity(found.report)
 
 
-def measure_models(*, table: Path, out: str, picture: str, force: bool = False, **options: Any) -> None:
+def measure_models(
+    *,
+    table: Path,
+    command: str,
+    model: Sequence[tuple[str, str, str]],
+    out: str,
+    picture: str,
+    file: Sequence[tuple[str, str, str]] = (),
+    no_memory: bool = False,
+    force: bool = False,
+    **options: Any,
+) -> None:
     """Do what ``tools/benchmark.py deploy`` does, and write its table too.
 
     Args:
         table: Place of the table, as text.
+        command: Command line that measures the same again.
+        model: Name, config and checkpoint of each trained recognizer.
         out: Place of all numbers, as JSON.
         picture: Place of the picture; none is drawn where no line has both an accuracy and a latency.
+        file: Name, name of the model whose clips it takes, and path of each exported file.
+        no_memory: Whether memory is left out.
         force: Whether existing files may be replaced.
-        **options: Further options of the tool.
+        **options: Further keywords of :func:`benchmark_deploy`.
 
     Raises:
         FileExistsError: A file exists.
     """
     expect_new('--out', out, force)
     expect_new('--picture', picture, force)
-    report = run_benchmark(out=out, picture=picture, force=force, **options)
+    report = benchmark_deploy(model, files=file, memory=not no_memory, picture=picture, **options)
+    save_report(report, out, DEPLOY, command)
     if all(None in (each.accuracy, each.latency) for each in report.deployments):
         Path(picture).unlink(missing_ok=True)  # of an earlier measurement
+    print(report.as_text())
     write_atomically((report.as_text() + '\n').encode(), table)
-
-
-def run_benchmark(**options: Any) -> DeploymentReport:
-    """Measure models in their runtimes, and write all numbers.
-
-    Args:
-        **options: Options of ``tools/benchmark.py deploy``.
-    """
-    from mmkd_video.cli import benchmark  # the one place that knows where deployments are measured
-
-    return benchmark.main(['deploy', *as_arguments(options)])
 
 
 def _expect_parity(report: ParityReport | None) -> None:

@@ -252,7 +252,7 @@ def test_what_the_command_line_changed_reaches_every_stage(monkeypatch, tmp_path
 def test_a_picture_of_an_earlier_measurement_does_not_stay(monkeypatch, tmp_path, accuracy):
     stage = begin(monkeypatch, tmp_path)['benchmark']
     lines = [Deployment('student', 'eager', 1, [0.1], [10.0], 1, 1, 0.1, accuracy=accuracy)]
-    monkeypatch.setattr(tools, 'run_benchmark', lambda **_: DeploymentReport('Models', lines))
+    monkeypatch.setattr(tools, 'benchmark_deploy', lambda *_, **__: DeploymentReport('Models', lines))
     (tmp_path / 'deploy.png').touch()
     stage.function(**stage.settings, force=True)
     assert (tmp_path / 'deploy.png').is_file() == (accuracy is not None)
