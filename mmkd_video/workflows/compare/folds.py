@@ -9,6 +9,7 @@ import numpy as np
 from mmengine.config import Config
 
 from mmkd_video.core.mistakes import WorkFailedError, WrongValueError
+from mmkd_video.recognizers.plain_student import named_teachers
 from mmkd_video.workflows.compare.grid import Axis
 from mmkd_video.workflows.compare.progress import Progress
 from mmkd_video.workflows.compare.protocol import compare
@@ -40,14 +41,14 @@ def fold_config(config: Config, templates: Mapping[str, str], fold: int) -> Conf
     changed.merge_from_dict(settings)
     if not any(key.startswith('val_dataloader.') for key in settings):
         changed.val_dataloader = changed.val_cfg = changed.val_evaluator = None
-    wanted, teachers = changed.get('prepare') or {}, changed.model.get('teacher') or {}
+    wanted, teachers = changed.get('prepare') or {}, named_teachers(changed.model.get('teacher'))
     trained = wanted.get('teacher')
-    single = 'config' in teachers
-    for name, teacher in ({'': teachers} if single else teachers).items():
+    single = isinstance(trained, str) or list(teachers) == ['teacher']
+    for name, teacher in teachers.items():
         if not trained or (not single and name not in trained) or not teacher.get('checkpoint'):
             raise WrongValueError(
                 '--folds: each fold needs a teacher that has not seen its test clips; name the training of '
-                f'{name or "the teacher"} in prepare.teacher, so that one is trained for each fold'
+                f'{"the teacher" if single else name} in prepare.teacher, so that one is trained for each fold'
             )
         path = Path(teacher['checkpoint'])
         teacher['checkpoint'] = str(path.with_name(f'{path.stem}_fold{fold}{path.suffix}'))

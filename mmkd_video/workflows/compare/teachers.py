@@ -8,6 +8,7 @@ from pathlib import Path
 from mmengine.config import Config
 
 from mmkd_video.recognizers.config import resolve_config
+from mmkd_video.recognizers.plain_student import named_teachers
 from mmkd_video.workflows.compare.runs import TEACHER, Run, run_config
 from mmkd_video.workflows.train.run_folder import RunFolder
 
@@ -40,7 +41,9 @@ def tested_teachers(
     owned: dict[str, list[str]] = {}
     for config_name, config in configs.items():
         owned[config_name] = []
-        for name, teacher in _teachers(config).items():
+        teachers = named_teachers(config.model.get('teacher'))
+        for name, teacher in teachers.items():
+            name = '' if list(teachers) == ['teacher'] else name
             whole = resolve_config(teacher.get('config'))[1] if teacher.get('config') is not None else None
             if whole is None or whole.get('test_dataloader') is None or not teacher.get('checkpoint'):
                 title = f'{config_name}: teacher {name}'.rstrip()
@@ -58,11 +61,6 @@ def tested_teachers(
             name: ['teacher'] * len(each) for name, each in owned.items()
         }
     return {each.name: each for each in found.values()}, owned
-
-
-def _teachers(config: Config) -> dict[str, Mapping]:
-    teachers = config.model.get('teacher') or {}
-    return {'': teachers} if 'config' in teachers else dict(teachers)
 
 
 def _free(name: str, taken: Sequence[str]) -> str:

@@ -17,7 +17,7 @@ from mmkd_video.core.restoring import seed_everything
 from mmkd_video.datasets.seeded import SAMPLE_INDEX
 from mmkd_video.distillers import Distiller
 from mmkd_video.recognizers.config import read_config
-from mmkd_video.recognizers.plain_student import is_distillation, without_views
+from mmkd_video.recognizers.plain_student import is_distillation, named_teachers, without_views
 from mmkd_video.workflows.measure.default_pair import default_config
 
 SCORES = ('logits', 'frame_logits')
@@ -115,8 +115,8 @@ class BenchmarkPair:
             device: Device for the model.
         """
         terms = [dict(type='KDLoss', at='logits')] if kind == LOGITS else self.feature_terms
-        names = [] if 'config' in self.teacher else list(self.teacher)
-        if kind == LOGITS and names:
+        names = list(named_teachers(self.teacher))
+        if kind == LOGITS and len(names) > 1:
             terms = [dict(terms[0], teacher=name, name=f'kd_{name}') for name in names]
         seed_everything(0)
         model = Distiller(copy.deepcopy(self.student), copy.deepcopy(self.teacher), copy.deepcopy(terms))
@@ -175,9 +175,7 @@ class BenchmarkPair:
 
 
 def _without_checkpoints(teacher: Mapping) -> dict:
-    if 'config' in teacher:
-        return dict(teacher, checkpoint=None)
-    return {name: dict(each, checkpoint=None) for name, each in teacher.items()}
+    return {name: dict(each, checkpoint=None) for name, each in named_teachers(teacher).items()}
 
 
 def _fitnet(index: int, text: str) -> dict:

@@ -14,6 +14,7 @@ from mmkd_video.core.registry import MODELS, build_model
 from mmkd_video.recognizers.complexity import measure_complexity
 from mmkd_video.recognizers.families import DEPTH_ARGUMENTS, DEPTHS, FRAME_ARGUMENTS, PIXEL_ARGUMENTS, WIDTH_ARGUMENTS
 from mmkd_video.recognizers.pipelines import type_name
+from mmkd_video.recognizers.plain_student import named_teachers
 from mmkd_video.recognizers.size import find_size, noise_for
 from mmkd_video.recognizers.weightless import channels_without_weights, count_without_weights
 
@@ -244,8 +245,7 @@ def _set_dry_run(config: Config, shape: Shape) -> None:
     if isinstance(asked, Mapping) and 'student' in asked:
         asked['student'] = _size(shape)
     elif asked is not None and not isinstance(asked, Mapping):  # one size for all
-        teacher = config.model.get('teacher') or {}
-        names = ('teacher',) if {'config', 'type'} & set(teacher) else tuple(teacher)
+        names = named_teachers(config.model.get('teacher'))
         config.model['input_size'] = {'student': _size(shape), **{name: tuple(asked) for name in names}}
 
 

@@ -31,6 +31,7 @@ from mmkd_video.core.mistakes import (
 from mmkd_video.datasets.motion_set import read_manifest
 from mmkd_video.hooks.run_record import deciding_settings, difference
 from mmkd_video.recognizers.config import read_config, resolve_config, to_arguments
+from mmkd_video.recognizers.plain_student import named_teachers
 from mmkd_video.workflows.train.child_process import terminate_on_error
 from mmkd_video.workflows.train.clips import prepare_motion_clips
 
@@ -254,9 +255,9 @@ def needed_parts(config: Config) -> list[Clips | TrainedTeacher]:
     trainings, options = wanted.get('teacher'), wanted.get('teacher_options') or {}
     if not trainings:
         return parts
-    teachers = config.model.get('teacher') or {}
+    teachers = named_teachers(config.model.get('teacher'))
     if isinstance(trainings, str):
-        trainings, options, teachers = {'teacher': trainings}, {'teacher': options}, {'teacher': teachers}
+        trainings, options = {'teacher': trainings}, {'teacher': options}
     for name, training in trainings.items():
         if name not in teachers:
             raise WrongKeyError(f'prepare.teacher: got {name!r}; the teachers of the model are {sorted(teachers)}')
@@ -273,9 +274,9 @@ def merge_teacher_options(config: Config) -> None:
         config: The distillation config; it is changed.
     """
     wanted = config.get('prepare') or {}
-    options, teachers = wanted.get('teacher_options') or {}, config.model.get('teacher') or {}
-    if isinstance(wanted.get('teacher'), str) or 'config' in teachers:
-        options, teachers = {'': options}, {'': teachers}
+    options, teachers = wanted.get('teacher_options') or {}, named_teachers(config.model.get('teacher'))
+    if isinstance(wanted.get('teacher'), str) or list(teachers) == ['teacher']:
+        options = {'teacher': options}
     for name, given in options.items():
         if given and isinstance(teachers[name].get('config'), str):
             whole = resolve_config(teachers[name]['config'])[1]

@@ -19,6 +19,7 @@ from mmkd_video.core.files.lock import locked
 from mmkd_video.core.mistakes import WorkFailedError, WrongValueError
 from mmkd_video.core.plain_data import Anything, Table, read_json
 from mmkd_video.hooks.run_record import fingerprint, flatten
+from mmkd_video.recognizers.plain_student import named_teachers
 from mmkd_video.workflows.train.prepare import what_remains
 
 CONFIG = 'config.py'
@@ -131,8 +132,7 @@ class RunFolder:
     def _weights(self) -> list[Path]:
         if self._checkpoint is not None:
             return [self._checkpoint]
-        teacher = self.config.model.get('teacher') or {}
-        named = [each.get('checkpoint') for each in ([teacher] if 'config' in teacher else teacher.values())]
+        named = [each.get('checkpoint') for each in named_teachers(self.config.model.get('teacher')).values()]
         named.append(self.config.get('load_from'))
         return [Path(checkpoint) for checkpoint in named if checkpoint and '://' not in checkpoint]
 
