@@ -1,11 +1,15 @@
 """2D backbones that see what changes from frame to frame."""
 
+from collections.abc import Sequence
+
 import torch
 from mmaction.models.backbones import MobileNetV2TSM, ResNetTSM
 from torch import Tensor
 
-from mmkd_video.core.checked import Number, checked
+from mmkd_video.core.checked import ListOf, Number, Whole, checked
 from mmkd_video.core.registry import MODELS
+
+MOBILENET_LAYERS = MobileNetV2TSM.arch_settings  # expansion, channels, blocks, stride of each layer
 
 
 def frame_differences(frames: Tensor, num_segments: int, gain: float) -> Tensor:
@@ -46,7 +50,7 @@ class _OnDifferences:
 
 
 @MODELS.register_module()
-@checked(gain=Number(0, above=True))
+@checked(gain=Number(0, above=True), strides=ListOf(Whole(1, 2), length=7))
 class DifferenceMobileNetV2TSM(_OnDifferences, MobileNetV2TSM):
     """MMAction2's ``MobileNetV2TSM`` on the differences of neighbouring frames.
 
@@ -56,8 +60,14 @@ class DifferenceMobileNetV2TSM(_OnDifferences, MobileNetV2TSM):
 
     Args:
         gain: Factor on the differences, which are smaller than normalised frames.
+        strides: Strides of the seven layers in height and width, MobileNetV2's own by default. With these its last
+            features of a frame of 48 x 48 pixels are 2 x 2: too few places to tell which way something turns.
         **kwargs: Those of ``MobileNetV2TSM``.
     """
+
+    def __init__(self, gain: float = 2.0, strides: Sequence[int] = (1, 2, 2, 2, 1, 2, 1), **kwargs: object) -> None:
+        self.arch_settings = [[*layer[:3], stride] for layer, stride in zip(MOBILENET_LAYERS, strides, strict=True)]
+        super().__init__(gain, **kwargs)
 
 
 @MODELS.register_module()

@@ -10,6 +10,7 @@ model = dict(
         widen_factor=0.5,
         num_segments=8,
         shift_div=4,
+        strides=(1, 2, 2, 1, 1, 2, 1),
     ),
     cls_head=dict(
         type='TSMHead',

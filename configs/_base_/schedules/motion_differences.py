@@ -1,7 +1,7 @@
-# Students of the embedded clips. Batches of 8: what a small network needs here is steps. Its classifier reads 1280
-# features that are all positive, and becomes unstable at a tenth of the rate that the layers below it need.
+# Networks that see the embedded clips as differences of frames. Batches of 8: what they need here is steps. A classifier
+# that reads 1280 features, all of them positive, becomes unstable at a tenth of the rate that the layers below it need.
 _base_ = './motion.py'
-max_epochs = 8
+max_epochs = 6
 train_cfg = dict(max_epochs=max_epochs)
 optim_wrapper = dict(
     optimizer=dict(lr=0.04),
