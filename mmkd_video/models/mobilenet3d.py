@@ -23,6 +23,7 @@ STEM_CHANNELS, LAST_CHANNELS, DIVISOR = 32, 1280, 8
     widen_factor=WIDER,
     depth_factor=WIDER,
     temporal_strides=ListOf(Whole(1)),
+    spatial_strides=ListOf(Whole(1)),
     last_channels=Whole(1),
     in_channels=Whole(1),
     out_indices=ListOf(Whole(0)),
@@ -41,6 +42,7 @@ class MobileNet3d(BaseModule):
         widen_factor: Factor on all channels; the last layer never has fewer than 1280.
         depth_factor: Factor on the blocks of each layer, at least one each.
         temporal_strides: Strides in time of ``conv1`` and the seven layers. The default halves time in three layers.
+        spatial_strides: Strides in height and width of ``conv1`` and the seven layers; MobileNetV2's own by default.
         factorized: Split each depthwise 3x3x3 kernel into 1x3x3 and 3x1x1: fewer multiplications, one more layer.
         last_channels: Channels of ``conv2`` at ``widen_factor <= 1``.
         in_channels: Channels of a frame.
@@ -61,6 +63,7 @@ class MobileNet3d(BaseModule):
         widen_factor: float = 1.0,
         depth_factor: float = 1.0,
         temporal_strides: Sequence[int] = (1, 1, 1, 2, 2, 1, 2, 1),
+        spatial_strides: Sequence[int] = (2, *(stride for *_, stride in LAYERS)),
         factorized: bool = False,
         last_channels: int = LAST_CHANNELS,
         in_channels: int = 3,
@@ -73,7 +76,7 @@ class MobileNet3d(BaseModule):
         pretrained: str | None = None,
     ) -> None:
         super().__init__(init_cfg=_initialisation(pretrained))
-        _check(temporal_strides, out_indices, frozen_stages)
+        _check(temporal_strides, spatial_strides, out_indices, frozen_stages)
         self.out_indices, self.frozen_stages, self.norm_eval = tuple(out_indices), frozen_stages, norm_eval
         style = dict(
             conv_cfg=dict(type='Conv3d'),
@@ -81,11 +84,14 @@ class MobileNet3d(BaseModule):
             act_cfg=act_cfg or dict(type='ReLU6', inplace=True),
         )
         width = round_channels(STEM_CHANNELS * widen_factor)
-        self.conv1 = ConvModule(in_channels, width, 3, stride=(temporal_strides[0], 2, 2), padding=1, **style)
-        for number, (expansion, channels, blocks, stride) in enumerate(LAYERS, start=1):
+        self.conv1 = ConvModule(
+            in_channels, width, 3, stride=(temporal_strides[0], *[spatial_strides[0]] * 2), padding=1, **style
+        )
+        for number, (expansion, channels, blocks, _) in enumerate(LAYERS, start=1):
+            first = (temporal_strides[number], *[spatial_strides[number]] * 2)
             layer, channels = nn.Sequential(), round_channels(channels * widen_factor)
             for block in range(max(1, round(blocks * depth_factor))):
-                strides = (temporal_strides[number], stride, stride) if block == 0 else (1, 1, 1)
+                strides = first if block == 0 else (1, 1, 1)
                 layer.append(InvertedResidual3d(width, channels, strides, expansion, factorized, with_cp, style))
                 width = channels
             self.add_module(f'layer{number}', layer)
@@ -182,12 +188,15 @@ def _initialisation(pretrained: str | None) -> dict | list[dict]:
     return [dict(type='Kaiming', layer='Conv3d'), dict(type='Constant', layer='_BatchNorm', val=1.0)]
 
 
-def _check(temporal_strides: Sequence[int], out_indices: Sequence[int], frozen_stages: int) -> None:
-    if len(temporal_strides) != len(LAYERS) + 1 or any(stride not in (1, 2) for stride in temporal_strides):
-        raise WrongValueError(
-            f'temporal_strides: got {tuple(temporal_strides)}; expected {len(LAYERS) + 1} strides of 1 or 2, '
-            'one for conv1 and one for each layer'
-        )
+def _check(
+    temporal_strides: Sequence[int], spatial_strides: Sequence[int], out_indices: Sequence[int], frozen_stages: int
+) -> None:
+    for key, strides in (('temporal_strides', temporal_strides), ('spatial_strides', spatial_strides)):
+        if len(strides) != len(LAYERS) + 1 or any(stride not in (1, 2) for stride in strides):
+            raise WrongValueError(
+                f'{key}: got {tuple(strides)}; expected {len(LAYERS) + 1} strides of 1 or 2, one for conv1 and one for '
+                'each layer'
+            )
     if not out_indices or any(index not in range(len(LAYERS) + 1) for index in out_indices):
         raise WrongValueError(f'out_indices: got {tuple(out_indices)}; expected some of 0 to {len(LAYERS)}')
     if frozen_stages not in range(-1, len(LAYERS) + 2):

@@ -37,3 +37,17 @@ def test_it_is_the_backbone_on_the_differences_of_frames(kind, plain_kind, setti
 def test_a_gain_that_is_not_positive_is_refused(kind, plain_kind, settings):
     with pytest.raises(ValueError, match='gain: got 0.0'):
         kind(gain=0.0, **settings)
+
+
+def test_strides_keep_the_resolution_of_the_mobilenet():
+    kept = DifferenceMobileNetV2TSM(strides=(1, 2, 2, 1, 1, 2, 1), **PAIRS[0][2])
+    usual = DifferenceMobileNetV2TSM(**PAIRS[0][2])
+    assert [layer[3] for layer in MobileNetV2TSM.arch_settings] == [1, 2, 2, 2, 1, 2, 1], 'the class stays as it was'
+    with torch.no_grad():
+        assert [tuple(each(torch.randn(4, 3, 48, 48)).shape[2:]) for each in (kept, usual)] == [(3, 3), (2, 2)]
+
+
+@pytest.mark.parametrize('strides', [(1, 2), (1, 2, 2, 3, 1, 2, 1), 2])
+def test_wrong_strides_are_named(strides):
+    with pytest.raises(ValueError, match=r'strides(\[3\])?: got'):
+        DifferenceMobileNetV2TSM(strides=strides, **PAIRS[0][2])

@@ -34,6 +34,12 @@ def test_time_and_space_shrink_as_the_strides_say():
     assert shapes == [(4, 16, 16), (4, 8, 8), (2, 4, 4), (2, 2, 2), (2, 2, 2), (1, 1, 1), (1, 1, 1), (1, 1, 1)]
 
 
+def test_space_shrinks_where_it_shall():
+    model = MobileNet3d(0.25, spatial_strides=(2, 1, 2, 2, 1, 1, 2, 1), out_indices=range(8)).eval()
+    shapes = [x.shape[-1] for x in model(torch.randn(CLIPS))]
+    assert shapes == [16, 8, 4, 4, 4, 2, 2, 2]
+
+
 def test_factorized_kernels_see_the_same_frames_with_fewer_weights():
     whole, factorized = MobileNet3d(0.25), MobileNet3d(0.25, factorized=True)
     kernels = {tuple(m.weight.shape[2:]) for m in factorized.modules() if isinstance(m, torch.nn.Conv3d)}
@@ -118,6 +124,7 @@ def test_is_a_recognizer_with_clip_maps_at_its_taps():
         (dict(widen_factor=0), 'widen_factor: got 0'),
         (dict(depth_factor=-1), 'depth_factor: got -1'),
         (dict(temporal_strides=(1, 2)), r'temporal_strides: got \(1, 2\); expected 8'),
+        (dict(spatial_strides=(2, 1, 3)), r'spatial_strides: got \(2, 1, 3\); expected 8'),
         (dict(out_indices=(8,)), r'out_indices: got \(8,\)'),
         (dict(frozen_stages=9), 'frozen_stages: got 9'),
     ],
@@ -135,4 +142,4 @@ def test_the_shipped_one_costs_less_than_the_shifted_one():
         found.append(measure_complexity(recognizer, noise_for(recognizer, size)[0]))
     (flat, flat_gflops), (deep, deep_gflops) = found
     assert deep < flat and deep_gflops < 0.85 * flat_gflops
-    assert (round(deep / 1e6, 2), round(deep_gflops, 4)) == (0.67, 0.037)  # as docs/config.md has it
+    assert (round(deep / 1e6, 2), round(deep_gflops, 4)) == (0.67, 0.0633)  # as docs/config.md has it

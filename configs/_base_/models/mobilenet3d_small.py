@@ -7,6 +7,7 @@ model = dict(
         widen_factor=0.5,
         factorized=True,
         temporal_strides=(2, 1, 1, 1, 2, 1, 1, 1),
+        spatial_strides=(2, 1, 2, 2, 1, 1, 2, 1),
         last_channels=1024,
     ),
     cls_head=dict(

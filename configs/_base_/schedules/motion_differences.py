@@ -1,5 +1,6 @@
-# Networks that see the embedded clips as differences of frames. Batches of 8: what they need here is steps. A classifier
-# that reads 1280 features, all of them positive, becomes unstable at a tenth of the rate that the layers below it need.
+# Networks that see the embedded clips as differences of frames. Batches of 8: what they need here is steps. A
+# classifier that reads 1280 features, all of them positive, becomes unstable at a tenth of the rate that the layers
+# below it need.
 _base_ = './motion.py'
 max_epochs = 6
 train_cfg = dict(max_epochs=max_epochs)
