@@ -10,7 +10,7 @@ optim_wrapper = dict(
     clip_grad=dict(max_norm=20.0),
 )
 param_scheduler = [
-    dict(type='LinearLR', start_factor=0.05, by_epoch=True, begin=0, end=1, convert_to_iter_based=True),
+    dict(type='LinearLR', start_factor=0.05, by_epoch=False, begin=0, end=40),
     dict(
         type='CosineAnnealingLR',
         by_epoch=True,
