@@ -217,7 +217,11 @@ CONFIG_TOOLS = dict(
 )
 NEEDS = dict(CONFIG_TOOLS, baseline=[], stream=[], benchmark=[])
 CONFIGS = {
-    'missing': (None, "config: got '{config}'; expected the path of a config, from the working directory, or 'mmaction::...'; there is no such file"),
+    'missing': (
+        None,
+        "config: got '{config}'; expected the path of a config, from the working directory, or 'mmaction::...'; there "
+        'is no such file',
+    ),
     'readme.md': ('# A README', "config: got '{config}'; expected a file that ends in .py, .json, .yml, .yaml"),
     'broken.py': ('model = dict(', '{config}: got SyntaxError: '),
     'raises.py': ("x = 1 / 0\nmodel = dict(type='A')", '{config}: got ZeroDivisionError: '),

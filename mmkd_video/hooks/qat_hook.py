@@ -194,9 +194,11 @@ class QATHook(Hook):
             if key in group:
                 group[key] = group[key] * self.lr_mult
         optimizer.add_param_group({**group, 'params': parameters, 'weight_decay': 0.0})
+        place = len(optimizer.param_groups) - 1  # schedulers see one more, MMEngine's of the base rate, at the end
         for scheduler in runner.param_schedulers or ():
-            values = scheduler.base_values
-            scheduler.base_values = [*values, values[0] * (self.lr_mult if scheduler.param_name == 'lr' else 1)]
+            values = list(scheduler.base_values)
+            own = values[0] * (self.lr_mult if scheduler.param_name == 'lr' else 1)
+            scheduler.base_values = [*values[:place], own, *values[place:]]
 
     def _clips(self, runner: Runner) -> list[Tensor]:
         if runner.val_loop is None:
