@@ -1,6 +1,7 @@
 """Who may import whom: the house stays as it is drawn."""
 
 import ast
+import re
 import sys
 from pathlib import Path
 
@@ -147,6 +148,47 @@ def test_functional_is_torch_and_the_standard_library():
             if name.split('.')[0] not in {*sys.stdlib_module_names, 'torch', PACKAGE}:
                 foreign.append(f'{path}:{line}: {name}')
     assert foreign == []
+
+
+# Workflows call each other downwards only: what trains knows nothing of what compares.
+WORKFLOWS = {
+    'deploy': set(),
+    'stream': set(),
+    'shrink': set(),
+    'train': {'deploy'},
+    'measure': {'deploy'},
+    'compare': {'train'},
+    'compress': {'compare', 'train', 'measure', 'deploy'},
+}
+
+
+def edges() -> set[tuple[str, str]]:
+    """Return who imports whom: a room, or a workflow, and another."""
+    found = set()
+    for path in FILES:
+        parts = path.relative_to(ROOT / PACKAGE).with_suffix('').parts
+        here = parts[:2] if parts[0] == 'workflows' and len(parts) > 2 else parts[:1]
+        for _, name in imported_names(path.read_text(), module_of(path), path.stem == '__init__'):
+            target = tuple(name.split('.')[1:3]) if name.startswith(f'{PACKAGE}.') else ()
+            there = target if target[:1] == ('workflows',) and target[1] in WORKFLOWS else target[:1]
+            if there and there != here and there[0] in EVERYTHING:
+                found.add(('/'.join(here), '/'.join(there)))
+    return found
+
+
+def test_workflows_call_each_other_downwards_only():
+    calls = {(a.partition('/')[2], b.partition('/')[2]) for a, b in edges() if {a[:10], b[:10]} == {'workflows/'}}
+    assert {name for pair in calls for name in pair} <= set(WORKFLOWS)
+    assert {(a, b) for a, b in calls if b not in WORKFLOWS[a]} == set()
+
+
+def test_the_picture_of_the_house_is_the_house():
+    picture = re.search(r'```mermaid\n(.*?)```', (ROOT / 'CONTRIBUTING.md').read_text(), flags=re.DOTALL)[1]
+    drawn = set(re.findall(r'^ *(\w+) --> (\w+)$', picture, flags=re.MULTILINE))
+    rooms = {(a.split('/')[0], b.split('/')[0]) for a, b in edges()}
+    seen = {(a, b) for a, b in rooms if a != b and b not in GROUND and not a.startswith('__')}
+    assert drawn == seen
+    assert {room for room in re.findall(r'[a-z]+', picture)} >= set(ROOMS)
 
 
 LOSS = ROOT / PACKAGE / 'losses' / 'some_loss.py'

@@ -219,8 +219,7 @@ NEEDS = dict(CONFIG_TOOLS, baseline=[], stream=[], benchmark=[])
 CONFIGS = {
     'missing': (
         None,
-        "config: got '{config}'; expected the path of a config, from the working directory, or 'mmaction::...'; there "
-        'is no such file',
+        "config: got '{config}'; expected the path of a config, or 'mmaction::...'; there is no such file",
     ),
     'readme.md': ('# A README', "config: got '{config}'; expected a file that ends in .py, .json, .yml, .yaml"),
     'broken.py': ('model = dict(', '{config}: got SyntaxError: '),

@@ -34,8 +34,7 @@ def load_config(path: str | Path, key: str = 'config') -> Config:
     file = Path(path)
     if not file.is_file():
         raise MissingFileError(
-            f"{key}: got {str(path)!r}; expected the path of a config, from the working directory, or 'mmaction::...'; "
-            'there is no such file'
+            f"{key}: got {str(path)!r}; expected the path of a config, or 'mmaction::...'; there is no such file"
         )
     if file.suffix not in SUFFIXES:
         raise WrongValueError(f'{key}: got {str(path)!r}; expected a file that ends in {", ".join(SUFFIXES)}')

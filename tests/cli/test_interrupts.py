@@ -11,7 +11,7 @@ from mmengine.config import Config
 from mmkd_video.cli import render, train
 from mmkd_video.cli import test as test_command
 from mmkd_video.cli.interrupts import exit_on_interrupt, exit_on_sigterm
-from mmkd_video.workflows.stream.interrupts import Interrupts
+from mmkd_video.core.interrupts import Interrupts
 from mmkd_video.workflows.train import testing, training
 from mmkd_video.workflows.train.child_process import terminate_on_error
 

@@ -12,9 +12,9 @@ from types import FrameType
 from typing import IO, Any
 
 from mmkd_video.core.files.lock import try_lock
+from mmkd_video.core.status_line import StatusLine
 from mmkd_video.workflows.compare.progress import Progress
 from mmkd_video.workflows.compare.runs import Run
-from mmkd_video.workflows.stream.status_line import StatusLine
 from mmkd_video.workflows.train.run_folder import LOG, cores
 
 POLL_SECONDS = 0.1

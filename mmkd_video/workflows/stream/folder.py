@@ -15,10 +15,10 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from mmkd_video.core.files.atomic import write_atomically
 from mmkd_video.core.files.json_lines import JsonLines
 from mmkd_video.core.files.lock import locked
+from mmkd_video.core.interrupts import Interrupts
 from mmkd_video.core.mistakes import WrongValueError
 from mmkd_video.core.plain_data import Anything, Table, read_json
 from mmkd_video.serving import InferenceEngine, OpenCVSource, Stream, StreamOptions
-from mmkd_video.workflows.stream.interrupts import Interrupts
 from mmkd_video.workflows.stream.run import TOPK, ModelSettings, expect_classes
 
 SUFFIXES = {

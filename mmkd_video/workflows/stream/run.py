@@ -7,7 +7,9 @@ from pathlib import Path
 
 from mmkd_video.core.files.json_lines import JsonLines
 from mmkd_video.core.files.new import expect_new
+from mmkd_video.core.interrupts import Interrupts
 from mmkd_video.core.mistakes import WrongValueError
+from mmkd_video.core.status_line import StatusLine
 from mmkd_video.export import load_exported
 from mmkd_video.serving import (
     AnnotatedVideo,
@@ -20,8 +22,6 @@ from mmkd_video.serving import (
     VideoSource,
     build_engine,
 )
-from mmkd_video.workflows.stream.interrupts import Interrupts
-from mmkd_video.workflows.stream.status_line import StatusLine
 
 TOPK, REQUESTS = 3, 2
 

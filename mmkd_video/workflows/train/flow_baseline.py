@@ -9,11 +9,11 @@ import numpy as np
 from mmengine.config import Config
 
 from mmkd_video.core.mistakes import MissingFileError, WrongValueError
+from mmkd_video.core.status_line import StatusLine
 from mmkd_video.datasets.mixed_video_dataset import share_of_labels
 from mmkd_video.evaluation import LogisticRegression, flow_histogram
 from mmkd_video.recognizers.config import read_config
 from mmkd_video.recognizers.plain_student import plain_student
-from mmkd_video.workflows.stream.status_line import StatusLine
 
 Clips = Sequence[tuple[Path, int]]
 SPLITS = ('val', 'test')

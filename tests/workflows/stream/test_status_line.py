@@ -2,7 +2,7 @@ import sys
 
 import pytest
 
-from mmkd_video.workflows.stream.status_line import StatusLine
+from mmkd_video.core.status_line import StatusLine
 
 
 @pytest.fixture
