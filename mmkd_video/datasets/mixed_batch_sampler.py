@@ -92,7 +92,7 @@ def has_label(dataset: Any, index: int) -> bool:
 
     Args:
         dataset: With MMEngine's ``get_data_info``.
-        index: Of the sample.
+        index: Index of the sample.
     """
     label = dataset.get_data_info(index).get('label', 0) if hasattr(dataset, 'get_data_info') else 0
     return not isinstance(label, (int, np.integer)) or label >= 0

@@ -93,7 +93,7 @@ def share_of_labels(labels: Sequence[int], share: float, seed: int) -> set[int]:
     """Return which samples keep their labels: the same share of every class, at least one of each.
 
     Args:
-        labels: Of all samples; negative where there is none.
+        labels: Labels of all samples; negative where there is none.
         share: Above 0, at most 1.
         seed: Decides which.
     """

@@ -112,7 +112,7 @@ class GradientWatch:
         """Return a function that measures a term once in a step, however often it is called.
 
         Args:
-            name: Of the term.
+            name: Name of the term.
             measured: Measures it.
         """
 
@@ -129,7 +129,7 @@ class GradientWatch:
         """Return what the log says of a term: its gradient as weighted, and the task's at the same place.
 
         Args:
-            name: Of the term.
+            name: Name of the term.
             factor: What the term's loss is multiplied by.
             task_factor: What the task's losses are.
         """

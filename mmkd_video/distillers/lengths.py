@@ -11,7 +11,7 @@ def expect_within(task_weight: Scalar, terms: Iterable[Term], progress: Progress
     """See that no term and no schedule begins after the end of the training.
 
     Args:
-        task_weight: Of the Distiller.
+        task_weight: Task weight of the Distiller.
         terms: All of them.
         progress: Where the training stands, and how long it is.
 

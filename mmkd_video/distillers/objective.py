@@ -42,7 +42,7 @@ class Objective:
             terms: The terms by name.
             places: Where the student's taps stand in this step's graph.
             student: The student.
-            iteration: Of the training, from 0; decides in which steps all gradients are looked at for the log.
+            iteration: Iteration of the training, from 0; it decides in which steps gradients are measured for the log.
         """
         task = total(losses)
         task_factor = self.task_weight.read(task) * (1.0 - self._shares(terms))

@@ -17,8 +17,8 @@ def transplant(old: TrainingState, new: TrainingState, kept: Mapping[str, Tensor
     lost as many; other tensors of another shape take the new values. A parameter that both have stays the same object.
 
     Args:
-        old: Of the student before.
-        new: Of the student now, freshly built; changed in place.
+        old: Training state of the student before.
+        new: Training state of the student now, freshly built; changed in place.
         kept: ``(C,)`` by student tap: which of the former channels are still there.
 
     Returns:

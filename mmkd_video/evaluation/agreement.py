@@ -133,7 +133,7 @@ def as_probabilities(scores: np.ndarray) -> np.ndarray:
     """Return ``(K,)`` probabilities from ``(K,)`` or ``(clips, K)`` probabilities or logits.
 
     Args:
-        scores: Of one sample; several clips are averaged.
+        scores: Scores of one sample; several clips are averaged.
     """
     scores = np.atleast_2d(scores).astype(np.float64)
     if (scores < 0).any() or (np.abs(scores.sum(1) - 1) > 1e-2).any():

@@ -21,7 +21,7 @@ class ClipScores(BaseMetric):
 
     Args:
         path: The ``.npz`` file to write.
-        dataset: Of the test, for the names of the clips.
+        dataset: Dataset of the test, for the names of the clips.
     """
 
     default_prefix = 'clips'
@@ -105,7 +105,7 @@ class ScoredClips:
         """Return the fraction of clips on which both find the same class most probable.
 
         Args:
-            other: Of the same clips; the teacher.
+            other: Scores of the same clips, the teacher's.
             classes: Which of its outputs are the student's classes, in the student's order; all by default.
 
         Returns:

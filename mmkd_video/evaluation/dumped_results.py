@@ -16,7 +16,7 @@ class WholeDumpResults(DumpResults):
         """Write the predictions.
 
         Args:
-            results: Of all samples.
+            results: Results of all samples.
 
         Raises:
             OSError: They cannot be written.

@@ -21,7 +21,7 @@ def set_epochs_from_budget(config: Config) -> None:
     (of the whole batch, in one process) and at least so many epochs. Learning rate schedules without ``end`` follow.
 
     Args:
-        config: Of a training, with the command line merged; it is changed.
+        config: Config of a training, with the command line merged; it is changed.
 
     Raises:
         KeyError: ``budget`` holds an unknown key.

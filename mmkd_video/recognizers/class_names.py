@@ -19,7 +19,7 @@ def class_names(config: Config, num_classes: int) -> tuple[str, ...] | None:
 
     Args:
         config: With ``test_dataloader``.
-        num_classes: Of the model.
+        num_classes: Number of classes of the model.
 
     Returns:
         The names in the order of the labels; None where there are none.

@@ -18,7 +18,7 @@ def expect_shape(shape: Sequence[int], pipeline: Sequence[Mapping], any_clips: b
 
     Args:
         shape: ``(M, C, H, W)`` or ``(M, C, T, H, W)``.
-        pipeline: Of the test.
+        pipeline: Pipeline of the test.
         any_clips: Whether M is free.
 
     Raises:
@@ -43,7 +43,7 @@ def clip_shape(pipeline: Sequence[Mapping]) -> tuple[int | None, ...] | None:
     """Return the shape of one sample.
 
     Args:
-        pipeline: Of the test.
+        pipeline: Pipeline of the test.
 
     Returns:
         Its sizes, None where they depend on the video; None in all where the pipeline does not run on pictures.

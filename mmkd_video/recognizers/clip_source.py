@@ -56,7 +56,7 @@ def unaugmented_clips(config: Config, count: int, loader: str) -> ClipSource:
     """Take clips of a training or validation set through the pipeline of the test, without augmentation.
 
     Args:
-        config: Of the student, or of its distillation.
+        config: Config of the student, or of its distillation.
         count: How many.
         loader: ``'train_dataloader'`` or ``'val_dataloader'``; a data set inside others (repeated ones) is found.
 

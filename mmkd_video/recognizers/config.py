@@ -21,7 +21,7 @@ def load_config(path: str | Path, key: str = 'config') -> Config:
     """Read a config file.
 
     Args:
-        path: Of the file, or ``'mmaction::...'``.
+        path: Path of the file, or ``'mmaction::...'``.
         key: What errors name.
 
     Raises:
@@ -91,8 +91,8 @@ def read_config(path: str, options: Mapping[str, Any] | None = None, with_budget
     """Read a config and merge what the command line gives.
 
     Args:
-        path: Of the config, or ``'mmaction::recognition/...'``.
-        options: By dotted key.
+        path: Path of the config, or ``'mmaction::recognition/...'``.
+        options: Settings by dotted key.
         with_budget: Whether ``budget`` becomes a number of epochs; not where more is merged later.
 
     Raises:
@@ -115,7 +115,7 @@ def merge_cfg_options(config: Config, options: Mapping[str, Any] | None) -> None
 
     Args:
         config: It is changed.
-        options: By dotted key; a number in a key is the place in a list.
+        options: Settings by dotted key; a number in a key is the place in a list.
 
     Raises:
         KeyError: The config has no place for an option.

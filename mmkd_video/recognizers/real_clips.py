@@ -32,7 +32,7 @@ def real_clips(config: Config, count: int, loader: str = 'test_dataloader') -> R
     """Take clips from a data set, spread evenly over it.
 
     Args:
-        config: Of the student, or of its distillation.
+        config: Config of the student, or of its distillation.
         count: How many; fewer where the data set has fewer.
         loader: Which data set; its own pipeline is used.
 

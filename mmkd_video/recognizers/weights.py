@@ -49,7 +49,7 @@ def load_completely(model: nn.Module, weights: Mapping[str, Tensor], what: str, 
 
     Args:
         model: Takes the weights; what a recognizer's data preprocessor had may be among them, and is left out.
-        weights: By key, as in a ``state_dict``; with or without the prefix ``module.`` of DDP.
+        weights: Tensors by key, as in a ``state_dict``; with or without the prefix ``module.`` of DDP.
         what: Begins the error.
         hint: Ends the error: what to do.
 

@@ -35,7 +35,7 @@ def check_teacher(name: str, config: Any) -> None:
     """See that a teacher's settings can be meant, before it is built.
 
     Args:
-        name: Of the teacher.
+        name: Name of the teacher.
         config: What the config says of it.
 
     Raises:

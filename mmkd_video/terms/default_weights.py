@@ -16,7 +16,7 @@ def fill_weights(specs: Sequence[TermSpec], task_weight: Scalar) -> None:
 
     Args:
         specs: The terms; they are changed.
-        task_weight: Of the distiller.
+        task_weight: Task weight of the distiller.
     """
     left_out = [spec for spec in specs if spec.weight is None]
     for spec in left_out:
@@ -28,7 +28,7 @@ def expect_shares(terms: Iterable[Term], task_weight: Scalar) -> None:
 
     Args:
         terms: All of them.
-        task_weight: Of the distiller.
+        task_weight: Task weight of the distiller.
 
     Raises:
         ValueError: The shares of all terms leave the task nothing.

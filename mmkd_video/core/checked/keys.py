@@ -35,7 +35,7 @@ class Keys:
     """The settings of one part of a config.
 
     Args:
-        name: Of the part, as messages call it.
+        name: Name of the part, as messages call it.
         kinds: What each key may be.
         required: Keys that must be given.
         more: Whether further keys belong to others, who check them.
@@ -51,7 +51,7 @@ class Keys:
 
         Args:
             where: What holds them, dotted.
-            values: By key.
+            values: Values by key.
             filled_in: Required keys that others add.
 
         Raises:
@@ -90,7 +90,7 @@ def table_of(name: str, kinds: Mapping[str, Kind], required: Collection[str] = (
     """Add a part of configs that is a plain dict to the table.
 
     Args:
-        name: Of the part.
+        name: Name of the part.
         kinds: What each key may be.
         required: Keys that must be given.
         more: Whether further keys belong to others, who check them.

@@ -14,11 +14,11 @@ class Ablation:
     Args:
         command: What made it.
         baseline: Name of the config that all are compared with.
-        epochs: Of each training.
+        epochs: Epochs of each training.
         clips: Training clips in an epoch.
         metric: Measured on test with the last checkpoint.
-        seeds: Of the runs.
-        scores: By name of the config (or ``'student alone'``), one for each seed.
+        seeds: Seeds of the runs.
+        scores: Scores by name of the config (or ``'student alone'``), one for each seed.
     """
 
     command: str
@@ -42,7 +42,7 @@ class Ablation:
         """Return a table in markdown: the student alone, the baseline and some configs with their gains.
 
         Args:
-            names: Of the configs.
+            names: Names of the configs.
         """
         head = ['', *(f'seed {seed}' for seed in self.seeds), f'{self.metric} on test', f'- {self.baseline}']
         lines = [head, ['---', *['---:'] * (len(head) - 1)]]

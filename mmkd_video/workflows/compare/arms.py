@@ -35,7 +35,7 @@ class Arm:
 
     Args:
         name: In tables.
-        folder: Of its runs, below the work dir.
+        folder: Folder of its runs, below the work dir.
         config: With the teacher and its views for a distilled arm; of the distillation too for the others, from which
             :meth:`training` takes the teacher away, so that one key means the same in all arms.
         kind: ``ALONE``, ``DISTILLED`` or ``AS_LONG``.

@@ -73,7 +73,7 @@ def pooled(comparisons: Sequence[Comparison], clips: Sequence[int]) -> Compariso
     clips, and are no independent measurements.
 
     Args:
-        comparisons: Of each fold, with rows that know their clips.
+        comparisons: Comparisons of each fold, with rows that know their clips.
         clips: Test clips of each fold.
 
     Raises:
@@ -132,7 +132,7 @@ def compare_folds(
 
     Args:
         configs: Distillation configs by name.
-        seeds: Of the evaluation, in each fold.
+        seeds: Seeds of the evaluation, in each fold.
         work_dir: Has a folder for each fold.
         templates: ``KEY=VALUE`` each, with ``{}`` in the place of the fold's number.
         num_folds: Folds are counted from 0.

@@ -126,7 +126,7 @@ def points_of(axes: Sequence[Axis], config: Config) -> list[Point]:
 
     Args:
         axes: Keys and values; those that the config does not have are left out.
-        config: Of the arm.
+        config: Config of the arm.
     """
     points = [Point()]
     held = [axis for axis in axes if axis.exists_in(config)]

@@ -22,7 +22,7 @@ def draw_comparison(comparison: Comparison, path: str | Path) -> Path:
 
     Args:
         comparison: What was measured.
-        path: Of the picture, such as ``.png`` or ``.svg``.
+        path: Path of the picture, such as ``.png`` or ``.svg``.
 
     Returns:
         The path.

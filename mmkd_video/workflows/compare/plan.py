@@ -18,9 +18,9 @@ class Plan:
     Args:
         configs: Distillation configs by name.
         arms: The student alone first.
-        axes: Of the grid.
-        seeds: Of the evaluation.
-        tuning_seeds: Of the tuning; none: no tuning.
+        axes: Axes of the grid.
+        seeds: Seeds of the evaluation.
+        tuning_seeds: Tuning seeds of the tuning; none: no tuning.
         work_dir: Has one folder for each run.
 
     Attributes:

@@ -44,10 +44,10 @@ def compare(
 
     Args:
         configs: Distillation configs by name; what they need is there.
-        seeds: Of the evaluation.
+        seeds: Seeds of the evaluation.
         work_dir: Has one folder for each run.
         grid: ``KEY=V1,V2,...`` each; every arm is tuned over the same points, on validation.
-        tuning_seeds: Of the tuning; none: no tuning, which only ``at_grid`` can do without.
+        tuning_seeds: Tuning seeds of the tuning; none: no tuning, which only ``at_grid`` can do without.
         at_grid: Evaluate every point on all seeds.
         as_long: Train the student alone for as long as each distilled arm takes, too.
         jobs: Runs side by side.
@@ -55,7 +55,7 @@ def compare(
         command: Kept beside the results.
         say: Prints a line.
         keep_clips: Keep in each row how often each clip was right.
-        progress: Of several comparisons; of this one alone by default.
+        progress: Progress of several comparisons; of this one alone by default.
 
     Raises:
         ValueError: The arms do not fit together, a folder holds a run of another config, a seed is for tuning and

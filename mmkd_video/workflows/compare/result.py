@@ -22,8 +22,8 @@ class Teacher:
         name: In tables.
         score: On test.
         params: Number of parameters.
-        gflops: Of one forward pass, as MMEngine counts (a multiply-add is one); None when not counted.
-        seconds: Of its training by the wall clock; None when not counted.
+        gflops: GFLOPs of one forward pass, as MMEngine counts (a multiply-add is one); None when not counted.
+        seconds: Wall time of its training; None when not counted.
         cpu_seconds: The same on the CPUs.
     """
 
@@ -42,18 +42,18 @@ class Row:
     Args:
         arm: Its name.
         kind: ``ALONE``, ``DISTILLED`` or ``AS_LONG``.
-        label: Of its settings.
+        label: Label of its settings.
         settings: Values by dotted key that differ from what is shipped.
         scores: On test, one for each seed.
         val: On validation.
         agreement: Fraction of test clips on which the student's answer is the teacher's.
-        seconds: Of training by the wall clock, validation left out.
+        seconds: Wall time of training, validation left out.
         cpu_seconds: The same on the CPUs, loaders included.
         params: Number of parameters.
-        gflops: Of one forward pass; None when not counted.
+        gflops: GFLOPs of one forward pass; None when not counted.
         teacher: Name of the teacher that its gap and agreement are about; None where none was tested.
         of: For ``AS_LONG``: the distilled arm whose time is bought.
-        length: Of training, such as ``16 epochs``, for ``AS_LONG``.
+        length: Length of training, such as ``16 epochs``, for ``AS_LONG``.
         device: Where it was trained.
         pairs: What is paired with another row, where that is more than the scores: those of all folds and seeds.
         clips: For each test clip of all folds, the fraction of seeds that got it right.
@@ -164,9 +164,9 @@ class Tuned:
 
     Args:
         arm: Its name.
-        label: Of the point.
+        label: Label of the point.
         settings: Values by dotted key.
-        seeds: Of the trials.
+        seeds: Seeds of the trials.
         val: Scores, one for each seed; None for a run that is missing.
         chosen: Whether the arm is evaluated at this point.
     """
@@ -187,7 +187,7 @@ class Comparison:
         configs: Paths of the distillation configs by name.
         command: What made it.
         metric: What the scores are.
-        seeds: Of the evaluation.
+        seeds: Seeds of the evaluation.
         teachers: Each by itself.
         sections: The recipe as shipped first, then each arm at its best, then points of the grid.
         grid: As it was given.
@@ -195,7 +195,7 @@ class Comparison:
         chance: Accuracy of always giving the most frequent answer on test; None when not known.
         missing: Runs that failed.
         trials: Every trial that was ever run in the work dir.
-        options: Of the comparison, so that seeds can be added.
+        options: Options of the comparison, so that seeds can be added.
         notes: Further sentences.
     """
 

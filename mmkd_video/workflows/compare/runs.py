@@ -55,7 +55,7 @@ def run_config(config: Config, seed: int) -> Config:
 
     Args:
         config: The distillation or the plain student; it is not changed.
-        seed: Of the run.
+        seed: Seed of the run.
     """
     whole = config.to_dict()
     run = Config({key: whole[key] for key in RUN_BY if key in whole}, filename=config.filename)
@@ -67,10 +67,10 @@ def run_path(work_dir: Path, folder: str, seed: int, slug: str = '') -> Path:
     """Return the folder of a run.
 
     Args:
-        work_dir: Of the comparison.
-        folder: Of the arm.
-        seed: Of the run.
-        slug: Of the point of a grid; empty for the recipe as shipped.
+        work_dir: Work dir of the comparison.
+        folder: Folder of the arm.
+        seed: Seed of the run.
+        slug: Short name of the point of a grid; empty for the recipe as shipped.
     """
     return Path(work_dir, folder, *([slug] if slug else []), f'seed{seed}')
 
@@ -81,7 +81,7 @@ class Run:
 
     Args:
         arm: Its name.
-        label: Of the settings.
+        label: Label of the settings.
         settings: Values by dotted key that differ from what is shipped.
         seed: None for a teacher.
         purpose: ``TUNING``, ``EVALUATION`` or ``TEACHER``.
@@ -116,9 +116,9 @@ def make_run(arm: Arm, point: Point, seed: int, purpose: str, work_dir: Path) ->
     Args:
         arm: What is trained.
         point: Its settings.
-        seed: Of the run.
+        seed: Seed of the run.
         purpose: ``TUNING`` or ``EVALUATION``.
-        work_dir: Of the comparison.
+        work_dir: Work dir of the comparison.
     """
     config = arm.training(point.applied(arm.config))
     has_val = config.get('val_dataloader') is not None
@@ -156,7 +156,7 @@ class Ledger:
     """Every trial that was ever run in a work dir, one a line; what is written stays, also when a folder is deleted.
 
     Args:
-        work_dir: Of the comparison.
+        work_dir: Work dir of the comparison.
     """
 
     def __init__(self, work_dir: Path) -> None:

@@ -16,7 +16,7 @@ def check_splits(config: Config) -> None:
     """See that settings can be chosen on validation without a look at test.
 
     Args:
-        config: Of any arm.
+        config: Config of any arm.
 
     Raises:
         ValueError: There is no validation set, it is the test set, or they have clips in common.

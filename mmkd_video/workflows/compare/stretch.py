@@ -42,9 +42,9 @@ def fixed_length(
     What was once found stays: further seeds train as long as those before.
 
     Args:
-        work_dir: Of the comparison, where the number is kept.
+        work_dir: Work dir of the comparison, where the number is kept.
         arm: The distilled arm.
-        length: Of the student alone as shipped.
+        length: Length of the student alone as shipped.
         alone: Results of its runs.
         distilled: Results of the distilled arm's.
 

@@ -35,7 +35,7 @@ def tested_teachers(
 
     Args:
         configs: Distillation configs by name.
-        work_dir: Of the comparison.
+        work_dir: Work dir of the comparison.
     """
     found: dict[tuple, TestedTeacher] = {}
     owned: dict[str, list[str]] = {}

@@ -47,7 +47,7 @@ def check_teacher(config: Config, checkpoint: Path, work_dir: Path) -> str:
 
     Args:
         config: The teacher's whole config.
-        checkpoint: Of its weights.
+        checkpoint: Checkpoint with its weights.
         work_dir: Keeps both results.
 
     Returns:
@@ -70,9 +70,9 @@ def verdict(teacher: float | None, reference: float, clips: int, other: str = 't
     """Return what the two accuracies mean.
 
     Args:
-        teacher: Of the teacher, 0 to 1; None where it is not measured.
-        reference: Of what it should be above.
-        clips: Of the validation.
+        teacher: Accuracy of the teacher, 0 to 1; None where it is not measured.
+        reference: Accuracy of what it should be above.
+        clips: Number of clips in the validation.
         other: What the reference is.
     """
     if teacher is None:
