@@ -20,7 +20,5 @@ def test_argument_lines_are_noun_phrases(path):
 
 
 def test_a_half_sentence_is_seen():
-    text = '    Args:\n        name: Of the stage.\n        size: Size of it.\n'
+    text = '        name: Of the stage.\n        size: Size of it.\n'
     assert half_sentences(text) == ['name: Of the stage.']
-        'name: Of the stage.'
-    ]
