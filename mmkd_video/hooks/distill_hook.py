@@ -7,7 +7,7 @@ from mmengine.logging import print_log
 from mmkd_video.core.checked import checked
 from mmkd_video.core.mistakes import WrongValueError
 from mmkd_video.core.registry import HOOKS
-from mmkd_video.hooks.model_contract import Distills, ability_of
+from mmkd_video.hooks.model_contract import Distills, FollowsSteps, ability_of
 
 KEY = 'training_state'
 
@@ -48,8 +48,8 @@ class DistillHook(Hook):
             model.set_progress(runner.iter, epoch, length, runner.max_iters)
 
     def after_train_iter(self, runner, batch_idx: int, data_batch: dict | None = None, outputs=None) -> None:
-        """Tell the teachers that a step was made."""
-        model = self._distiller(runner)
+        """Tell the model, and so its teachers, that a step was made."""
+        model = ability_of(runner.model, FollowsSteps)
         if model is not None:
             model.after_step()
 

@@ -67,6 +67,13 @@ class FollowsProgress(Protocol):
         """Move the schedules."""
 
 
+class FollowsSteps(Protocol):
+    """A model that takes notice of every step."""
+
+    def after_step(self) -> None:
+        """Take notice of a step that the optimizer has made."""
+
+
 class KnowsItsOptimizer(Protocol):
     """A model that builds its own optimizer."""
 

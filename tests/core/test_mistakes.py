@@ -43,7 +43,6 @@ def test_a_failure_stays_what_it_is(error, at_work):
 PACKAGE = Path(mistakes.__file__).parents[1]
 BUILTINS = {kind.__mro__[2].__name__ for kind in KINDS if kind is not SettingsError}
 PLAIN = {  # where a check raises a builtin error, and why
-    'functional/gather.py': 'imports torch only',
     'functional/labels.py': 'imports torch only',
     'compat/pickle_scan.py': 'its reader tells what is wrong with the file',
     'cli/doctor/probes.py': 'a finding of the doctor, not a mistake',

@@ -17,6 +17,7 @@ NEEDED = {
     'setuptools': ('0', '81', 'setuptools<81', 'mmengine imports pkg_resources'),
     'importlib-metadata': ('6', None, 'importlib-metadata>=6', 'mmaction2 imports it'),
     'numpy': ('1.24', None, 'numpy>=1.24', ''),
+    'filelock': ('3.30', '5', 'filelock>=3.30,<5', 'locks of work dirs'),
     'scipy': ('1.10', None, 'scipy>=1.10', ''),
     'tensorboard': ('2.12', None, 'tensorboard>=2.12', ''),
     'matplotlib': ('3.7', None, 'matplotlib>=3.7', ''),

@@ -64,10 +64,8 @@ def run_test(
             raise MissingFileError(f'checkpoint {checkpoint!r} does not exist')
         for name, file in (('--report', report), ('--dump', dump)):
             expect_new(name, file, force)
-        config = read_config(path)  # it may import a backend or a compression
-        trained = read_student(checkpoint, backend)
         config = merge_settings(
-            config,
+            read_config(path),
             checkpoint,
             path=path,
             backend=backend,
@@ -82,27 +80,42 @@ def run_test(
             wait_time=wait_time,
             launcher=launcher,
             cfg_options=cfg_options,
-            trained=trained,
         )
+        trained = read_student(checkpoint)
+        fit_student(config, trained)
         check_config(config)
         runner = build_test(config, checkpoint, path=path, trained=trained)
     with blaming_settings(until=lambda: not is_exported(checkpoint)):  # an exported file may not take these clips
         return runner.test()
 
 
-def read_student(checkpoint: str, backend: str | None = None) -> StudentCheckpoint | None:
+def read_student(checkpoint: str) -> StudentCheckpoint | None:
     """Read the checkpoint that is to be tested; None where it is a URL, or where a runtime runs an exported file.
 
     Args:
         checkpoint: Path or URL of the checkpoint, or path of an exported file.
-        backend: Name of what is to run it; by the file's name by default.
 
     Raises:
-        ValueError: It cannot be read, or the backend cannot run such a file.
+        ValueError: It cannot be read.
     """
-    if is_exported(checkpoint, backend) or not os.path.isfile(checkpoint):
+    if is_exported(checkpoint) or not os.path.isfile(checkpoint):
         return None
     return StudentCheckpoint.read(checkpoint)
+
+
+def fit_student(config: Config, trained: StudentCheckpoint | None) -> None:
+    """Let the config of a test build the model that the weights fit.
+
+    Args:
+        config: Config from :func:`merge_settings`; it is changed.
+        trained: The checkpoint, from :func:`read_student`.
+    """
+    if trained is None:
+        return
+    trained.fit_config(config)
+    hooks = [str(hook.get('type')) for hook in config.get('custom_hooks') or []]
+    if trained.quantization is not None and not any('QATHook' in each for each in hooks):
+        print('note: this student was trained in int8; without QATHook in the config it is tested in float')
 
 
 def build_test(config: Config, checkpoint: str, *, path: str, trained: StudentCheckpoint | None = None) -> Runner:
@@ -152,7 +165,6 @@ def merge_settings(
     wait_time: float = 2.0,
     launcher: str = 'none',
     cfg_options: Mapping[str, Any] | None = None,
-    trained: StudentCheckpoint | None = None,
 ) -> Config:
     """Merge the settings of one test into a config.
 
@@ -175,7 +187,6 @@ def merge_settings(
         wait_time: Seconds that a window stays.
         launcher: Name of what starts ranks, as MMEngine calls it.
         cfg_options: Settings that replace those of the config, by dotted key.
-        trained: The checkpoint, from :func:`read_student`.
 
     Returns:
         The config of the test.
@@ -198,11 +209,6 @@ def merge_settings(
     config.launcher = launcher
     config.work_dir = default_work_dir(config, work_dir, path)
     config.load_from = None if exported else checkpoint
-    if trained is not None:
-        trained.fit_config(config)
-        hooks = [str(hook.get('type')) for hook in config.get('custom_hooks') or []]
-        if trained.quantization is not None and not any('QATHook' in each for each in hooks):
-            print('note: this student was trained in int8; without QATHook in the config it is tested in float')
     add_report(config, report)
     if show or show_dir is not None:
         show_predictions(config, show=show, show_dir=show_dir, interval=interval, wait_time=wait_time)

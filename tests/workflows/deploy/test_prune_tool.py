@@ -14,7 +14,7 @@ from mmkd_video.compat import safe_load
 from mmkd_video.core.registry import build_model
 from mmkd_video.pruning import PRUNING_KEY, PruningHistory, count_params
 from mmkd_video.workflows.deploy.student import StudentCheckpoint
-from mmkd_video.workflows.train.testing import merge_settings
+from mmkd_video.workflows.train.testing import fit_student, merge_settings
 
 STOCK_TEST = Path(mmaction.__file__).parent / '.mim' / 'tools' / 'test.py'
 
@@ -107,7 +107,7 @@ def test_quantizers_that_are_left_behind_are_said(experiment, tmp_path, capsys):
     assert 'quantization' not in safe_load.load(experiment.folder / 'pruned.pth')
     for hooks, said in (([], True), ([dict(type='QATHook')], False)):
         config = Config(dict(Config.fromfile(experiment.student), custom_hooks=hooks))
-        merge_settings(config, str(path), path=str(experiment.student))
+        fit_student(merge_settings(config, str(path), path=str(experiment.student)), StudentCheckpoint.read(path))
         assert ('without QATHook in the config it is tested in float' in capsys.readouterr().out) == said
 
 
