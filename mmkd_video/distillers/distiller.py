@@ -182,7 +182,7 @@ class Distiller(BaseModel):
         return found
 
     def after_step(self) -> None:
-        """Tell the teachers that the optimizer has made a step; called after every one."""
+        """Tell the teachers that an iteration is over; called after every one."""
         for teacher in self.teachers.values():
             teacher.after_step(self.student)
 

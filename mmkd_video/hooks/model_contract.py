@@ -71,7 +71,7 @@ class FollowsSteps(Protocol):
     """A model that takes notice of every step."""
 
     def after_step(self) -> None:
-        """Take notice of a step that the optimizer has made."""
+        """Take notice of an iteration that is over."""
 
 
 class KnowsItsOptimizer(Protocol):

@@ -65,6 +65,7 @@ def _folders(config: Config) -> list[Path]:
     dataset = innermost_dataset(config.get('test_dataloader'))
     root, listed = dataset.get('data_root') or '', dataset.get('ann_file') or ''
     folders = [Path(root)] if root else []
-    if (Path(root) / listed).is_file():
-        folders.append((Path(root) / listed).parent)
+    beside = (Path(root) / listed).parent
+    if listed and (beside != Path() or (Path(root) / listed).is_file()):
+        folders.append(beside)
     return folders

@@ -9,18 +9,19 @@ from mmkd_video.recognizers.config import load_config
 _KEYS_OF_A_CONFIG = ('train_dataloader', 'train_pipeline', 'val_dataloader', 'test_dataloader', 'model')
 
 
-def innermost_dataset(loader: Mapping | None) -> Mapping:
+def innermost_dataset(loader: Mapping | None, key: str = 'ann_file') -> Mapping:
     """Return the config of the data set that a loader reads, without its wrappers.
 
     Args:
         loader: Config of a data loader. ``RepeatDataset`` and ``ClassBalancedDataset`` hold one data set;
             ``ConcatDataset`` holds many, of which the first stands for all.
+        key: Key that is looked for; a wrapper that has it is taken for the data set.
 
     Returns:
         An empty dict where there is no data set.
     """
     dataset = (loader or {}).get('dataset') or {}
-    while 'dataset' in dataset or 'datasets' in dataset:
+    while key not in dataset and ('dataset' in dataset or 'datasets' in dataset):
         many = dataset.get('datasets')
         dataset = many[0] if many else dataset.get('dataset') or {}
     return dataset
@@ -32,7 +33,7 @@ def pipeline_of_loader(loader: Mapping | None) -> list[dict] | None:
     Args:
         loader: Config of a data loader.
     """
-    pipeline = innermost_dataset(loader).get('pipeline')
+    pipeline = innermost_dataset(loader, 'pipeline').get('pipeline')
     return list(pipeline) if pipeline else None
 
 

@@ -23,8 +23,16 @@ def named_teachers(teacher: Mapping | None) -> dict[str, Mapping]:
     """
     if not teacher:
         return {}
-    single = any(key in teacher for key in ('config', 'type', 'checkpoint'))
-    return {'teacher': teacher} if single else dict(teacher)
+    return {'teacher': teacher} if is_one_teacher(teacher) else dict(teacher)
+
+
+def is_one_teacher(teacher: Mapping) -> bool:
+    """Return whether settings are those of one teacher, and not a dict of several by name.
+
+    Args:
+        teacher: ``teacher`` of a Distiller.
+    """
+    return any(key in teacher for key in ('config', 'type', 'checkpoint'))
 
 
 def plain_student(config: Config) -> Config:

@@ -69,7 +69,7 @@ class FrozenTeacher(Teacher):
         self._parts = tuple(self.module.modules())
         self.classes = self._check_classes(classes)
         self._taps: TapSet | None = None
-        self._size: tuple[int, int, int] | None = None
+        self._example: Tensor | None = None
 
     def __deepcopy__(self, memo: dict) -> 'FrozenTeacher':
         """Return the teacher itself: an EMA copy of the student learns from the same one."""
@@ -105,9 +105,10 @@ class FrozenTeacher(Teacher):
             ValueError: The pass fails.
         """
         self.tap(taps)
-        self._size = find_size(self.model_config, self.config, probe.input_size, self.name)
-        with explain_failure(self.name, self._size):
-            return self.features(noise_for(self.module, self._size))
+        size = find_size(self.model_config, self.config, probe.input_size, self.name)
+        self._example = noise_for(self.module, size).cpu()
+        with explain_failure(self.name, size):
+            return self.features(self._example.to(next(self.module.parameters()).device))
 
     def teach(self, step: TeachingStep) -> dict[str, Tensor]:
         """Return the features of its view of a batch.
@@ -164,7 +165,7 @@ class FrozenTeacher(Teacher):
             ValueError: No batch norm runs before it, or an activation stands between the two.
         """
         self._stay_frozen()
-        inputs = noise_for(self.module, self._size) if inputs is None else inputs
+        inputs = self._example.to(next(self.module.parameters()).device) if inputs is None else inputs
         with torch.no_grad():
             norm = norm_before(self.module, tap, self.name, lambda: self.module.extract_feat(inputs, stage='head'))
         scale = torch.ones_like(norm.running_mean) if norm.weight is None else norm.weight.detach()

@@ -112,10 +112,10 @@ class Teacher(abc.ABC):
         return {}
 
     def after_step(self, student: nn.Module) -> None:  # noqa: B027  most have nothing to do
-        """Take notice of a step that the optimizer has made.
+        """Take notice of an iteration that is over; with accumulated gradients not every one moves the student.
 
         Args:
-            student: The student.
+            student: The student, as it is now.
         """
 
     def apply_to(self, function: Callable[[Tensor], Tensor]) -> None:  # noqa: B027  most have nothing to move

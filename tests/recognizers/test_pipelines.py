@@ -39,3 +39,10 @@ def test_names_of_the_working_directory_are_not_the_data_sets(tmp_path, monkeypa
     assert class_names(listed_here, 2) == ('a', 'b')
     rooted = Config(dict(test_dataloader=dict(dataset=dict(data_root=str(tmp_path), ann_file='test.txt'))))
     assert class_names(rooted, 2) == ('a', 'b')
+
+
+def test_a_wrapper_with_what_is_asked_for_is_the_data_set():
+    inner = dict(type='VideoDataset', ann_file='inner.txt', pipeline=PIPELINE)
+    wrapper = dict(type='Mine', ann_file='outer.txt', dataset=inner)
+    assert innermost_dataset(dict(dataset=wrapper))['ann_file'] == 'outer.txt'
+    assert innermost_dataset(dict(dataset=wrapper), 'pipeline') == inner

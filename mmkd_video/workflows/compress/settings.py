@@ -21,7 +21,7 @@ from mmkd_video.core.checked import (
 from mmkd_video.core.mistakes import WrongKeyError, WrongValueError
 from mmkd_video.export.metadata import PRECISIONS
 from mmkd_video.quantization.nncf_library import PRESETS
-from mmkd_video.recognizers.plain_student import is_distillation, named_teachers
+from mmkd_video.recognizers.plain_student import is_distillation
 from mmkd_video.workflows.measure.deploy_candidates import RUNTIMES
 
 
@@ -99,8 +99,7 @@ def read_settings(config: Config) -> dict:
         raise WrongKeyError(f"{config.filename} has no block 'compress'; see configs/compress/i3d_to_mobilenet.py")
     OPTIONS.check('compress', settings)
     COMPRESS.check('compress', settings)
-    teachers = named_teachers(config.model.get('teacher'))
-    if not is_distillation(config) or len(teachers) != 1 or 'config' not in teachers.get('teacher', {}):
+    if not is_distillation(config) or 'config' not in (config.model.get('teacher') or {}):
         raise WrongValueError(
             f"{config.filename}: compress needs model.type 'Distiller' with one teacher of its own config"
         )

@@ -92,10 +92,14 @@ class Stage:
         given = {key: value for key, value in self.settings.items() if value is not None}
         try:
             self.function(*self.sources, **given, force=force)
+        except BrokenPipeError:  # nobody reads on
+            raise
         except Exception as error:  # whatever a stage raises ends it
             said = error.args[0] if isinstance(error, KeyError) and error.args else error
             text = f'{said} (the stage {self.name!r} failed; by hand: {self.command})'
-            raise WorkFailedError(text) from error
+            failed = WorkFailedError(text)
+            failed.errno = getattr(error, 'errno', None)  # such as that of a full disk
+            raise failed from error
 
 
 def as_arguments(options: Mapping[str, object]) -> list[str]:

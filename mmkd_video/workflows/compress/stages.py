@@ -12,6 +12,7 @@ from mmkd_video.workflows.compress.tools import export_file, measure_models, qua
 from mmkd_video.workflows.compress.work import CompressionWork, Model
 
 INT8 = 'student int8'
+SEVERAL = ('runtimes', 'threads', 'int8')  # options of the measurement that may be given as one value too
 TABLE, PICTURE = 'table.txt', 'deploy.png'
 
 
@@ -91,7 +92,9 @@ def measure_stage(work: CompressionWork) -> Stage:
     settings = dict(model=list(work.models), **files, reference=DISTILLED, out=str(out), picture=str(picture))
     inputs = [Path(checkpoint) for _, _, checkpoint in work.models]
     inputs += [_int8_file(work)] if quantize is not None else []
-    settings |= work.settings.get('benchmark') or {}
+    for key, value in (work.settings.get('benchmark') or {}).items():
+        if value is not None:
+            settings[key] = [value] if key in SEVERAL and not isinstance(value, (list, tuple)) else value
     tool = 'tools/benchmark.py deploy'
     command = shlex.join(['python', *tool.split(), *as_arguments(settings)])
     return Stage(

@@ -175,7 +175,8 @@ class BenchmarkPair:
 
 
 def _without_checkpoints(teacher: Mapping) -> dict:
-    return {name: dict(each, checkpoint=None) for name, each in named_teachers(teacher).items()}
+    named = named_teachers(teacher)
+    return {name: dict(each, checkpoint=None) if 'checkpoint' in each else dict(each) for name, each in named.items()}
 
 
 def _fitnet(index: int, text: str) -> dict:

@@ -31,7 +31,7 @@ from mmkd_video.core.mistakes import (
 from mmkd_video.datasets.motion_set import read_manifest
 from mmkd_video.hooks.run_record import deciding_settings, difference
 from mmkd_video.recognizers.config import read_config, resolve_config, to_arguments
-from mmkd_video.recognizers.plain_student import named_teachers
+from mmkd_video.recognizers.plain_student import is_one_teacher, named_teachers
 from mmkd_video.workflows.train.child_process import terminate_on_error
 from mmkd_video.workflows.train.clips import prepare_motion_clips
 
@@ -256,6 +256,8 @@ def needed_parts(config: Config) -> list[Clips | TrainedTeacher]:
     if not trainings:
         return parts
     teachers = named_teachers(config.model.get('teacher'))
+    if not teachers:
+        return parts
     if isinstance(trainings, str):
         trainings, options = {'teacher': trainings}, {'teacher': options}
     for name, training in trainings.items():
@@ -275,10 +277,10 @@ def merge_teacher_options(config: Config) -> None:
     """
     wanted = config.get('prepare') or {}
     options, teachers = wanted.get('teacher_options') or {}, named_teachers(config.model.get('teacher'))
-    if isinstance(wanted.get('teacher'), str) or list(teachers) == ['teacher']:
+    if isinstance(wanted.get('teacher'), str) or is_one_teacher(config.model.get('teacher') or {}):
         options = {'teacher': options}
     for name, given in options.items():
-        if given and isinstance(teachers[name].get('config'), str):
+        if given and name in teachers and isinstance(teachers[name].get('config'), str):
             whole = resolve_config(teachers[name]['config'])[1]
             whole.merge_from_dict(dict(given))
             teachers[name]['config'] = whole.to_dict()

@@ -85,6 +85,7 @@ def run_test(
         fit_student(config, trained)
         check_config(config)
         runner = build_test(config, checkpoint, path=path, trained=trained)
+        del trained  # its weights would stay in memory while the model is tested
     with blaming_settings(until=lambda: not is_exported(checkpoint)):  # an exported file may not take these clips
         return runner.test()
 
@@ -227,6 +228,9 @@ def is_exported(checkpoint: str, backend: str | None = None) -> bool:
     Raises:
         ValueError: The backend cannot run such a file.
     """
+    known = ('pytorch', *export_backends())
+    if backend is not None and backend not in known:
+        raise WrongValueError(f'--backend: got {backend!r}; expected one of {", ".join(known)}')
     exported = backend_of_file(checkpoint) is not None
     if backend is not None and exported == (backend == 'pytorch'):
         raise WrongValueError(

@@ -34,6 +34,20 @@ def test_student_and_teacher_train_and_test_on_the_fold(tiny):
     assert given.to_dict() == Config.fromfile(tiny.distill).to_dict()
 
 
+def test_one_teacher_under_its_name_trains_on_the_fold_too(tiny):
+    config = Config.fromfile(tiny.distill)
+    config.model.teacher = dict(teacher=config.model.teacher.to_dict())
+    config.prepare.teacher = dict(teacher=config.prepare.teacher)
+    config.prepare.teacher_options = dict(teacher=config.prepare.teacher_options.to_dict())
+    config = fold_config(config, parse_templates(TEMPLATES), 3)
+    (_, teacher) = needed_parts(config)
+    assert teacher.options['train_dataloader'] == dict(dataset=dict(ann_file='fold3_train.txt'))
+    merge_teacher_options(config)
+    found = config.model.teacher.teacher.config
+    assert found['train_dataloader']['dataset']['ann_file'] == 'fold3_train.txt'
+    assert found['train_cfg']['max_epochs'] == 1
+
+
 def test_one_teacher_for_all_folds_is_refused(tiny):
     config = Config.fromfile(tiny.distill)
     with pytest.raises(ValueError, match="got 'train_dataloader.data.x', which the config does not have"):

@@ -226,6 +226,17 @@ def begin(monkeypatch, folder, checkpoint='student.pth', **changed):
     return found
 
 
+def test_one_value_stands_for_a_list_of_one_and_none_for_nothing(monkeypatch, tmp_path):
+    changed = {
+        'compress.benchmark.threads': 1,
+        'compress.benchmark.runtimes': 'eager',
+        'compress.benchmark.reference': None,
+    }
+    stage = begin(monkeypatch, tmp_path, **changed)['benchmark']
+    assert (stage.settings['threads'], stage.settings['runtimes']) == ([1], ['eager'])
+    assert stage.settings['reference'] == 'student distilled'
+
+
 @pytest.mark.parametrize('in_int8', [False, True])
 def test_a_student_trained_in_int8_is_quantized_from_its_checkpoint(monkeypatch, tmp_path, in_int8):
     checkpoint = saved(tmp_path / 'a.pth', **({QUANTIZATION_KEY: {}} if in_int8 else {}))

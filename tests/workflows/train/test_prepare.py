@@ -7,7 +7,14 @@ from tiny_experiment import ROOT
 
 from mmkd_video.compat import safe_load
 from mmkd_video.workflows.train import prepare as prepare_module
-from mmkd_video.workflows.train.prepare import needed_parts, own_rank, prepare, publish, teacher_settings
+from mmkd_video.workflows.train.prepare import (
+    merge_teacher_options,
+    needed_parts,
+    own_rank,
+    prepare,
+    publish,
+    teacher_settings,
+)
 
 
 @pytest.mark.parametrize('launcher, rank', [('none', 0), ('pytorch', 1), ('slurm', 2), ('mpi', 3)])
@@ -82,3 +89,10 @@ def test_teacher_training_goes_on_from_damaged_files(tiny, monkeypatch):
     log = max(teacher.work_dir.glob('2*/*.log')).read_text()
     assert f'Resuming from {teacher.work_dir / "epoch_1.pth"}' in log and 'AtomicCheckpointHook' in log
     assert safe_load.load(tiny.checkpoint)['meta']['iter'] == 4
+
+
+def test_a_model_without_a_teacher_needs_none(tiny):
+    config = Config.fromfile(tiny.distill)
+    config.model.teacher = None
+    assert [type(part).__name__ for part in needed_parts(config)] == ['Clips']
+    merge_teacher_options(config)
