@@ -21,7 +21,12 @@ from mmkd_video.pruning.units import CRITERIA, Unit, Units, find_units, left_who
 TARGETS = ('params', 'flops', 'latency')
 SCOPES = ('global', 'layer')
 HALVINGS = dict(params=12, flops=9, latency=6)  # of the interval in which the ratio lies
-BROKEN = (RuntimeError, ValueError, IndexError, AssertionError)  # what a model raises that lacks the wrong channels
+RAISED_BY_BROKEN_MODELS = (
+    RuntimeError,
+    ValueError,
+    IndexError,
+    AssertionError,
+)  # what a model raises that lacks the wrong channels
 TOLERANCE = 1e-3  # of the largest class score, between a pruned model and one with silent channels
 
 
@@ -152,7 +157,7 @@ class Pruner:
             if self.kind == 'flops':
                 return count_flops(pruned, inputs)
             return latency_ratio(pruned, model, inputs) if cuts else 1.0
-        except BROKEN:
+        except RAISED_BY_BROKEN_MODELS:
             _verify(model, units, cuts, inputs)  # where channels are the reason, it names them
             raise
 
@@ -226,7 +231,7 @@ def _difference(model: nn.Module, cuts: list[Cut], inputs: Tensor) -> str | None
         remove_channels(pruned, cuts)
         with in_eval(pruned):
             got = scores(pruned, inputs)
-    except BROKEN as error:
+    except RAISED_BY_BROKEN_MODELS as error:
         return f'without them the model does not run ({name_of_kind(error)}: {(str(error).splitlines() or [""])[0]})'
     if got.shape != expected.shape:
         return f'without them the scores have shape {tuple(got.shape)} instead of {tuple(expected.shape)}'

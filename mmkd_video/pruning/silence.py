@@ -24,7 +24,7 @@ def silence(model: nn.Module, cuts: list[Cut]) -> None:
                     tensor.index_fill_(dim, torch.tensor(cut.removed, device=tensor.device), 0)
 
 
-def make_audible(model: nn.Module, seed: int = 0) -> None:
+def set_positive_weights(model: nn.Module, seed: int = 0) -> None:
     """Give a model, in place, positive weights with which every channel has a positive value at every place.
 
     Args:
@@ -63,7 +63,7 @@ def surviving_channels(
     """
     tensors = [*model.parameters(), *model.buffers()]
     own = [tensor.data.clone() for tensor in tensors]
-    make_audible(model)
+    set_positive_weights(model)
     silence(model, cuts)
     try:
         features = read()

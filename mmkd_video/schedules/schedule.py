@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from mmkd_video.core.checked import Optional, Whole, checked
 from mmkd_video.core.mistakes import WrongValueError
 
-LONG = 10**6  # steps of a training whose length is not known yet
+ASSUMED_LENGTH = 10**6  # steps of a training whose length is not known yet
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ class Schedule(ABC):
 
     def reaches(self) -> tuple[float, ...]:
         """Return values between which the scalar always lies, all of which it may take."""
-        length = LONG if self.end is None else self.end - self.begin
+        length = ASSUMED_LENGTH if self.end is None else self.end - self.begin
         return self.at(0, length), self.at(length - 1, length)
 
     @abstractmethod
