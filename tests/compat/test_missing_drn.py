@@ -43,7 +43,7 @@ def test_the_stand_in_says_why_it_cannot_be_built(run_python):
     done = run_python(
         'import mmkd_video\nfrom mmkd_video.compat.missing_drn import _StandInDRN\n_StandInDRN(feature_dim=1)'
     )
-    assert 'ImportError: DRN is not available' in done.stderr
+    assert 'MissingDRNError: DRN is not available' in done.stderr
 
 
 def test_stands_aside_for_the_real_package_with_torchvision(run_python, tmp_path):
