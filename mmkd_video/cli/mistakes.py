@@ -14,7 +14,7 @@ FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO}  # what a disk says 
 REFUSED, INTERRUPTED, BROKEN_PIPE = 1, 130, 141
 EXITS = (
     'exit codes: 0 done; 1 refused or failed, told in one line (the environment variable '
-    f'{TRACEBACK}=1 shows where); 2 wrong arguments; 130 ctrl-C; 143 ended by SIGTERM'
+    f'{TRACEBACK}=1 shows where); 2 wrong arguments; 130 ctrl-C; 141 broken pipe; 143 ended by SIGTERM'
 )
 
 

@@ -1,7 +1,6 @@
 """What a model says about each clip of a set, in a file."""
 
 import io
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +10,7 @@ import numpy as np
 from mmengine.evaluator import BaseMetric
 
 from mmkd_video.core.files.arrays import read_arrays
+from mmkd_video.core.files.atomic import write_atomically
 from mmkd_video.evaluation.agreement import as_probabilities
 
 
@@ -54,9 +54,7 @@ class ClipScores(BaseMetric):
         probabilities = np.array([row for row, _ in results], dtype=np.float32)
         content = io.BytesIO()
         np.savez(content, probabilities=probabilities, labels=np.array([label for _, label in results]), names=names)
-        part = self.path.with_name(f'.{self.path.name}.{os.getpid()}.part')
-        part.write_bytes(content.getvalue())
-        os.replace(part, self.path)
+        write_atomically(content.getvalue(), self.path)
         return {}
 
     def evaluate(self, size: int) -> dict[str, float]:

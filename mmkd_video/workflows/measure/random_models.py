@@ -1,5 +1,6 @@
 """Recognizers of usual size with random weights, for how long they take: no training, no data set."""
 
+import io
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -100,6 +101,6 @@ def _on_clips(source: str, clips: Path) -> Config:
 
 
 def _save(model: nn.Module, path: Path) -> None:
-    partial = path.with_suffix('.partial')
-    torch.save(dict(state_dict=model.state_dict()), partial)
-    partial.replace(path)
+    content = io.BytesIO()
+    torch.save(dict(state_dict=model.state_dict()), content)
+    write_atomically(content.getvalue(), path)

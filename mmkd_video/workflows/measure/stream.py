@@ -24,6 +24,7 @@ from mmkd_video.benchmark import (
     median_interval,
     paired_ratios,
 )
+from mmkd_video.core.mistakes import UnwrittenFileError
 from mmkd_video.export import load_exported
 from mmkd_video.serving import (
     FramePreparer,
@@ -203,6 +204,9 @@ def make_video(path: str | Path, frames: int) -> None:
     Args:
         path: Path of the video, which ends in ``.mp4``.
         frames: Number of pictures.
+
+    Raises:
+        OSError: They could not all be written.
     """
     width, height = SIZE
     ground = np.random.default_rng(0).integers(0, 80, (height // 8, width // 8, 3), dtype=np.uint8)
@@ -213,6 +217,9 @@ def make_video(path: str | Path, frames: int) -> None:
         centre = (int(width * (0.5 + 0.3 * np.cos(angle))), int(height * (0.5 + 0.3 * np.sin(1.7 * angle))))
         writer.write(cv2.circle(np.roll(ground, number, axis=1), centre, 30, (200, 220, 240), -1))
     writer.release()
+    written = cv2.VideoCapture(str(path)).get(cv2.CAP_PROP_FRAME_COUNT)  # OpenCV is silent about a full disk
+    if written != frames:
+        raise UnwrittenFileError(f'{path}: {written:.0f} of {frames} pictures were written; is the disk full?')
 
 
 @contextmanager

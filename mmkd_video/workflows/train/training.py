@@ -13,6 +13,7 @@ from mmkd_video.core.files.new import expect_new
 from mmkd_video.core.mistakes import WrongValueError, blaming_settings
 from mmkd_video.hooks import CheckpointGuardHook, FiniteHook, ReproducibleHook, StopSignalHook
 from mmkd_video.hooks.training_clock import TrainingClock
+from mmkd_video.hooks.work_dir_lock import hold_work_dir, release_work_dir
 from mmkd_video.recognizers.budget import set_epochs_from_budget
 from mmkd_video.recognizers.config import merge_cfg_options
 from mmkd_video.recognizers.config_keys import check_config
@@ -70,18 +71,28 @@ def train(config: Config, *, signal_grace: float | None = None) -> None:
 
     Raises:
         SettingsError: The config is wrong, which shows before the first step; later errors are raised as they are.
+        BlockingIOError: Another process trains in the work dir.
     """
     clock = TrainingClock()
     with blaming_settings(until=lambda: clock.started):
-        runner = build_runner(config)
-        runner.register_hook(clock)
-        for hook in (ReproducibleHook, CheckpointGuardHook, FiniteHook, StopSignalHook):
-            if not any(isinstance(each, hook) for each in runner.hooks):
-                runner.register_hook(hook())
-        for hook in runner.hooks:
-            if isinstance(hook, StopSignalHook) and signal_grace is not None:
-                hook.grace = signal_grace
-        runner.train()
+        if own_rank(config.get('launcher') or 'none') == 0:
+            hold_work_dir(config.work_dir)  # MMEngine writes there while it builds
+        try:
+            _build_guarded(config, clock, signal_grace).train()
+        finally:
+            release_work_dir(config.work_dir)
+
+
+def _build_guarded(config: Config, clock: TrainingClock, signal_grace: float | None) -> Runner:
+    runner = build_runner(config)
+    runner.register_hook(clock)
+    for hook in (ReproducibleHook, CheckpointGuardHook, FiniteHook, StopSignalHook):
+        if not any(isinstance(each, hook) for each in runner.hooks):
+            runner.register_hook(hook())
+    for hook in runner.hooks:
+        if isinstance(hook, StopSignalHook) and signal_grace is not None:
+            hook.grace = signal_grace
+    return runner
 
 
 def build_runner(config: Config) -> Runner:
