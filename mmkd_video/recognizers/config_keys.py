@@ -1,5 +1,6 @@
 """Configs as tools read them: what MMEngine's own keys may be, in the same table and words as ours."""
 
+import difflib
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -18,7 +19,7 @@ from mmkd_video.core.checked import (
     table_of,
     wrong,
 )
-from mmkd_video.core.mistakes import WrongValueError
+from mmkd_video.core.mistakes import WrongKeyError, WrongValueError
 
 BUILT = Settings("a dict with its type, dict(type='...')", needs=('type',))
 ONE_OR_SEVERAL = Optional(AnyOf(BUILT, ListOf(BUILT)))
@@ -29,6 +30,7 @@ LOADER = dict(
 LOOPS = ('EpochBasedTrainLoop', 'IterBasedTrainLoop')
 LOOP_KEYS = ('type', 'by_epoch', 'max_epochs', 'max_iters', 'val_begin', 'val_interval', 'dynamic_intervals')
 SCHEDULED = {'begin', 'end', 'T_max', 'step_size', 'total_steps', 'gamma', 'start_factor', 'end_factor', 'eta_min'}
+OTHER_KEYS = ('custom_imports', 'default_scope', 'env_cfg', 'log_level', 'log_processor', 'visualizer', 'vis_backends')
 CONFIG = table_of(
     'config',
     {
@@ -77,6 +79,7 @@ def check_config(config: Config) -> None:
         config: With all options merged.
 
     Raises:
+        KeyError: A key is all but one of MMEngine's, which is missing.
         ValueError: It cannot; names the key.
     """
     if 'model' not in config:
@@ -84,6 +87,7 @@ def check_config(config: Config) -> None:
             f'model: got nothing in {config.filename or "the config"}; expected {BUILT.expected}; give the config of a '
             'training, which inherits a model or holds one'
         )
+    _expect_no_slip(config)
     for key, kind in CONFIG.kinds.items():
         value, found = config, True
         for part in key.split('.'):
@@ -101,6 +105,17 @@ def check_config(config: Config) -> None:
             kind = value.get('type')
             if kind is not None and not isinstance(kind, str) and not callable(kind):
                 raise wrong(f'{where}.type', kind, 'the name of a registered class')
+
+
+def _expect_no_slip(config: Config) -> None:
+    """Refuse a name that is all but one of MMEngine's, where that one is missing: nobody would read it."""
+    known = {key.partition('.')[0] for key in CONFIG.kinds} | set(OTHER_KEYS)
+    for key in config:
+        near = [] if key in known else difflib.get_close_matches(key, known - set(config), 1, cutoff=0.9)
+        if near:
+            raise WrongKeyError(
+                f'{key}: got a key that nothing reads; expected {near[0]}, which the config does not have'
+            )
 
 
 def _expect_known_loop(train_cfg: Mapping | None) -> None:

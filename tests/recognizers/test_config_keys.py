@@ -33,3 +33,11 @@ def test_an_option_that_is_nearly_a_key_of_the_config_is_refused():
         merge_cfg_options(config, {'optim_wraper.optimizer.lr': 0.1})
     merge_cfg_options(config, {'randomness.seed': 3})
     assert config.randomness.seed == 3
+
+
+def test_a_slip_in_a_name_of_mmengine_is_told():
+    settings = dict(model=dict(type='Recognizer2D'), optim_wraper=dict(optimizer=dict(type='SGD', lr=0.1)))
+    with pytest.raises(KeyError, match='optim_wraper: got a key that nothing reads; expected optim_wrapper'):
+        check_config(Config(settings))
+    check_config(Config(dict(settings, optim_wrapper=settings['optim_wraper'])))  # a variable of somebody's own
+    check_config(Config(dict(model=dict(type='Recognizer2D'), train_pipeline=[], teacher='a.py', root='clips')))
