@@ -33,7 +33,7 @@ STUDENT = 'configs/students/mobilenet_motion.py'
 def half(tmp_path_factory):
     """The main student at about half its operations: the proposals, and the config that was written."""
     out = tmp_path_factory.mktemp('shrink') / 'small.py'
-    return shrink.main([DISTILL, '--gflops', '0.022', '--out', str(out)]), out
+    return shrink.main([DISTILL, '--gflops', '0.048', '--out', str(out)]), out
 
 
 @pytest.mark.slow
@@ -42,7 +42,7 @@ def test_every_proposal_costs_what_it_says_and_fits(half):
     for proposal in half[0]:
         params, gflops = student.cost(proposal.shape)
         assert (params, gflops) == (proposal.params, proposal.gflops)
-        assert 0.016 < gflops <= 0.022, proposal  # within the budget, and not far below it
+        assert 0.034 < gflops <= 0.048, proposal  # within the budget, and not far below it
 
 
 @pytest.mark.slow
@@ -62,12 +62,13 @@ def test_each_axis_is_shrunk_alone_and_all_of_them_together(half):
 def test_the_written_config_distils_the_balanced_student(half):
     config = Config.fromfile(half[1])
     assert config.model.type == 'Distiller'
-    assert config.model.student.backbone.num_segments == config.model.student.cls_head.num_segments == 4
+    frames = config.model.student.backbone.num_segments
+    assert config.model.student.cls_head.num_segments == frames
     views = config.train_dataloader.dataset.pipeline[0]
     assert views.type == 'DistillViews'
     for pipeline in (views.student, config.val_dataloader.dataset.pipeline, config.test_dataloader.dataset.pipeline):
-        assert pipeline[1].clip_len == 4
-        assert pipeline[1].frame_interval == 4  # the same span of time
+        assert pipeline[1].clip_len == frames
+        assert pipeline[1].frame_interval == round(16 / frames)  # about the same span of time
     MODELS.build(config.model.student)
 
 
