@@ -13,6 +13,7 @@ from mmkd_video.benchmark import Deployment, DeploymentReport, Timings
 from mmkd_video.cli import benchmark
 from mmkd_video.core.registry import build_model
 from mmkd_video.datasets import render_motion_clips
+from mmkd_video.export import openvino_model
 from mmkd_video.recognizers.complexity import measure_complexity
 from mmkd_video.recognizers.real_clips import RealClips
 from mmkd_video.workflows.measure import deploy, deploy_lines, deploy_runtimes
@@ -135,7 +136,7 @@ def test_runtimes_that_were_asked_for_are_not_left_out(monkeypatch):
 @pytest.mark.parametrize(('able', 'reason'), [('FP32 BF16', None), ('FP32', 'this processor has no bf16 instructions')])
 def test_bf16_needs_a_processor_that_has_it(monkeypatch, able, reason):
     core = SimpleNamespace(get_property=lambda *_: able.split())
-    monkeypatch.setattr(deploy_runtimes, 'import_extra', lambda *_: SimpleNamespace(Core=lambda: core))
+    monkeypatch.setattr(openvino_model, 'import_extra', lambda *_: SimpleNamespace(Core=lambda: core))
     assert reason_against('openvino bf16') == reason
     assert reason_against('openvino') is None
 
