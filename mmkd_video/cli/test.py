@@ -12,7 +12,7 @@ from mmkd_video.cli.mistakes import EXITS, exit_on_mistake
 from mmkd_video.cli.train import add_launcher
 from mmkd_video.export import export_backends
 from mmkd_video.export.metadata import PRECISIONS
-from mmkd_video.workflows.train.testing import run_test
+from mmkd_video.workflows.train.testing import EvaluationSettings, run_test
 
 
 def main(arguments: Sequence[str] | None = None) -> dict[str, float]:
@@ -25,15 +25,12 @@ def main(arguments: Sequence[str] | None = None) -> dict[str, float]:
     options = parser.parse_args(arguments)
     os.environ.setdefault('LOCAL_RANK', str(options.local_rank))
     with exit_on_interrupt(parser), exit_on_mistake(parser):
-        return run_test(
-            options.config,
-            options.checkpoint,
+        settings = EvaluationSettings(
             backend=options.backend,
             threads=options.threads,
             precision=options.precision,
             report=options.report,
             dump=options.dump,
-            force=options.force,
             work_dir=options.work_dir,
             show=options.show,
             show_dir=options.show_dir,
@@ -42,6 +39,7 @@ def main(arguments: Sequence[str] | None = None) -> dict[str, float]:
             launcher=options.launcher,
             cfg_options=options.cfg_options,
         )
+        return run_test(options.config, options.checkpoint, settings, force=options.force)
 
 
 def build_parser() -> argparse.ArgumentParser:

@@ -20,8 +20,8 @@ class TeachingStep:
         data_samples: The samples of the batch.
         labels: ``(N,)`` class indices or ``(N, K)`` soft labels; None where there are none.
         indices: ``(N,)`` places of the samples in their training set, on the host; None where they are not known.
-        student: The student's features at the teacher's ``student_taps``, in canonical layout and with their gradient;
-            None for a teacher that runs before the student.
+        student: The student's features at all places that terms or teachers read, in canonical layout and with their
+            gradient; None as long as the student has not run, thus in ``teach`` of a teacher without ``student_taps``.
     """
 
     view: Tensor | None

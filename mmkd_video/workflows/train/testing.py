@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from mmengine.config import Config
@@ -23,31 +24,51 @@ from mmkd_video.workflows.train.prepare import merge_teacher_options
 from mmkd_video.workflows.train.training import build_runner, default_work_dir
 
 
+@dataclass(frozen=True)
+class EvaluationSettings:
+    """How a checkpoint or an exported file is tested, beside what its config says.
+
+    Attributes:
+        backend: Name of what runs it; by the file's name by default.
+        threads: CPU threads of an exported file; the runtime's choice by default.
+        precision: Precision of an exported file; what it says by default.
+        report: File that takes metrics by class and the confusion matrix; None: they are printed only.
+        dump: Pickle file that takes all predictions; None: they are not kept.
+        work_dir: Folder of logs and metrics; the config's own or one named after it by default.
+        show: Whether predictions are shown in a window.
+        show_dir: Folder of images with predictions; None: none are written.
+        interval: Number of samples of which one is shown.
+        wait_time: Seconds that a window stays.
+        launcher: Name of what starts ranks, as MMEngine calls it.
+        cfg_options: Settings that replace those of the config, by dotted key.
+    """
+
+    backend: str | None = None
+    threads: int | None = None
+    precision: str | None = None
+    report: str | None = None
+    dump: str | None = None
+    work_dir: str | None = None
+    show: bool = False
+    show_dir: str | None = None
+    interval: int = 1
+    wait_time: float = 2.0
+    launcher: str = 'none'
+    cfg_options: Mapping[str, Any] | None = None
+
+
+AS_THE_CONFIG_SAYS = EvaluationSettings()
+
+
 def run_test(
-    path: str,
-    checkpoint: str,
-    *,
-    backend: str | None = None,
-    threads: int | None = None,
-    precision: str | None = None,
-    report: str | None = None,
-    dump: str | None = None,
-    force: bool = False,
-    work_dir: str | None = None,
-    show: bool = False,
-    show_dir: str | None = None,
-    interval: int = 1,
-    wait_time: float = 2.0,
-    launcher: str = 'none',
-    cfg_options: Mapping[str, Any] | None = None,
+    path: str, checkpoint: str, settings: EvaluationSettings = AS_THE_CONFIG_SAYS, *, force: bool = False
 ) -> dict[str, float]:
     """Read a config, and test a checkpoint or an exported file with it.
-
-    All settings but ``force`` mean what they mean for :func:`merge_settings`.
 
     Args:
         path: Path of the config.
         checkpoint: Path or URL of the student's checkpoint, or path of an exported file.
+        settings: How it is tested.
         force: Whether an existing report or dump may be replaced.
 
     Returns:
@@ -62,25 +83,9 @@ def run_test(
     with blaming_settings():
         if not _is_here(checkpoint):
             raise MissingFileError(f'checkpoint {checkpoint!r} does not exist')
-        for name, file in (('--report', report), ('--dump', dump)):
+        for name, file in (('--report', settings.report), ('--dump', settings.dump)):
             expect_new(name, file, force)
-        config = merge_settings(
-            read_config(path),
-            checkpoint,
-            path=path,
-            backend=backend,
-            threads=threads,
-            precision=precision,
-            report=report,
-            dump=dump,
-            work_dir=work_dir,
-            show=show,
-            show_dir=show_dir,
-            interval=interval,
-            wait_time=wait_time,
-            launcher=launcher,
-            cfg_options=cfg_options,
-        )
+        config = merge_settings(read_config(path), checkpoint, settings, path=path)
         trained = read_student(checkpoint)
         fit_student(config, trained)
         check_config(config)
@@ -150,22 +155,7 @@ def build_test(config: Config, checkpoint: str, *, path: str, trained: StudentCh
 
 
 def merge_settings(
-    config: Config,
-    checkpoint: str,
-    *,
-    path: str,
-    backend: str | None = None,
-    threads: int | None = None,
-    precision: str | None = None,
-    report: str | None = None,
-    dump: str | None = None,
-    work_dir: str | None = None,
-    show: bool = False,
-    show_dir: str | None = None,
-    interval: int = 1,
-    wait_time: float = 2.0,
-    launcher: str = 'none',
-    cfg_options: Mapping[str, Any] | None = None,
+    config: Config, checkpoint: str, settings: EvaluationSettings = AS_THE_CONFIG_SAYS, *, path: str
 ) -> Config:
     """Merge the settings of one test into a config.
 
@@ -175,19 +165,8 @@ def merge_settings(
     Args:
         config: Config as it was read; it may be changed.
         checkpoint: Path or URL of the student's checkpoint, or path of an exported file.
+        settings: How it is tested.
         path: Path of the config.
-        backend: Name of what runs it; by the file's name by default.
-        threads: CPU threads of an exported file; the runtime's choice by default.
-        precision: Precision of an exported file; what it says by default.
-        report: File that takes metrics by class and the confusion matrix; None: they are printed only.
-        dump: Pickle file that takes all predictions; None: they are not kept.
-        work_dir: Folder of logs and metrics; the config's own or one named after it by default.
-        show: Whether predictions are shown in a window.
-        show_dir: Folder of images with predictions; None: none are written.
-        interval: Number of samples of which one is shown.
-        wait_time: Seconds that a window stays.
-        launcher: Name of what starts ranks, as MMEngine calls it.
-        cfg_options: Settings that replace those of the config, by dotted key.
 
     Returns:
         The config of the test.
@@ -196,25 +175,31 @@ def merge_settings(
         KeyError: The config has no place for one of ``cfg_options``.
         ValueError: A setting does not go with the config.
     """
-    exported = is_exported(checkpoint, backend)
-    merge_cfg_options(config, cfg_options)
+    exported = is_exported(checkpoint, settings.backend)
+    merge_cfg_options(config, settings.cfg_options)
     if exported:
-        if launcher != 'none':
-            raise WrongValueError(f'--launcher: got {launcher}; an exported file is tested in one process')
-        config = exported_config(config, checkpoint, backend=backend, threads=threads, precision=precision)
+        if settings.launcher != 'none':
+            raise WrongValueError(f'--launcher: got {settings.launcher}; an exported file is tested in one process')
+        config = exported_config(
+            config,
+            checkpoint,
+            backend=settings.backend,
+            threads=settings.threads,
+            precision=settings.precision,
+        )
     elif is_distillation(config) and not all(map(_is_here, _checkpoints(config))):
         print("the teacher's checkpoint is not here and not needed: testing the student alone")
         config = plain_student(config)
     elif is_distillation(config):
         merge_teacher_options(config)
-    config.launcher = launcher
-    config.work_dir = default_work_dir(config, work_dir, path)
+    config.launcher = settings.launcher
+    config.work_dir = default_work_dir(config, settings.work_dir, path)
     config.load_from = None if exported else checkpoint
-    add_report(config, report)
-    if show or show_dir is not None:
-        show_predictions(config, show=show, show_dir=show_dir, interval=interval, wait_time=wait_time)
-    if dump is not None:
-        dump_predictions(config, dump)
+    add_report(config, settings.report)
+    if settings.show or settings.show_dir is not None:
+        show_predictions(config, settings)
+    if settings.dump is not None:
+        dump_predictions(config, settings.dump)
     return config
 
 
@@ -290,15 +275,12 @@ def add_report(config: Config, out_file: str | None = None) -> None:
     config.test_evaluator = [*metrics, report]
 
 
-def show_predictions(config: Config, *, show: bool, show_dir: str | None, interval: int, wait_time: float) -> None:
+def show_predictions(config: Config, settings: EvaluationSettings) -> None:
     """Let a test show what is predicted.
 
     Args:
         config: Config of the test; it is changed.
-        show: Whether predictions are shown in a window.
-        show_dir: Folder of images with predictions; None: none are written.
-        interval: Number of samples of which one is shown.
-        wait_time: Seconds that a window stays.
+        settings: How it is shown.
 
     Raises:
         ValueError: The config has no hook that shows anything.
@@ -308,7 +290,11 @@ def show_predictions(config: Config, *, show: bool, show_dir: str | None, interv
             "--show: the config has no default_hooks.visualization = dict(type='VisualizationHook'); add it"
         )
     config.default_hooks.visualization.update(
-        enable=True, show=show, wait_time=wait_time, out_dir=show_dir, interval=interval
+        enable=True,
+        show=settings.show,
+        wait_time=settings.wait_time,
+        out_dir=settings.show_dir,
+        interval=settings.interval,
     )
 
 
