@@ -3,6 +3,7 @@ import signal
 
 import pytest
 from guarded_run import make_runner
+from work_dirs import is_free
 
 from mmkd_video.hooks.work_dir_lock import hold_work_dir, release_work_dir
 
@@ -44,8 +45,11 @@ def test_its_death_frees_the_folder_although_its_workers_live_on(tmp_path, other
 def test_one_process_may_train_there_again_and_lets_it_go(tmp_path):
     make_runner(tmp_path, epochs=1).train()
     make_runner(tmp_path, epochs=2, resume=True).train()
-    process = os.fork()
-    if not process:
-        hold_work_dir(tmp_path)
-        os._exit(0)
-    assert os.waitpid(process, 0)[1] == 0
+    assert is_free(tmp_path)
+
+
+def test_what_a_process_holds_is_not_free(tmp_path):
+    hold_work_dir(tmp_path)
+    assert not is_free(tmp_path)
+    release_work_dir(tmp_path)
+    assert is_free(tmp_path)
