@@ -100,7 +100,6 @@ class Distiller(BaseModel):
         }
         self._objective = Objective(self.task_weight)
         self._progress: Progress | None = None
-        self._has_hook = False  # whether DistillHook has announced itself
         self._awaits_training = False  # whether an optimizer was asked for and no training was under way
         self._hub_iter: int | None = None
         self._first_step = True
@@ -217,12 +216,8 @@ class Distiller(BaseModel):
         """Let the schedulers of an older checkpoint move the training state's group too; others are left alone."""
         complete_schedules(wrapper, schedulers)
 
-    def expect_progress(self) -> None:
-        """Note that :meth:`set_progress` will be called before every step: DistillHook announces itself so."""
-        self._has_hook = True
-
     def set_progress(self, iter: int, epoch: int, iters_per_epoch: int, max_iters: int) -> None:
-        """Move all schedules; called before every step.
+        """Move all schedules; DistillHook calls this before every step, and is known by it.
 
         Args:
             iter: Iterations done, from 0.
@@ -373,7 +368,7 @@ class Distiller(BaseModel):
 
     def _require_hook(self) -> None:
         """Stop a runner that drives the model without DistillHook: schedules would rest and connectors be lost."""
-        if self._has_hook or self._progress is not None or not self.training:
+        if self._progress is not None or not self.training:
             return
         hub = MessageHub.get_current_instance()
         now = hub.runtime_info.get('iter')

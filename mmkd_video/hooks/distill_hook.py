@@ -21,12 +21,6 @@ class DistillHook(Hook):
     ``state_dict`` beside it is the student's.
     """
 
-    def before_run(self, runner) -> None:
-        """Announce to the model that its schedules will be moved."""
-        model = ability_of(runner.model, Distills)
-        if model is not None:
-            model.expect_progress()
-
     def before_train(self, runner) -> None:
         """Check the optimizer and give every rank the training state of rank 0."""
         model = ability_of(runner.model, Distills)

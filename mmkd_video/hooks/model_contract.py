@@ -60,9 +60,6 @@ class HasTrainingState(Protocol):
 class FollowsProgress(Protocol):
     """A model with schedules."""
 
-    def expect_progress(self) -> None:
-        """Note, before a training, that :meth:`set_progress` will be called before every step."""
-
     def set_progress(self, iter: int, epoch: int, iters_per_epoch: int, max_iters: int) -> None:
         """Move the schedules."""
 

@@ -304,7 +304,7 @@ def test_a_runner_without_the_hook_is_stopped():
 
 
 @pytest.mark.parametrize(('announced', 'interrupted'), [(False, False), (True, False), (False, True)])
-def test_the_hook_is_known_by_its_announcement_and_a_training_by_the_optimizer_it_asked_for(announced, interrupted):
+def test_the_hook_is_known_by_its_first_call_and_a_training_by_the_optimizer_it_asked_for(announced, interrupted):
     model = build(terms=[KD])
     hub = MessageHub.get_instance(f'announced {announced} {interrupted}')
     if interrupted:  # another training, which never ended
@@ -312,7 +312,7 @@ def test_the_hook_is_known_by_its_announcement_and_a_training_by_the_optimizer_i
     model.build_optim_wrapper(dict(optimizer=dict(type='SGD', lr=0.1)))
     hub.update_info('loop_stage', 'train')
     if announced:
-        model.expect_progress()
+        model.set_progress(0, 0, 1, 1)
     if announced or interrupted:
         model(**batch(model), mode='loss')
     else:
