@@ -1,5 +1,8 @@
 """A student's checkpoint: read once, rebuilt as every compression in it asks, those of users too."""
 
+import io
+import os
+
 import pytest
 import torch
 from mmengine.config import Config
@@ -123,3 +126,46 @@ def test_a_command_reads_the_checkpoint_once(tiny, monkeypatch):
     source, out = tiny.folder / 'student.pth', tiny.folder / 'a.pth'
     prune([str(tiny.student), str(source), '--target-params=0.9', '--out', str(out)])
     assert read == [str(source)]
+
+
+def flipped(whole):
+    middle = whole.index(b'weights that are long enough to be found')
+    return whole[:middle] + bytes([whole[middle] ^ 1]) + whole[middle + 1 :]
+
+
+DAMAGES = {
+    'no weights': (lambda whole: saved_as({}), 'holds no state_dict; expected a checkpoint of MMEngine'),
+    'other things': (lambda whole: saved_as(dict(state_dict=dict(a='text'))), 'holds no state_dict'),
+    'a list': (lambda whole: saved_as([torch.zeros(1)]), 'holds no state_dict'),
+    'half': (lambda whole: whole[: len(whole) // 2], 'cannot be read'),
+    'empty': (lambda whole: b'', 'cannot be read'),
+    'a flipped bit': (flipped, 'cannot be read'),
+}
+
+
+def saved_as(content):
+    buffer = io.BytesIO()
+    torch.save(content, buffer)
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize(('damage', 'said'), DAMAGES.values(), ids=DAMAGES)
+def test_a_file_that_is_no_checkpoint_is_refused(damage, said, tmp_path):
+    mark = torch.frombuffer(bytearray(b'weights that are long enough to be found'), dtype=torch.uint8)
+    path = tmp_path / 'student.pth'
+    path.write_bytes(damage(saved_as(dict(state_dict=dict(weight=mark)))))
+    with pytest.raises(ValueError, match=said) as caught:
+        StudentCheckpoint.read(path)
+    assert str(path) in str(caught.value)
+
+
+def test_a_checkpoint_that_would_run_something_is_refused(tmp_path):
+    class Hostile:
+        def __reduce__(self):
+            return os.mkdir, (str(tmp_path / 'ran'),)
+
+    path = tmp_path / 'student.pth'
+    path.write_bytes(saved_as(dict(state_dict=dict(weight=torch.zeros(1)), low_rank=Hostile())))
+    with pytest.raises(ValueError, match='refused, because it asks for .posix.mkdir'):
+        StudentCheckpoint.read(path)
+    assert not (tmp_path / 'ran').exists()
