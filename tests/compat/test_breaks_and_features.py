@@ -26,6 +26,11 @@ def test_breaks_and_features_are_two_lists_of_modules_that_can_be_asked():
         assert module.__doc__.startswith('A feature: ') is (module in compat.FEATURES)
 
 
+def test_whatever_can_be_applied_is_in_one_of_the_lists():
+    applied = {path.stem for path in FOLDER.glob('[!_]*.py') if '\ndef apply(' in path.read_text()}
+    assert applied == {module.__name__.rpartition('.')[2] for module in (*compat.BREAKS, *compat.FEATURES)}
+
+
 def test_features_elsewhere_are_those_that_the_docstring_names():
     users = {
         path.relative_to(PACKAGE.parent).with_suffix('').as_posix().replace('/', '.')

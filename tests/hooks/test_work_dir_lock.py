@@ -3,7 +3,7 @@ import signal
 
 import pytest
 from guarded_run import make_runner
-from work_dirs import is_free
+from locked_work_dir import is_free
 
 from mmkd_video.hooks.work_dir_lock import hold_work_dir, release_work_dir
 

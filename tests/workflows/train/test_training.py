@@ -1,8 +1,8 @@
 import os
 
 import pytest
+from locked_work_dir import is_free
 from mmengine.config import Config
-from work_dirs import is_free
 
 from mmkd_video.hooks.work_dir_lock import hold_work_dir
 from mmkd_video.workflows.train import training
