@@ -119,13 +119,6 @@ class DistillLoss(nn.Module):
     def _name(self) -> str:
         return type(self).__name__
 
-    def scheduled(self, **values: float) -> None:
-        """Hear what the schedules of the arguments have come to; a term tells before each step, on the host.
-
-        Args:
-            **values: The scheduled arguments.
-        """
-
     def _check_pair(self, student: Tensor, teacher: Tensor, where: str) -> None:
         for side, feature in (('student', student), ('teacher', teacher)):
             self._check_side(side + where, feature)

@@ -73,7 +73,7 @@ class ParaphrasedFTLoss(DistillLoss):
         self.build_for(student_channels=student_channels, teacher_channels=teacher_channels)
         factor = max(round(teacher_channels * positive('rate', rate)), 1)
         self.transfer = at_least('transfer', transfer, 0)
-        self._in_stages, self._at_rest = transfer == 0, False
+        self._in_stages = transfer == 0
         ours, theirs = (student_channels, student_channels), (teacher_channels, teacher_channels)
         self.paraphraser = _stack(nn.Conv3d, (*theirs, factor, factor), norm)
         self.reconstruction = _stack(nn.ConvTranspose3d, (factor, factor, *theirs), norm)
@@ -84,24 +84,15 @@ class ParaphrasedFTLoss(DistillLoss):
         """Return the scalar loss of two maps ``(N, C, [T,] H, W)``."""
         if student.ndim == 4:
             student, teacher = student.unsqueeze(2), teacher.unsqueeze(2)
-        if self._at_rest:
+        at_rest = self._in_stages and bool(self.transfer > 0)
+        self.paraphraser.train(self.training and not at_rest)
+        if at_rest:
             with torch.no_grad():
                 factor = self.paraphraser(teacher)
             reconstruction = _unused(self.paraphraser, self.reconstruction)
         else:
             factor = self.paraphraser(teacher)
             reconstruction = F.l1_loss(self.reconstruction(factor), teacher)
-        if self._in_stages and not self._at_rest:  # the transfer has no weight yet
+        if self._in_stages and not at_rest:  # the transfer has no weight yet
             return reconstruction + _unused(self.translator) + student.sum() * 0.0
         return reconstruction + self.transfer * ft(self.translator(student), factor.detach())
-
-    def scheduled(self, **values: float) -> None:
-        """See :meth:`DistillLoss.scheduled`."""
-        self._at_rest = self._in_stages and values.get('transfer', 0) > 0
-        self.train(self.training)
-
-    def train(self, mode: bool = True) -> 'ParaphrasedFTLoss':
-        """Set the mode; the batch norms of a paraphraser at rest stay in eval mode."""
-        super().train(mode)
-        self.paraphraser.train(mode and not self._at_rest)
-        return self

@@ -7,12 +7,12 @@ from collections.abc import Callable, Mapping
 
 import torch
 from torch import Tensor, nn
+from torch.func import functional_call
 
 from mmkd_video.core.checked import Number
 from mmkd_video.core.layouts import channels_of
 from mmkd_video.core.mistakes import WrongKeyError, WrongValueError
 from mmkd_video.core.registry import MODELS
-from mmkd_video.losses.base import DistillLoss
 from mmkd_video.schedules import LearnedScalar, Progress, Scalar
 from mmkd_video.terms.fusion import build_fusion, dry_fuse
 from mmkd_video.terms.pair import Pair
@@ -96,10 +96,9 @@ class Term(nn.Module):
         for key, scalar in self.scalars.items():
             scalar.move(progress)
             getattr(self.loss, key).copy_(scalar.tensor)
-        if self.scalars and isinstance(self.loss, DistillLoss):
-            self.loss.scheduled(**{key: float(scalar.tensor) for key, scalar in self.scalars.items()})
-        for scalar in self.learned.values():
+        for key, scalar in self.learned.items():
             scalar.move(progress)
+            getattr(self.loss, key).copy_(scalar().detach())
 
     def forward(self, student: Mapping[str, Tensor], teacher: Mapping[str, Tensor], context: Mapping) -> Tensor:
         """Return the loss, not yet weighted.
@@ -136,16 +135,12 @@ class Term(nn.Module):
         extra = {key: _rows(context[key], rows) for key in self.needs if context.get(key) is not None}
         if not self.multi_layer:
             ours, theirs = ours[0], theirs[0]
-        for key, scalar in self.learned.items():
-            setattr(self.loss, key, scalar())
+        learned = {key: scalar() for key, scalar in self.learned.items()}
         try:
-            value = self.loss(ours, theirs, **extra)
+            return functional_call(self.loss, learned, (ours, theirs), extra)
         except ValueError as error:
             taps = [pair.taps for pair in self.pairs]
             raise WrongValueError(f'term {self.name!r} at {taps if self.multi_layer else taps[0]}: {error}') from error
-        for key in self.learned:  # a graph must not outlive the step: copies of the model could not be made
-            setattr(self.loss, key, getattr(self.loss, key).detach())
-        return value
 
     def _fuse(self, layers: list[Tensor]) -> list[Tensor]:
         return layers if self.fusion is None else self.fusion(layers)
@@ -154,15 +149,18 @@ class Term(nn.Module):
         return inspect.signature(self.loss.forward).parameters[key].default is inspect.Parameter.empty
 
     def _schedule_arguments(self) -> None:
-        """Let the loss read a 0-d tensor, moved in place, where its config held a schedule."""
+        """Give the loss a 0-d buffer where its config held a schedule; it is moved in place.
+
+        A learned number takes the buffer's place while the loss is computed, so that its gradient is found.
+        """
         for key in (*self.scalars, *self.learned):
             if not hasattr(self.loss, key):
                 raise WrongValueError(
                     f'term {self.name!r}.{key}: {type(self.loss).__name__} cannot schedule this argument'
                 )
-        for key, scalar in self.scalars.items():
+            first = self.scalars[key].tensor if key in self.scalars else self.learned[key]().detach()
             delattr(self.loss, key)
-            self.loss.register_buffer(key, scalar.tensor.clone(), persistent=False)
+            self.loss.register_buffer(key, first.clone(), persistent=False)
 
     def _try_schedules(self, arguments: Mapping) -> None:
         """Refuse schedules that leave the loss's range later: its constructor, which checks it, sees their ends."""

@@ -178,7 +178,6 @@ def test_a_paraphraser_trained_alone_rests_once_the_transfer_acts() -> None:
 
     def moved_by(transfer: float) -> tuple[bool, bool]:
         loss.transfer = transfer
-        loss.scheduled(transfer=transfer)
         loss.train()  # as a runner does in every epoch
         before = [
             {key: value.clone() for key, value in part.state_dict().items()}
@@ -205,7 +204,6 @@ def test_the_translator_waits_for_the_transfer() -> None:
     loss.translator.register_forward_hook(lambda *_: ran.append(True))
     for transfer in (0.0, 500.0):
         loss.transfer = transfer
-        loss.scheduled(transfer=transfer)
         loss.zero_grad()
         loss(student, torch.randn(2, 4, 2, 4, 4)).backward()
         assert len(ran) == (transfer > 0) and all(parameter.grad is not None for parameter in loss.parameters())
@@ -214,7 +212,7 @@ def test_the_translator_waits_for_the_transfer() -> None:
 
 def test_a_paraphraser_without_a_stage_of_its_own_never_rests() -> None:
     loss = ParaphrasedFTLoss(3, 4, transfer=1.0).train()
-    loss.scheduled(transfer=2.0)
+    loss.transfer = 2.0
     loss(torch.randn(2, 3, 2, 4, 4), torch.randn(2, 4, 2, 4, 4)).backward()
     assert loss.paraphraser.training and loss.paraphraser[0].weight.grad.abs().sum() > 0
 

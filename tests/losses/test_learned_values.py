@@ -134,7 +134,6 @@ def test_paraphrased_ft_is_reconstruction_plus_transfer_times_ft() -> None:
     waiting = ParaphrasedFTLoss(3, 4, transfer=0.0).double()
     waiting.load_state_dict(loss.state_dict())
     waiting.transfer = 500.0
-    waiting.scheduled(transfer=500.0)
     with torch.no_grad():
         theirs = loss.eval().paraphraser(teacher).numpy().reshape(2, -1)
     theirs /= np.linalg.norm(theirs, axis=1, keepdims=True)

@@ -113,14 +113,14 @@ def test_a_term_acts_from_begin_to_end():
     assert values[0] == 0 and values[1] > 0 and values[2] == 0
 
 
-def test_a_loss_hears_what_its_schedules_have_come_to():
+def test_a_paraphraser_rests_where_its_schedule_has_come_to_the_transfer():
     ours, theirs = dict(x=torch.randn(2, 3, 2, 2, 2)), dict(x=torch.randn(2, 4, 2, 2, 2))
     transfer = dict(type='Warmup', value=500.0, begin=1, end=3)
     built = term(dict(type='ParaphrasedFTLoss', at='x', transfer=transfer), ours, theirs).train()
     rests = []
     for epoch in range(4):
         built.move(Progress(epoch, epoch, 1, 4))
-        built.train()
+        built(ours, theirs, {})
         rests.append(not built.loss.paraphraser.training)
     assert rests == [False, False, True, True] and built.loss.transfer == 500
 
