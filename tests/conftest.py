@@ -24,9 +24,15 @@ RUNTIMES = (
 )
 
 
+# Their tests start interpreters that import everything anew, which takes seconds each.
+INTERPRETERS = {'run_python', 'healthy_with', 'breaks_without', 'run_two_ranks'}
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items):
     for item in items:
+        if INTERPRETERS & set(item.fixturenames):
+            item.add_marker('slow')
         if item.path.is_relative_to(TESTS) and item.path.relative_to(TESTS).as_posix().startswith(RUNTIMES):
             item.add_marker('runtimes')
             item.add_marker('slow')

@@ -25,6 +25,7 @@ def broken(tmp_path):
     return tmp_path
 
 
+@pytest.mark.slow
 def test_another_program_with_a_command_of_the_same_name_gets_all_classes(tmp_path):
     (tmp_path / 'mine').mkdir()
     (tmp_path / 'mine' / '__init__.py').write_text('import mmkd_video')

@@ -1,6 +1,9 @@
 import subprocess
 import sys
 
+import pytest
+
+pytestmark = pytest.mark.slow  # processes that import everything anew
 MEASURE = """
 import torch
 from mmkd_video.benchmark.memory import peak_memory

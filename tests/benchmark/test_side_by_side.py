@@ -8,6 +8,8 @@ import torch
 
 from mmkd_video.benchmark import SideBySide
 
+pytestmark = pytest.mark.slow  # processes that import everything anew
+
 
 def note(folder, barrier, name):
     barrier.wait(60)  # passed only if all callers are here at once

@@ -149,6 +149,7 @@ run_all(runs, 2, Progress(2, 2), print, print)
 
 
 @pytest.mark.parametrize('number', [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.slow
 def test_an_interrupt_ends_the_runs_too(tmp_path, number):
     command = [sys.executable, '-c', PARENT, str(ROOT), str(Path(__file__).parent), str(tmp_path)]
     parent = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
