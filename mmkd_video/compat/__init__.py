@@ -23,6 +23,7 @@ from mmkd_video.compat import (
     import_noise,
     missing_drn,
     optim_wrapper,
+    repeat_aug,
 )
 
 __all__ = ['BREAKS', 'FEATURES', 'apply', 'forced_loading']
@@ -43,7 +44,7 @@ BREAKS = (
     config_text,
 )
 
-FEATURES = (optim_wrapper,)
+FEATURES = (optim_wrapper, repeat_aug)
 
 
 def apply() -> None:

@@ -96,8 +96,12 @@ class SeededDataset:
 
 
 def _note(sample: Any, index: int, bad: dict[str, str]) -> Any:
-    """Write the sample's index and the replaced videos into its data sample, the first one of several clips."""
-    first = sample[0] if isinstance(sample, list) else sample
-    if isinstance(first, dict) and hasattr(first.get('data_samples'), 'set_metainfo'):
-        first['data_samples'].set_metainfo({SAMPLE_INDEX: index, **({REPLACED: bad} if bad else {})})
+    """Write the sample's index into its data sample, or into those of its several clips.
+
+    The replaced videos stand in the first one only.
+    """
+    for place, clip in enumerate(sample if isinstance(sample, list) else [sample]):
+        if isinstance(clip, dict) and hasattr(clip.get('data_samples'), 'set_metainfo'):
+            replaced = {REPLACED: bad} if bad and place == 0 else {}
+            clip['data_samples'].set_metainfo({SAMPLE_INDEX: index, **replaced})
     return sample

@@ -1,5 +1,6 @@
 """The training pipeline of a distillation: the student's sample and, of the same moment, what its teachers see."""
 
+import copy
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -86,7 +87,43 @@ class DistillViews(BaseTransform):
         if results is None:
             return None
         _check_modality(results)
-        views = self._decode(results)
+        ((imgs, views),) = self._decode(results, [results['frame_inds']])
+        results['imgs'] = imgs
+        return self._finish(results, views)
+
+    def repeat(self, results: dict, times: int, sample_once: bool = False) -> list[dict]:
+        """Make several samples of one video that is decoded once, as ``RepeatAugDataset`` asks for them.
+
+        Args:
+            results: What the dataset knows of the video.
+            times: How many.
+            sample_once: Whether all have the same frames and differ in their augmentation only.
+
+        Raises:
+            ValueError: The student's pipeline does not open the video, then draw frames, then decode.
+        """
+        if len(self.sampling) != 2:
+            kinds = [type(step).__name__ for step in self.sampling]
+            raise WrongValueError(
+                f"DistillViews in RepeatAugDataset: got {kinds} before the decoder of the student's pipeline; expected "
+                "two steps, ['DecordInit', 'SampleFrames'] or alike"
+            )
+        opening, sampler = self.sampling
+        results = opening(results)
+        _check_modality(results)
+        known = dict(total_frames=results['total_frames'], start_index=results['start_index'])  # as that data set does
+        draws = []
+        for _ in range(1 if sample_once else times):
+            known = sampler(known)
+            draws.append(known['frame_inds'])
+        results.update(known)
+        samples = []
+        for imgs, views in self._decode(results, draws * times if sample_once else draws):
+            samples.append(self._finish(dict(copy.deepcopy(results), imgs=imgs), views))
+        return samples
+
+    def _finish(self, results: dict, views: dict[str, ViewFrames]) -> dict | None:
+        """Augment and pack one sample with its views."""
         for transform in self.augmenting:
             replay = TransformReplay(transform, results)
             results = transform(results)
@@ -100,26 +137,34 @@ class DistillViews(BaseTransform):
         packed['views'] = {spec.name: self._pack(spec, views[spec.name]) for spec in self.specs}
         return packed
 
-    def _decode(self, results: dict) -> dict[str, ViewFrames]:
-        """Decode the union of all frames once; the student's stay in ``results``, the views' are returned."""
-        student = results['frame_inds']
+    def _decode(self, results: dict, draws: list[np.ndarray]) -> list[tuple[list, dict[str, ViewFrames]]]:
+        """Decode the union of all frames once; return the student's frames of each draw and the views of them."""
         first = results.get('start_index', 0)
         video = results.get('filename') or results.get('frame_dir') or '?'
-        plans = {
-            spec.name: first
-            + plan_frames(spec, student - first, results['total_frames'], results.get('avg_fps'), self.clamp, video)
-            for spec in self.specs
-        }
-        union, where = np.unique(np.concatenate([student.reshape(-1), *plans.values()]), return_inverse=True)
-        results['frame_inds'] = union.astype(student.dtype)
-        decoded = self.decode(results)['imgs']
+        wanted = []
+        for student in draws:
+            wanted.append(student.reshape(-1))
+            for spec in self.specs:
+                plan = plan_frames(
+                    spec, student - first, results['total_frames'], results.get('avg_fps'), self.clamp, video
+                )
+                wanted.append(first + plan)
+        union, where = np.unique(np.concatenate(wanted), return_inverse=True)
+        results['frame_inds'] = union.astype(draws[0].dtype)
+        decoded = self.decode(results).pop('imgs')
         taken: set[int] = set()
-        clips = []
-        for part in np.split(where, np.cumsum([student.size, *map(len, plans.values())])[:-1]):
-            clips.append([_take(decoded, index, taken) for index in part])
-        results['frame_inds'] = student if student.ndim == 1 else np.squeeze(student)
-        results['imgs'] = clips[0]
-        return {name: ViewFrames(frames) for name, frames in zip(plans, clips[1:], strict=True)}
+        clips = [
+            [_take(decoded, index, taken) for index in part]
+            for part in np.split(where, np.cumsum([len(each) for each in wanted])[:-1])
+        ]
+        last = draws[-1]
+        results['frame_inds'] = last if last.ndim == 1 else np.squeeze(last)
+        found = []
+        for start in range(0, len(clips), 1 + len(self.specs)):
+            views = clips[start + 1 : start + 1 + len(self.specs)]
+            named = {spec.name: ViewFrames(frames) for spec, frames in zip(self.specs, views, strict=True)}
+            found.append((clips[start], named))
+        return found
 
     def _pack(self, spec: ViewSpec, view: ViewFrames) -> Any:
         frames = view.geometry.apply(view.frames, spec.size, spec.interpolation)
