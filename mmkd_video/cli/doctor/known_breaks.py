@@ -13,6 +13,7 @@ TITLES = {
     'checkpoints': 'MMEngine checkpoints under weights_only',
     'cpu_launch': 'torchrun/slurm/mpi without a GPU',
     'gloo_exit': 'gloo aborts at exit',
+    'functional_tensor': 'pytorchvideo: torchvision.transforms.functional_tensor',
     'empty_annotations': 'empty annotation file, not named',
     'annotation_lines': 'wrong lines of annotation files, not named',
     'cpu_ddp': 'DDP device_ids on CPU',

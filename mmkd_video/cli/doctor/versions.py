@@ -124,6 +124,16 @@ def _torchvision() -> Finding:
     return Finding('torchvision', version or 'found', needed, 'ok')
 
 
+def _pytorchvideo() -> Finding:
+    version, needed = installed('pytorchvideo'), "optional: MMAction2's training pipelines of MViT, UniFormerV2"
+    if version is None:
+        return Finding('pytorchvideo', 'absent', needed, 'ok')
+    if installed('torchvision') is None:
+        remedy = 'pip install a torchvision that fits your torch: https://github.com/pytorch/vision#installation'
+        return Finding('pytorchvideo', f'{version}, without torchvision', needed, 'act', remedy)
+    return Finding('pytorchvideo', version, needed, 'ok')
+
+
 def _optional(name: str) -> Finding:
     lowest, too_new, extra, purpose = OPTIONAL[name]
     version, needed = installed(name), f'optional, >={lowest},<{too_new}: {purpose}'
@@ -138,4 +148,4 @@ def version_findings() -> list[Finding]:
     """Return a finding for Python and every distribution that mmkd_video stands on."""
     distributions = [_distribution(name) for name in NEEDED]
     optional = [_optional(name) for name in OPTIONAL]
-    return [_python(), *distributions, _mmcv(), _pkg_resources(), _opencv(), _torchvision(), *optional]
+    return [_python(), *distributions, _mmcv(), _pkg_resources(), _opencv(), _torchvision(), _pytorchvideo(), *optional]
