@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from mmengine.optim import OptimWrapper, build_optim_wrapper
+from mmengine.optim import OptimWrapper, OptimWrapperDict, build_optim_wrapper
 from torch import nn
 from torch.optim import Optimizer
 
@@ -26,9 +26,10 @@ def build_distill_optimizer(
         decay: Weight decay of the training state; None for the optimizer's own.
 
     Raises:
-        ValueError: A trainable parameter is in no group, or in two.
+        ValueError: A trainable parameter is in no group, or in two; or there are several optimizers.
     """
     wrapper = build_optim_wrapper(student, config)
+    _expect_one(wrapper)
     group: dict = {
         'params': [p for p in training_state.parameters() if p.requires_grad],
         'lr': wrapper.optimizer.defaults['lr'] * lr_mult,
@@ -46,8 +47,9 @@ def check_groups(wrapper: OptimWrapper, modules: Mapping[str, nn.Module]) -> Non
     """See that every trainable parameter is in exactly one group.
 
     Raises:
-        ValueError: Names the first parameters that are not.
+        ValueError: Names the first parameters that are not, or the optimizers where there are several.
     """
+    _expect_one(wrapper)
     counts: dict[int, int] = {}
     for group in wrapper.optimizer.param_groups:
         for parameter in group['params']:
@@ -64,6 +66,15 @@ def check_groups(wrapper: OptimWrapper, modules: Mapping[str, nn.Module]) -> Non
         raise WrongValueError(
             f'optim_wrapper: {len(lost)} trainable parameters are in no group {lost[:3]} and {len(twice)} in more than '
             f'one {twice[:3]}; its constructor does not know these layers: choose another constructor'
+        )
+
+
+def _expect_one(wrapper: OptimWrapper) -> None:
+    """Refuse several optimizers: MMEngine leaves stepping them to a ``train_step`` of the model's own."""
+    if isinstance(wrapper, OptimWrapperDict):
+        raise WrongValueError(
+            f'optim_wrapper: got {len(wrapper)} optimizers ({", ".join(wrapper.keys())}); expected one, which a '
+            'Distiller steps as MMEngine does; rates and decays of parts go into paramwise_cfg.custom_keys'
         )
 
 

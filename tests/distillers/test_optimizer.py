@@ -6,7 +6,8 @@ import distillations
 import pytest
 import torch
 from distillations import KD
-from mmengine.optim import CosineAnnealingLR
+from mmengine.optim import CosineAnnealingLR, OptimWrapperDict, build_optim_wrapper
+from mmengine.registry import OPTIM_WRAPPER_CONSTRUCTORS
 
 from mmkd_video.distillers.optimizer import MARK, TRAINING_STATE, complete_schedules, find_group
 from mmkd_video.pruning import prune
@@ -115,3 +116,28 @@ def test_a_schedule_that_was_saved_without_the_group_moves_it_and_what_stands_be
     schedule.base_values = [*full[:-3], *full[-2:]]
     complete_schedules(wrapper, [schedule])
     assert schedule.base_values == full
+
+
+@OPTIM_WRAPPER_CONSTRUCTORS.register_module()
+class OneForEachPart:
+    """As a user writes one for a recognizer with a train_step of its own."""
+
+    def __init__(self, optim_wrapper_cfg, paramwise_cfg=None):
+        self.config = optim_wrapper_cfg
+
+    def __call__(self, model):
+        parts = dict(backbone=model.backbone, head=model.cls_head)
+        return OptimWrapperDict(**{name: build_optim_wrapper(part, self.config) for name, part in parts.items()})
+
+
+def test_several_optimizers_are_refused_in_one_line():
+    model = build()
+    settings = dict(constructor='OneForEachPart', optimizer=SETTINGS['optimizer'])
+    with pytest.raises(
+        ValueError, match=r'optim_wrapper: got 2 optimizers \(backbone, head\); expected one.*paramwise_cfg'
+    ) as caught:
+        model.build_optim_wrapper(settings)
+    assert '\n' not in str(caught.value)
+    one = model.build_optim_wrapper(SETTINGS)
+    with pytest.raises(ValueError, match='got 2 optimizers'):
+        model.check_optimizer(OptimWrapperDict(one=one, other=one))
