@@ -20,6 +20,7 @@ from typing import Any
 from urllib.parse import urlparse
 
 from mmkd_video.compat import safe_load
+from mmkd_video.compat.file_address import without_scheme
 from mmkd_video.compat.mistakes import WrongValueError
 from mmkd_video.compat.patching import after_import, wrap
 
@@ -90,7 +91,8 @@ def _without_code(loaded: Any) -> Any:
 
 def _name_the_file(load_checkpoint: Callable) -> Callable:
     def load(cls: type, filename: str, *args: Any, **kwargs: Any) -> Any:
-        before = _ASKED_FOR.set(str(filename))
+        filename = without_scheme(str(filename))
+        before = _ASKED_FOR.set(filename)
         try:
             return _without_code(load_checkpoint(cls, filename, *args, **kwargs))
         except OSError:

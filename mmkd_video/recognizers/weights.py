@@ -9,6 +9,7 @@ import torch
 from mmengine.runner.checkpoint import CheckpointLoader
 from torch import Tensor, nn
 
+from mmkd_video.compat.file_address import without_scheme
 from mmkd_video.compat.safe_load import UnreadableCheckpointError
 from mmkd_video.core.mistakes import MissingFileError, WrongValueError
 
@@ -20,12 +21,13 @@ def load_weights(model: nn.Module, checkpoint: str) -> None:
 
     Args:
         model: The recognizer.
-        checkpoint: Path or URL of an MMAction2 checkpoint. It is read with ``weights_only=True``.
+        checkpoint: Path or URL of an MMAction2 checkpoint, ``file:///...`` too. It is read with ``weights_only=True``.
 
     Raises:
         FileNotFoundError: No such file.
         ValueError: The checkpoint cannot be read or belongs to another architecture.
     """
+    checkpoint = without_scheme(checkpoint)
     if '://' not in checkpoint and not osp.isfile(checkpoint):
         raise MissingFileError(
             f'teacher.checkpoint: {checkpoint!r} does not exist; train the teacher first, name another file, '

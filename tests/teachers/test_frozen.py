@@ -1,9 +1,11 @@
 import copy
+from urllib.parse import quote
 
 import pytest
 import torch
 import zoo
 from mmengine.config import Config
+from mmengine.runner import load_checkpoint
 
 from mmkd_video.core.registry import MODELS
 from mmkd_video.teachers import FrozenTeacher
@@ -96,3 +98,21 @@ def test_module_prefixes_of_wrapped_checkpoints_are_dropped(tmp_path):
 def test_a_view_of_another_name_is_refused():
     with pytest.raises(ValueError, match="expected 'own' or 'student'"):
         teacher(view='mine')
+
+
+@pytest.mark.parametrize('form', ['file://{path}', 'file://localhost{path}', 'FILE:{path}'])
+def test_a_checkpoint_may_be_the_address_of_a_file(form, tmp_path):
+    config = zoo.config_of('i3d')[0]
+    path = tmp_path / 'of a teacher.pth'
+    torch.save({'state_dict': teacher().module.state_dict()}, path)
+    address = form.format(path=quote(str(path)))
+    built, plain = (FrozenTeacher(config=config, checkpoint=each) for each in (address, str(path)))
+    assert built.fingerprint == plain.fingerprint
+    bare = torch.nn.Module()
+    load_checkpoint(bare, address)  # MMEngine's own, as `load_from` does
+
+
+@pytest.mark.parametrize('address', ['file:///nowhere/i3d.pth', 'file://elsewhere/i3d.pth'])
+def test_the_address_of_a_file_that_is_not_there_is_told(address):
+    with pytest.raises((FileNotFoundError, ValueError), match=r'does not exist|machine .elsewhere.*file:///<abs'):
+        FrozenTeacher(config=zoo.config_of('i3d')[0], checkpoint=address)

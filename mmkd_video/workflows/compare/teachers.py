@@ -7,6 +7,7 @@ from pathlib import Path
 
 from mmengine.config import Config
 
+from mmkd_video.compat.file_address import without_scheme
 from mmkd_video.recognizers.config import resolve_config
 from mmkd_video.recognizers.plain_student import named_teachers
 from mmkd_video.workflows.compare.runs import TEACHER, Run, run_config
@@ -49,7 +50,7 @@ def tested_teachers(
                 title = f'{config_name}: teacher {name}'.rstrip()
                 print(f'{title}: not tested, it has no test configuration or no checkpoint of its own')
                 continue
-            checkpoint, classes = Path(teacher['checkpoint']), teacher.get('classes')
+            checkpoint, classes = Path(without_scheme(teacher['checkpoint'])), teacher.get('classes')
             key = (checkpoint, None if classes is None else tuple(classes))
             if key not in found:
                 taken = [each.name for each in found.values()]

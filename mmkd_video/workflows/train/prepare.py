@@ -17,6 +17,7 @@ from mmengine.config import Config
 from mmengine.logging import print_log
 
 from mmkd_video.compat import safe_load
+from mmkd_video.compat.file_address import without_scheme
 from mmkd_video.core.checked import AnyOf, Flag, ListOf, Number, Optional, Settings, Text, table_of
 from mmkd_video.core.compression import compressions
 from mmkd_video.core.files.atomic import write_atomically
@@ -263,7 +264,7 @@ def needed_parts(config: Config) -> list[Clips | TrainedTeacher]:
     for name, training in trainings.items():
         if name not in teachers:
             raise WrongKeyError(f'prepare.teacher: got {name!r}; the teachers of the model are {sorted(teachers)}')
-        checkpoint = teachers[name].get('checkpoint')
+        checkpoint = without_scheme(teachers[name].get('checkpoint') or '')
         if checkpoint and '://' not in checkpoint:
             parts.append(TrainedTeacher(training, Path(checkpoint), options.get(name) or {}))
     return parts
