@@ -24,6 +24,7 @@ from mmkd_video.compat import (
     import_noise,
     missing_drn,
     optim_wrapper,
+    plain_keys,
     repeat_aug,
 )
 
@@ -36,6 +37,7 @@ BREAKS = (
     cpu_launch,
     gloo_exit,
     cpu_ddp,
+    plain_keys,
     cpu_sync_batch_norm,
     cpu_amp,
     bfloat16_scores,

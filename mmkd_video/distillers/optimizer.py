@@ -26,8 +26,10 @@ def build_distill_optimizer(
         decay: Weight decay of the training state; None for the optimizer's own.
 
     Raises:
-        ValueError: A trainable parameter is in no group, or in two; or there are several optimizers.
+        ValueError: A trainable parameter is in no group, or in two; there are several optimizers; or FSDP has split the
+            student.
     """
+    _expect_whole(student)
     wrapper = build_optim_wrapper(student, config)
     _expect_one(wrapper)
     group: dict = {
@@ -66,6 +68,16 @@ def check_groups(wrapper: OptimWrapper, modules: Mapping[str, nn.Module]) -> Non
         raise WrongValueError(
             f'optim_wrapper: {len(lost)} trainable parameters are in no group {lost[:3]} and {len(twice)} in more than '
             f'one {twice[:3]}; its constructor does not know these layers: choose another constructor'
+        )
+
+
+def _expect_whole(student: nn.Module) -> None:
+    """Refuse FSDP: taps read features of whole modules, and checkpoints are the plain student's."""
+    if any(getattr(module, '_is_fsdp_managed_module', False) for module in student.modules()):
+        raise WrongValueError(
+            "strategy: got FSDP, which splits the student's parameters over the ranks; expected "
+            "dict(type='DDPStrategy')"
+            ' (only the student and connectors are synchronised, the teacher never is), or no strategy'
         )
 
 

@@ -17,6 +17,7 @@ TITLES = {
     'empty_annotations': 'empty annotation file, not named',
     'annotation_lines': 'wrong lines of annotation files, not named',
     'cpu_ddp': 'DDP device_ids on CPU',
+    'plain_keys': 'module. in checkpoints of DDPStrategy',
     'cpu_sync_batch_norm': 'SyncBN on CPU',
     'cpu_amp': '--amp on CPU',
     'bfloat16_scores': 'bfloat16 scores to numpy',
