@@ -14,6 +14,7 @@ TITLES = {
     'cpu_launch': 'torchrun/slurm/mpi without a GPU',
     'gloo_exit': 'gloo aborts at exit',
     'functional_tensor': 'pytorchvideo: torchvision.transforms.functional_tensor',
+    'numpy_names': 'skeletons with numpy 2',
     'empty_annotations': 'empty annotation file, not named',
     'annotation_lines': 'wrong lines of annotation files, not named',
     'cpu_ddp': 'DDP device_ids on CPU',
