@@ -198,10 +198,29 @@ ZOO = {
     ),
 }  # fmt: skip
 
+# Not among those that every test of all families runs on.
+MORE = {
+    'uniformerv2': (
+        dict(
+            type='Recognizer3D',
+            backbone=dict(
+                type='UniFormerV2', input_resolution=32, patch_size=16, width=32, layers=2, heads=2, t_size=4,
+                dw_reduction=1.5, temporal_downsample=False, no_lmhra=True, double_lmhra=True, return_list=[1],
+                n_layers=1, n_dim=32, n_head=2, mlp_factor=4.0, mlp_dropout=[0.5], clip_pretrained=False,
+                pretrained=None,
+            ),
+            cls_head=dict(type='UniFormerHead', num_classes=CLASSES, average_clips='prob', in_channels=32),
+            data_preprocessor=dict(
+                type='ActionDataPreprocessor', mean=[114.75] * 3, std=[57.375] * 3, format_shape='NCTHW'),
+        ),
+        (4, 32, 32),
+    ),
+}  # fmt: skip
+
 
 def config_of(name):
     """Return a fresh model config and the clip size ``(frames, height, width)`` it takes."""
-    config, size = ZOO[name]
+    config, size = {**ZOO, **MORE}[name]
     return copy.deepcopy(config), size
 
 

@@ -23,7 +23,9 @@ from mmkd_video.distillers.reuse import reuse_classifier
 from mmkd_video.distillers.summary import term_table
 from mmkd_video.distillers.training_state import TrainingState, install_key_mapping
 from mmkd_video.distillers.unlabelled import labelled_only, labelled_rows, stack_indices, stack_labels
-from mmkd_video.recognizers.size import SIZES, check_sides, explain_failure, find_size, noise_for
+from mmkd_video.recognizers.config import expect_recognizer
+from mmkd_video.recognizers.input_form import Inputs, input_form, noise_for, one_of, positive, shallow
+from mmkd_video.recognizers.size import SIZES, check_sides, explain_failure, find_size
 from mmkd_video.schedules import Progress, Scalar
 from mmkd_video.taps import Place, TapSet
 from mmkd_video.teachers import TEACHERS, Probe, TeachingStep, build_teachers
@@ -79,6 +81,7 @@ class Distiller(BaseModel):
             student_config.setdefault('data_preprocessor', data_preprocessor)
         self.task_weight = Scalar(task_weight, 'task_weight', Number(0))
         self.connector_lr_mult, self.connector_decay = connector_lr_mult, connector_decay
+        expect_recognizer(student_config, 'student')
         self.student = build_model(copy.deepcopy(student_config))
         with random_state_restored():  # the student starts and trains as it would alone
             self.teachers = build_teachers(teacher)
@@ -93,6 +96,7 @@ class Distiller(BaseModel):
             self.student.data_preprocessor,
             {name: teacher.data_preprocessor for name, teacher in seeing.items()},
             {name: teacher.view for name, teacher in seeing.items()},
+            dict({name: t.input_form for name, t in seeing.items()}, student=input_form(self.student)),
         )
         self.first_batches = {
             name: FirstBatches(name, t.num_classes, softened(self.training_state.terms, name))
@@ -151,8 +155,8 @@ class Distiller(BaseModel):
             ValueError: The teacher's view is missing, or the first batch shows a mistake in the config.
         """
         self._require_hook()
-        labels = stack_labels(data_samples, inputs.device)
-        indices = stack_indices(data_samples, inputs.device)
+        device = one_of(inputs).device
+        labels, indices = stack_labels(data_samples, device), stack_indices(data_samples, device)
         steps = {
             name: TeachingStep(self._view_of(name, views or {}), inputs, data_samples, labels, indices, None)
             for name in self.teachers
@@ -161,7 +165,7 @@ class Distiller(BaseModel):
         taught = {name: self._ask(name, step) for name, step in steps.items() if not self.teachers[name].student_taps}
         rows = labelled_rows(data_samples)
         with self._student_taps.watch(), labelled_only(self.student, rows):
-            losses = self.student.loss(inputs, data_samples)
+            losses = self.student.loss(shallow(inputs), data_samples)
         places: dict[str, Place] = {}
         student = self._student_taps.read(inputs, places)
         if self._first_step:
@@ -258,7 +262,7 @@ class Distiller(BaseModel):
         """What may lose channels in training: the student."""
         return self.student
 
-    def tap_features(self, inputs: Tensor | None = None) -> dict[str, Tensor]:
+    def tap_features(self, inputs: Inputs | None = None) -> dict[str, Tensor]:
         """Run the student alone, as it is now, without a trace in its statistics.
 
         Args:
@@ -267,9 +271,9 @@ class Distiller(BaseModel):
         Returns:
             Its features by tap, in canonical layout.
         """
-        inputs = noise_for(self.student, self._student_size).abs() if inputs is None else inputs
+        inputs = positive(noise_for(self.student, self._student_size)) if inputs is None else inputs
         with in_eval(self.student), self._student_taps.watch(), explain_failure('student', self._student_size):
-            self.student.extract_feat(inputs, stage='head')
+            self.student.extract_feat(shallow(inputs), stage='head')
         return self._student_taps.read(inputs)
 
     def refit(self, kept: Mapping[str, Tensor]) -> TensorCuts:

@@ -13,6 +13,7 @@ from mmengine.hub import get_config
 from mmkd_video.core.mistakes import MissingFileError, WrongKeyError, WrongValueError, name_of_kind
 from mmkd_video.recognizers.budget import set_epochs_from_budget
 from mmkd_video.recognizers.config_keys import check_config
+from mmkd_video.recognizers.families import NO_RECOGNIZERS
 
 SUFFIXES = ('.py', '.json', '.yml', '.yaml')
 
@@ -85,6 +86,25 @@ def resolve_config(config: str | Mapping) -> tuple[dict, Config | None]:
     if model.get('type') == 'Distiller':  # a distilled student teaches the next one
         model = model['student']
     return copy.deepcopy(dict(model)), whole
+
+
+def expect_recognizer(model: Mapping, side: str) -> None:
+    """Refuse models of MMAction2 that do not score whole clips, before they are built.
+
+    Args:
+        model: The model's config.
+        side: ``'student'`` or the teacher's name.
+
+    Raises:
+        ValueError: It is a localizer, a detector or alike.
+    """
+    kind = model.get('type')
+    name = kind.rpartition('.')[2] if isinstance(kind, str) else getattr(kind, '__name__', '')
+    if name in NO_RECOGNIZERS:
+        raise WrongValueError(
+            f'{side}: got {name}, {NO_RECOGNIZERS[name]}; expected a recognizer, which scores whole clips: '
+            'Recognizer2D, Recognizer3D, RecognizerGCN, RecognizerAudio or MMRecognizer3D'
+        )
 
 
 def read_config(path: str, options: Mapping[str, Any] | None = None, with_budget: bool = True) -> Config:

@@ -24,9 +24,10 @@ class Family:
         width_arguments: Arguments of the backbone that multiply its channels, each with the step it is rounded to.
         depth_arguments: Arguments of the backbone that multiply its blocks, each with the step it is rounded to.
         depths: The values that its backbone's argument ``depth`` may have.
-        package: The module that defines the classes of :attr:`channels_last`.
+        package: The module that defines the classes of :attr:`channels_last` and :attr:`batch_second`.
         channels_last: Names of the classes that keep their channels last, ``(N, T, H, W, C)``, themselves and in all
             that is inside; classes derived from them do too.
+        batch_second: Names of the classes, of the same module, that keep tokens as ``(L, N*T, C)``.
         attentions: Names of the classes of attentions that keep working with fewer heads: they read their number and
             their own width from attributes, and have children ``qkv`` and ``proj``.
         shifts: Names of the classes that move the first ``C // shift_div`` channels of their input one frame back, and
@@ -44,6 +45,7 @@ class Family:
     depths: tuple[int, ...] = ()
     package: str = ''
     channels_last: tuple[str, ...] = ()
+    batch_second: tuple[str, ...] = ()
     attentions: tuple[str, ...] = ()
     shifts: tuple[str, ...] = ()
     shortcuts: tuple[str, ...] = ()
@@ -64,6 +66,13 @@ FAMILIES = (  # where a backbone has arguments of several, the first one counts
     Family('TimeSformer', frame_arguments=('num_frames',), pixel_arguments=('img_size',)),
     Family('UniFormer', pixel_arguments=('img_size',)),
     Family(
+        'UniFormerV2',
+        frame_arguments=('t_size',),
+        pixel_arguments=('input_resolution',),
+        package='mmaction.models.backbones.uniformerv2',
+        batch_second=('ResidualAttentionBlock', 'Extractor'),
+    ),
+    Family(
         'MViT',
         frame_arguments=('temporal_size',),
         pixel_arguments=('spatial_size',),
@@ -83,6 +92,34 @@ DEPTH_ARGUMENTS = {name: step for family in FAMILIES for name, step in family.de
 DEPTHS = tuple(sorted({depth for family in FAMILIES for depth in family.depths}))
 SHORTCUTS = tuple(dict.fromkeys(name for family in FAMILIES for name in family.shortcuts))
 
+# In which form the classes of recognizers take their input, whatever their data preprocessor says.
+INPUT_KINDS = {
+    'Recognizer2D': 'NCHW',
+    'Recognizer3D': 'NCTHW',
+    'RecognizerGCN': 'skeletons',
+    'RecognizerAudio': 'audio',
+    'MMRecognizer3D': 'several',
+}
+
+# Models of MMAction2 that score no whole clips, by the name of their class.
+NO_RECOGNIZERS = {
+    **dict.fromkeys(('BMN', 'TEM', 'PEM', 'TCANet', 'DRN'), 'a localizer, which proposes times in a long video'),
+    **dict.fromkeys(('FastRCNN', 'FasterRCNN', 'MaskRCNN'), 'a detector, which scores boxes and not clips'),
+    **dict.fromkeys(
+        ('CLIPSimilarity', 'VindLURetrieval', 'VindLURetrievalMC', 'VindLUVQA'), 'a model of videos and text'
+    ),
+    'RecognizerOmni': 'a recognizer of images and videos in one batch',
+}
+
+
+def input_kind(model: nn.Module) -> str | None:
+    """Return in which form a recognizer takes its input; None for one of no known class.
+
+    Args:
+        model: The recognizer.
+    """
+    return next((INPUT_KINDS[each.__name__] for each in type(model).__mro__ if each.__name__ in INPUT_KINDS), None)
+
 
 def fixed_clip_size(backbone: type) -> tuple[int, int, int] | None:
     """Return the frames, height and width that a backbone takes and no argument tells; None where any will do.
@@ -101,6 +138,19 @@ def keeps_channels_last(module: nn.Module) -> bool:
     """
     return any(
         each.__module__ == family.package and each.__name__ in family.channels_last
+        for each in type(module).__mro__
+        for family in FAMILIES
+    )
+
+
+def keeps_batch_second(module: nn.Module) -> bool:
+    """Tell whether a module keeps tokens as ``(L, N*T, C)``, itself and in all that is inside.
+
+    Args:
+        module: Any part of a recognizer.
+    """
+    return any(
+        each.__module__ == family.package and each.__name__ in family.batch_second
         for each in type(module).__mro__
         for family in FAMILIES
     )

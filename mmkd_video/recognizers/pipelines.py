@@ -6,6 +6,19 @@ from typing import Any
 from mmkd_video.core.mistakes import WrongValueError
 from mmkd_video.recognizers.config import load_config
 
+# Steps that make something else than frames of a video.
+OF_OTHER_MODALITIES = (
+    'PoseDecode',
+    'GeneratePoseTarget',
+    'GenSkeFeat',
+    'FormatGCNInput',
+    'MMUniformSampleFrames',
+    'MMDecode',
+    'LoadAudioFeature',
+    'AudioFeatureSelector',
+    'FormatAudioShape',
+    'LoadLocalizationFeature',
+)
 _KEYS_OF_A_CONFIG = ('train_dataloader', 'train_pipeline', 'val_dataloader', 'test_dataloader', 'model')
 
 
@@ -46,6 +59,15 @@ def validation_pipeline(config: Mapping | None) -> list[dict] | None:
     if config is None:
         return None
     return pipeline_of_loader(config.get('val_dataloader')) or config.get('val_pipeline')
+
+
+def reads_frames(pipeline: Sequence) -> bool:
+    """Tell whether a pipeline ends in frames of a video, and in nothing else: no skeletons, no audio.
+
+    Args:
+        pipeline: Configs of its transforms.
+    """
+    return not any(type_name(step) in OF_OTHER_MODALITIES for step in pipeline)
 
 
 def find_pipelines(teacher: Any, name: str) -> dict[str, list[dict]]:

@@ -5,18 +5,19 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 import torch
-from torch import Tensor, nn
 
 from mmkd_video.core.checked import AnyOf, ListOf, Settings, Whole, nearest
 from mmkd_video.core.mistakes import WrongKeyError, WrongValueError
 from mmkd_video.core.registry import MODELS
 from mmkd_video.recognizers.families import FRAME_ARGUMENTS, PIXEL_ARGUMENTS, fixed_clip_size
+from mmkd_video.recognizers.input_form import Inputs, shape_of
 from mmkd_video.recognizers.pipelines import find_pipeline
 from mmkd_video.recognizers.view_spec import ViewSpec
 
 SIZE = ListOf(Whole(1), length=3, example='(frames, height, width)')
 SIZES = AnyOf(SIZE, Settings('a dict of these by side'))
 DEFAULT_SIZE = (8, 64, 64)
+COMPILERS = ('torch._dynamo', 'torch._inductor', 'torch._functorch', 'torch.fx')
 
 
 def find_size(model_config: Mapping, config: Mapping | None, asked: object, side: str) -> tuple[int, int, int]:
@@ -44,27 +45,6 @@ def find_size(model_config: Mapping, config: Mapping | None, asked: object, side
     return _pipeline_size(config, side) or _declared_size(model_config['backbone'])
 
 
-def noise_for(model: nn.Module, size: tuple[int, int, int]) -> Tensor:
-    """Make one clip of noise as a recognizer takes it.
-
-    Args:
-        model: The recognizer.
-        size: ``(T, H, W)``.
-
-    Returns:
-        ``(1, T, C, H, W)`` for 2D recognizers, ``(1, 1, C, T, H, W)`` for 3D ones.
-    """
-    frames, height, width = size
-    layer = next(m for m in model.modules() if isinstance(m, (nn.Conv2d, nn.Conv3d, nn.Linear)))
-    channels = layer.weight.shape[1] if not isinstance(layer, nn.Linear) else 3
-    parameter = next(model.parameters())
-    if model.data_preprocessor.format_shape == 'NCHW':
-        shape = (1, frames, channels, height, width)
-    else:
-        shape = (1, 1, channels, frames, height, width)
-    return torch.randn(shape, dtype=parameter.dtype, device=parameter.device)
-
-
 def _pipeline_size(config: Mapping | None, side: str) -> tuple[int, int, int] | None:
     if config is None:
         return None
@@ -74,7 +54,10 @@ def _pipeline_size(config: Mapping | None, side: str) -> tuple[int, int, int] | 
         return None
     if spec.size is None:
         return None
-    frames = spec.num_frames if spec.clip_len == 1 else spec.clip_len
+    clip_len = spec.clip_len
+    if isinstance(clip_len, Mapping):  # by modality
+        clip_len = next(iter(clip_len.values()))
+    frames = spec.num_clips if clip_len == 1 else clip_len
     return frames, spec.size[1], spec.size[0]
 
 
@@ -120,6 +103,8 @@ def explain_failure(side: str, size: tuple[int, int, int]) -> Iterator[None]:
     try:
         yield
     except (RuntimeError, AssertionError, IndexError) as error:
+        if _is_of_the_stack(error):
+            raise
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise WrongValueError(
             f'the dry run of the {side} on {size[0]} frames of {size[1]}x{size[2]} failed: {reason}; '
@@ -128,8 +113,16 @@ def explain_failure(side: str, size: tuple[int, int, int]) -> Iterator[None]:
 
 
 @contextmanager
-def explain_view(name: str, view: Tensor) -> Iterator[None]:
+def explain_view(name: str, view: Inputs, tried: Inputs | None = None) -> Iterator[None]:
     """Turn whatever a teacher says about clips that do not fit it into one line that names ``DistillViews``.
+
+    What has nothing to do with the clips is left as it is: a full memory, a compiler that gives up, and whatever
+    happens on clips of a shape that the teacher has taken before.
+
+    Args:
+        name: The teacher's name.
+        view: What it is given.
+        tried: What it has taken before; None where nothing was tried.
 
     Raises:
         ValueError: The block failed inside the teacher.
@@ -137,8 +130,21 @@ def explain_view(name: str, view: Tensor) -> Iterator[None]:
     try:
         yield
     except (RuntimeError, AssertionError, IndexError, ValueError) as error:
+        if _is_of_the_stack(error) or (tried is not None and _one_shape(view) == _one_shape(tried)):
+            raise
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise WrongValueError(
-            f'{name} cannot take clips of shape {tuple(view.shape)}: {reason}; give it a view of its own with '
+            f'{name} cannot take clips of shape {shape_of(view)}: {reason}; give it a view of its own with '
             'DistillViews(student=<pipeline>, teacher=<config>), or another size'
         ) from error
+
+
+def _is_of_the_stack(error: Exception) -> bool:
+    """Tell whether an error is about memory or compilation, which no other size of clips mends."""
+    kinds = [kind.__module__ for kind in type(error).__mro__]
+    return isinstance(error, torch.OutOfMemoryError) or any(kind.startswith(COMPILERS) for kind in kinds)
+
+
+def _one_shape(inputs: Inputs) -> list[tuple[int, ...]]:
+    each = inputs.values() if isinstance(inputs, Mapping) else [inputs]
+    return [tuple(tensor.shape[1:]) for tensor in each]

@@ -8,7 +8,7 @@ from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from mmkd_video.core.registry import build_model
-from mmkd_video.recognizers.size import noise_for
+from mmkd_video.recognizers.input_form import noise_for
 
 
 def count_without_weights(model: Mapping, size: tuple[int, int, int]) -> tuple[int, float] | None:

@@ -1,5 +1,8 @@
 """Conversion of what a module returns to the canonical layouts, done once, where the tensor leaves the model."""
 
+import math
+from collections.abc import Mapping
+
 import torch
 from torch import Tensor, nn
 
@@ -9,7 +12,9 @@ from mmkd_video.recognizers import families
 from mmkd_video.taps.recorder import ACTIVATIONS
 
 
-def to_canonical(value: Tensor, clips: int, channels_last: bool = False) -> Tensor:
+def to_canonical(
+    value: Tensor, clips: int, channels_last: bool = False, kind: str | None = None, batch_second: bool = False
+) -> Tensor:
     """Convert a module's output to a canonical layout.
 
     A 2D recognizer folds its frames into the batch; they are unfolded here, so that no loss ever sees ``(N*T, ...)``.
@@ -18,6 +23,10 @@ def to_canonical(value: Tensor, clips: int, channels_last: bool = False) -> Tens
         value: ``(N, C, T, H, W)``, ``(N*T, C, H, W)``, ``(N*k, L, C)`` or ``(N*k, C)``.
         clips: Number of clips N in the batch.
         channels_last: A 5-D value is ``(N, T, H, W, C)``, a 4-D one ``(N*T, H, W, C)``.
+        kind: The kind of the recognizer's input, as ``InputForm`` names it. Graphs give
+            ``(N, persons, C, T, joints)`` or ``(N*persons, C, T, joints)``, a map of persons and joints at each time;
+            audio gives ``(N, C, T, bins)``, a map of one column.
+        batch_second: A 3-D value is ``(L, N*k, C)``.
 
     Returns:
         ``(N, C, T, H, W)``, ``(N, L, C)`` or ``(N, C)``.
@@ -25,6 +34,12 @@ def to_canonical(value: Tensor, clips: int, channels_last: bool = False) -> Tens
     Raises:
         ValueError: The batch dimension is no multiple of ``clips``, or the rank is none of the above.
     """
+    if batch_second and value.ndim == 3:
+        value = value.transpose(0, 1)
+    elif kind == 'skeletons' and value.ndim > 3:
+        value = _persons_in_the_map(value, clips)
+    elif kind == 'audio' and value.ndim == 4 and value.shape[0] == clips:
+        value = value.unsqueeze(-1)
     if value.ndim not in (2, 3, 4, 5) or value.shape[0] % clips:
         raise WrongValueError(
             f'a value of shape {tuple(value.shape)} cannot be laid out for {clips} clips; '
@@ -44,6 +59,13 @@ def to_canonical(value: Tensor, clips: int, channels_last: bool = False) -> Tens
     return value if fold == 1 else value.unflatten(0, (clips, fold))
 
 
+def _persons_in_the_map(value: Tensor, clips: int) -> Tensor:
+    """Return what a graph gives each person as one map, ``(N, C, T, persons, joints)``."""
+    if value.ndim == 4 and value.shape[0] % clips == 0:
+        value = value.unflatten(0, (clips, -1))
+    return value.permute(0, 2, 3, 1, 4) if value.ndim == 5 else value
+
+
 def to_vector(feature: Tensor) -> Tensor:
     """Average a canonical feature over its positions.
 
@@ -57,15 +79,6 @@ def to_vector(feature: Tensor) -> Tensor:
     if layout == 'map':
         return feature.mean(dim=(2, 3, 4))
     return feature.mean(dim=1) if layout == 'tokens' else feature
-
-
-def count_clips(inputs: Tensor) -> int:
-    """Return the number of clips of a batch.
-
-    Args:
-        inputs: ``(N, T, C, H, W)`` for 2D recognizers, ``(N, M, C, T, H, W)`` for 3D ones.
-    """
-    return inputs.shape[0] if inputs.ndim == 5 else inputs.shape[0] * inputs.shape[1]
 
 
 def keeps_channels_last(model: nn.Module, name: str, pre: bool = False) -> bool:
@@ -85,6 +98,32 @@ def keeps_channels_last(model: nn.Module, name: str, pre: bool = False) -> bool:
     parts = name.split('.')
     around = (model.get_submodule('.'.join(parts[: end + 1])) for end in range(len(parts)))
     return any(families.keeps_channels_last(part) for part in around)
+
+
+def keeps_batch_second(model: nn.Module, name: str) -> bool:
+    """Tell whether tokens leave a module with the batch second: ``(L, N*T, C)``.
+
+    Args:
+        model: A recognizer of MMAction2.
+        name: Dotted path of the module inside it.
+    """
+    parts = name.split('.')
+    around = (model.get_submodule('.'.join(parts[: end + 1])) for end in range(len(parts)))
+    return any(families.keeps_batch_second(part) for part in around)
+
+
+def class_scores(value: object) -> object:
+    """Return one tensor of class scores where a head gives several by name.
+
+    Their probabilities are averaged, as such a head does when it predicts; the scores are the logarithms.
+
+    Args:
+        value: What the head returned.
+    """
+    if not isinstance(value, Mapping):
+        return value
+    each = torch.stack([scores.log_softmax(dim=-1) for scores in value.values()])
+    return each.logsumexp(dim=0) - math.log(len(each))
 
 
 def neck_feature(value: object) -> object:

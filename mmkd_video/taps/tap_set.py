@@ -9,7 +9,17 @@ from torch import Tensor, nn
 
 from mmkd_video.core.layouts import layout_of
 from mmkd_video.core.mistakes import WrongKeyError, WrongValueError
-from mmkd_video.taps.layout import count_clips, keeps_channels_last, neck_feature, pick_item, to_canonical, to_vector
+from mmkd_video.recognizers.families import input_kind
+from mmkd_video.recognizers.input_form import Inputs, count_clips
+from mmkd_video.taps.layout import (
+    class_scores,
+    keeps_batch_second,
+    keeps_channels_last,
+    neck_feature,
+    pick_item,
+    to_canonical,
+    to_vector,
+)
 from mmkd_video.taps.path import TapPath
 from mmkd_video.taps.recorder import ClassMapRecorder, OutputRecorder, PooledRecorder, PreActivationRecorder, Recorder
 
@@ -83,9 +93,12 @@ class TapSet:
         self.paths = {name: TapPath.parse(name) for name in dict.fromkeys(names)}
         self._recorders: dict[str, Recorder] = {}
         self._channels_last: dict[str, bool] = {}
+        self._batch_second: dict[str, bool] = {}
+        self._kind = input_kind(model)
         for name, path in self.paths.items():
             module = find_module(model, path, side)
             self._channels_last[name] = keeps_channels_last(model, target_of(path), path.pre)
+            self._batch_second[name] = keeps_batch_second(model, target_of(path))
             self._recorders[name] = self._stand_at(module, path)
 
     @contextmanager
@@ -99,11 +112,11 @@ class TapSet:
             for recorder in self._recorders.values():
                 recorder.stop()
 
-    def read(self, inputs: Tensor, places: dict[str, Place] | None = None) -> dict[str, Tensor]:
+    def read(self, inputs: Inputs, places: dict[str, Place] | None = None) -> dict[str, Tensor]:
         """Return the tensors of the last watched step.
 
         Args:
-            inputs: The recognizer's inputs of that step, ``(N, T, C, H, W)`` or ``(N, M, C, T, H, W)``.
+            inputs: The recognizer's inputs of that step.
             places: Filled with the places of the taps, where gradients can be measured.
 
         Returns:
@@ -112,7 +125,7 @@ class TapSet:
         Raises:
             ValueError: A tap did not fire, fired another number of times than its name says, or cannot be laid out.
         """
-        clips = count_clips(inputs)
+        clips = count_clips(inputs, self._kind)
         return {name: self._read_one(name, clips, places) for name in self.paths}
 
     def _read_one(self, name: str, clips: int, places: dict[str, Place] | None) -> Tensor:
@@ -122,9 +135,11 @@ class TapSet:
         value, source, recorder.value, recorder.source = recorder.value, recorder.source, None, None
         if path.module == 'neck' and not path.items:
             value, source = neck_feature(value), neck_feature(source)
+        if path.module == 'logits' and not path.items:
+            value, source = class_scores(value), class_scores(source)
         try:
             picked = pick_item(value, path.items, name)
-            feature = to_canonical(picked, clips, self._channels_last[name])
+            feature = to_canonical(picked, clips, self._channels_last[name], self._kind, self._batch_second[name])
         except ValueError as error:
             raise WrongValueError(f'{self.side} tap {name!r}: {error}') from None
         if places is not None:

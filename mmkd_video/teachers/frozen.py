@@ -10,10 +10,12 @@ from torch import Tensor, nn
 from mmkd_video.core.checked import AnyOf, ListOf, OneOf, Optional, Settings, Text, Whole, checked
 from mmkd_video.core.mistakes import WrongValueError
 from mmkd_video.core.registry import MODELS, build_model
-from mmkd_video.recognizers.config import resolve_config
-from mmkd_video.recognizers.size import explain_failure, explain_view, find_size, noise_for
+from mmkd_video.recognizers.config import expect_recognizer, resolve_config
+from mmkd_video.recognizers.input_form import InputForm, Inputs, input_form, noise_for, shallow, to_device
+from mmkd_video.recognizers.size import explain_failure, explain_view, find_size
 from mmkd_video.recognizers.weights import fingerprint, load_weights
 from mmkd_video.taps import TapSet, norm_before
+from mmkd_video.taps.layout import class_scores
 from mmkd_video.teachers.teacher import Probe, Teacher, TeachingStep
 
 _REQUIRED = object()
@@ -61,6 +63,7 @@ class FrozenTeacher(Teacher):
         super().__init__(name)
         self.view = view
         self.model_config, self.config = resolve_config(config)
+        expect_recognizer(self.model_config, name)
         self.module = build_model(copy.deepcopy(self.model_config))
         if checkpoint is not None:
             load_weights(self.module, checkpoint)
@@ -69,7 +72,7 @@ class FrozenTeacher(Teacher):
         self._parts = tuple(self.module.modules())
         self.classes = self._check_classes(classes)
         self._taps: TapSet | None = None
-        self._example: Tensor | None = None
+        self._example: Inputs | None = None
 
     def __deepcopy__(self, memo: dict) -> 'FrozenTeacher':
         """Return the teacher itself: an EMA copy of the student learns from the same one."""
@@ -79,6 +82,11 @@ class FrozenTeacher(Teacher):
     def data_preprocessor(self) -> nn.Module:
         """The teacher's own normalisation."""
         return self.module.data_preprocessor
+
+    @property
+    def input_form(self) -> InputForm:
+        """In which form it takes its view."""
+        return input_form(self.module)
 
     @property
     def num_classes(self) -> int:
@@ -106,9 +114,9 @@ class FrozenTeacher(Teacher):
         """
         self.tap(taps)
         size = find_size(self.model_config, self.config, probe.input_size, self.name)
-        self._example = noise_for(self.module, size).cpu()
+        self._example = to_device(noise_for(self.module, size), 'cpu')
         with explain_failure(self.name, size):
-            return self.features(self._example.to(next(self.module.parameters()).device))
+            return self.features(to_device(self._example, next(self.module.parameters()).device))
 
     def teach(self, step: TeachingStep) -> dict[str, Tensor]:
         """Return the features of its view of a batch.
@@ -119,7 +127,7 @@ class FrozenTeacher(Teacher):
         Raises:
             ValueError: The view does not fit the model.
         """
-        with explain_view(self.name, step.view):
+        with explain_view(self.name, step.view, self._example):
             return self.features(step.view)
 
     def tap(self, names: Iterable[str]) -> None:
@@ -131,7 +139,7 @@ class FrozenTeacher(Teacher):
         self._taps = TapSet(self.module, names, self.name)
 
     @torch.no_grad()
-    def features(self, inputs: Tensor) -> dict[str, Tensor]:
+    def features(self, inputs: Inputs) -> dict[str, Tensor]:
         """Run the teacher on its view of a batch.
 
         Args:
@@ -143,7 +151,7 @@ class FrozenTeacher(Teacher):
         """
         self._stay_frozen()
         with self._taps.watch():
-            self.module.extract_feat(inputs, stage='head')
+            self.module.extract_feat(shallow(inputs), stage='head')
         found = self._taps.read(inputs)
         if self.classes is not None:
             for name, path in self._taps.paths.items():
@@ -165,9 +173,11 @@ class FrozenTeacher(Teacher):
             ValueError: No batch norm runs before it, or an activation stands between the two.
         """
         self._stay_frozen()
-        inputs = self._example.to(next(self.module.parameters()).device) if inputs is None else inputs
+        inputs = to_device(self._example, next(self.module.parameters()).device) if inputs is None else inputs
         with torch.no_grad():
-            norm = norm_before(self.module, tap, self.name, lambda: self.module.extract_feat(inputs, stage='head'))
+            norm = norm_before(
+                self.module, tap, self.name, lambda: self.module.extract_feat(shallow(inputs), stage='head')
+            )
         scale = torch.ones_like(norm.running_mean) if norm.weight is None else norm.weight.detach()
         return scale, torch.zeros_like(scale) if norm.bias is None else norm.bias.detach()
 
@@ -220,7 +230,7 @@ class FrozenTeacher(Teacher):
         data = self.data_preprocessor(data, False)
         inputs, samples = data['inputs'], data['data_samples']
         features, extra = self.module.extract_feat(inputs, test_mode=True)
-        scores = self.module.cls_head(features, **extra).float()
+        scores = class_scores(self.module.cls_head(features, **extra)).float()
         clips = scores.shape[0] // len(samples)
         if self.classes is not None:
             scores = scores[..., self.classes]

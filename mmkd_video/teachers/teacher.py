@@ -8,6 +8,7 @@ from typing import Any, NoReturn
 from torch import Tensor, nn
 
 from mmkd_video.core.mistakes import WrongValueError
+from mmkd_video.recognizers.input_form import InputForm
 
 
 @dataclass(frozen=True)
@@ -128,6 +129,11 @@ class Teacher(abc.ABC):
     @property
     def data_preprocessor(self) -> nn.Module | None:
         """What normalises its view; None for a teacher that sees no clips."""
+        return None
+
+    @property
+    def input_form(self) -> InputForm | None:
+        """In which form it takes its view; None where that is not known, and nothing is checked."""
         return None
 
     @property

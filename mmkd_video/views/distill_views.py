@@ -11,9 +11,11 @@ from mmcv.transforms import BaseTransform, to_tensor
 from mmkd_video.core.checked import AnyOf, ListOf, OneOf, Settings, Text, checked
 from mmkd_video.core.mistakes import WrongValueError
 from mmkd_video.core.registry import TRANSFORMS
-from mmkd_video.recognizers.pipelines import find_pipelines, type_name
+from mmkd_video.core.restoring import get_random_state
+from mmkd_video.recognizers.pipelines import find_pipelines, reads_frames, type_name
 from mmkd_video.recognizers.view_spec import ViewSpec
 from mmkd_video.views.frame_plan import plan_frames
+from mmkd_video.views.own_view import OwnView
 from mmkd_video.views.transform_replay import TransformReplay, ViewFrames
 
 PIPELINE = ListOf(Settings("a transform, dict(type='...')", needs=('type',)), least=1)
@@ -33,6 +35,10 @@ class DistillViews(BaseTransform):
     The student's sample is what its pipeline alone gives, bit for bit, under the same random state. All randomness is
     the student's: a teacher contributes its clip length, interval, final size and layout; its frames lie inside the
     span the student sampled, with the student's crop, flip and colour. The video is decoded once.
+
+    Where the student or a teacher sees something else than RGB frames (skeletons, heatmaps, audio, optical flow), that
+    teacher's whole pipeline runs on the same sample of the data set, from the random state that the student's began
+    with.
 
     Required keys are those of the student's pipeline. The result is the student's packed sample with the further key
     ``views``: ``{name: uint8 tensor in the teacher's layout}``, ``(M, C, T, H, W)`` or ``(M * T, C, H, W)``.
@@ -60,11 +66,14 @@ class DistillViews(BaseTransform):
         name: str = 'teacher',
         on_short: str = 'error',
     ) -> None:
-        specs = [ViewSpec.from_pipeline(key, pipeline) for key, pipeline in find_pipelines(teacher, name).items()]
+        self.pipelines = find_pipelines(teacher, name)
+        cut = {key for key, pipeline in self.pipelines.items() if reads_frames(student) and reads_frames(pipeline)}
+        specs = [ViewSpec.from_pipeline(key, pipeline) for key, pipeline in self.pipelines.items() if key in cut]
+        self.own = {key: OwnView(key, pipeline) for key, pipeline in self.pipelines.items() if key not in cut}
         self.specs = [replace(spec, stretch=True) for spec in specs] if span == 'stretch' else specs
         self.span = span
         self.clamp = on_short == 'clamp'
-        decode, shape = _check_student(student)
+        decode, shape = _check_student(student) if reads_frames(student) else (0, 1)
         # Built in the pipeline's order: transforms may draw when they are built (ColorJitter does).
         steps = [TRANSFORMS.build(step) for step in student]
         self.sampling, self.decode = steps[:decode], steps[decode]
@@ -83,10 +92,23 @@ class DistillViews(BaseTransform):
         Raises:
             ValueError: If a teacher's window is longer than the video.
         """
+        if results.get('modality', 'RGB') != 'RGB' and self.specs:
+            self._make_all_whole()
+        known, state = (copy.deepcopy(results), get_random_state()) if self.own else (None, None)
+        packed = self._cut(results) if self.specs else _run(self._steps, results)
+        if packed is None:
+            return None
+        made = {name: view.make(known, state) for name, view in self.own.items()}
+        if any(view is None for view in made.values()):
+            return None
+        packed['views'] = {**packed.get('views', {}), **made}
+        return packed
+
+    def _cut(self, results: dict) -> dict | None:
+        """Make the student's sample and the views that are cut from its frames."""
         results = _run(self.sampling, results)
         if results is None:
             return None
-        _check_modality(results)
         ((imgs, views),) = self._decode(results, [results['frame_inds']])
         results['imgs'] = imgs
         return self._finish(results, views)
@@ -108,9 +130,13 @@ class DistillViews(BaseTransform):
                 f"DistillViews in RepeatAugDataset: got {kinds} before the decoder of the student's pipeline; expected "
                 "two steps, ['DecordInit', 'SampleFrames'] or alike"
             )
+        if self.own:
+            raise WrongValueError(
+                f'DistillViews in RepeatAugDataset: view {next(iter(self.own))!r} is of another modality than RGB and '
+                'is not repeated; expected a VideoDataset or PoseDataset'
+            )
         opening, sampler = self.sampling
         results = opening(results)
-        _check_modality(results)
         known = dict(total_frames=results['total_frames'], start_index=results['start_index'])  # as that data set does
         draws = []
         for _ in range(1 if sample_once else times):
@@ -121,6 +147,16 @@ class DistillViews(BaseTransform):
         for imgs, views in self._decode(results, draws * times if sample_once else draws):
             samples.append(self._finish(dict(copy.deepcopy(results), imgs=imgs), views))
         return samples
+
+    @property
+    def _steps(self) -> list:
+        """All of the student's transforms."""
+        return [*self.sampling, self.decode, *self.augmenting, *self.packing]
+
+    def _make_all_whole(self) -> None:
+        """Let every teacher have a view of its own: frames of optical flow cannot be cut as those of RGB."""
+        self.own = {name: OwnView(name, pipeline) for name, pipeline in self.pipelines.items()}
+        self.specs = []
 
     def _finish(self, results: dict, views: dict[str, ViewFrames]) -> dict | None:
         """Augment and pack one sample with its views."""
@@ -173,8 +209,9 @@ class DistillViews(BaseTransform):
 
     def __repr__(self) -> str:
         views = ', '.join(f'{spec.name}: {spec.num_clips}x{spec.clip_len}x{spec.frame_interval}' for spec in self.specs)
-        steps = [*self.sampling, self.decode, *self.augmenting, *self.packing]
-        return f'{type(self).__name__}(student={steps}, views=[{views}], span={self.span!r})'
+        return (
+            f'{type(self).__name__}(student={self._steps}, own={list(self.own)}, views=[{views}], span={self.span!r})'
+        )
 
 
 def _check_student(pipeline: Sequence[Mapping]) -> tuple[int, int]:
@@ -199,12 +236,6 @@ def _check_student(pipeline: Sequence[Mapping]) -> tuple[int, int]:
             'use ColorJitter, PytorchVideoWrapper or TorchVisionWrapper instead'
         )
     return decode, shape
-
-
-def _check_modality(results: dict) -> None:
-    modality = results.get('modality', 'RGB')
-    if modality != 'RGB':
-        raise WrongValueError(f'DistillViews: got modality {modality!r}; expected RGB, other modalities have one view')
 
 
 def _run(transforms: Sequence, results: dict | None) -> dict | None:

@@ -7,6 +7,7 @@ from mmengine.model import BaseDataPreprocessor
 from torch import Tensor, nn
 
 from mmkd_video.core.mistakes import WrongTypeError, WrongValueError
+from mmkd_video.recognizers.input_form import FRAMES, InputForm
 from mmkd_video.views.batch_blend import BatchBlend, measure_blend
 from mmkd_video.views.label_notes import has_label, note_labels
 
@@ -23,6 +24,8 @@ class DistillDataPreprocessor(BaseDataPreprocessor):
         teachers: The teachers' ``ActionDataPreprocessor`` by name.
         view: What a teacher sees where the batch holds no view for it: ``'student'``, the student's clip laid out and
             normalised for the teacher; ``'own'`` makes that an error. One for all, or a dict by teacher.
+        forms: In which form the student (``'student'``) and the teachers take their input; what is not told is not
+            checked.
 
     Raises:
         ValueError: If a ``view`` is unknown.
@@ -30,7 +33,11 @@ class DistillDataPreprocessor(BaseDataPreprocessor):
     """
 
     def __init__(
-        self, student: nn.Module, teachers: Mapping[str, nn.Module], view: str | Mapping[str, str] = 'student'
+        self,
+        student: nn.Module,
+        teachers: Mapping[str, nn.Module],
+        view: str | Mapping[str, str] = 'student',
+        forms: Mapping[str, InputForm | None] | None = None,
     ) -> None:
         super().__init__()
         self.view = {name: view for name in teachers} if isinstance(view, str) else dict(view)
@@ -40,7 +47,8 @@ class DistillDataPreprocessor(BaseDataPreprocessor):
                     f"view={each!r}: expected 'student' (the student's clip) or 'own' (made by DistillViews)"
                 )
         for name, teacher in teachers.items():
-            if not hasattr(teacher, 'preprocess') or not hasattr(teacher, 'format_shape'):
+            one = hasattr(teacher, 'preprocess') and hasattr(teacher, 'format_shape')
+            if not one and not hasattr(teacher, 'preprocessors'):
                 raise WrongTypeError(
                     f'data_preprocessor of teacher {name!r}: got {type(teacher).__name__}, expected '
                     'ActionDataPreprocessor or a subclass, with `preprocess` and `format_shape`'
@@ -48,13 +56,14 @@ class DistillDataPreprocessor(BaseDataPreprocessor):
         # Past nn.Module's registration: they belong to their models' trees (or, for frozen teachers, to none).
         self.__dict__['student'] = student
         self.teachers = dict(teachers)
+        self.forms = dict(forms or {})
         alone = _normalisation(student)
         self._normalisations = {name: _normalisation(teacher) for name, teacher in teachers.items()}
         self._like_student = {name for name, mine in self._normalisations.items() if mine == alone}
 
     def __deepcopy__(self, memo: dict) -> 'DistillDataPreprocessor':
         """Copy the student's preprocessor with its model; teachers go by reference, as frozen teachers do."""
-        new = type(self)(copy.deepcopy(self.student, memo), self.teachers, self.view)
+        new = type(self)(copy.deepcopy(self.student, memo), self.teachers, self.view, self.forms)
         new._device, new._non_blocking, new.training = self._device, self._non_blocking, self.training
         memo[id(self)] = new
         return new
@@ -82,23 +91,50 @@ class DistillDataPreprocessor(BaseDataPreprocessor):
         note_labels(data['data_samples'])
         self._refuse_blending(data['data_samples'])
         data, own = self.cast_data(data), self.cast_data(own or {})
-        clips, data_samples = list(data['inputs']), data['data_samples']
-        blend = self._measure(clips, own, data_samples)
-        out = self.student(data, True)
+        several = isinstance(data['inputs'], Mapping)
+        clips, data_samples = dict(data['inputs']) if several else list(data['inputs']), data['data_samples']
+        blend = None if several else self._measure(clips, own, data_samples)
+        out = self.student(dict(data, inputs=dict(clips)) if several else data, True)
         views, prepared = {}, {}
         for name, teacher in self.teachers.items():
             if name in own:
-                views[name] = _prepare(teacher, list(own[name]), data_samples, blend)
+                self._expect_channels(name, own[name])
+                views[name] = _prepare(teacher, own[name], data_samples, blend)
                 continue
-            layout = _target_layout(teacher, clips)
+            layout = self._layout_for(name, clips)
             key = (layout, self._normalisations[name])
             if key not in prepared and name in self._like_student:
-                prepared[key] = lay_out(out['inputs'], layout, batched=True)
+                prepared[key] = lay_out(out['inputs'], layout, batched=True) if layout else out['inputs']
             elif key not in prepared:
-                laid_out = [lay_out(clip, layout) for clip in clips]
+                laid_out = [lay_out(clip, layout) for clip in clips] if layout else clips
                 prepared[key] = _prepare(teacher, laid_out, data_samples, blend)
             views[name] = prepared[key]
         return dict(out, views=views)
+
+    def _layout_for(self, name: str, clips: Sequence[Tensor]) -> str | None:
+        """Return how the student's clips are laid out for a teacher; None for clips that have one layout only.
+
+        Raises:
+            ValueError: The teacher sees another modality.
+        """
+        mine, student = self.forms.get(name), self.forms.get('student')
+        if mine is None or student is None:
+            return _target_layout(self.teachers[name].format_shape, clips)
+        if not mine.takes(student):
+            raise WrongValueError(
+                f'{name} sees {mine}, the student {student}: got no view for it in the batch; expected one of its own: '
+                'DistillViews(student=<pipeline>, teacher=<config>) on a data set that holds both'
+            )
+        return _target_layout(mine.kind, clips) if mine.kind in FRAMES else None
+
+    def _expect_channels(self, name: str, clips: Sequence[Tensor] | Mapping) -> None:
+        form = self.forms.get(name)
+        found = None if form is None or isinstance(clips, Mapping) else form.channels_in(clips[0])
+        if found is not None and form.channels is not None and found != form.channels:
+            raise WrongValueError(
+                f'{name}: got a view of shape {tuple(clips[0].shape)}; expected {form}; give DistillViews '
+                'the pipeline of this teacher'
+            )
 
     def _check(self, own: Mapping | None) -> None:
         unknown = set(own or ()) - set(self.teachers)
@@ -155,14 +191,20 @@ def lay_out(clip: Tensor, layout: str, batched: bool = False) -> Tensor:
     return clip.transpose(first + 1, first + 2).flatten(first, first + 1)
 
 
-def _prepare(teacher: nn.Module, clips: list[Tensor], data_samples: list, blend: BatchBlend | None) -> Tensor:
+def _prepare(
+    teacher: nn.Module, clips: Sequence[Tensor] | Mapping, data_samples: list, blend: BatchBlend | None
+) -> Tensor | dict[str, Tensor]:
     """Stack and normalise clips as the teacher wants; its own blending is off."""
+    if isinstance(clips, Mapping):
+        each = teacher.preprocessors.items()
+        return {name: part.preprocess(list(clips[name]), data_samples, training=False)[0] for name, part in each}
+    clips = list(clips)
     inputs, _ = teacher.preprocess(clips, data_samples, training=False)
     return inputs if blend is None else blend.apply(inputs)
 
 
-def _target_layout(teacher: nn.Module, clips: Sequence[Tensor]) -> str:
-    """Layout the teacher wants of the student's clips, once these are known to be clips."""
+def _target_layout(wanted: str, clips: Sequence[Tensor]) -> str:
+    """Layout a teacher wants of the student's clips, once these are known to be clips."""
     have = _LAYOUT_OF_NDIM.get(clips[0].ndim) if isinstance(clips[0], Tensor) else None
     if have is None:
         got = tuple(clips[0].shape) if isinstance(clips[0], Tensor) else type(clips[0]).__name__
@@ -170,7 +212,7 @@ def _target_layout(teacher: nn.Module, clips: Sequence[Tensor]) -> str:
             f"view='student': got a student's clip of shape {got}; expected (T, C, H, W) or (M, C, T, H, W); make the "
             "teacher's view with DistillViews instead"
         )
-    return have if teacher.format_shape == 'MIX2d3d' else teacher.format_shape  # MIX2d3d takes either
+    return have if wanted == 'MIX2d3d' else wanted  # MIX2d3d takes either
 
 
 def _normalisation(preprocessor: nn.Module) -> Hashable:

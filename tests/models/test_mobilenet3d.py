@@ -8,7 +8,7 @@ from mmkd_video.core.registry import MODELS
 from mmkd_video.models import MobileNet3d
 from mmkd_video.models.mobilenet3d import round_channels
 from mmkd_video.recognizers.complexity import measure_complexity
-from mmkd_video.recognizers.size import noise_for
+from mmkd_video.recognizers.input_form import noise_for
 from mmkd_video.taps import TapSet
 
 CLIPS = (2, 3, 8, 32, 32)

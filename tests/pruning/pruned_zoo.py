@@ -6,7 +6,7 @@ from torch import nn
 from zoo import SCRATCH, _i3d_head, _model
 
 from mmkd_video.core.registry import build_model
-from mmkd_video.recognizers.size import noise_for
+from mmkd_video.recognizers.input_form import noise_for
 
 MORE = {
     'tsm_r18': (

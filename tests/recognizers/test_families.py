@@ -24,6 +24,10 @@ TABLE = {
     'C3D': ('c3d', dict(size=(16, 112, 112))),
     'TimeSformer': ('timesformer', dict(size=(8, 32, 32), frames='num_frames', pixels='img_size')),
     'UniFormer': ('uniformer', dict(size=(8, 64, 64), pixels='img_size')),
+    'UniFormerV2': (
+        'uniformerv2',
+        dict(size=(4, 32, 32), frames='t_size', pixels='input_resolution', second=True),
+    ),
     'MViT': ('mvit', dict(size=(8, 32, 32), frames='temporal_size', pixels='spatial_size', heads=True)),
     'Swin': ('swin3d', dict(size=(8, 64, 64), last=True)),
 }
@@ -52,6 +56,7 @@ def facts_of(name):
         width=first(families.WIDTH_ARGUMENTS),
         depth=depth,
         last=any(families.keeps_channels_last(module) for module in model.modules()),
+        second=any(families.keeps_batch_second(module) for module in model.modules()),
         heads=any(families.has_separable_heads(module) for module in model.modules()),
         shift=any(families.shifts_channels(module) for module in model.modules()),
         shortcut=any(set(key.split('.')) & set(families.SHORTCUTS) for key in norms),
@@ -70,8 +75,8 @@ def test_what_is_said_of_a_family_is_so(family):
 
 
 def test_what_the_tables_hold_comes_in_the_order_of_the_families():
-    assert families.FRAME_ARGUMENTS == ('num_segments', 'num_frames', 'temporal_size')
-    assert families.PIXEL_ARGUMENTS == ('img_size', 'spatial_size')
+    assert families.FRAME_ARGUMENTS == ('num_segments', 'num_frames', 't_size', 'temporal_size')
+    assert families.PIXEL_ARGUMENTS == ('img_size', 'input_resolution', 'spatial_size')
     assert list(families.WIDTH_ARGUMENTS.items()) == [('widen_factor', 0.05), ('gamma_w', 0.05), ('base_channels', 8)]
     assert list(families.DEPTH_ARGUMENTS.items()) == [('depth_factor', 0.05), ('gamma_d', 0.1)]
     assert families.DEPTHS == (18, 34, 50, 101, 152)
@@ -86,6 +91,7 @@ def test_a_class_of_the_same_name_elsewhere_keeps_its_channels_where_they_are():
 
 def test_nobody_else_knows_a_class_of_a_family_by_its_name():
     words = {word for family in FAMILIES for word in (*family.channels_last, *family.attentions, *family.shifts)}
+    words |= {word for family in FAMILIES for word in family.batch_second}
     words |= {word for family in FAMILIES for word in (*family.backbones, family.package) if word}
     folder = Path(mmkd_video.__file__).parent
     found = []

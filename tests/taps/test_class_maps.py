@@ -5,7 +5,7 @@ import torch
 import zoo
 
 from mmkd_video.core.registry import MODELS
-from mmkd_video.recognizers.size import noise_for
+from mmkd_video.recognizers.input_form import noise_for
 from mmkd_video.taps import TapSet
 from mmkd_video.teachers import FrozenTeacher
 from mmkd_video.terms import Term, TermSpec

@@ -3,12 +3,13 @@ from urllib.parse import quote
 
 import pytest
 import torch
+import torch._dynamo
 import zoo
 from mmengine.config import Config
 from mmengine.runner import load_checkpoint
 
 from mmkd_video.core.registry import MODELS
-from mmkd_video.teachers import FrozenTeacher
+from mmkd_video.teachers import FrozenTeacher, Probe, TeachingStep
 
 
 def teacher(**keys):
@@ -116,3 +117,28 @@ def test_a_checkpoint_may_be_the_address_of_a_file(form, tmp_path):
 def test_the_address_of_a_file_that_is_not_there_is_told(address):
     with pytest.raises((FileNotFoundError, ValueError), match=r'does not exist|machine .elsewhere.*file:///<abs'):
         FrozenTeacher(config=zoo.config_of('i3d')[0], checkpoint=address)
+
+
+class FullMemory(torch.OutOfMemoryError):
+    pass
+
+
+@pytest.mark.parametrize(
+    'error', [RuntimeError('odd'), FullMemory('no room'), torch._dynamo.exc.Unsupported('gave up')]
+)
+@pytest.mark.parametrize('frames', [8, 12])
+def test_advice_about_the_view_is_given_only_where_the_view_is_another(monkeypatch, error, frames):
+    config, (known, height, width) = zoo.config_of('i3d')
+    built = FrozenTeacher(config=config, checkpoint=None)
+    built.bind(['logits'], Probe(None, {}, (known, height, width)))
+
+    def fail(*_args, **_kwargs):
+        raise error
+
+    monkeypatch.setattr(built.module, 'extract_feat', fail)
+    step = TeachingStep(torch.zeros(2, 1, 3, frames, height, width), None, [], None, None, None)
+    with pytest.raises((RuntimeError, ValueError)) as caught:
+        built.teach(step)
+    about_the_view = type(error) is RuntimeError and frames != known
+    assert ('DistillViews' in str(caught.value)) is about_the_view
+    assert about_the_view or caught.value is error

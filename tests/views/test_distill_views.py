@@ -200,10 +200,15 @@ def test_unrecorded_change_of_size_is_refused(video):
         run(views, video)
 
 
-def test_other_modalities_are_refused(video):
-    views = build(student_pipeline(), teacher_pipeline())
-    with pytest.raises(ValueError, match="modality 'Flow'"):
-        views(dict(sample_of(video), modality='Flow'))
+def test_frames_of_flow_go_through_the_teachers_own_pipeline(video):
+    pipeline = student_pipeline(*AUGMENTINGS['crop, flip, colour'][:-1])
+    views = build(pipeline, pipeline)
+    seed(0)
+    sample = views(dict(sample_of(video), modality='Flow'))
+    seed(0)
+    plain = Compose([TRANSFORMS.build(step) for step in pipeline])(dict(sample_of(video), modality='Flow'))
+    assert torch.equal(sample['inputs'], plain['inputs'])
+    assert torch.equal(sample['views']['teacher'], plain['inputs'])
 
 
 def test_a_config_builds_it(video):

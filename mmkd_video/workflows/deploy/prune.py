@@ -16,9 +16,10 @@ from mmkd_video.core.files.staged import expect_new_files
 from mmkd_video.core.mistakes import WrongValueError
 from mmkd_video.pruning import PRUNING_KEY, Pruning, PruningHistory, count_flops, count_params, prune
 from mmkd_video.quantization import Quantization
+from mmkd_video.recognizers.input_form import noise_for
 from mmkd_video.recognizers.plain_student import plain_student
 from mmkd_video.recognizers.real_clips import real_clips
-from mmkd_video.recognizers.size import find_size, noise_for
+from mmkd_video.recognizers.size import find_size
 from mmkd_video.workflows.deploy.pruned_config import write_pruned_config
 from mmkd_video.workflows.deploy.student import StudentCheckpoint
 

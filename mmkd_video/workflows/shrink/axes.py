@@ -13,9 +13,10 @@ from mmkd_video.core.mistakes import WrongValueError
 from mmkd_video.core.registry import MODELS, build_model
 from mmkd_video.recognizers.complexity import measure_complexity
 from mmkd_video.recognizers.families import DEPTH_ARGUMENTS, DEPTHS, FRAME_ARGUMENTS, PIXEL_ARGUMENTS, WIDTH_ARGUMENTS
+from mmkd_video.recognizers.input_form import noise_for
 from mmkd_video.recognizers.pipelines import type_name
 from mmkd_video.recognizers.plain_student import named_teachers
-from mmkd_video.recognizers.size import find_size, noise_for
+from mmkd_video.recognizers.size import find_size
 from mmkd_video.recognizers.weightless import channels_without_weights, count_without_weights
 
 AXES = ('width', 'depth', 'frames', 'size')

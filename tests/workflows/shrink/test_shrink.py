@@ -16,7 +16,7 @@ from mmkd_video.cli import test as test_tool
 from mmkd_video.core.registry import MODELS, build_model
 from mmkd_video.recognizers.complexity import measure_complexity
 from mmkd_video.recognizers.config import read_config
-from mmkd_video.recognizers.size import noise_for
+from mmkd_video.recognizers.input_form import noise_for
 from mmkd_video.recognizers.weightless import count_without_weights
 from mmkd_video.workflows.shrink import counting
 from mmkd_video.workflows.shrink.axes import Shape, Shrinkable
