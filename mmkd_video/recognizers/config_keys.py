@@ -29,6 +29,7 @@ LOADER = dict(
 )
 LOOPS = ('EpochBasedTrainLoop', 'IterBasedTrainLoop')
 LOOP_KEYS = ('type', 'by_epoch', 'max_epochs', 'max_iters', 'val_begin', 'val_interval', 'dynamic_intervals')
+SCOPE = '_scope_'  # MMEngine writes it into every dict of a config that is inherited from another package
 SCHEDULED = {'begin', 'end', 'T_max', 'step_size', 'total_steps', 'gamma', 'start_factor', 'end_factor', 'eta_min'}
 OTHER_KEYS = ('custom_imports', 'default_scope', 'env_cfg', 'log_level', 'log_processor', 'visualizer', 'vis_backends')
 CONFIG = table_of(
@@ -123,7 +124,7 @@ def _expect_known_loop(train_cfg: Mapping | None) -> None:
     if train_cfg is None or train_cfg.get('type', 'EpochBasedTrainLoop') not in LOOPS:
         return
     for key in train_cfg:
-        if key not in LOOP_KEYS:
+        if key not in (*LOOP_KEYS, SCOPE):
             expected = f'a key of {" or ".join(LOOPS)}: {", ".join(sorted(LOOP_KEYS))}'
             raise wrong(f'train_cfg.{key}', train_cfg[key], expected, nearest(key, LOOP_KEYS))
 
