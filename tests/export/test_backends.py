@@ -56,7 +56,7 @@ def test_a_compression_may_be_measured_in_it(torchscript):
     expect_blocks(dict(benchmark=dict(runtimes=['eager', 'torchscript'])))
     EXPORT_BACKENDS.module_dict.pop('TorchScriptModel')
     with pytest.raises(
-        ValueError, match="compress.benchmark.runtimes: got .*; expected 'eager', 'compile', .* or a list"
+        ValueError, match="benchmark.runtimes: got .*; expected 'eager', 'compile', .* or a list"
     ):
         expect_blocks(dict(benchmark=dict(runtimes=['eager', 'torchscript'])))
 
