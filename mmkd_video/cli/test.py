@@ -10,7 +10,7 @@ from mmkd_video.cli.cfg_options import add_cfg_options
 from mmkd_video.cli.interrupts import exit_on_interrupt
 from mmkd_video.cli.mistakes import EXITS, exit_on_mistake
 from mmkd_video.cli.train import add_launcher
-from mmkd_video.export import export_backends
+from mmkd_video.export import export_backends, exported_suffixes
 from mmkd_video.export.metadata import PRECISIONS
 from mmkd_video.workflows.train.testing import EvaluationSettings, run_test
 
@@ -50,7 +50,10 @@ def build_parser() -> argparse.ArgumentParser:
         epilog=EXITS,
     )
     parser.add_argument('config', help='a distillation config, or the plain student config')
-    parser.add_argument('checkpoint', help='of the student; or a file that tools/export.py wrote, .onnx or .xml')
+    parser.add_argument(
+        'checkpoint',
+        help=f'of the student; or a file that tools/export.py wrote, {" or ".join(exported_suffixes())}',
+    )
     parser.add_argument(
         '--backend',
         metavar='RUNTIME',

@@ -4,6 +4,8 @@ from collections.abc import Mapping, Sequence
 
 from torch import Tensor, nn
 
+from mmkd_video.core.text_table import aligned
+
 HEADER = ('term', 'loss', 'weight', 'student tap', 'shape', 'teacher tap', 'shape', 'connector', 'params')
 
 
@@ -44,9 +46,7 @@ def term_table(
                     f'{count_parameters(connector if term.fusion is None or index == 0 else None):,}',
                 )
             )
-    widths = [max(len(row[i]) for row in rows) for i in range(len(HEADER))]
-    lines = ['  '.join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
-    return '\n'.join([lines[0], '-' * max(map(len, lines)), *lines[1:]])
+    return '\n'.join(aligned(rows, left=len(HEADER)))
 
 
 def _weight(term: nn.Module) -> str:

@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from mmengine.logging import print_log
 from mmkd_video.core.checked import ListOf, OneOf, Whole, checked
 from mmkd_video.core.mistakes import WrongValueError
 from mmkd_video.core.registry import METRICS
+from mmkd_video.core.text_table import aligned
 
 SHOWN = 20  # classes of a confusion matrix that still fits into a log
 
@@ -151,11 +152,14 @@ def _ratio(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
 
 def _table(names: Sequence[str], per_class: dict[str, np.ndarray], matrix: np.ndarray) -> str:
     names = [f'{index} {name}' if name != str(index) else name for index, name in enumerate(names)]
-    width, digits = max(map(len, names)), max(3, len(str(matrix.max())))
-    numbers = ' '.join(f'{index:>{digits}}' for index in range(len(names)))
-    lines = [f'{"class":<{width}}  precision  recall      f1  support  predicted as', f'{"":<{width + 38}}{numbers}']
+    rows = [['class', *per_class, 'predicted as']]
+    digits = max(3, len(str(matrix.max())))
+    rows.append([*[''] * (1 + len(per_class)), _counts(range(len(names)), digits)])
     for index, name in enumerate(names):
-        precision, recall, f1, support = (per_class[key][index] for key in ('precision', 'recall', 'f1', 'support'))
-        counts = ' '.join(f'{value:>{digits}}' for value in matrix[index])
-        lines.append(f'{name:<{width}}  {precision:9.4f}  {recall:6.4f}  {f1:6.4f}  {support:7d}  {counts}')
-    return '\n'.join(lines)
+        *shares, support = (values[index] for values in per_class.values())
+        rows.append([name, *(f'{share:.4f}' for share in shares), str(support), _counts(matrix[index], digits)])
+    return '\n'.join(aligned(rows, rule=False))
+
+
+def _counts(numbers: Iterable[int], digits: int) -> str:
+    return ' '.join(f'{number:>{digits}}' for number in numbers)

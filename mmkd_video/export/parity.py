@@ -7,6 +7,7 @@ import numpy as np
 from torch import nn
 
 from mmkd_video.core.mistakes import WrongValueError
+from mmkd_video.core.text_table import aligned
 from mmkd_video.export.deployable import DeployableRecognizer
 from mmkd_video.export.exported_model import ExportedModel
 
@@ -117,8 +118,7 @@ class ParityReport:
             ('worst clip', self.worst),
             ('parity', 'passed' if self.passed else 'FAILED: ' + '; '.join(self.problems)),
         ]
-        width = max(len(name) for name, _ in rows)
-        return '\n'.join(f'{name:<{width}}  {value}' for name, value in rows)
+        return '\n'.join(aligned(rows, left=2, rule=False))
 
 
 def check_parity(

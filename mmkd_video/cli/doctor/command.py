@@ -21,6 +21,7 @@ def _cell(text: str) -> str:
 def table(title: str, findings: Sequence[Finding]) -> str:
     """Return the findings as aligned text, each remedy on a line of its own below its finding."""
     rows = [(item.state, _cell(item.subject), _cell(item.found), _cell(item.needed)) for item in findings]
+    # Aligned by hand: rich comes with the packages that may be missing here.
     widths = [max(len(row[column]) for row in rows) for column in range(3)]
     lines = [title]
     for item, row in zip(findings, rows, strict=True):

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 
+from mmkd_video.core.text_table import aligned
 from mmkd_video.workflows.compare.arms import ALONE, AS_LONG
 from mmkd_video.workflows.compare.intervals import Gain, Interval
 from mmkd_video.workflows.compare.result import (
@@ -215,13 +216,7 @@ def _short(row: Row) -> str:
 
 
 def _text_table(table: Cells) -> str:
-    widths = [max(len(row[column]) for row in table) for column in range(len(table[0]))]
-    lines = []
-    for row in table:
-        first, *others = (cell.rjust(width) for cell, width in zip(row, widths, strict=True))
-        lines.append('  '.join([row[0].ljust(widths[0]), *others]).rstrip())
-    lines.insert(1, '-' * max(map(len, lines)))
-    return '\n'.join(lines)
+    return '\n'.join(aligned(table))
 
 
 def _markdown_table(table: Cells) -> str:

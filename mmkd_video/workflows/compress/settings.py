@@ -1,6 +1,7 @@
 """The block ``compress`` of a config: what each stage may be told."""
 
 from collections.abc import Mapping
+from typing import Any
 
 from mmengine.config import Config
 
@@ -22,7 +23,7 @@ from mmkd_video.core.mistakes import WrongKeyError, WrongValueError
 from mmkd_video.export.metadata import PRECISIONS
 from mmkd_video.quantization.nncf_library import PRESETS
 from mmkd_video.recognizers.plain_student import is_distillation
-from mmkd_video.workflows.measure.deploy_candidates import RUNTIMES
+from mmkd_video.workflows.measure.deploy_runtimes import all_runtimes
 
 
 def _options(name: str, **kinds: Kind) -> Keys:
@@ -31,6 +32,23 @@ def _options(name: str, **kinds: Kind) -> Keys:
 
 def _several(kind: Kind) -> Kind:
     return AnyOf(kind, ListOf(kind))
+
+
+class RuntimeName(Kind):
+    """The name of a runtime; also of one that the config imports, which is known only when it is checked."""
+
+    @property
+    def expected(self) -> str:
+        """See :attr:`Kind.expected`."""
+        return OneOf(*all_runtimes()).expected
+
+    def accepts(self, value: Any) -> bool:
+        """See :meth:`Kind.accepts`."""
+        return OneOf(*all_runtimes()).accepts(value)
+
+    def hint(self, value: Any) -> str:
+        """See :meth:`Kind.hint`."""
+        return OneOf(*all_runtimes()).hint(value)
 
 
 OPTIONS = Settings('a dict of settings')
@@ -66,7 +84,7 @@ QUANTIZE = _options(
 )
 BENCHMARK = _options(
     'benchmark',
-    runtimes=_several(OneOf(*RUNTIMES)),
+    runtimes=_several(RuntimeName()),
     threads=_several(Whole(1)),
     rounds=Whole(1),
     max_rounds=Whole(1),

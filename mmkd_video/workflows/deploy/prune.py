@@ -14,6 +14,7 @@ from mmkd_video.core.compression import in_order
 from mmkd_video.core.files.atomic import write_atomically
 from mmkd_video.core.files.staged import expect_new_files
 from mmkd_video.core.mistakes import WrongValueError
+from mmkd_video.core.text_table import aligned
 from mmkd_video.pruning import PRUNING_KEY, Pruning, PruningHistory, count_flops, count_params, prune
 from mmkd_video.quantization import Quantization
 from mmkd_video.recognizers.plain_student import plain_student
@@ -93,7 +94,7 @@ def prune_student(
     torch.save(dict(meta=meta, state_dict=state, **{**kept, PRUNING_KEY: history.to_json()}), content)
     write_atomically(content.getvalue(), out)
     written = write_pruned_config(config, out, rewritten)
-    print('\n'.join(f'{name:8}{params:>14}{gflops:>10}' for name, params, gflops in rows))
+    print('\n'.join(aligned(rows, rule=False)))
     if whole := history.steps[-1].settings.get('left_whole'):
         print(f'left whole: {whole}')
     print(f'wrote {out} ({out.stat().st_size / 1e6:.2f} MB) and {written}, which builds and tests it')

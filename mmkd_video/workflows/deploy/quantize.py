@@ -80,7 +80,7 @@ def quantize_student(
     clips = unaugmented_clips(config, calibration, 'train_dataloader')
     validating = unaugmented_clips(config, validation, 'val_dataloader')
     with TemporaryDirectory() as folder:
-        if Path(source).suffix == '.xml':
+        if Path(source).suffix == OpenVINOModel.written[0]:
             start = _exported(config, Path(source))
         else:
             start = _loaded(config, source, clips, Path(folder) / 'float.xml')

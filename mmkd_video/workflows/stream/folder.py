@@ -163,9 +163,8 @@ class FolderOfVideos:
     def settings(self) -> dict:
         """Return all that decides what is in the lines."""
         model = self.engine.model
-        parts = [path for path in (model.path, model.path.with_suffix('.bin')) if path.is_file()]
         digest = hashlib.sha256()
-        for path in parts:
+        for path in model.files(model.path):
             digest.update(path.read_bytes())
         return {
             'model': model.path.name,

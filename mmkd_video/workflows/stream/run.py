@@ -32,7 +32,7 @@ class ModelSettings:
 
     Args:
         path: Path of the exported file.
-        backend: ``'openvino'`` or ``'onnxruntime'``; by the file's name by default.
+        backend: Name of the runtime, such as ``'openvino'``; by the file's name by default.
         threads: Number of the model's threads; the runtime's choice by default.
         precision: ``'f32'``, ``'bf16'`` or ``'int8'``; what the file says by default.
         requests: Number of windows in the model at once.

@@ -12,7 +12,7 @@ from mmkd_video.core.files.new import expect_new
 from mmkd_video.core.mistakes import MissingFileError, WrongValueError, blaming_settings
 from mmkd_video.datasets.label_check import expect_known_classes
 from mmkd_video.evaluation import dumped_results  # noqa: F401  registers WholeDumpResults
-from mmkd_video.export.loading import backend_of_file, export_backends, exported_suffixes
+from mmkd_video.export import backend_of_file, export_backends, exported_suffixes
 from mmkd_video.hooks.model_wrapper import bare_model
 from mmkd_video.recognizers.class_names import class_names
 from mmkd_video.recognizers.config import merge_cfg_options, read_config
