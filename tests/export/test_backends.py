@@ -55,9 +55,7 @@ def test_what_a_backend_does_not_have_is_refused(torchscript, tmp_path):
 def test_a_compression_may_be_measured_in_it(torchscript):
     expect_blocks(dict(benchmark=dict(runtimes=['eager', 'torchscript'])))
     EXPORT_BACKENDS.module_dict.pop('TorchScriptModel')
-    with pytest.raises(
-        ValueError, match="benchmark.runtimes: got .*; expected 'eager', 'compile', .* or a list"
-    ):
+    with pytest.raises(ValueError, match="benchmark.runtimes: got .*; expected 'eager', 'compile', .* or a list"):
         expect_blocks(dict(benchmark=dict(runtimes=['eager', 'torchscript'])))
 
 
