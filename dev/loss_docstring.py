@@ -13,7 +13,7 @@ class LossDocstring:
     """What a docstring says.
 
     Args:
-        title: What the module's docstring calls the method.
+        title: Name of the method in the module's docstring.
         summary: The first paragraph.
         body: The formula and what follows it; may be empty.
         origin: Paper, code and differences from it, or that it is ours.

@@ -33,8 +33,8 @@ class Sources:
     Args:
         lines: The YAML line of each loss.
         configs: Texts of the configs by name, for each loss or method that one is about.
-        costs: What steps cost; None where nothing is measured.
-        ablation: What losses gained; None where nothing is measured.
+        costs: Costs of a step; None where nothing is measured.
+        ablation: Gains of the losses; None where nothing is measured.
         methods: The YAML line of each method that is more than a loss.
     """
 

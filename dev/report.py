@@ -50,7 +50,7 @@ def render(options: argparse.Namespace) -> dict[Path, bytes]:
     """Read and check everything; return what is to be written, by path.
 
     Args:
-        options: What the command line says.
+        options: Options of the command line.
 
     Raises:
         OSError: A file cannot be read.
@@ -139,7 +139,7 @@ def read_from(path: Path, tool: str, remedy: str) -> Iterator[None]:
     Args:
         path: Path of the file.
         tool: Tool that writes such files.
-        remedy: What to do about it.
+        remedy: Advice on what to do about it.
 
     Raises:
         ValueError: The file is not there, or is not what the tool writes.
@@ -160,9 +160,9 @@ def record(
 
     Args:
         metafile: Content of the metafile; changed.
-        comparison: What ``compare.json`` holds.
+        comparison: Content of ``compare.json``.
         data: Name of the data set; by default that of the older one.
-        note: What a reader of the table must know; by default that of the older one.
+        note: Note for readers of the table; by default that of the older one.
         folder: Name of its folder, which becomes that of a comparison of several configs; one of a single config has
             the config's.
 

@@ -91,7 +91,7 @@ class Deployment:
         """Return the line of the table.
 
         Args:
-            baseline: Whose single clips a second are 1 x.
+            baseline: Deployment whose single clips a second are 1 x.
         """
         rate, base = self.clips_per_second, baseline.clips_per_second
         return (

@@ -30,7 +30,7 @@ def draw_deployments(report: DeploymentReport, path: str | Path) -> Path:
     number of threads that suits it best.
 
     Args:
-        report: What was measured, with accuracies.
+        report: Measurements, with accuracies.
         path: Path of the picture, such as ``.png`` or ``.svg``.
 
     Returns:
@@ -91,7 +91,7 @@ def looks(names: Sequence[str], known: Mapping[str, str], spare: Sequence[str]) 
 
     Args:
         names: Names of the models or of the runtimes in a picture.
-        known: Looks by name of what always looks alike.
+        known: Fixed looks by name.
         spare: Looks for all others, in the order of their names.
     """
     others = sorted(set(names) - set(known))

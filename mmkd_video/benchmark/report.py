@@ -20,10 +20,10 @@ class Row:
     """One measurement.
 
     Attributes:
-        name: What was measured.
+        name: Name of the measurement.
         value: Value in ``unit``; the median where there are several. None where other load forbade to measure it.
         unit: ``'s'``, ``'bytes'``, ``'ratio'`` or ``'count'``.
-        interval: Where its median may lie, if it was measured several times.
+        interval: Interval of its median, if it was measured several times.
         target: Most that it should be, in ``unit``; None where nothing is asked.
         exact: Whether the value should be the target, not at most the target.
     """
@@ -112,8 +112,8 @@ class Report:
     """All measurements of one run.
 
     Attributes:
-        title: What was measured.
-        facts: What a reader needs to measure it again: machine, versions, sizes.
+        title: Heading that says what was measured.
+        facts: Facts that a reader needs to measure it again: machine, versions, sizes.
         rows: Measurements in the order of the table.
         raw: Every single measurement, for the JSON.
     """

@@ -57,7 +57,7 @@ def checked_numbers(parser: argparse.ArgumentParser) -> argparse.ArgumentParser:
     """Let a parser check all its numbers; one that is out of range is wrong usage.
 
     Args:
-        parser: It is changed, and its subcommands with it.
+        parser: Parser to change, and its subcommands with it.
 
     Raises:
         KeyError: The table lacks an option that takes a number.

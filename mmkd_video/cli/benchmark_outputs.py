@@ -49,7 +49,7 @@ def expect_new_outputs(options: argparse.Namespace) -> None:
     """See that no file of the user's would be replaced.
 
     Args:
-        options: What a parser with :func:`add_outputs` has read.
+        options: Options of a parser with :func:`add_outputs`.
 
     Raises:
         FileExistsError: A file that is not where results are by default exists.

@@ -67,7 +67,7 @@ def wrong_line(
 
     Args:
         path: Path of a local file that exists.
-        columns: What each line holds, column by column.
+        columns: The columns of each line.
         num_classes: Number of classes of the model; None where it is not known.
         labelled: Whether every clip needs a label.
     """

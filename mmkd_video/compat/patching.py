@@ -56,7 +56,7 @@ def after_import(name: str, callback: Callback) -> None:
 
     Args:
         name: Full name of the module.
-        callback: Receives the module. It must be idempotent; the same function waits once.
+        callback: Function that receives the module. It must be idempotent; the same function is registered once.
     """
     if name in sys.modules:
         callback(sys.modules[name])
@@ -74,7 +74,7 @@ def wrap(owner: Any, name: str, make: Callable[[Callable], Callable]) -> None:
     Args:
         owner: Module or class.
         name: Name of a function, method, classmethod or staticmethod that ``owner`` itself defines.
-        make: Takes the plain function and returns the one to put in its place.
+        make: Function that takes the plain function and returns the one to put in its place.
     """
     found = vars(owner)[name]
     kind = type(found) if isinstance(found, (classmethod, staticmethod)) else None

@@ -76,7 +76,7 @@ def scan(file: IO[bytes]) -> None:
     """Follow one pickle to its end, and leave the file there.
 
     Args:
-        file: Open at the pickle's beginning.
+        file: File that is open at the pickle's beginning.
 
     Raises:
         RefusedError: It asks for something that is not needed to hold tensors, numbers, text and containers of them.

@@ -20,7 +20,7 @@ def plain_content(loaded: Any) -> Any:
     """Put the real things in the places of stand-ins, and see that everything is a tensor or plain data.
 
     Args:
-        loaded: What torch read; its containers are changed in place.
+        loaded: Content that torch read; its containers are changed in place.
 
     Raises:
         pickle.UnpicklingError: Something else is in it.

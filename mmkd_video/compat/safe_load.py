@@ -114,7 +114,7 @@ def load(filename: str | Path, map_location: Any = 'cpu', mmap: bool = False, ca
     Args:
         filename: A local file.
         map_location: Device of the tensors, as in :func:`torch.load`.
-        mmap: Leave tensors on the disk until they are used; as in :func:`torch.load`.
+        mmap: Whether to leave tensors on the disk until they are used; as in :func:`torch.load`.
         called: Name of the file in the messages, where it came from elsewhere.
 
     Raises:

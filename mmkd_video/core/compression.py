@@ -31,7 +31,7 @@ class Compression:
 
         Args:
             model: The config without this compression; it is not changed.
-            content: What the checkpoint holds below :attr:`key`.
+            content: The part of the checkpoint below :attr:`key`.
 
         Raises:
             ValueError: The content is something else.
@@ -43,8 +43,8 @@ class Compression:
         """Finish a model that has its weights, in place.
 
         Args:
-            model: Built from :meth:`model_config`.
-            content: What the checkpoint holds below :attr:`key`.
+            model: Model that was built from :meth:`model_config`.
+            content: The part of the checkpoint below :attr:`key`.
 
         Raises:
             ValueError: The content is something else, or belongs to another model.

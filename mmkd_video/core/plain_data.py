@@ -183,10 +183,10 @@ def read_json(text: str | bytes, rule: Rule, where: str, longest: int = 1 << 24)
     """Read JSON and check it.
 
     Args:
-        text: It.
-        rule: What it must be like.
-        where: Begins the error: the file, usually.
-        longest: Characters or bytes that are read at all.
+        text: The JSON text.
+        rule: Rule that the value must keep.
+        where: Beginning of the error, usually the name of the file.
+        longest: Most characters or bytes that are read at all.
 
     Raises:
         ValueError: It is too long, no JSON, or not what the rule asks for.
@@ -209,7 +209,7 @@ def wrong(where: str, got: Any, expected: str) -> ValueError:
     Args:
         where: Place and key.
         got: The value.
-        expected: In words.
+        expected: Description of what is expected.
     """
     shown = type(got).__name__
     if isinstance(got, int) and got.bit_length() > 200:

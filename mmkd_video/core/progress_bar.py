@@ -30,9 +30,9 @@ class ProgressBar:
     """A bar that appears on the standard error with the first call, and goes when the block ends.
 
     Args:
-        what: What is done, such as ``'rendering'``.
-        unit: What is counted, behind the numbers.
-        say_line: When to print a line where there is no terminal.
+        what: Name of the work, such as ``'rendering'``.
+        unit: Unit that is counted, shown behind the numbers.
+        say_line: Function that says when to print a line where there is no terminal.
     """
 
     def __init__(self, what: str, unit: str = '', say_line: SayLine = never) -> None:

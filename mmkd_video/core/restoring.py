@@ -14,7 +14,7 @@ def get_random_state(device: torch.device | None = None) -> dict[str, Any]:
     """Take the state of the generators of python, numpy and torch.
 
     Args:
-        device: Also take torch's generator of this device when it is a CUDA device.
+        device: Device whose torch generator is included if it is a CUDA device.
     """
     state = dict(python=random.getstate(), numpy=np.random.get_state(), torch=torch.get_rng_state())
     if device is not None and device.type == 'cuda':
@@ -49,7 +49,7 @@ def seed_everything(*numbers: int, cuda: bool = False) -> None:
     because sums of them collide: (seed 0, epoch 1) would draw what (seed 1, epoch 0) drew.
 
     Args:
-        numbers: What the draws shall follow from; not negative.
+        numbers: Numbers that the draws shall follow from; not negative.
         cuda: Whether to seed torch's CUDA generators too.
     """
     words = np.random.SeedSequence(numbers).generate_state(8)

@@ -14,8 +14,8 @@ def wrong_label(samples: Iterable[BaseDataElement], model: nn.Module) -> str | N
     """Return what is wrong with the first label that is none of a model's classes, and what to do; None if all are.
 
     Args:
-        samples: With ``gt_label`` of one index ``(1,)``, negative where there is none, which a distillation allows, or
-            soft labels ``(K,)``.
+        samples: Samples with ``gt_label`` of one index ``(1,)``, negative where there is none, which a distillation
+            allows, or soft labels ``(K,)``.
         model: Its ``cls_head.num_classes`` says how many classes there are; where it has none, every label is right.
     """
     classes = getattr(getattr(model, 'cls_head', None), 'num_classes', None)
@@ -41,8 +41,8 @@ def expect_known_classes(dataset: Any, model: nn.Module, labelled: bool = False)
     """See that a model has a class for every label of a dataset's annotation files.
 
     Args:
-        dataset: Or a wrapper of some.
-        model: As for :func:`wrong_label`.
+        dataset: Data set, or a wrapper of several.
+        model: Model, as for :func:`wrong_label`.
         labelled: Whether every clip needs a label.
 
     Raises:

@@ -17,7 +17,7 @@ class RepeatedIndex(int):
     """Index of a sample that comes more than once in an epoch.
 
     Attributes:
-        repeat: How often its list was passed before, over the whole training.
+        repeat: Number of earlier passes over its list in the whole training.
     """
 
     repeat: int = 0
@@ -91,7 +91,7 @@ def has_label(dataset: Any, index: int) -> bool:
     """Return whether a sample has a label; samples of a dataset that knows no labels have one.
 
     Args:
-        dataset: With MMEngine's ``get_data_info``.
+        dataset: Data set with MMEngine's ``get_data_info``.
         index: Index of the sample.
     """
     label = dataset.get_data_info(index).get('label', 0) if hasattr(dataset, 'get_data_info') else 0

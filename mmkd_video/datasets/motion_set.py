@@ -43,11 +43,11 @@ def render_motion_clips(
     A second process that asks for the same folder waits for the first.
 
     Args:
-        root: folder of the data set; created when missing.
-        seed: of the pictures.
-        num_clips: clips of 'train', 'val' and 'test'; ``NUM_CLIPS`` by default.
-        workers: threads that render.
-        progress: called with (clips done, clips in all).
+        root: Folder of the data set; created when missing.
+        seed: Seed of the pictures.
+        num_clips: Numbers of clips of 'train', 'val' and 'test'; ``NUM_CLIPS`` by default.
+        workers: Number of threads that render.
+        progress: Function that is called with (clips done, clips in all).
 
     Returns:
         True when clips were rendered, False when the folder was complete already.

@@ -13,7 +13,7 @@ class NamingPipeline:
     Training replaces such videos; a validation that did would give the score of other videos.
 
     Args:
-        pipeline: What loads samples; its attributes are reached through the wrapper.
+        pipeline: Pipeline that loads samples; its attributes are reached through the wrapper.
     """
 
     def __init__(self, pipeline: Callable[[dict], Any]) -> None:

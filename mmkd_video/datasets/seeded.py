@@ -20,8 +20,8 @@ class SampleKey(NamedTuple):
 
     Attributes:
         index: The sampler's index, before a RepeatDataset takes it modulo its length.
-        epoch: Which pass over the data.
-        repeat: Tells apart the times that a sample comes within one epoch.
+        epoch: Number of the pass over the data.
+        repeat: Number that tells apart the times that a sample comes within one epoch.
     """
 
     index: int

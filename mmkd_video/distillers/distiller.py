@@ -49,12 +49,13 @@ class Distiller(BaseModel):
     Args:
         student: Config of the student, untouched.
         teacher: ``dict(config=, checkpoint=, ...)`` of one teacher, or a dict of these by name.
-        terms: What is compared: ``dict(type=<loss>, at=<tap>, weight=, ...)``; see ``mmkd_video.terms``.
+        terms: List of comparisons, each ``dict(type=<loss>, at=<tap>, weight=, ...)``; see ``mmkd_video.terms``.
         task_weight: Number or schedule that multiplies all of the student's own losses.
         input_size: ``(frames, height, width)``, or a dict of these by side, on which shapes are found. Inferred.
         connector_lr_mult: Factor on the base learning rate for connectors and learned losses.
         connector_decay: Their weight decay; None for the optimizer's own.
-        data_preprocessor: Only what a config gives beside the model; it becomes the student's if that has none.
+        data_preprocessor: Data preprocessor that a config gives beside the model; it becomes the student's if that has
+            none.
 
     Raises:
         KeyError: An unknown loss, argument, tap or teacher; the message names the nearest.
@@ -128,8 +129,8 @@ class Distiller(BaseModel):
             inputs: The student's preprocessed clips, ``(N, T, C, H, W)`` (2D) or ``(N, M, C, T, H, W)`` (3D).
             data_samples: Labels and meta data.
             mode: ``'loss'``, ``'predict'`` or ``'tensor'``.
-            views: What each teacher sees, by name; the data preprocessor adds it in training.
-            **kwargs: Passed on to the student.
+            views: The view of each teacher, by name; the data preprocessor adds it in training.
+            **kwargs: Further keywords for the student.
         """
         if mode != 'loss':
             return self.student(inputs, data_samples, mode=mode, **kwargs)
@@ -141,7 +142,7 @@ class Distiller(BaseModel):
         Args:
             inputs: The student's clips.
             data_samples: The samples, with labels.
-            views: What each teacher sees, by name.
+            views: The view of each teacher, by name.
 
         Returns:
             The student's losses times ``task_weight`` and what balanced terms leave of it; for each term

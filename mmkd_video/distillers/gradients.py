@@ -80,7 +80,7 @@ def statistics_kept(model: nn.Module) -> Iterator[None]:
     """Let batch norms keep their statistics: backward passes repeat the forward pass of checkpointed layers.
 
     Args:
-        model: Whatever is measured.
+        model: Model that is measured.
     """
     norms = [(module, module.momentum) for module in model.modules() if isinstance(module, _BatchNorm)]
     for norm, _ in norms:
@@ -130,8 +130,8 @@ class GradientWatch:
 
         Args:
             name: Name of the term.
-            factor: What the term's loss is multiplied by.
-            task_factor: What the task's losses are.
+            factor: Factor of the term's loss.
+            task_factor: Factor of the task's losses.
         """
         norms = self.last.get(name)
         if norms is None:

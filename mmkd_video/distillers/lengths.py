@@ -13,7 +13,7 @@ def expect_within(task_weight: Scalar, terms: Iterable[Term], progress: Progress
     Args:
         task_weight: Task weight of the Distiller.
         terms: All of them.
-        progress: Where the training stands, and how long it is.
+        progress: Position within the training, and its length.
 
     Raises:
         ValueError: One does; names it.

@@ -18,7 +18,7 @@ class Objective:
     """Weigh the terms against the task; the one place that sees all losses of a step.
 
     Args:
-        task_weight: Multiplies the student's own losses.
+        task_weight: Factor of the student's own losses.
     """
 
     def __init__(self, task_weight: Scalar) -> None:
@@ -40,7 +40,7 @@ class Objective:
             losses: The student's own, as its head returns them; keys with ``loss`` are summed.
             raws: 0-d loss of every term, not weighted.
             terms: The terms by name.
-            places: Where the student's taps stand in this step's graph.
+            places: Places of the student's taps in this step's graph.
             student: The student.
             iteration: Iteration of the training, from 0; it decides in which steps gradients are measured for the log.
         """

@@ -29,7 +29,7 @@ def labelled_only(student: nn.Module, rows: list[int] | None) -> Iterator[None]:
 
     Args:
         student: The recognizer.
-        rows: Which; None for all, which changes nothing.
+        rows: Indices of the labelled clips; None for all, which changes nothing.
 
     Raises:
         ValueError: The student's losses are not all the head's own, so that rows cannot be left out.
@@ -67,7 +67,7 @@ def stack_labels(samples: Sequence[BaseDataElement], device: torch.device) -> Te
 
     Args:
         samples: The batch's data samples.
-        device: Where the labels are wanted.
+        device: Device on which the labels are wanted.
 
     Returns:
         ``(N,)`` class indices, -1 where there is none; ``(N, K)`` soft labels, rows of zeros where there is none; None

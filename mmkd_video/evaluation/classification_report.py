@@ -34,7 +34,7 @@ class ClassificationReport(BaseMetric):
         classes: Names, in the order of the labels.
         topk: Numbers of guesses.
         out_file: JSON file to write.
-        collect_device: Where results of all ranks meet, ``'cpu'`` or ``'gpu'``.
+        collect_device: Device on which the results of all ranks meet, ``'cpu'`` or ``'gpu'``.
         collect_dir: Folder they meet in, when on ``'cpu'``.
     """
 
@@ -56,7 +56,7 @@ class ClassificationReport(BaseMetric):
         """Keep the scores and labels of one batch.
 
         Args:
-            data_batch: Unused.
+            data_batch: The batch; not used.
             data_samples: Dicts with ``pred_score``, ``(K,)``, or ``(clips, K)`` which is averaged; and ``gt_label``.
         """
         for sample in data_samples:

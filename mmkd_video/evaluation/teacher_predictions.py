@@ -53,7 +53,7 @@ class TeacherPredictions:
         """Read them if they are of the same samples and the same pipeline.
 
         Args:
-            path: What :meth:`save` wrote; nothing in it is executed.
+            path: File that :meth:`save` wrote; nothing in it is executed.
             samples: ``(N,)`` names that are expected.
             pipeline: Hash that is expected.
 
@@ -119,8 +119,8 @@ def predict(teacher: Any, name: str, dataset: Any, batch_size: int, num_workers:
     """Run a teacher over a dataset, each rank over its share.
 
     Args:
-        teacher: Has ``predict(batch)``, ``(B, K)`` probabilities.
-        name: What progress lines call it.
+        teacher: Teacher with ``predict(batch)``, ``(B, K)`` probabilities.
+        name: Name of the teacher in progress lines.
         dataset: Samples of the teacher's own pipeline.
         batch_size: Samples at once on each rank.
         num_workers: Processes that load them.

@@ -61,7 +61,7 @@ def nearest_neighbours(feature: Tensor, k: int) -> Tensor:
 
     Args:
         feature: ``(N, C)``.
-        k: At least 1.
+        k: Number of neighbours, at least 1.
     """
     distances = pairwise_distances(feature).fill_diagonal_(torch.inf)
     return distances.topk(min(k, len(feature) - 1), dim=1, largest=False).indices
@@ -200,8 +200,8 @@ def _share_of_directions(values: Tensor, dim: int, rounding: Tensor) -> Tensor:
     Args:
         values: Singular values ``(N, R)``, largest first. Those that equal the last of the leading ones share its
             place, so that nothing depends on the order of the rows.
-        dim: At most R.
-        rounding: Smaller values stand for no direction.
+        dim: Number of directions, at most R.
+        rounding: Value below which there is no direction.
     """
     last = values[:, dim - 1 : dim]
     above, tied = values > last + rounding, (values - last).abs() <= rounding
@@ -218,7 +218,7 @@ def ltsa(student: Tensor, teacher: Tensor, k: int, dim: int) -> Tensor:
         teacher: ``(N, Ct)``; ``dim`` leading directions of each neighbourhood are its tangent coordinates, fewer where
             it has fewer.
         k: Number of neighbours; a neighbourhood holds the clip too.
-        dim: Below k, else every student fits.
+        dim: Dimension of the tangent space, below k: else every student fits.
 
     Returns:
         The part of the student's local variance that is no affine function of the coordinates, in [0, 1]; a scalar,

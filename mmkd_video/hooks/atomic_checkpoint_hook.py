@@ -20,7 +20,7 @@ def interrupted_name(iteration: int | str) -> str:
     """Return the file name of a checkpoint that was written because the training was told to end.
 
     Args:
-        iteration: After which it was written.
+        iteration: Number of the iteration after which it was written.
     """
     return INTERRUPTED.format(iteration)
 

@@ -100,7 +100,7 @@ def not_finite(outputs: Mapping) -> dict[str, float]:
     """Return the losses among a step's outputs that are NaN or infinite.
 
     Args:
-        outputs: What ``train_step`` returned; their sum is ``loss``.
+        outputs: Outputs of ``train_step``; their sum is ``loss``.
     """
     if 'loss' in outputs and math.isfinite(_number(outputs['loss'])):
         return {}

@@ -92,7 +92,7 @@ def ability_of(model: nn.Module, ability: type[Ability]) -> Ability | None:
     """Return a model as one that has an ability, or None where it lacks a part of it.
 
     Args:
-        model: Itself, in DDP's wrapper, or what ``torch.compile`` made of it.
+        model: Model, as it is, in DDP's wrapper, or compiled by ``torch.compile``.
         ability: One of the protocols of this module.
     """
     model = unwrapped(model)
@@ -104,7 +104,7 @@ def prunable_part(model: nn.Module) -> nn.Module:
     """Return what of a model is pruned or quantized: the student of a distillation, or the recognizer itself.
 
     Args:
-        model: Itself, or in DDP's wrapper.
+        model: Model, as it is or in DDP's wrapper.
     """
     found = ability_of(model, Prunable)
     return unwrapped(model) if found is None else found.prunable

@@ -57,7 +57,7 @@ class PruningHook(Hook):
             recognizer that the config builds. None prunes nothing, but keeps the history of a ``PrunedRecognizer`` in
             the checkpoints.
         begin: Epoch (iteration) before which the first step is done, from 0.
-        end: That of the last step; ``begin`` by default.
+        end: Epoch (iteration) before which the last step is done; ``begin`` by default.
         steps: Number of steps, spread evenly from ``begin`` to ``end``.
         by_epoch: Whether ``begin`` and ``end`` are epochs.
         batches: Number of batches over which ``criterion='taylor'`` adds up gradients before a step.

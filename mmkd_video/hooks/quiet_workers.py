@@ -14,7 +14,7 @@ def outlive_signals(worker: int, then: Callable[[int], None] | None = None) -> N
 
     Args:
         worker: Number of the worker.
-        then: Called with it at the end; the loader's own ``worker_init_fn``.
+        then: Function that is called with it at the end: the loader's own ``worker_init_fn``.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     if hasattr(signal, 'sigwaitinfo'):  # Linux

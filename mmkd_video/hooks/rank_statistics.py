@@ -23,7 +23,7 @@ def take_statistics(model: nn.Module, gathered: Sequence[Mapping[str, Tensor]]) 
 
     Args:
         model: The model without its wrapper; it is changed.
-        gathered: What :func:`gather_statistics` returned.
+        gathered: Statistics that :func:`gather_statistics` returned.
     """
     if len(gathered) != get_world_size():
         return

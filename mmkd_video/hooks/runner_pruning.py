@@ -14,8 +14,8 @@ def prune_everywhere(runner: Runner, step: PruningStep) -> None:
     """Do one step on everything that a runner holds of its model: the model, EMA copies, optimizer, DDP.
 
     Args:
-        runner: Between two iterations, or before it loads a checkpoint.
-        step: Found on its model as it is now.
+        runner: Runner between two iterations, or before it loads a checkpoint.
+        step: Step that was found on its model as it is now.
     """
     model = bare_model(runner)
     averages = [hook.ema_model for hook in runner.hooks if isinstance(hook, EMAHook) and hasattr(hook, 'ema_model')]

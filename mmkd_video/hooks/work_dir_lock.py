@@ -18,7 +18,7 @@ def hold_work_dir(folder: str | Path) -> None:
     system knows no such locks, nothing is held.
 
     Args:
-        folder: Made when missing.
+        folder: Folder, which is made when missing.
 
     Raises:
         BlockingIOError: Another process holds it.

@@ -22,7 +22,7 @@ def bare_copy(model: nn.Module) -> nn.Module:
     Those who watch a model in training may hold tensors of its last step, which cannot be copied.
 
     Args:
-        model: Keeps its hooks.
+        model: Model to copy, which keeps its hooks.
     """
     kept = [(vars(module), name) for module in model.modules() for name in _HOOKS if name in vars(module)]
     hooks = [attributes[name] for attributes, name in kept]

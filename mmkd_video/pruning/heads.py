@@ -27,7 +27,7 @@ def head_cuts(name: str, attention: nn.Module, heads: list[int]) -> list[Cut]:
     Args:
         name: Name of the attention in the model.
         attention: Module with children ``qkv`` and ``proj``.
-        heads: Which leave.
+        heads: Indices of the heads that leave.
     """
     width, number = attention.out_dims, attention.num_heads
     columns = _columns(heads, width // number)
@@ -44,7 +44,7 @@ def head_importance(attention: nn.Module, criterion: str, generator: torch.Gener
 
     Args:
         attention: Module with children ``qkv`` and ``proj``.
-        criterion: See :func:`~mmkd_video.pruning.units.find_units`.
+        criterion: Criterion, as in :func:`~mmkd_video.pruning.units.find_units`.
         generator: Generator for ``'random'``.
 
     Returns:

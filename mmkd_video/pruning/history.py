@@ -25,8 +25,8 @@ class PruningStep:
     """One pruning step.
 
     Attributes:
-        cuts: What was removed, counted on the model before the step.
-        settings: How it was chosen: target, criterion, scope; in words, which layers had to stay whole.
+        cuts: Removed channels, counted on the model before the step.
+        settings: Settings that chose it: target, criterion, scope; in words, which layers had to stay whole.
         before: ``params`` and, where counted, ``flops`` before the step.
         after: The same after it.
     """

@@ -18,7 +18,7 @@ def check_widths(model: nn.Module, checkpoint: Mapping) -> None:
     random layers.
 
     Args:
-        model: What is about to take the weights.
+        model: Model that is about to take the weights.
         checkpoint: Whole checkpoint.
 
     Raises:

@@ -24,7 +24,7 @@ def params_after(model: nn.Module, cuts: list[Cut]) -> int:
     """Return the number of parameters that cuts would leave, without making them.
 
     Args:
-        model: Stays as it is.
+        model: Model, which stays as it is.
         cuts: One for each side of a layer.
     """
     layers = dict(model.named_modules())

@@ -10,8 +10,8 @@ def carry_over(optimizer: Optimizer, changed: Mapping[Tensor, list[tuple[int, Te
     """Cut what an optimizer remembers of each parameter as the parameter itself was cut.
 
     Args:
-        optimizer: Holds the same parameter objects as before.
-        changed: What happened to each: the dimensions that shrank and the indices kept there; None forgets all.
+        optimizer: Optimizer that holds the same parameter objects as before.
+        changed: The change of each parameter: the dimensions that shrank and the indices kept there; None forgets all.
     """
     for parameter, cuts in changed.items():
         state = optimizer.state.get(parameter)

@@ -53,7 +53,7 @@ class Pruner:
         criterion: ``'magnitude'``, ``'bn_scale'``, ``'taylor'`` or ``'random'``; see :func:`~.units.find_units`.
         scope: ``'global'``: channels of all layers compete; ``'layer'``: each unit loses the same fraction.
         keep: Names or patterns of layers that lose no output channel.
-        round_to: What is left of a unit is a multiple of this, where the unit has that many.
+        round_to: Number of which the channels left of a unit are a multiple, where the unit has that many.
         max_ratio: Largest fraction that a unit may lose, over all steps together.
         seed: Seed of ``'random'``.
 
@@ -83,8 +83,9 @@ class Pruner:
         Args:
             model: A recognizer. For ``'taylor'`` its parameters hold gradients.
             inputs: One batch as its ``forward`` takes it, ``(N, T, C, H, W)`` or ``(N, M, C, T, H, W)``.
-            fraction: What is to be left of this model; the target's own by default.
-            steps: Done before towards the same target. Before the first of several it is seen that the last one can be.
+            fraction: Fraction that is to be left of this model; the target's own by default.
+            steps: Steps that were done before towards the same target. Before the first of several it is seen that the
+                last one can be.
 
         Returns:
             The step, for :func:`~mmkd_video.pruning.apply_step`.

@@ -52,8 +52,8 @@ def shift_parts(x: Tensor, num_segments: int, shift_div: int = 3, parts: tuple[i
     Args:
         x: ``(N * num_segments, C, H, W)``.
         num_segments: Frames of a clip.
-        shift_div: Not used; part of the signature of MMAction2's ``TemporalShift.shift``.
-        parts: How many channels go back, and how many go on.
+        shift_div: Argument of MMAction2's ``TemporalShift.shift``; not used.
+        parts: Numbers of channels that go back, and that go on.
 
     Returns:
         ``(N * num_segments, C, H, W)``.

@@ -14,7 +14,7 @@ def silence(model: nn.Module, cuts: list[Cut]) -> None:
 
     Args:
         model: Model that is changed in place.
-        cuts: Counted on the model as it is now.
+        cuts: Cuts, counted on the model as it is now.
     """
     layers = dict(model.named_modules())
     with torch.no_grad():
@@ -53,10 +53,10 @@ def surviving_channels(
     weights that let every channel be heard but the cut ones; then it gets its own weights back.
 
     Args:
-        model: Not yet cut; as it was afterwards.
-        cuts: Counted on it.
-        read: Runs the model, in eval mode and on inputs above zero, and returns features ``(N, C, T, H, W)``,
-            ``(N, L, C)`` or ``(N, C)`` by name.
+        model: Model that is not yet cut; afterwards it is as it was.
+        cuts: Cuts, counted on it.
+        read: Function that runs the model, in eval mode and on inputs above zero, and returns features ``(N, C, T, H,
+            W)``, ``(N, L, C)`` or ``(N, C)`` by name.
 
     Returns:
         By name, ``(C,)``: whether the channel stays.

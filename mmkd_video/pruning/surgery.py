@@ -18,7 +18,7 @@ def remove_channels(model: nn.Module, cuts: list[Cut]) -> TensorCuts:
 
     Args:
         model: Model that is changed in place.
-        cuts: Counted on the model as it is now.
+        cuts: Cuts, counted on the model as it is now.
 
     Returns:
         What happened to each parameter, for whoever keeps something of its shape (momentum).
@@ -50,7 +50,7 @@ def apply_step(model: nn.Module, step: PruningStep) -> TensorCuts:
 
     Args:
         model: Model that is changed in place.
-        step: Found on this model, or read from a history.
+        step: Step that was found on this model, or read from a history.
 
     Raises:
         ValueError: The step belongs to another model; nothing was changed.

@@ -31,7 +31,7 @@ class Unit:
         name: The layer that gives the channels.
         size: Number of channels.
         importance: ``(size,)``, mean 1; the least important go first.
-        least: How many must stay.
+        least: Number of channels that must stay.
     """
 
     name: str
@@ -45,8 +45,8 @@ class Units:
     """All units of a model.
 
     Attributes:
-        units: What can be pruned.
-        left: What cannot: name of the layer that gives the channels, and why.
+        units: Units that can be pruned.
+        left: Reasons why the others cannot be, by the name of the layer that gives the channels.
     """
 
     units: list[Unit]

@@ -26,7 +26,7 @@ def insert_quantizers(recognizer: nn.Module, clips: Sequence[Tensor], preset: st
 
     Args:
         recognizer: A ``Recognizer2D`` or ``Recognizer3D``.
-        clips: Preprocessed batches ``(N, M, ...)`` to find the first ranges on.
+        clips: Batches of preprocessed clips ``(N, M, ...)`` to find the first ranges on.
         preset: ``'mixed'`` or ``'performance'``.
 
     Raises:
@@ -125,7 +125,7 @@ def backbone_inputs(recognizer: nn.Module, clips: Sequence[Tensor]) -> list[Tens
 
     Args:
         recognizer: Recognizer, without a trace of it afterwards: it runs in eval mode, without gradient.
-        clips: Preprocessed batches ``(N, M, ...)``.
+        clips: Batches of preprocessed clips ``(N, M, ...)``.
 
     Returns:
         ``(N * M, C, H, W)`` or ``(N * M, C, T, H, W)`` for each.

@@ -18,7 +18,7 @@ def convert_quantized(model: nn.Module, clips: np.ndarray, names: tuple[str, str
     """Convert a deployable recognizer to OpenVINO with the quantizers that it was trained with.
 
     Args:
-        model: Takes raw clips, returns probabilities; in eval mode.
+        model: Model that takes raw clips and returns probabilities, in eval mode.
         clips: ``(N, M, ...)`` of the shape and type that the file is to take; the batch becomes dynamic.
         names: Names of the input and of the output.
 

@@ -38,8 +38,8 @@ def read_quantizer_config(text: str, where: str) -> dict[str, Any]:
     """Read the config of NNCF's quantizers.
 
     Args:
-        text: JSON.
-        where: Begins the error.
+        text: JSON text.
+        where: Beginning of the error.
 
     Raises:
         ValueError: It asks for anything but fake quantizers of 2 to 8 bits with ranges of limited size.

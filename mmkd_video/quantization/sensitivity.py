@@ -37,7 +37,7 @@ class DropTooLargeError(WrongValueError):
     """No try keeps enough of the score.
 
     Args:
-        message: What was asked for, what was found and what to do.
+        message: Text that says what was asked for, what was found and what to do.
         best: The try that keeps most.
     """
 
@@ -63,9 +63,9 @@ def quantize_within(
         model: An ``openvino.Model`` in float; it is not changed.
         calibration: Clips, see :func:`quantize_openvino`.
         validation: Clips to score on, each ``(M, ...)``.
-        score: Takes ``(N, K)`` probabilities of ``validation``; larger is better.
+        score: Function that scores ``(N, K)`` probabilities of ``validation``; larger is better.
         max_drop: Largest loss of score.
-        preset: See :func:`quantize_openvino`.
+        preset: Preset, as in :func:`quantize_openvino`.
 
     Raises:
         MissingExtraError: NNCF or OpenVINO is not installed.

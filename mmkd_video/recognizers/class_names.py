@@ -18,7 +18,7 @@ def class_names(config: Config, num_classes: int) -> tuple[str, ...] | None:
     config, a file with a name on each line, as MMAction2 has them; a file ``classes.txt`` in the data set's folder.
 
     Args:
-        config: With ``test_dataloader``.
+        config: Config with ``test_dataloader``.
         num_classes: Number of classes of the model.
 
     Returns:

@@ -22,7 +22,7 @@ def load_config(path: str | Path, key: str = 'config') -> Config:
 
     Args:
         path: Path of the file, or ``'mmaction::...'``.
-        key: What errors name.
+        key: Name of the setting in errors.
 
     Raises:
         FileNotFoundError: There is no such file.
@@ -114,7 +114,7 @@ def merge_cfg_options(config: Config, options: Mapping[str, Any] | None) -> None
     A number, a word or None gives way to a dict that says its type, such as a schedule: whole, or key by key.
 
     Args:
-        config: It is changed.
+        config: Config, which is changed.
         options: Settings by dotted key; a number in a key is the place in a list.
 
     Raises:

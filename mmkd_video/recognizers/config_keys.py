@@ -76,7 +76,7 @@ def check_config(config: Config) -> None:
     """See that what a whole config says can be meant, before anything is built.
 
     Args:
-        config: With all options merged.
+        config: Config with all options merged.
 
     Raises:
         KeyError: A key is all but one of MMEngine's, which is missing.

@@ -18,7 +18,7 @@ class ViewSpec:
         clip_len: Frames of one clip.
         num_clips: Clips of one sample.
         frame_interval: Distance of neighbouring frames, in frames of the video (of ``target_fps`` if that is given).
-        stretch: The frames are spread over the student's span whatever the interval (samplers by segment).
+        stretch: Whether the frames are spread over the student's span whatever the interval (samplers by segment).
         target_fps: Frame rate in which ``frame_interval`` counts, or None for the video's own.
         size: ``(width, height)`` in pixels, or None to keep the size of the crop in the video.
         interpolation: Name of the interpolation, as mmcv spells it.

@@ -38,7 +38,7 @@ class LearnedScalar(nn.Module):
     Args:
         low: Lower bound.
         high: Upper bound, above ``low``.
-        value: Where it starts, between the bounds; their middle if left out.
+        value: First value, between the bounds; their middle if left out.
         strength: Final factor on the reversed gradient, at least 0.
         begin: Epoch or iteration until which it rests.
         end: Epoch or iteration at which the strength is full; None for the end of training.

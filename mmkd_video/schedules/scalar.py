@@ -50,7 +50,7 @@ class Scalar:
     Args:
         value: A number or the config of a schedule.
         key: The key that holds it, for messages.
-        kind: What the number may be, whenever.
+        kind: Kind of the number, at all times.
 
     Raises:
         KeyError: An unknown schedule, or an unknown argument of one.

@@ -73,6 +73,6 @@ class Schedule(ABC):
         """Return the scalar ``step`` steps after ``begin``.
 
         Args:
-            step: From 0 to ``length - 1``.
+            step: Number of the step, from 0 to ``length - 1``.
             length: Number of steps in ``[begin, end)``.
         """

@@ -52,7 +52,7 @@ def norm_before(model: nn.Module, tap: str, side: str, run: Callable[[], object]
         model: A recognizer of MMAction2.
         tap: A tap before an activation, such as ``backbone.layer4:pre``.
         side: ``'student'`` or the teacher's name, for messages.
-        run: Makes one forward pass of the model.
+        run: Function that makes one forward pass of the model.
 
     Returns:
         The batch norm, 1-, 2- or 3-D.

@@ -26,7 +26,7 @@ class OutputRecorder:
 
     Args:
         module: The module to watch.
-        call: Which call to keep, counted from 1; None when the module must be called exactly once.
+        call: Number of the call to keep, counted from 1; None when the module must be called exactly once.
     """
 
     def __init__(self, module: nn.Module, call: int | None) -> None:
@@ -71,7 +71,7 @@ class PreActivationRecorder:
 
     Args:
         module: The module to watch: an activation, a ConvModule, a residual block or a whole stage.
-        call: Which call of ``module`` to keep, counted from 1; None when it must be called exactly once.
+        call: Number of the call of ``module`` to keep, counted from 1; None when it must be called exactly once.
 
     Raises:
         ValueError: No activation module lives inside ``module``.

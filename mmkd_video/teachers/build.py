@@ -36,7 +36,7 @@ def check_teacher(name: str, config: Any) -> None:
 
     Args:
         name: Name of the teacher.
-        config: What the config says of it.
+        config: Config of the teacher.
 
     Raises:
         KeyError: An unknown key, or an unknown kind of teacher.

@@ -36,8 +36,8 @@ class FrozenTeacher(Teacher):
     Args:
         config: Path, ``'mmaction::recognition/...'``, or model dict.
         checkpoint: Path or URL; None says that untrained weights are meant. Leaving it out is an error.
-        classes: Which outputs of the teacher are the student's classes, in the student's order. None for all.
-        view: What it sees where no ``DistillViews`` makes it a view of its own: ``'student'``, the student's clip laid
+        classes: Indices of the teacher's outputs that are the student's classes, in the student's order. None for all.
+        view: Its input where no ``DistillViews`` makes it a view of its own: ``'student'``, the student's clip laid
             out and normalised for it; ``'own'`` makes that an error.
         name: Its name in terms and messages.
 
@@ -230,7 +230,7 @@ class FrozenTeacher(Teacher):
         """Move along with the student (``.to()``, ``.cuda()``, ``.half()``).
 
         Args:
-            function: What ``nn.Module._apply`` hands to every tensor.
+            function: Function that ``nn.Module._apply`` applies to every tensor.
         """
         self.module._apply(function)
         parameter = next(self.module.parameters(), None)

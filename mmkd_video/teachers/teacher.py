@@ -80,8 +80,8 @@ class Teacher(abc.ABC):
         """Say at which places it will be read.
 
         Args:
-            taps: What terms read, and ``'logits'``, which is wanted for reports: a teacher without class scores leaves
-                it out of its answer where no term reads it.
+            taps: Taps that terms read, and ``'logits'``, which is wanted for reports: a teacher without class scores
+                leaves it out of its answer where no term reads it.
             probe: The student, and examples of its features.
 
         Returns:
@@ -104,7 +104,7 @@ class Teacher(abc.ABC):
 
         Args:
             step: The step that it taught in, with the student's features.
-            features: What it has taught.
+            features: Features that it has taught.
 
         Returns:
             0-d losses by name; they are logged as ``loss_<teacher>_<name>``.
@@ -122,7 +122,7 @@ class Teacher(abc.ABC):
         """Move along with the student (``.to()``, ``.cuda()``, ``.half()``); :attr:`state` moves by itself.
 
         Args:
-            function: What ``nn.Module._apply`` hands to every tensor.
+            function: Function that ``nn.Module._apply`` applies to every tensor.
         """
 
     @property

@@ -42,7 +42,7 @@ class Pair(nn.Module):
             needs. One that lacks them is taken to compare features of equal shape.
         student: The student's feature from the dry run.
         teacher: The teacher's.
-        connector: None to infer it, False for none, or its config.
+        connector: Config of the connector; None to infer it, False for none.
         where: Name of the term, for messages.
 
     Raises:

@@ -65,7 +65,7 @@ class TermSpec:
         loss_class: The loss.
         pairs: ``(student tap, teacher tap)`` of each layer.
         weight: Number, schedule or weighting that multiplies the loss; None where the config leaves it out.
-        connector: None to infer it, False for none, or its config.
+        connector: Config of the connector; None to infer it, False for none.
         teacher: Name of the teacher it reads; None for the only one.
         begin: First epoch in which the term acts.
         end: Epoch from which on it acts no longer; None for never.

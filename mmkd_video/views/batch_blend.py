@@ -51,7 +51,7 @@ def measure_blend(blending: Callable, shape: Sequence[int], device: torch.device
     Args:
         blending: ``blending(imgs, data_samples) -> (imgs, data_samples)``, not yet called for this batch.
         shape: Shape of the student's batch, (N, M, C, H, W) or (N, M, C, T, H, W).
-        device: Where the student's batch is.
+        device: Device of the student's batch.
         data_samples: The batch's data samples; they are not changed.
 
     Returns:

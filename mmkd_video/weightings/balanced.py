@@ -24,9 +24,9 @@ class BalancedWeighting(Weighting):
     rates of learning instead.
 
     Args:
-        share: From above 0 to below 1.
-        settle: Steps in which the term acts, at the beginning, that are all measured.
-        interval: After these, every so many steps are.
+        share: Share of the gradient that the term gets, above 0 and below 1.
+        settle: Number of the term's first steps, which are all measured.
+        interval: Number of steps from one measurement to the next, after these.
 
     Raises:
         ValueError: An argument is out of range.

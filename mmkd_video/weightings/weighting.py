@@ -27,9 +27,9 @@ class WeightingStep:
         name: Name of the term that is weighed.
         raws: Loss of every acting term by name, 0-d, not weighted, without gradient.
         task: Sum of the student's own losses, 0-d, before ``task_weight``, without gradient.
-        measure: Returns the term's :class:`Norms`, or None where they cannot be told (no labelled clip in the batch, a
-            tap off the task's way, an overflow in half precision). It costs a backward pass of the task down to the
-            term's taps, and one of the term.
+        measure: Function that returns the term's :class:`Norms`, or None where they cannot be told (no labelled clip in
+            the batch, a tap off the task's way, an overflow in half precision). It costs a backward pass of the task
+            down to the term's taps, and one of the term.
     """
 
     name: str
@@ -58,6 +58,6 @@ class Weighting(nn.Module):
         """Return the factor of the term's loss, 0-d.
 
         Args:
-            step: What there is to look at.
+            step: Inputs that a weighting may look at.
         """
         raise NotImplementedError(f'{type(self).__name__} must say in forward(step) how much a term weighs')

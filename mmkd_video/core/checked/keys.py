@@ -36,7 +36,7 @@ class Keys:
 
     Args:
         name: Name of the part, as messages call it.
-        kinds: What each key may be.
+        kinds: Kind of value that each key takes.
         required: Keys that must be given.
         more: Whether further keys belong to others, who check them.
     """
@@ -50,7 +50,7 @@ class Keys:
         """See that settings can be meant.
 
         Args:
-            where: What holds them, dotted.
+            where: Dotted name of the part that holds them.
             values: Values by key.
             filled_in: Required keys that others add.
 
@@ -73,8 +73,8 @@ class Keys:
         """Return what is told of an unknown key.
 
         Args:
-            where: What holds it.
-            key: As it was got.
+            where: Dotted name of the part that holds it.
+            key: The key as it was given.
         """
         hint = nearest(key, list(self.kinds))
         expected = ', '.join(self.kinds)
@@ -91,7 +91,7 @@ def table_of(name: str, kinds: Mapping[str, Kind], required: Collection[str] = (
 
     Args:
         name: Name of the part.
-        kinds: What each key may be.
+        kinds: Kind of value that each key takes.
         required: Keys that must be given.
         more: Whether further keys belong to others, who check them.
     """
@@ -105,8 +105,8 @@ def checked(further: Callable | None = None, **kinds: Kind) -> Callable:
     What an argument may be follows from its annotation, unless it is told.
 
     Args:
-        further: Takes what the arguments do not hold, and checks that.
-        **kinds: What arguments may be.
+        further: Class or function that takes all further keywords, and checks them.
+        **kinds: Kinds of arguments whose annotation says less.
     """
 
     def decorate(target: Callable) -> Callable:
@@ -127,8 +127,8 @@ def keys_of(target: Callable, told: Mapping[str, Kind] | None = None, further: C
 
     Args:
         target: The class or function.
-        told: What arguments may be, where their annotation says less.
-        further: Takes what the arguments do not hold.
+        told: Kinds of arguments whose annotation says less.
+        further: Class or function that takes all further keywords.
     """
     if target in _CHECKED:
         return _CHECKED[target]

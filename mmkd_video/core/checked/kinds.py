@@ -27,9 +27,9 @@ def wrong(where: str, value: Any, expected: str, remedy: str = '') -> ValueError
 
     Args:
         where: The key, dotted.
-        value: What was got.
-        expected: What is expected, in words.
-        remedy: What to do, where that does not follow.
+        value: The value that was given.
+        expected: Description of what is expected.
+        remedy: Advice on what to do, where that does not follow.
     """
     return WrongValueError(f'{where}: got {shown(value)}; expected {expected}{f"; {remedy}" if remedy else ""}')
 
@@ -59,7 +59,7 @@ class Kind(ABC):
 
         Args:
             where: The key, dotted.
-            value: What was got.
+            value: The value that was given.
 
         Raises:
             ValueError: Names the key, what was got, what is expected and what to do.
@@ -146,8 +146,8 @@ class Text(Kind):
     """Text that is not empty.
 
     Args:
-        meaning: What it says, such as ``'the path of a config'``.
-        remedy: What to do.
+        meaning: Description of the text, such as ``'the path of a config'``.
+        remedy: Advice on what to do.
     """
 
     meaning: str = 'text'
@@ -227,9 +227,9 @@ class Settings(Kind):
     """A dict.
 
     Args:
-        example: What it looks like.
+        example: Example of such a dict.
         needs: Keys that it must have.
-        remedy: What to do.
+        remedy: Advice on what to do.
     """
 
     example: str = 'a dict'
@@ -252,10 +252,10 @@ class ListOf(Kind):
     """A list or a tuple.
 
     Args:
-        item: What each item may be.
+        item: Kind of each item.
         least: Fewest items.
         length: Number of items; any by default.
-        example: What it looks like, in words.
+        example: Description of such a list.
     """
 
     item: Kind
@@ -322,7 +322,7 @@ class Nothing(Kind):
     """None.
 
     Args:
-        meaning: What it stands for.
+        meaning: Meaning of None.
     """
 
     meaning: str = ''
@@ -341,8 +341,8 @@ def Optional(kind: Kind, meaning: str = '') -> AnyOf:  # noqa: N802  reads like 
     """Return the kind of a setting that may be None.
 
     Args:
-        kind: What it may be else.
-        meaning: What None stands for.
+        kind: Kind of all other values.
+        meaning: Meaning of None.
     """
     return AnyOf(kind, Nothing(meaning))
 
@@ -352,7 +352,7 @@ class Anything(Kind):
     """What is checked where it is used.
 
     Args:
-        reason: Where, or why it needs no check.
+        reason: The place where it is checked, or why it needs no check.
     """
 
     reason: str

@@ -34,10 +34,10 @@ class Arm:
     """One way to train the student.
 
     Args:
-        name: In tables.
+        name: Name in tables.
         folder: Folder of its runs, below the work dir.
-        config: With the teacher and its views for a distilled arm; of the distillation too for the others, from which
-            :meth:`training` takes the teacher away, so that one key means the same in all arms.
+        config: Config, with the teacher and its views for a distilled arm; for the others the distillation's too, from
+            which :meth:`training` takes the teacher away, so that one key means the same in all arms.
         kind: ``ALONE``, ``DISTILLED`` or ``AS_LONG``.
         epochs: Epochs (or iterations) of training for ``AS_LONG``; None: as shipped.
         of: Name of the distilled arm whose time is bought, for ``AS_LONG``.
@@ -127,7 +127,7 @@ def stretched(config: Config, length: int) -> Config:
     counts epochs or iterations. Settings of hooks are not.
 
     Args:
-        config: As shipped; it is not changed.
+        config: Config as shipped; it is not changed.
         length: The new ``max_epochs`` or ``max_iters``.
     """
     longer = Config(config.to_dict(), filename=config.filename)

@@ -24,7 +24,7 @@ class Axis:
     Args:
         key: Dotted path in the config, list items by their number: ``model.terms.0.weight``.
         texts: Values as they were written; ``x0.5`` is half of what the config ships.
-        name: What labels call it; the last part of its key by default.
+        name: Name in labels; the last part of its key by default.
     """
 
     key: str
@@ -60,7 +60,7 @@ class Axis:
         """Return the values, with what each is called.
 
         Args:
-            config: Ships the value that factors are relative to.
+            config: Config with the value that factors are relative to.
 
         Raises:
             ValueError: A factor is given and the config ships no number.
@@ -89,7 +89,7 @@ class Point:
     """Settings of one trial.
 
     Args:
-        label: What the point is called in tables.
+        label: Name of the point in tables.
         settings: Values by dotted key, without those that are shipped; empty for the recipe as shipped.
     """
 

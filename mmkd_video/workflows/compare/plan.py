@@ -20,8 +20,8 @@ class Plan:
         arms: The student alone first.
         axes: Axes of the grid.
         seeds: Seeds of the evaluation.
-        tuning_seeds: Tuning seeds of the tuning; none: no tuning.
-        work_dir: Has one folder for each run.
+        tuning_seeds: Seeds of the tuning; none: no tuning.
+        work_dir: Folder that holds one for each run.
 
     Attributes:
         lacking: Keys of the grid that the student alone does not have.

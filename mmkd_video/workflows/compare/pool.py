@@ -42,11 +42,11 @@ def run_all(
     that fails does not stop the others. Whatever ends this function early ends the runs too.
 
     Args:
-        runs: In the order in which they are started; none twice.
-        jobs: At least 1.
-        progress: Shows how far they are.
-        on_result: Called with each run and its result.
-        on_failure: Called with each run that failed, and why.
+        runs: Runs in the order in which they are started; none twice.
+        jobs: Number of runs at a time, at least 1.
+        progress: Display of how far they are.
+        on_result: Function that is called with each run and its result.
+        on_failure: Function that is called with each run that failed, and why.
 
     Raises:
         ValueError: A folder holds a run of another config.

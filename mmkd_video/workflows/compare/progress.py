@@ -25,7 +25,7 @@ class Progress:
 
     Args:
         total: Runs in all, finished ones included.
-        jobs: Runs at a time.
+        jobs: Number of runs at a time.
         clock: Seconds.
     """
 
@@ -41,7 +41,7 @@ class Progress:
         """Take in runs that were not known at the start.
 
         Args:
-            more: How many.
+            more: Number of further runs.
         """
         self.total += more
 

@@ -45,16 +45,16 @@ def compare(
     Args:
         configs: Distillation configs by name; what they need is there.
         seeds: Seeds of the evaluation.
-        work_dir: Has one folder for each run.
+        work_dir: Folder that holds one for each run.
         grid: ``KEY=V1,V2,...`` each; every arm is tuned over the same points, on validation.
-        tuning_seeds: Tuning seeds of the tuning; none: no tuning, which only ``at_grid`` can do without.
-        at_grid: Evaluate every point on all seeds.
-        as_long: Train the student alone for as long as each distilled arm takes, too.
-        jobs: Runs side by side.
-        metric: What is compared; ``acc/top1`` by default, or the test's first one.
-        command: Kept beside the results.
-        say: Prints a line.
-        keep_clips: Keep in each row how often each clip was right.
+        tuning_seeds: Seeds of the tuning; none: no tuning, which only ``at_grid`` can do without.
+        at_grid: Whether to evaluate every point on all seeds.
+        as_long: Whether to train the student alone for as long as each distilled arm takes, too.
+        jobs: Number of runs side by side.
+        metric: Metric to compare; ``acc/top1`` by default, or the test's first one.
+        command: Command line, kept beside the results.
+        say: Function that prints a line.
+        keep_clips: Whether to keep in each row how often each clip was right.
         progress: Progress of several comparisons; of this one alone by default.
 
     Raises:
@@ -85,11 +85,11 @@ class Protocol:
 
     Args:
         configs: Distillation configs by name.
-        plan: What is run.
-        jobs: Runs side by side.
-        metric: What is compared; None until the first result says what there is.
-        say: Prints a line.
-        keep_clips: Keep in each row how often each clip was right.
+        plan: Runs to do.
+        jobs: Number of runs side by side.
+        metric: Metric to compare; None until the first result says which there are.
+        say: Function that prints a line.
+        keep_clips: Whether to keep in each row how often each clip was right.
     """
 
     configs: Mapping[str, Config]
@@ -313,9 +313,9 @@ def pick_metric(metrics: Mapping[str, float], wanted: str | None, split: str = '
     """Return what is compared.
 
     Args:
-        metrics: What a split measures.
-        wanted: See ``--metric``.
-        split: For the message.
+        metrics: Metrics of a split.
+        wanted: Name of the metric that was asked for with ``--metric``.
+        split: Name of the split, for the message.
 
     Raises:
         ValueError: There is no such metric.

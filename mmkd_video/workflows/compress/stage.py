@@ -25,8 +25,8 @@ class Stage:
     Args:
         name: The stage's name.
         tool: Path of the tool that does the same by hand, with its subcommand.
-        function: What does it; called with ``sources``, the settings as keywords and ``force``.
-        sources: What comes first on the tool's command line.
+        function: Function that does the work; called with ``sources``, the settings as keywords and ``force``.
+        sources: Positional arguments of the tool's command line.
         settings: Options of the tool by name, with ``_`` for ``-``; None and False leave one out.
         inputs: Files it reads.
         outputs: Files it writes.
@@ -57,7 +57,7 @@ class Stage:
 
         Args:
             folder: Folder of the notes.
-            force: Do it again where it was done with other settings or from other files.
+            force: Whether to do it again where it was done with other settings or from other files.
 
         Returns:
             False where it was done before.

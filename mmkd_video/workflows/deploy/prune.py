@@ -45,8 +45,8 @@ def prune_student(
         config: The student's config, or that of its distillation.
         checkpoint: The student's checkpoint.
         out: The pruned checkpoint, ``.pth``; the config gets the same name with ``.py``.
-        target: What is to be left, such as ``dict(params=0.5)``; see :func:`mmkd_video.pruning.prune`.
-        criterion: Which channels go; see :class:`mmkd_video.pruning.Pruner`, as the next five.
+        target: Target that says what is to be left, such as ``dict(params=0.5)``; see :func:`mmkd_video.pruning.prune`.
+        criterion: Criterion of which channels go; see :class:`mmkd_video.pruning.Pruner` for this and the next five.
         scope: Part of the model within which channels compete.
         keep: Layers that stay whole, ``*`` allowed.
         round_to: A number of which every layer keeps a multiple of channels.

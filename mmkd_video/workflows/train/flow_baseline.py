@@ -98,7 +98,7 @@ def score_source(
 
     Args:
         source: Folder with lists, or a config.
-        prefix: Where in the folder the paths of the lists begin.
+        prefix: Subfolder in which the paths of the lists begin.
         folds: Folder in the source, with ``fold<k>_train.txt`` and ``fold<k>_test.txt``; None: no folds.
         cfg_options: Settings that replace those of the config, by dotted key.
 
@@ -133,7 +133,7 @@ def score_folds(root: Path, folder: str, prefix: str = '') -> list[Score]:
     Args:
         root: Folder of the videos.
         folder: Folder in it, with ``fold<k>_train.txt`` and ``fold<k>_test.txt``.
-        prefix: Where in ``root`` the paths of the lists begin.
+        prefix: Subfolder of ``root`` in which the paths of the lists begin.
 
     Raises:
         FileNotFoundError: There are no folds, or a video is missing.
@@ -158,7 +158,7 @@ def find_lists(source: str, prefix: str = '', cfg_options: Mapping | None = None
 
     Args:
         source: A folder with lists, or a config.
-        prefix: Where in the folder the paths of the lists begin.
+        prefix: Subfolder in which the paths of the lists begin.
         cfg_options: Settings that replace those of the config, by dotted key.
 
     Raises:

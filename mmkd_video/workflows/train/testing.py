@@ -68,7 +68,7 @@ def run_test(
     Args:
         path: Path of the config.
         checkpoint: Path or URL of the student's checkpoint, or path of an exported file.
-        settings: How it is tested.
+        settings: Settings of the test.
         force: Whether an existing report or dump may be replaced.
 
     Returns:
@@ -165,7 +165,7 @@ def merge_settings(
     Args:
         config: Config as it was read; it may be changed.
         checkpoint: Path or URL of the student's checkpoint, or path of an exported file.
-        settings: How it is tested.
+        settings: Settings of the test.
         path: Path of the config.
 
     Returns:
@@ -280,7 +280,7 @@ def show_predictions(config: Config, settings: EvaluationSettings) -> None:
 
     Args:
         config: Config of the test; it is changed.
-        settings: How it is shown.
+        settings: Settings of the display.
 
     Raises:
         ValueError: The config has no hook that shows anything.

@@ -101,7 +101,7 @@ def training_time(meta: Mapping) -> dict[str, float | None]:
     """Return how long the training that wrote a checkpoint took.
 
     Args:
-        meta: What the checkpoint says beside its weights.
+        meta: Metadata of the checkpoint.
 
     Returns:
         ``seconds`` of the wall clock and ``cpu_seconds``; None where they were not counted.
