@@ -30,7 +30,7 @@ def import_extra(module: str, extra: str) -> ModuleType:
 
 
 def expect_extra(module: str, extra: str) -> None:
-    """See that an optional package is installed, without importing it.
+    """Check that an optional package is installed, without importing it.
 
     Args:
         module: Name of the module, as in :func:`import_extra`.

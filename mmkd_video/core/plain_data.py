@@ -1,4 +1,4 @@
-"""What a file may say: rules for data that was read, checked before anything is made of it.
+"""Rules for the content of files, checked before anything is built from it.
 
 Each rule has ``check(value, where)``, which raises a ``ValueError`` that names the place, what was got and what was
 expected. Nothing here looks anything up by name.
@@ -18,7 +18,7 @@ SHOWN = 60
 
 
 class Rule(Protocol):
-    """What a value must be like."""
+    """A rule that a value must keep."""
 
     def check(self, value: Any, where: str) -> None:
         """Raise ``ValueError`` for any other value."""
@@ -79,7 +79,7 @@ class OneOf:
 
 @dataclass(frozen=True)
 class Maybe:
-    """What another rule allows, or None."""
+    """Any value that another rule allows, or None."""
 
     rule: Rule
 

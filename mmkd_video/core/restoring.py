@@ -1,4 +1,4 @@
-"""What is put back after a try: the modes of modules, and the global random generators."""
+"""State that is restored after a block: the modes of modules, and the global random generators."""
 
 import random
 from collections.abc import Iterator
@@ -23,7 +23,7 @@ def get_random_state(device: torch.device | None = None) -> dict[str, Any]:
 
 
 def set_random_state(state: dict[str, Any]) -> None:
-    """Put back a state taken by :func:`get_random_state`."""
+    """Restore a state from :func:`get_random_state`."""
     random.setstate(state['python'])
     np.random.set_state(state['numpy'])
     torch.set_rng_state(state['torch'])
@@ -34,7 +34,7 @@ def set_random_state(state: dict[str, Any]) -> None:
 
 @contextmanager
 def random_state_restored(device: torch.device | None = None) -> Iterator[None]:
-    """Let the body draw what it likes and leave the global generators as they were."""
+    """Restore the global generators after the block, whatever it draws."""
     state = get_random_state(device)
     try:
         yield

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor, nn
 
-from mmkd_video.core.checked import AnyOf, Fraction, ListOf, OneOf, Settings, Text, Whole, checked, wrong
+from mmkd_video.core.checked import AnyOf, Fraction, ListOf, OneOf, Settings, Text, Whole, checked, invalid_setting
 from mmkd_video.core.mistakes import WrongValueError, name_of_kind
 from mmkd_video.core.restoring import in_eval
 from mmkd_video.pruning.bare_copy import bare_copy
@@ -189,7 +189,7 @@ def check_target(target: Mapping[str, float]) -> tuple[str, float]:
     """
     TARGET.check('target', target)
     if len(target) != 1 or next(iter(target)) not in TARGETS:
-        raise wrong('target', target, TARGET.expected, TARGET.remedy)
+        raise invalid_setting('target', target, TARGET.expected, TARGET.remedy)
     ((kind, fraction),) = target.items()
     Fraction().check(f'target.{kind}', fraction)
     return kind, float(fraction)

@@ -15,9 +15,9 @@ from mmkd_video.core.checked import (
     Settings,
     Text,
     Whole,
-    nearest,
+    did_you_mean,
+    invalid_setting,
     table_of,
-    wrong,
 )
 from mmkd_video.core.mistakes import WrongKeyError, WrongValueError
 
@@ -104,7 +104,7 @@ def check_config(config: Config) -> None:
         for where, value in _dicts(config[part], part):
             kind = value.get('type')
             if kind is not None and not isinstance(kind, str) and not callable(kind):
-                raise wrong(f'{where}.type', kind, 'the name of a registered class')
+                raise invalid_setting(f'{where}.type', kind, 'the name of a registered class')
 
 
 def _expect_no_slip(config: Config) -> None:
@@ -125,14 +125,14 @@ def _expect_known_loop(train_cfg: Mapping | None) -> None:
     for key in train_cfg:
         if key not in LOOP_KEYS:
             expected = f'a key of {" or ".join(LOOPS)}: {", ".join(sorted(LOOP_KEYS))}'
-            raise wrong(f'train_cfg.{key}', train_cfg[key], expected, nearest(key, LOOP_KEYS))
+            raise invalid_setting(f'train_cfg.{key}', train_cfg[key], expected, did_you_mean(key, LOOP_KEYS))
 
 
 def _expect_numbers(schedulers: Mapping | list) -> None:
     for where, value in _dicts(schedulers, 'param_scheduler'):
         for key in SCHEDULED & set(value):
             if not isinstance(value[key], (int, float)) or isinstance(value[key], bool):
-                raise wrong(f'{where}.{key}', value[key], 'a number')
+                raise invalid_setting(f'{where}.{key}', value[key], 'a number')
 
 
 def _dicts(value: Any, where: str) -> Iterator[tuple[str, Mapping]]:

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor, nn
 
-from mmkd_video.core.checked import AnyOf, ListOf, Settings, Whole, nearest
+from mmkd_video.core.checked import AnyOf, ListOf, Settings, Whole, did_you_mean
 from mmkd_video.core.mistakes import WrongKeyError, WrongValueError
 from mmkd_video.core.registry import MODELS
 from mmkd_video.recognizers.families import FRAME_ARGUMENTS, PIXEL_ARGUMENTS, fixed_clip_size
@@ -106,7 +106,7 @@ def check_sides(asked: object, sides: Sequence[str]) -> None:
     """
     for side in asked if isinstance(asked, Mapping) else ():
         if side not in sides:
-            hint = nearest(side, sides) or 'take it out'
+            hint = did_you_mean(side, sides) or 'take it out'
             raise WrongKeyError(f'input_size: got the unknown key {side!r}; expected {", ".join(sides)}; {hint}')
 
 

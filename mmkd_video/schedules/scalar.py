@@ -6,7 +6,7 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
-from mmkd_video.core.checked import Number, Scheduled, keys_of, nearest
+from mmkd_video.core.checked import Number, Scheduled, did_you_mean, keys_of
 from mmkd_video.core.mistakes import WrongKeyError, WrongValueError
 from mmkd_video.core.registry import TASK_UTILS
 from mmkd_video.schedules.schedule import Progress, Schedule
@@ -34,7 +34,7 @@ def build_schedule(config: dict, key: str) -> Schedule:
     kind = config['type']
     found = TASK_UTILS.get(kind) if isinstance(kind, str) else kind
     if not (inspect.isclass(found) and issubclass(found, Schedule)):
-        hint = nearest(kind, SCHEDULES) or 'a number is written as it is'
+        hint = did_you_mean(kind, SCHEDULES) or 'a number is written as it is'
         raise WrongKeyError(f'{key}.type: got the unknown schedule type {kind!r}; expected one of {SCHEDULES}; {hint}')
     arguments = {name: value for name, value in config.items() if name != 'type'}
     keys_of(found).check(key, arguments)

@@ -4,7 +4,7 @@ import inspect
 from collections.abc import Mapping
 from typing import Any
 
-from mmkd_video.core.checked import Optional, Settings, keys_of, nearest
+from mmkd_video.core.checked import Optional, Settings, did_you_mean, keys_of
 from mmkd_video.core.mistakes import WrongKeyError
 from mmkd_video.core.registry import MODELS
 from mmkd_video.recognizers.plain_student import named_teachers
@@ -55,7 +55,9 @@ def check_teacher(name: str, config: Any) -> None:
         kinds = [
             each for each, kept in MODELS.module_dict.items() if inspect.isclass(kept) and issubclass(kept, Teacher)
         ]
-        hint = nearest(kind, kinds) if isinstance(kind, str) else 'register a subclass of mmkd_video.teachers.Teacher'
+        hint = (
+            did_you_mean(kind, kinds) if isinstance(kind, str) else 'register a subclass of mmkd_video.teachers.Teacher'
+        )
         raise WrongKeyError(
             f'{name}.type: got {kind!r}; expected the name of a teacher, such as {", ".join(map(repr, kinds))}; {hint}'
         )

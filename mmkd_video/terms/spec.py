@@ -21,10 +21,10 @@ from mmkd_video.core.checked import (
     Settings,
     Text,
     Whole,
+    did_you_mean,
+    invalid_setting,
     keys_of,
-    nearest,
     table_of,
-    wrong,
 )
 from mmkd_video.core.mistakes import WrongKeyError, WrongValueError
 from mmkd_video.core.registry import MODELS
@@ -177,7 +177,7 @@ def check_arguments(loss_class: type, arguments: Mapping, where: str) -> None:
             valid = [*TERM_KEYS[1:], *parameters]
             raise WrongKeyError(
                 f'{where}: got the unknown argument {key!r} of {loss_class.__name__}; expected one of the loss '
-                f'{list(parameters)}, or of the term {list(TERM_KEYS[1:])}; {nearest(key, valid) or "take it out"}'
+                f'{list(parameters)}, or of the term {list(TERM_KEYS[1:])}; {did_you_mean(key, valid) or "take it out"}'
             )
 
 
@@ -215,4 +215,4 @@ def _parse_pair(at: object, where: str) -> tuple[str, str]:
     if isinstance(at, Sequence) and len(at) == 2 and all(isinstance(name, str) for name in at):
         return at[0], at[1]
     expected = "a tap such as 'logits', a pair (student, teacher), or dict(student=..., teacher=...)"
-    raise wrong(f'{where}.at', at, expected)
+    raise invalid_setting(f'{where}.at', at, expected)

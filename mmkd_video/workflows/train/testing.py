@@ -9,7 +9,7 @@ from mmengine.config import Config
 from mmengine.runner import Runner
 
 from mmkd_video.core.files.new import expect_new
-from mmkd_video.core.mistakes import MissingFileError, WrongValueError, blaming_settings
+from mmkd_video.core.mistakes import MissingFileError, WrongValueError, as_settings_errors
 from mmkd_video.datasets.label_check import expect_known_classes
 from mmkd_video.evaluation import dumped_results  # noqa: F401  registers WholeDumpResults
 from mmkd_video.export.loading import backend_of_file, export_backends, exported_suffixes
@@ -80,7 +80,7 @@ def run_test(
         FileNotFoundError: There is no such config or checkpoint.
         ValueError: A setting does not go with the config, or the checkpoint does not belong to its model.
     """
-    with blaming_settings():
+    with as_settings_errors():
         if not _is_here(checkpoint):
             raise MissingFileError(f'checkpoint {checkpoint!r} does not exist')
         for name, file in (('--report', settings.report), ('--dump', settings.dump)):
@@ -91,7 +91,7 @@ def run_test(
         check_config(config)
         runner = build_test(config, checkpoint, path=path, trained=trained)
         del trained  # its weights would stay in memory while the model is tested
-    with blaming_settings(until=lambda: not is_exported(checkpoint)):  # an exported file may not take these clips
+    with as_settings_errors(until=lambda: not is_exported(checkpoint)):  # an exported file may not take these clips
         return runner.test()
 
 
