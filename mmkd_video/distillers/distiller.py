@@ -23,7 +23,7 @@ from mmkd_video.distillers.reuse import reuse_classifier
 from mmkd_video.distillers.summary import term_table
 from mmkd_video.distillers.training_state import TrainingState, install_key_mapping
 from mmkd_video.distillers.unlabelled import labelled_only, labelled_rows, stack_indices, stack_labels
-from mmkd_video.recognizers.size import SIZES, check_sides, explain_failure, find_size, noise_for
+from mmkd_video.recognizers.size import SIZES, check_sides, explaining_size_errors, find_size, noise_clip
 from mmkd_video.schedules import Progress, Scalar
 from mmkd_video.taps import Place, TapSet
 from mmkd_video.teachers import TEACHERS, Probe, TeachingStep, build_teachers
@@ -268,8 +268,8 @@ class Distiller(BaseModel):
         Returns:
             Its features by tap, in canonical layout.
         """
-        inputs = noise_for(self.student, self._student_size).abs() if inputs is None else inputs
-        with in_eval(self.student), self._student_taps.watch(), explain_failure('student', self._student_size):
+        inputs = noise_clip(self.student, self._student_size).abs() if inputs is None else inputs
+        with in_eval(self.student), self._student_taps.watch(), explaining_size_errors('student', self._student_size):
             self.student.extract_feat(inputs, stage='head')
         return self._student_taps.read(inputs)
 
@@ -307,7 +307,7 @@ class Distiller(BaseModel):
         wanted = [tap for teacher in self.teachers.values() for tap in teacher.student_taps]
         self._student_taps = TapSet(self.student, [s for spec in specs for s, _ in spec.pairs] + wanted, 'student')
         self._student_size = find_size(student_config, None, asked, 'student')
-        student, examples = self.tap_features(noise_for(self.student, self._student_size)), {}
+        student, examples = self.tap_features(noise_clip(self.student, self._student_size)), {}
         for name, teacher in self.teachers.items():
             read = [tap for spec in specs if spec.teacher == name for _, tap in spec.pairs]
             # the logits are always asked for: the teacher's own accuracy on the first batches is reported from them

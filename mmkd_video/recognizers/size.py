@@ -20,7 +20,7 @@ DEFAULT_SIZE = (8, 64, 64)
 
 
 def find_size(model_config: Mapping, config: Mapping | None, asked: object, side: str) -> tuple[int, int, int]:
-    """Say on how many frames and pixels a model is tried.
+    """Return the size of the clip that a model is tried on.
 
     Args:
         model_config: The recognizer's config.
@@ -44,7 +44,7 @@ def find_size(model_config: Mapping, config: Mapping | None, asked: object, side
     return _pipeline_size(config, side) or _declared_size(model_config['backbone'])
 
 
-def noise_for(model: nn.Module, size: tuple[int, int, int]) -> Tensor:
+def noise_clip(model: nn.Module, size: tuple[int, int, int]) -> Tensor:
     """Make one clip of noise as a recognizer takes it.
 
     Args:
@@ -95,7 +95,7 @@ def _declared_size(backbone: Mapping) -> tuple[int, int, int]:
 
 
 def check_sides(asked: object, sides: Sequence[str]) -> None:
-    """See that sizes are given for models that there are.
+    """Check that sizes are given only for models that exist.
 
     Args:
         asked: ``input_size`` of the Distiller.
@@ -111,8 +111,8 @@ def check_sides(asked: object, sides: Sequence[str]) -> None:
 
 
 @contextmanager
-def explain_failure(side: str, size: tuple[int, int, int]) -> Iterator[None]:
-    """Turn whatever a model says about a wrong size into one line that names ``input_size``.
+def explaining_size_errors(side: str, size: tuple[int, int, int]) -> Iterator[None]:
+    """Turn any error of a model about a wrong size into one line that names ``input_size``.
 
     Raises:
         ValueError: The block failed inside the model.
@@ -128,8 +128,8 @@ def explain_failure(side: str, size: tuple[int, int, int]) -> Iterator[None]:
 
 
 @contextmanager
-def explain_view(name: str, view: Tensor) -> Iterator[None]:
-    """Turn whatever a teacher says about clips that do not fit it into one line that names ``DistillViews``.
+def explaining_view_errors(name: str, view: Tensor) -> Iterator[None]:
+    """Turn any error of a teacher about clips that do not fit it into one line that names ``DistillViews``.
 
     Raises:
         ValueError: The block failed inside the teacher.

@@ -1,4 +1,4 @@
-"""What a teacher asks of a sample: its frames, its size and its layout, read from its pipeline."""
+"""What a teacher needs of a sample: its frames, its size and its layout, read from its pipeline."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ SAMPLERS = ('SampleFrames', 'DenseSampleFrames', 'UniformSample')
 
 @dataclass(frozen=True)
 class ViewSpec:
-    """What one teacher contributes to a sample; everything random is the student's.
+    """One teacher's view of a sample; everything random in it is taken from the student.
 
     Attributes:
         name: Key of the view in the batch's ``views``.

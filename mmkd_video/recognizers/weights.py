@@ -1,4 +1,4 @@
-"""Weights of recognizers: read, compared with a model, loaded completely or not at all."""
+"""Weights of recognizers: reading, comparing with a model, loading completely or not at all."""
 
 import hashlib
 import json
@@ -66,7 +66,7 @@ def load_completely(model: nn.Module, weights: Mapping[str, Tensor], what: str, 
 def check_weights(
     model: nn.Module, weights: Mapping[str, Tensor], what: str, hint: str, unknown_allowed: bool = False
 ) -> None:
-    """See that weights belong to a model.
+    """Check that weights fit a model.
 
     Args:
         model: Model, which is not changed.

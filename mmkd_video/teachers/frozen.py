@@ -11,7 +11,7 @@ from mmkd_video.core.checked import AnyOf, ListOf, OneOf, Optional, Settings, Te
 from mmkd_video.core.mistakes import WrongValueError
 from mmkd_video.core.registry import MODELS, build_model
 from mmkd_video.recognizers.config import resolve_config
-from mmkd_video.recognizers.size import explain_failure, explain_view, find_size, noise_for
+from mmkd_video.recognizers.size import explaining_size_errors, explaining_view_errors, find_size, noise_clip
 from mmkd_video.recognizers.weights import fingerprint, load_weights
 from mmkd_video.taps import TapSet, norm_before
 from mmkd_video.teachers.teacher import Probe, Teacher, TeachingStep
@@ -106,8 +106,8 @@ class FrozenTeacher(Teacher):
         """
         self.tap(taps)
         size = find_size(self.model_config, self.config, probe.input_size, self.name)
-        self._example = noise_for(self.module, size).cpu()
-        with explain_failure(self.name, size):
+        self._example = noise_clip(self.module, size).cpu()
+        with explaining_size_errors(self.name, size):
             return self.features(self._example.to(next(self.module.parameters()).device))
 
     def teach(self, step: TeachingStep) -> dict[str, Tensor]:
@@ -119,7 +119,7 @@ class FrozenTeacher(Teacher):
         Raises:
             ValueError: The view does not fit the model.
         """
-        with explain_view(self.name, step.view):
+        with explaining_view_errors(self.name, step.view):
             return self.features(step.view)
 
     def tap(self, names: Iterable[str]) -> None:

@@ -18,7 +18,7 @@ from mmkd_video.pruning import PRUNING_KEY, Pruning, PruningHistory, count_flops
 from mmkd_video.quantization import Quantization
 from mmkd_video.recognizers.plain_student import plain_student
 from mmkd_video.recognizers.real_clips import real_clips
-from mmkd_video.recognizers.size import find_size, noise_for
+from mmkd_video.recognizers.size import find_size, noise_clip
 from mmkd_video.workflows.deploy.pruned_config import write_pruned_config
 from mmkd_video.workflows.deploy.student import StudentCheckpoint
 
@@ -71,7 +71,7 @@ def prune_student(
     trained = StudentCheckpoint.read(checkpoint)
     kept = _followed(trained)
     model = trained.build(config)
-    inputs = noise_for(model, find_size(plain.model, plain, None, 'student'))
+    inputs = noise_clip(model, find_size(plain.model, plain, None, 'student'))
     if criterion == 'taylor':
         add_gradients(model, config, clips)
     rows = [('', 'params', 'GFLOPs'), ('before', *sizes_of(model, inputs))]
