@@ -1,4 +1,4 @@
-"""What a pickle asks for, seen before anything of it is built.
+"""The operations of a pickle, checked before anything is built from it.
 
 ``torch.load(weights_only=True)`` keeps to a list of types too, but a longer one: sparse, nested and wrapped tensors,
 which a checkpoint does not need and which take numbers on trust, and calls of whatever lies on its stack. It also
@@ -146,7 +146,7 @@ class _Scan:
                 self.stack.append(_Item(depth, 1, _EMPTY.get(name, '')))
 
     def _filled(self, taken: list[_Item], how: str) -> _Item:
-        """See that items go where items can go: torch before 2.10 puts them into whatever is there."""
+        """Check that items go into containers: torch before 2.10 puts them into any object."""
         owner = taken[-1]
         if owner.name not in _FILLED[how] or (owner.name in CALLS and not owner.called):
             raise RefusedError(f'items for {owner.name or "plain data"}')
