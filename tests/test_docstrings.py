@@ -16,7 +16,7 @@ QUESTIONS = 'How|What|Whatever|When|Where|Which|Whose|Why'
 PREPOSITIONS = 'Above|After|As|At|Below|Between|By|For|From|In|Like|Of|On|Or|With'
 PRONOUNS = 'It|Itself|That|There|They|This'
 PREDICATES = (
-    'Begins|Decides|Ends|Gives|Has|Holds|Is|Keeps|Makes|Must|Prints|Reads|Receives|Returns|Says|Shows|Takes|Tells|'
+    'Begins|Decides|Ends|Gives|Has|Holds|Is|Keeps|Makes|Measures|Multiplies|Must|Prints|Reads|Receives|Returns|Says|Ships|Shows|Stays|Takes|Tells|'
     'Built|Called|Found|Given|Looked|Made|Passed|Ready|Told|Unused|Used|Wanted|Not'
 )
 COMMANDS = (

@@ -113,7 +113,7 @@ class GradientWatch:
 
         Args:
             name: Name of the term.
-            measured: Measures it.
+            measured: Function that measures it.
         """
 
         def ask() -> Norms | None:

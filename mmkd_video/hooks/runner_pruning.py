@@ -7,7 +7,7 @@ from torch import nn
 
 from mmkd_video.hooks.model_contract import FollowsPruning, ability_of, prunable_part
 from mmkd_video.hooks.model_wrapper import bare_model, wrap_again
-from mmkd_video.pruning import PruningStep, TensorCuts, apply_step, carry_over, surviving_channels
+from mmkd_video.pruning import PruningStep, TensorCuts, apply_step, cut_optimizer_state, surviving_channels
 
 
 def prune_everywhere(runner: Runner, step: PruningStep) -> None:
@@ -25,7 +25,7 @@ def prune_everywhere(runner: Runner, step: PruningStep) -> None:
         kind = average.module.state_dict() if average.update_buffers else dict(average.module.named_parameters())
         average.avg_parameters = kind
     if isinstance(runner.optim_wrapper, OptimWrapper):
-        carry_over(runner.optim_wrapper.optimizer, changed)
+        cut_optimizer_state(runner.optim_wrapper.optimizer, changed)
         follower = ability_of(model, FollowsPruning)
         if follower is not None:
             follower.regroup(runner.optim_wrapper)

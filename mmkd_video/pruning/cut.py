@@ -1,4 +1,4 @@
-"""One set of channels that leaves one side of one layer."""
+"""A set of channels that is removed from one side of one layer."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass

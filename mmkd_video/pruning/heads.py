@@ -11,7 +11,7 @@ from mmkd_video.core.mistakes import WrongValueError
 from mmkd_video.pruning.cut import Cut
 
 
-def attentions(model: nn.Module) -> dict[str, nn.Module]:
+def find_attentions(model: nn.Module) -> dict[str, nn.Module]:
     """Return every innermost module with a number of heads, by name."""
     found = {}
     for name, module in model.named_modules():
@@ -22,7 +22,7 @@ def attentions(model: nn.Module) -> dict[str, nn.Module]:
 
 
 def head_cuts(name: str, attention: nn.Module, heads: list[int]) -> list[Cut]:
-    """Return everything that must leave an attention with some of its heads.
+    """Return all cuts that removing some heads of an attention needs.
 
     Args:
         name: Name of the attention in the model.
@@ -72,7 +72,7 @@ def head_importance(attention: nn.Module, criterion: str, generator: torch.Gener
 
 
 def set_heads(attention: nn.Module, number: int) -> None:
-    """Note a new number of heads; their size stays."""
+    """Set a new number of heads; their size stays."""
     attention.out_dims = attention.out_dims // attention.num_heads * number
     attention.num_heads = number
 

@@ -1,4 +1,4 @@
-"""A copy of a model that nobody watches."""
+"""Copies of models without their hooks."""
 
 import copy
 from collections import OrderedDict
@@ -16,10 +16,10 @@ _HOOKS = (
 )
 
 
-def bare_copy(model: nn.Module) -> nn.Module:
+def copy_without_hooks(model: nn.Module) -> nn.Module:
     """Copy a model without its forward and backward hooks.
 
-    Those who watch a model in training may hold tensors of its last step, which cannot be copied.
+    The hooks of a model in training may hold tensors of its last step, which cannot be copied.
 
     Args:
         model: Model to copy, which keeps its hooks.
