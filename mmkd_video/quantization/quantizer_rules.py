@@ -1,4 +1,4 @@
-"""What a checkpoint may say about quantizers: NNCF would import any class of its own that is named."""
+"""Rules for the quantizers in a checkpoint: NNCF would import any of its classes that is named there."""
 
 import math
 from typing import Any

@@ -26,7 +26,7 @@ from mmkd_video.quantization import (
     convert_quantized,
     count_convolutions,
 )
-from mmkd_video.quantization.sensitivity import run_quantized
+from mmkd_video.quantization.sensitivity import classify_in_int8
 from mmkd_video.recognizers.clip_source import ClipSource
 from mmkd_video.recognizers.real_clips import RealClips
 
@@ -117,11 +117,11 @@ def convert_trained(
     """
     model = convert_quantized(source.reference, clips)
     if validating is None:
-        run_quantized(model, clips[:1])
+        classify_in_int8(model, clips[:1])
         return model, None
     expected, labels = source.reference.predict(validating), validating.labels
     score = top1(expected.argmax(axis=1) if labels is None else labels)
-    before, after = score(expected), score(run_quantized(model, validating))
+    before, after = score(expected), score(classify_in_int8(model, validating))
     if before - after > max_drop:
         raise DropTooLargeError(
             f'max_drop={max_drop}: the file loses {before - after:.2%} of top-1 beside the checkpoint, and its layers '
