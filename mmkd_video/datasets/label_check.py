@@ -1,4 +1,4 @@
-"""Labels that a model has no class for."""
+"""Checks for labels that a model has no class for."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -11,7 +11,7 @@ from mmkd_video.core.mistakes import WrongValueError
 
 
 def wrong_label(samples: Iterable[BaseDataElement], model: nn.Module) -> str | None:
-    """Return what is wrong with the first label that is none of a model's classes, and what to do; None if all are.
+    """Return an error message for the first label that is none of a model's classes; None if all are.
 
     Args:
         samples: Samples with ``gt_label`` of one index ``(1,)``, negative where there is none, which a distillation
@@ -38,7 +38,7 @@ def wrong_label(samples: Iterable[BaseDataElement], model: nn.Module) -> str | N
 
 
 def expect_known_classes(dataset: Any, model: nn.Module, labelled: bool = False) -> None:
-    """See that a model has a class for every label of a dataset's annotation files.
+    """Check that a model has a class for every label in a dataset's annotation files.
 
     Args:
         dataset: Data set, or a wrapper of several.

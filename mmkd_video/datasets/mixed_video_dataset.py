@@ -1,4 +1,4 @@
-"""Videos of which only some have a label."""
+"""A data set in which only some videos have a label."""
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -63,9 +63,9 @@ class MixedVideoDataset(VideoDataset):
         super().__init__(ann_file, pipeline=pipeline, **kwargs)
 
     def load_data_list(self) -> list[dict]:
-        """Read both lists, and take away the labels that are not used."""
+        """Read both lists, and remove the labels that are not used."""
         infos = super().load_data_list()
-        kept = share_of_labels([info['label'] for info in infos], self.labelled_share, self.label_seed)
+        kept = choose_labelled([info['label'] for info in infos], self.labelled_share, self.label_seed)
         for index, info in enumerate(infos):
             info['label'] = info['label'] if index in kept else UNLABELLED
         infos += [{**info, 'label': UNLABELLED} for info in self._read_unlabelled()]
@@ -89,8 +89,8 @@ class MixedVideoDataset(VideoDataset):
             self.ann_file = own
 
 
-def share_of_labels(labels: Sequence[int], share: float, seed: int) -> set[int]:
-    """Return which samples keep their labels: the same share of every class, at least one of each.
+def choose_labelled(labels: Sequence[int], share: float, seed: int) -> set[int]:
+    """Choose the samples that keep their labels: the same share of every class, at least one of each.
 
     Args:
         labels: Labels of all samples; negative where there is none.

@@ -20,7 +20,7 @@ SHOWN = 20  # classes of a confusion matrix that still fits into a log
 @METRICS.register_module()
 @checked(topk=ListOf(Whole(1), least=1), collect_device=OneOf('cpu', 'gpu'))
 class ClassificationReport(BaseMetric):
-    """What a classifier does class by class.
+    """Precision, recall and F1 of each class, and the confusion matrix.
 
     Reports ``report/top1``, ``report/top5``, ``report/mean_class_accuracy`` (over classes that occur), and, averaged
     over classes that occur or are predicted, ``report/precision``, ``report/recall`` and ``report/f1``: fractions of
@@ -124,7 +124,7 @@ class ClassificationReport(BaseMetric):
 
 
 def class_averages(matrix: np.ndarray) -> tuple[dict[str, np.ndarray], dict[str, float]]:
-    """Return what a confusion matrix says.
+    """Return the metrics that follow from a confusion matrix.
 
     Args:
         matrix: ``(K, K)`` counts, true classes in rows, predicted ones in columns.

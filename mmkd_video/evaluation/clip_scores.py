@@ -1,4 +1,4 @@
-"""What a model says about each clip of a set, in a file."""
+"""A model's scores of each clip of a set, in a file."""
 
 import io
 from collections.abc import Sequence
@@ -68,7 +68,7 @@ class ClipScores(BaseMetric):
 
 @dataclass(frozen=True)
 class ScoredClips:
-    """What :class:`ClipScores` wrote.
+    """The content of a file of :class:`ClipScores`.
 
     Args:
         probabilities: ``(N, K)``.

@@ -1,4 +1,4 @@
-"""A teacher's probabilities on a validation set: made once, kept in one file."""
+"""A teacher's probabilities on a validation set, computed once and kept in one file."""
 
 import hashlib
 import io
@@ -19,12 +19,12 @@ from mmkd_video.core.files.arrays import read_arrays
 from mmkd_video.core.files.atomic import write_atomically
 from mmkd_video.core.mistakes import WrongValueError
 from mmkd_video.core.restoring import random_state_restored
-from mmkd_video.datasets import NamingPipeline
+from mmkd_video.datasets import PipelineWithNamedErrors
 
 
 @dataclass(frozen=True)
 class TeacherPredictions:
-    """What a teacher says about each sample of a validation set.
+    """A teacher's probabilities for each sample of a validation set.
 
     Args:
         probabilities: ``(N, K)`` float32, on the student's classes.
@@ -58,7 +58,7 @@ class TeacherPredictions:
             pipeline: Hash that is expected.
 
         Returns:
-            The predictions; None where they must be made anew, with a log line unless there is no file.
+            The predictions; None where they must be computed again, with a log line unless there is no file.
         """
         if not path.exists():
             return None
@@ -93,7 +93,7 @@ def with_pipeline(dataset: Any, pipeline: list[dict]) -> Any:
     twin = object.__new__(type(dataset))
     twin.__dict__.update(dataset.__dict__)
     if 'pipeline' in twin.__dict__:
-        twin.pipeline = NamingPipeline(Compose(pipeline))
+        twin.pipeline = PipelineWithNamedErrors(Compose(pipeline))
     elif 'datasets' in twin.__dict__:
         twin.datasets = [with_pipeline(each, pipeline) for each in twin.datasets]
     else:

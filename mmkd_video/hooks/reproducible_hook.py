@@ -13,7 +13,7 @@ from torch.utils.data import DataLoader, IterableDataset
 from mmkd_video.core.checked import Whole, checked
 from mmkd_video.core.mistakes import WorkFailedError, WrongValueError
 from mmkd_video.core.registry import HOOKS
-from mmkd_video.datasets import KeyedBatchSampler, SeededDataset, name_unreadable, seed_everything
+from mmkd_video.datasets import KeyedBatchSampler, SeededDataset, name_unreadable_videos, seed_everything
 from mmkd_video.datasets.label_check import expect_known_classes, wrong_label
 from mmkd_video.datasets.resuming_iterator import ResumingIterator
 from mmkd_video.hooks.model_wrapper import bare_model
@@ -65,7 +65,7 @@ class ReproducibleHook(Hook):
         for name in ('_val_loop', '_test_loop'):
             tested = getattr(runner, name, None)
             if isinstance(tested, BaseLoop) and hasattr(tested.dataloader.dataset, '__dict__'):
-                name_unreadable(tested.dataloader.dataset)
+                name_unreadable_videos(tested.dataloader.dataset)
                 expect_known_classes(tested.dataloader.dataset, bare_model(runner), labelled=name == '_val_loop')
         loop = runner._train_loop  # the property would build a loop that validation and testing do not need
         if not isinstance(loop, BaseLoop) or isinstance(loop.dataloader.dataset, SeededDataset):

@@ -10,7 +10,7 @@ from mmengine.config import Config
 
 from mmkd_video.core.mistakes import MissingFileError, WrongValueError
 from mmkd_video.core.status_line import StatusLine
-from mmkd_video.datasets.mixed_video_dataset import share_of_labels
+from mmkd_video.datasets.mixed_video_dataset import choose_labelled
 from mmkd_video.evaluation import LogisticRegression, flow_histogram
 from mmkd_video.recognizers.config import read_config
 from mmkd_video.recognizers.plain_student import plain_student
@@ -197,7 +197,7 @@ def lists_of(config: Config) -> dict[str, Clips]:
         clips = read_list(root / dataset['ann_file'], root / prefix)
         share = dataset.get('labelled_share', 1.0)
         if share != 1.0:  # what the network learns from, too
-            kept = share_of_labels([label for _, label in clips], share, dataset.get('label_seed', 0))
+            kept = choose_labelled([label for _, label in clips], share, dataset.get('label_seed', 0))
             clips = [(clip, label if place in kept else -1) for place, (clip, label) in enumerate(clips)]
         lists[name] = clips
     if 'train' not in lists:
