@@ -95,10 +95,10 @@ class ClassificationReport(BaseMetric):
         ranking = np.argsort(-scores, axis=1, kind='stable')
         hits = {f'top{k}': float((ranking[:, :k] == labels[:, None]).any(axis=1).mean()) for k in self.topk}
         metrics = {**hits, **averages}
-        self._tell(metrics, per_class, matrix)
+        self._log(metrics, per_class, matrix)
         return metrics
 
-    def _tell(self, metrics: dict[str, float], per_class: dict[str, np.ndarray], matrix: np.ndarray) -> None:
+    def _log(self, metrics: dict[str, float], per_class: dict[str, np.ndarray], matrix: np.ndarray) -> None:
         names = self.classes or [str(index) for index in range(len(matrix))]
         if len(matrix) <= SHOWN:
             print_log('\n' + _table(names, per_class, matrix), logger='current')

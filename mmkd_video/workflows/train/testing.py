@@ -13,7 +13,7 @@ from mmkd_video.core.mistakes import MissingFileError, WrongValueError, as_setti
 from mmkd_video.datasets.label_check import expect_known_classes
 from mmkd_video.evaluation import dumped_results  # noqa: F401  registers WholeDumpResults
 from mmkd_video.export.loading import backend_of_file, export_backends, exported_suffixes
-from mmkd_video.hooks.model_wrapper import bare_model
+from mmkd_video.hooks.model_wrapper import unwrapped_model
 from mmkd_video.recognizers.class_names import class_names
 from mmkd_video.recognizers.config import merge_cfg_options, read_config
 from mmkd_video.recognizers.config_keys import check_config
@@ -142,10 +142,10 @@ def build_test(config: Config, checkpoint: str, *, path: str, trained: StudentCh
             f'{path} has no test: expected test_dataloader, test_evaluator and test_cfg; they are what '
             "tools/test.py runs (test_cfg = dict(type='TestLoop'))"
         )
-    expect_known_classes(runner.test_loop.dataloader.dataset, bare_model(runner))
+    expect_known_classes(runner.test_loop.dataloader.dataset, unwrapped_model(runner))
     if trained is not None:
         check_weights(
-            bare_model(runner),
+            unwrapped_model(runner),
             trained.weights,
             f'{checkpoint} does not belong to {path}',
             'check backbone, depth and num_classes',
