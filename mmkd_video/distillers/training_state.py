@@ -1,4 +1,4 @@
-"""What training needs and the student does not."""
+"""The modules that training needs and the student does not."""
 
 from collections.abc import Iterable, Mapping
 

@@ -1,4 +1,4 @@
-"""Clips without a label: they take part in terms, not in the student's own losses."""
+"""Clips without a label, which take part in terms, not in the student's own losses."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -23,7 +23,7 @@ def labelled_rows(samples: Sequence[BaseDataElement]) -> list[int] | None:
 
 @contextmanager
 def labelled_only(student: nn.Module, rows: list[int] | None) -> Iterator[None]:
-    """Let a recognizer's head compute its loss and its accuracy from some rows of its scores.
+    """Make a recognizer's head compute its loss and its accuracy from some rows of its scores.
 
     A batch without any gives a loss of zero, and gradients of zero for all that the scores depend on.
 
