@@ -1,4 +1,4 @@
-"""Where a feature is active."""
+"""Maps of where a feature is active."""
 
 import torch.nn.functional as F
 from torch import Tensor

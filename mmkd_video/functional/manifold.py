@@ -25,7 +25,7 @@ __all__ = [
 ROUNDING = 16  # units in the last place
 
 
-def _nothing(student: Tensor) -> Tensor:
+def _zero_loss(student: Tensor) -> Tensor:
     return student.sum() * 0
 
 
@@ -97,7 +97,7 @@ def lle(student: Tensor, teacher: Tensor, k: int) -> Tensor:
         A single point gives ``(1 + mean sum_j w_ij**2) * N / (N - 1)``, as rows without any relation do on average.
     """
     if len(student) < 3:
-        return _nothing(student)
+        return _zero_loss(student)
     student, teacher = _in_own_units(student), _in_own_units(teacher)
     neighbours = nearest_neighbours(teacher, k)
     weights = reconstruction_weights(teacher, neighbours)
@@ -120,7 +120,7 @@ def laplacian(student: Tensor, teacher: Tensor, k: int) -> Tensor:
         Equal sides are not zero: 1 means that neighbours are no nearer than others, and is the value of a single point.
     """
     if len(student) < 3:
-        return _nothing(student)
+        return _zero_loss(student)
     student, teacher = _in_own_units(student), _in_own_units(teacher)
     neighbours = nearest_neighbours(teacher, k)
     squares = (teacher[neighbours] - teacher.unsqueeze(1)).square().sum(2)
@@ -175,7 +175,7 @@ def isomap(student: Tensor, teacher: Tensor, k: int) -> Tensor:
         The mean squared difference of the distances in units of their mean; a scalar, zero below three rows.
     """
     if len(student) < 3:
-        return _nothing(student)
+        return _zero_loss(student)
     return _stress(_in_own_units(student), geodesic_distances(_in_own_units(teacher), k))
 
 
@@ -190,7 +190,7 @@ def mds(student: Tensor, teacher: Tensor) -> Tensor:
         The mean squared difference of the distances in units of their mean; a scalar, zero below three rows.
     """
     if len(student) < 3:
-        return _nothing(student)
+        return _zero_loss(student)
     return _stress(_in_own_units(student), pairwise_distances(_in_own_units(teacher)))
 
 
@@ -225,7 +225,7 @@ def ltsa(student: Tensor, teacher: Tensor, k: int, dim: int) -> Tensor:
         zero where the neighbourhoods hold at most ``dim + 1`` clips. A single point gives 1.
     """
     if min(k, len(student) - 1) <= dim:
-        return _nothing(student)
+        return _zero_loss(student)
     own = torch.arange(len(teacher), device=teacher.device).unsqueeze(1)
     patches = torch.cat([own, nearest_neighbours(teacher, k)], dim=1)
     local = teacher[patches]

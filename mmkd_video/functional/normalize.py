@@ -11,7 +11,7 @@ EPS = 1e-12
 LEAST_SPREAD = 1e-3
 
 
-class _Calm(torch.autograd.Function):
+class _ScaledGradient(torch.autograd.Function):
     """The tensor itself, with its gradient multiplied by a constant."""
 
     @staticmethod
@@ -33,7 +33,7 @@ def divide(numerator: Tensor, divisor: Tensor, least: float | Tensor) -> Tensor:
         least: Bound of at least 0; where ``divisor`` is below it, both gradients are multiplied by ``divisor / least``.
     """
     factor = (divisor.detach() / least).clamp_max(1)
-    return _Calm.apply(numerator, factor) / _Calm.apply(divisor, factor)
+    return _ScaledGradient.apply(numerator, factor) / _ScaledGradient.apply(divisor, factor)
 
 
 def mean_norm(tensor: Tensor, dim: int) -> Tensor:

@@ -1,4 +1,4 @@
-"""What changes between the frames of a clip, and which of them count."""
+"""Changes between the frames of a clip, and weights of frames."""
 
 import torch
 import torch.nn.functional as F

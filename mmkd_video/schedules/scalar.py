@@ -1,4 +1,4 @@
-"""A number of a config that may be a schedule."""
+"""A number in a config that may be a schedule."""
 
 import inspect
 from collections.abc import Mapping
@@ -16,7 +16,7 @@ SCHEDULES = ('Linear', 'Cosine', 'Warmup', 'Step')
 
 
 def is_schedule(value: object) -> bool:
-    """Tell whether a config value describes a schedule."""
+    """Return whether a config value describes a schedule."""
     return isinstance(value, Mapping) and 'type' in value
 
 
@@ -68,7 +68,7 @@ class Scalar:
         self.fixed = None if self.schedule else float(value)
 
     def reaches(self) -> tuple[float, ...]:
-        """Return values between which the number always lies, all of which it may take."""
+        """Return the ends of the range of the number, which it may both take."""
         return (self.fixed,) if self.schedule is None else self.schedule.reaches()
 
     def move(self, progress: Progress) -> None:

@@ -69,7 +69,7 @@ def count_clips(inputs: Tensor) -> int:
 
 
 def keeps_channels_last(model: nn.Module, name: str, pre: bool = False) -> bool:
-    """Tell whether a map leaves a module with its channels last: ``(N, T, H, W, C)``.
+    """Return whether a map leaves a module with its channels last: ``(N, T, H, W, C)``.
 
     Args:
         model: A recognizer of MMAction2.

@@ -15,7 +15,7 @@ __all__ = ['norm_before']
 
 
 class _Trace:
-    """Follow one forward pass: which batch norm came last, and whether an activation followed it."""
+    """A trace of one forward pass: which batch norm came last, and whether an activation followed it."""
 
     def __init__(self, path: TapPath) -> None:
         self.path = path

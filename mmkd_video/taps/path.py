@@ -1,4 +1,4 @@
-"""The small language in which a config names a tap."""
+"""The syntax in which a config names a tap."""
 
 import re
 from dataclasses import dataclass

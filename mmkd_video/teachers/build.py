@@ -1,4 +1,4 @@
-"""What a config may say of teachers, and the teachers it says."""
+"""Teachers built from a config."""
 
 import inspect
 from collections.abc import Mapping
@@ -22,7 +22,7 @@ def build_teachers(config: Mapping | None) -> dict[str, Teacher]:
 
     Raises:
         KeyError: An unknown key of a teacher.
-        ValueError: Neither of these, or a value that cannot be meant.
+        ValueError: Neither of these, or an invalid value.
     """
     TEACHERS.check('teacher', config)
     named = named_teachers(config)
@@ -32,7 +32,7 @@ def build_teachers(config: Mapping | None) -> dict[str, Teacher]:
 
 
 def check_teacher(name: str, config: Any) -> None:
-    """See that a teacher's settings can be meant, before it is built.
+    """Check a teacher's settings before it is built.
 
     Args:
         name: Name of the teacher.
@@ -40,7 +40,7 @@ def check_teacher(name: str, config: Any) -> None:
 
     Raises:
         KeyError: An unknown key, or an unknown kind of teacher.
-        ValueError: A value that cannot be meant.
+        ValueError: An invalid value.
     """
     FORM.check(name, config)
     if 'name' in config:

@@ -1,4 +1,4 @@
-"""The teacher that only teaches."""
+"""A teacher with fixed weights."""
 
 import copy
 import functools
@@ -27,7 +27,7 @@ _REQUIRED = object()
     view=OneOf('own', 'student'),
 )
 class FrozenTeacher(Teacher):
-    """A trained recognizer that is learnt from.
+    """A trained recognizer as teacher.
 
     Kept outside the student's module tree it is in no ``state_dict``, optimizer, DDP bucket, buffer broadcast, EMA copy
     or checkpoint. Device and dtype moves reach it through :meth:`apply_to`. It stays in ``eval()`` and gets no
@@ -82,7 +82,7 @@ class FrozenTeacher(Teacher):
 
     @property
     def num_classes(self) -> int:
-        """How many classes it teaches."""
+        """Number of classes that it teaches."""
         return len(self.classes) if self.classes is not None else self._outputs()
 
     @functools.cached_property
@@ -91,7 +91,7 @@ class FrozenTeacher(Teacher):
         return fingerprint(self.module, {'model': self.model_config, 'classes': self.classes})
 
     def bind(self, taps: Sequence[str], probe: Probe) -> dict[str, Tensor]:
-        """Say at which places it will be read; the examples come from one forward pass on noise.
+        """Set the taps that will be read; the examples come from one forward pass on noise.
 
         Args:
             taps: The places.
@@ -123,7 +123,7 @@ class FrozenTeacher(Teacher):
             return self.features(step.view)
 
     def tap(self, names: Iterable[str]) -> None:
-        """Say at which places it will be read.
+        """Set the taps that will be read.
 
         Raises:
             KeyError: A name points nowhere.

@@ -1,4 +1,4 @@
-"""What a config says of a term, checked before anything is built."""
+"""The settings of a term in a config, checked before anything is built."""
 
 import difflib
 import inspect
@@ -124,7 +124,7 @@ class TermSpec:
 
 
 def check_name(name: object, where: str) -> None:
-    """Refuse a name that logs or a ModuleDict cannot hold.
+    """Refuse a name that cannot be a key of logs or of a ModuleDict.
 
     Raises:
         ValueError: Says which names are free.
@@ -160,7 +160,7 @@ def find_loss(kind: str | type, where: str) -> type:
 
 
 def check_arguments(loss_class: type, arguments: Mapping, where: str) -> None:
-    """Refuse arguments that the loss does not know, or that it cannot mean; their range its constructor checks.
+    """Refuse arguments that the loss does not know, or of a wrong kind; its constructor checks their range.
 
     Raises:
         KeyError: Names the unknown key, the nearest one and all that are valid.

@@ -1,4 +1,4 @@
-"""The training pipeline of a distillation: the student's sample and, of the same moment, what its teachers see."""
+"""The training pipeline of a distillation: the student's sample, and its teachers' views of the same moment."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""Which frames a teacher sees, given the frames a student drew."""
+"""The frames that a teacher sees, given the frames that a student drew."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""From the loader's batch to what the student and each teacher take as input."""
+"""The data preprocessor of a distillation: inputs for the student and each teacher."""
 
 import copy
 from collections.abc import Hashable, Mapping, Sequence

@@ -1,4 +1,4 @@
-"""Weights from gradients: a term counts in proportion to what the task's own gradient is where the term reads."""
+"""Weights from gradients: a term's gradient is kept in proportion to the task's where the term reads."""
 
 import torch
 from torch import Tensor
@@ -38,7 +38,7 @@ class BalancedWeighting(Weighting):
         for key in ('steps', 'measured', 'term_mean', 'task_mean', 'factor'):
             self.register_buffer(key, torch.zeros((), dtype=torch.float64))
         self._steps: int | None = None
-        self.register_load_state_dict_post_hook(_read_steps_anew)
+        self.register_load_state_dict_post_hook(_reset_step_cache)
 
     def forward(self, step: WeightingStep) -> Tensor:
         """Return the factor, 0-d; zero until something could be measured.
@@ -71,5 +71,5 @@ class BalancedWeighting(Weighting):
         self.factor.copy_(torch.where(self.term_mean > 0, ratio, 0.0))
 
 
-def _read_steps_anew(weighting: BalancedWeighting, _incompatible: object) -> None:
+def _reset_step_cache(weighting: BalancedWeighting, _incompatible: object) -> None:
     weighting._steps = None

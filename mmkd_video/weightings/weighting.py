@@ -1,4 +1,4 @@
-"""What every weighting shares, and what it is told in a step."""
+"""The base of all weightings, and their inputs in a step."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ class Norms:
 
 @dataclass(frozen=True)
 class WeightingStep:
-    """What a weighting may look at in one step.
+    """The inputs of a weighting in one step.
 
     Attributes:
         name: Name of the term that is weighed.
@@ -39,7 +39,7 @@ class WeightingStep:
 
 
 class Weighting(nn.Module):
-    """Decide in each step what a term is multiplied by.
+    """A factor for a term's loss that is computed in each step.
 
     A subclass is registered in ``TASK_UTILS`` and named in a config as ``weight=dict(type=...)`` of a term. It is a
     module of the training state: what it keeps in buffers is resumed exactly and is the same on every rank at the
@@ -58,6 +58,6 @@ class Weighting(nn.Module):
         """Return the factor of the term's loss, 0-d.
 
         Args:
-            step: Inputs that a weighting may look at.
+            step: Inputs of this step.
         """
         raise NotImplementedError(f'{type(self).__name__} must say in forward(step) how much a term weighs')
