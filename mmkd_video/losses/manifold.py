@@ -1,4 +1,4 @@
-"""What the manifold losses share: which clips they see."""
+"""The base of the manifold losses, and the clips that they see."""
 
 from abc import abstractmethod
 
