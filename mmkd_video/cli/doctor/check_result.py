@@ -1,4 +1,4 @@
-"""One line of the doctor's report."""
+"""The result of one of the doctor's checks: one line of its report."""
 
 from dataclasses import dataclass
 
@@ -8,8 +8,8 @@ STATES = ('ok', 'mended', 'note', 'act')
 
 
 @dataclass(frozen=True)
-class Finding:
-    """What was looked at, what was found, and what to do.
+class CheckResult:
+    """The result of one check: what was found, and what to do.
 
     Args:
         subject: Name of the thing that was checked.
