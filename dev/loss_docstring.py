@@ -10,7 +10,7 @@ _SECTION = re.compile(r'^(Args|Raises|Attributes|Returns):$', re.MULTILINE)
 
 @dataclass(frozen=True)
 class LossDocstring:
-    """What a docstring says.
+    """The parts of a docstring.
 
     Args:
         title: Name of the method in the module's docstring.

@@ -1,4 +1,4 @@
-"""What the pages of the losses are made of."""
+"""The sources of the pages of the losses."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -28,7 +28,7 @@ WRITTEN = '<!-- Written by dev/loss_pages.py; change the docstring or losses.yml
 
 @dataclass(frozen=True)
 class Sources:
-    """What pages are made of.
+    """The sources of the pages.
 
     Args:
         lines: The YAML line of each loss.

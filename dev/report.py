@@ -26,7 +26,7 @@ MAIN, DATA = 'i3d_to_mobilenet', 'motion clips'
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Record comparisons and write the documents anew."""
+    """Record comparisons and write the documents."""
     parser = argparse.ArgumentParser(
         prog='python -m dev.report',
         description=f'Record comparisons in {METAFILE}; write the tables of {RESULTS} and {README}.',
@@ -89,7 +89,7 @@ def render(options: argparse.Namespace) -> dict[Path, bytes]:
 
 
 def recorded_benchmarks() -> list[tuple[Path, str, str]]:
-    """Return page, section and text of what ``dev/update_benchmarks.py`` recorded, judged anew.
+    """Return page, section and text of what ``dev/update_benchmarks.py`` recorded, with new verdicts.
 
     Raises:
         ValueError: A file is not what the tool writes.

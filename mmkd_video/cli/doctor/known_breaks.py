@@ -75,5 +75,5 @@ def check_breaks() -> list[CheckResult]:
     notes = [
         CheckResult(subject, symptom, 'in your config', 'note', change) for subject, symptom, change in CONFIG_NOTES
     ]
-    mended = [_of(module) for module in (*compat.BREAKS, *compat.FEATURES)]
+    patched = [_of(module) for module in (*compat.BREAKS, *compat.FEATURES)]
     return [_base_configs(), _importlib_metadata(), *patched, _unsafe_environment(), *notes]
