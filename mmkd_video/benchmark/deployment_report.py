@@ -31,7 +31,7 @@ class DeploymentReport:
 
     @property
     def processor(self) -> str:
-        """On which everything was measured."""
+        """Description of the processor on which everything was measured."""
         return self.facts.get('processor', 'not known')
 
     @property

@@ -10,7 +10,7 @@ from mmkd_video.core.mistakes import WrongValueError
 
 @dataclass(frozen=True)
 class Interval:
-    """A median and where it may lie.
+    """A median and its interval.
 
     Attributes:
         median: Median of the sample.

@@ -42,7 +42,7 @@ class Row:
 
     @property
     def verdict(self) -> str | None:
-        """What is known about the target; None without one.
+        """Verdict on the target; None without one.
 
         ``'met'``: the value is at most the target and the upper end of its interval at most 1 % of the value above it.
         ``'NOT met'``: the whole interval is above the target. ``'not shown'``: neither can be said. A value without an
@@ -68,7 +68,7 @@ class Row:
 
     @property
     def settled(self) -> bool:
-        """Whether more rounds would not be worth their time.
+        """Whether more rounds would not be worth the time.
 
         The interval is as narrow as 1 % of its median to both sides, so that the median decides, or lies wholly on one
         side of the target.
@@ -101,7 +101,7 @@ class Row:
 
     @classmethod
     def from_dict(cls, saved: Mapping) -> 'Row':
-        """Read back what :meth:`as_dict` gave; what follows from the numbers is worked out anew."""
+        """Read what :meth:`as_dict` gave; what follows from the numbers is computed again."""
         kept = {key: value for key, value in saved.items() if key not in ('met', 'verdict')}
         interval = kept.get('interval')
         return cls(**dict(kept, interval=None if interval is None else Interval(**interval)))

@@ -1,4 +1,4 @@
-"""How much less one clip costs in one line of a deployment than in another: the same runtime first."""
+"""Ratios of the time of one clip between lines of a deployment: the same runtime first."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -31,7 +31,7 @@ class Speedups:
 
     @property
     def clock(self) -> str:
-        """Which time it is: CPU time on one thread, where it was measured, as it leaves out the work of others."""
+        """The clock of the times: CPU time on one thread, where it was measured, as it leaves out other load."""
         return 'CPU time' if self._by_cpu else 'Wall time'
 
     @property
