@@ -62,7 +62,7 @@ def fold_config(config: Config, templates: Mapping[str, str], fold: int) -> Conf
 
 
 def settings_of(templates: Mapping[str, str], fold: int) -> dict[str, str]:
-    """Return what templates mean for a fold, by dotted key."""
+    """Return the settings that templates give for a fold, by dotted key."""
     return {key: text.replace('{}', str(fold)) for key, text in templates.items()}
 
 

@@ -57,7 +57,7 @@ class Axis:
         return _has_keys(holder) or _read(config, self.key) is not _MISSING
 
     def values(self, config: Config) -> list[tuple[str, Any]]:
-        """Return the values, with what each is called.
+        """Return the values with their names in labels.
 
         Args:
             config: Config with the value that factors are relative to.
@@ -142,8 +142,8 @@ def points_of(axes: Sequence[Axis], config: Config) -> list[Point]:
     return points
 
 
-def named_apart(axes: Sequence[Axis]) -> list[Axis]:
-    """Return axes that labels of points call by the shortest end of their key that no other one has."""
+def with_distinct_names(axes: Sequence[Axis]) -> list[Axis]:
+    """Return axes with distinct short names: the shortest end of each key that no other one has."""
     keys = [axis.key.split('.') for axis in axes]
 
     def shortest(key: list[str]) -> str:
@@ -155,7 +155,7 @@ def named_apart(axes: Sequence[Axis]) -> list[Axis]:
 
 
 def check_axes(axes: Sequence[Axis], configs: Mapping[str, Config]) -> None:
-    """See that every key is given once and exists somewhere.
+    """Check that every key is given once and exists somewhere.
 
     Raises:
         ValueError: It does not.

@@ -1,4 +1,4 @@
-"""What paired scores say: means with intervals, wins, and the share of a gap that is closed."""
+"""Statistics of paired scores: means with intervals, wins, and the share of a gap that is closed."""
 
 import math
 import statistics
@@ -14,7 +14,7 @@ CONFIDENCE = 0.95
 
 @dataclass(frozen=True)
 class Interval:
-    """Where a mean may lie.
+    """An interval of a mean.
 
     Args:
         low: Lower end.

@@ -1,4 +1,4 @@
-"""What is run: points of a grid for each arm, seeds that choose, and seeds that are evaluated."""
+"""The plan of a comparison: points of a grid for each arm, tuning seeds, and evaluation seeds."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -63,7 +63,7 @@ class Plan:
         return [*self.tuning_seeds, *following][:wanted]
 
     def tuning(self, arm: Arm) -> list[Run]:
-        """Return the trials that an arm's settings are chosen by, seed by seed."""
+        """Return the trials by which an arm's settings are chosen, seed by seed."""
         return [
             make_run(arm, point, seed, TUNING, self.work_dir)
             for seed in self.seeds_of(arm)

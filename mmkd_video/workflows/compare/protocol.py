@@ -10,7 +10,7 @@ from mmengine.config import Config
 from mmkd_video.core.mistakes import WorkFailedError, WrongValueError
 from mmkd_video.workflows.compare.arms import AS_LONG, DISTILLED, Arm, length_of, make_arms
 from mmkd_video.workflows.compare.clips import agreement_of, chance_of, correct_by_clip
-from mmkd_video.workflows.compare.grid import SHIPPED, Axis, Point, check_axes, named_apart
+from mmkd_video.workflows.compare.grid import SHIPPED, Axis, Point, check_axes, with_distinct_names
 from mmkd_video.workflows.compare.plan import Plan
 from mmkd_video.workflows.compare.pool import run_all
 from mmkd_video.workflows.compare.progress import Progress
@@ -40,7 +40,7 @@ def compare(
     keep_clips: bool = False,
     progress: Progress | None = None,
 ) -> Comparison:
-    """Run what is not finished yet, and return what all runs say.
+    """Run what is not finished yet, and return the comparison of all runs.
 
     Args:
         configs: Distillation configs by name; what they need is there.
@@ -69,7 +69,7 @@ def compare(
         raise WrongValueError(
             '--tuning-seeds: got none; expected some to choose by, or --at-grid to evaluate all points'
         )
-    axes = named_apart([Axis.parse(text) for text in grid])
+    axes = with_distinct_names([Axis.parse(text) for text in grid])
     arms = make_arms(configs)
     check_axes(axes, configs)
     plan = Plan(configs, arms, axes, seeds, tuning_seeds, work_dir)
@@ -110,7 +110,7 @@ class Protocol:
         self._known: set[Path] = set()
 
     def check(self) -> None:
-        """See that no seed is for tuning and for evaluation, now or in an earlier call; that test chooses nothing.
+        """Check that no seed is for tuning and for evaluation, now or in an earlier call; that test chooses nothing.
 
         Raises:
             ValueError: It is.
@@ -178,7 +178,7 @@ class Protocol:
         return found
 
     def _run_as_long(self, best: dict[str, Point]) -> list[Arm]:
-        """Run the student alone for as long as each distilled arm, as their runs at shipped settings tell."""
+        """Run the student alone for as long as each distilled arm took at shipped settings."""
         alone, longer = self.arms[0], []
         for arm in self.arms[1:]:
             runs = [self.plan.evaluation(each, Point()) for each in (alone, arm)]

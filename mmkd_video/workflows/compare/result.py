@@ -1,4 +1,4 @@
-"""What a comparison found: scores by arm and seed, and what follows from them."""
+"""The results of a comparison: scores by arm and seed, and what follows from them."""
 
 import statistics
 from collections.abc import Mapping, Sequence
@@ -144,7 +144,7 @@ def gain_of(row: Row, other: Row) -> Gain | None:
 
 
 def gain_by_clip(row: Row, other: Row) -> Gain | None:
-    """Return how much more often a row is right than another, clip by clip; None where the clips are not known."""
+    """Return how much more often a row is correct than another, clip by clip; None where the clips are not known."""
     if row.clips is None or other.clips is None:
         return None
     return Gain([after - before for before, after in zip(other.clips, row.clips, strict=True)])
@@ -161,7 +161,7 @@ def gap_of(row: Row, other: Row, goal: float) -> tuple[float | None, Interval | 
 
 @dataclass(frozen=True)
 class Tuned:
-    """What an arm scored on validation at one point of the grid.
+    """The scores of an arm on validation at one point of the grid.
 
     Args:
         arm: Its name.
@@ -182,7 +182,7 @@ class Tuned:
 
 @dataclass(frozen=True)
 class Comparison:
-    """Everything that was found, and how.
+    """All results of a comparison, and how they were obtained.
 
     Args:
         configs: Paths of the distillation configs by name.
@@ -233,7 +233,7 @@ class Comparison:
         """Return every number, ready for JSON; what follows from the scores is added for readers."""
         found = dict(format=FORMAT, **asdict(self))
         found['findings'] = [
-            _finding(self, section, row, other) for section in self.sections for row, other in section.pairs()
+            _paired_statistics(self, section, row, other) for section in self.sections for row, other in section.pairs()
         ]
         return found
 
@@ -255,7 +255,7 @@ class Comparison:
         return cls(**given)
 
 
-def _finding(comparison: Comparison, section: Section, row: Row, other: Row) -> dict:
+def _paired_statistics(comparison: Comparison, section: Section, row: Row, other: Row) -> dict:
     gain, teacher = gain_of(row, other), comparison.teacher(row.teacher)
     found: dict[str, Any] = dict(section=section.title, arm=row.arm, minus=other.arm)
     if gain is None:

@@ -97,14 +97,14 @@ class Run:
 
     @property
     def title(self) -> str:
-        """For messages."""
+        """Name of the run, for messages."""
         if self.seed is None:
             return self.arm
         return ', '.join([self.arm, *([self.label] if self.settings else []), f'seed {self.seed}'])
 
     @property
     def splits(self) -> tuple[str, ...]:
-        """What it is scored on."""
+        """Splits that it is scored on."""
         return self.folder.splits
 
 
@@ -169,7 +169,7 @@ class Ledger:
                 self.trials.append(trial)
 
     def add(self, trial: dict) -> None:
-        """Write a trial down, once; where its run is, seen from the work dir, so that it holds on any machine.
+        """Record a trial, once; with its folder relative to the work dir, so that it holds on any machine.
 
         Args:
             trial: Trial, as :func:`describe` gives it.

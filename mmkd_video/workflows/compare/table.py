@@ -166,7 +166,7 @@ def tuning_cells(comparison: Comparison) -> Cells:
 
 
 def note(comparison: Comparison) -> str:
-    """Return what a reader of the tables must know."""
+    """Return notes for a reader of the tables."""
     seeds = comparison.seeds
     spread = (
         f'mean and sample standard deviation over {len(seeds)} seeds'

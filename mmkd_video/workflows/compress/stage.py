@@ -20,7 +20,7 @@ _NOTE = Record(
 
 @dataclass(frozen=True)
 class Stage:
-    """A step that makes files from files. What it is told is both called and shown as the command of a tool.
+    """A step that makes files from files. Its settings are passed to a function and shown as the command of a tool.
 
     Args:
         name: The stage's name.
@@ -49,7 +49,7 @@ class Stage:
 
     @property
     def command(self) -> str:
-        """What does the same by hand."""
+        """The command that does the same by hand."""
         return shlex.join(['python', *self.tool.split(), *self.arguments])
 
     def run(self, folder: Path, force: bool = False) -> bool:

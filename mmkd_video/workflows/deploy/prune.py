@@ -101,7 +101,7 @@ def prune_student(
 
 
 def _followed(trained: StudentCheckpoint) -> dict[str, Any]:
-    """Return what other compressions wrote that a pruned student keeps; say or refuse what it cannot keep."""
+    """Return what other compressions wrote that a pruned student keeps; print or refuse what it cannot keep."""
     kept = {}
     for each in in_order(trained.compressions):
         if each.key in Pruning.may_follow:

@@ -56,7 +56,7 @@ class QuantizedStudent:
 
     @property
     def summary(self) -> str:
-        """All but what the parity check found."""
+        """Summary of the file, without the parity check."""
         rows = [
             f'wrote {self.path} ({self.megabytes[1]:.2f} MB; in float {self.megabytes[0]:.2f} MB)',
             str(self.convolutions),
@@ -74,7 +74,7 @@ class QuantizedStudent:
 
 @dataclasses.dataclass(frozen=True)
 class Source:
-    """What an int8 file is made from.
+    """The source of an int8 file.
 
     Args:
         reference: The model whose probabilities the file is to give.
@@ -133,7 +133,7 @@ def convert_trained(
 
 
 @contextmanager
-def best_kept(source: Source, path: Path) -> Iterator[None]:
+def keeping_best_try(source: Source, path: Path) -> Iterator[None]:
     """Write the best try as ``<name>.failed.xml`` where none keeps enough accuracy: minutes of work are in it.
 
     Args:

@@ -1,4 +1,4 @@
-"""What makes a recognizer cheaper: width, depth, frames and size, set in its config."""
+"""The axes on which a recognizer shrinks: width, depth, frames and size, set in its config."""
 
 import copy
 import inspect
@@ -91,7 +91,7 @@ class Shrinkable:
         return tuple(axis for axis in AXES if getattr(self.shape, axis) is not None)
 
     def rounded(self, factors: Mapping[str, float]) -> Shape:
-        """Return the shape that is meant by factors on the axes."""
+        """Return the shape for factors on the axes."""
         shape = self.shape.scaled(factors)
         if 'width' in factors:
             shape = replace(shape, width=_round(shape.width, WIDTH_ARGUMENTS[self._width]))

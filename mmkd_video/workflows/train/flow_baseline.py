@@ -1,4 +1,4 @@
-"""How far one comes without a network: histograms of optical flow and logistic regression."""
+"""A baseline without a network: histograms of optical flow and logistic regression."""
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
@@ -21,11 +21,11 @@ SPLITS = ('val', 'test')
 
 @dataclass(frozen=True)
 class Score:
-    """How many clips of a list were told rightly.
+    """The number of clips of a list that were classified correctly.
 
     Args:
         name: Name of the list.
-        right: Number of clips that were told rightly.
+        right: Number of clips that were classified correctly.
         clips: Number of all clips.
     """
 
@@ -40,7 +40,7 @@ class Score:
 
     @property
     def interval(self) -> tuple[float, float]:
-        """Where the accuracy on more such clips lies with 95 % confidence (Wilson's interval)."""
+        """95 % confidence interval of the accuracy on more such clips (Wilson's)."""
         share, count, z = self.accuracy, self.clips, 1.96
         middle = share + z * z / (2 * count)
         half = z * math.sqrt(share * (1 - share) / count + (z / (2 * count)) ** 2)
@@ -59,7 +59,7 @@ class FlowBaseline:
         self._known: dict[Path, np.ndarray] = {}
 
     def describe(self, clips: Iterable[Path]) -> None:
-        """Compute the histograms of videos, with a line that says how far it is.
+        """Compute the histograms of videos, with a line that shows the progress.
 
         Raises:
             ValueError: A video cannot be read.

@@ -1,4 +1,4 @@
-"""Whether a teacher knows more than a simple reference: else nothing can be learnt from it."""
+"""Checks that a teacher is better than a simple reference: else nothing can be learnt from it."""
 
 import hashlib
 import json
@@ -25,9 +25,9 @@ REMEDY = (
 
 
 def check_teachers(teachers: Iterable[TrainedTeacher]) -> None:
-    """Say of every teacher that was trained here whether it is better than a simple reference.
+    """Print for every teacher that was trained here whether it is better than a simple reference.
 
-    What cannot be compared is told and stops nothing: this is advice.
+    A teacher that cannot be compared is named, and stops nothing: this is advice.
 
     Args:
         teachers: Teachers, which are there.
@@ -43,7 +43,7 @@ def check_teachers(teachers: Iterable[TrainedTeacher]) -> None:
 
 
 def check_teacher(config: Config, checkpoint: Path, work_dir: Path) -> str:
-    """Compare a teacher with the simple reference on its validation clips, and say what was found.
+    """Compare a teacher with the simple reference on its validation clips, and print the result.
 
     Args:
         config: The teacher's whole config.

@@ -110,7 +110,7 @@ def read_student(checkpoint: str) -> StudentCheckpoint | None:
 
 
 def fit_student(config: Config, trained: StudentCheckpoint | None) -> None:
-    """Let the config of a test build the model that the weights fit.
+    """Change the config of a test so that it builds the model that the weights fit.
 
     Args:
         config: Config from :func:`merge_settings`; it is changed.
@@ -125,7 +125,7 @@ def fit_student(config: Config, trained: StudentCheckpoint | None) -> None:
 
 
 def build_test(config: Config, checkpoint: str, *, path: str, trained: StudentCheckpoint | None = None) -> Runner:
-    """Build all that a test needs, so that mistakes in a config show before it begins.
+    """Build all that a test needs, so that errors in a config show before it begins.
 
     Args:
         config: Config from :func:`merge_settings`.
@@ -260,7 +260,7 @@ def exported_config(
 
 
 def add_report(config: Config, out_file: str | None = None) -> None:
-    """Let a test report precision, recall, F1 and the confusion matrix too.
+    """Make a test report precision, recall, F1 and the confusion matrix too.
 
     Args:
         config: Config of the test; it is changed.
@@ -276,7 +276,7 @@ def add_report(config: Config, out_file: str | None = None) -> None:
 
 
 def show_predictions(config: Config, settings: EvaluationSettings) -> None:
-    """Let a test show what is predicted.
+    """Make a test show its predictions.
 
     Args:
         config: Config of the test; it is changed.
@@ -299,7 +299,7 @@ def show_predictions(config: Config, settings: EvaluationSettings) -> None:
 
 
 def dump_predictions(config: Config, file: str) -> None:
-    """Let a test write all predictions.
+    """Make a test write all predictions.
 
     Args:
         config: Config of the test; it is changed.

@@ -1,4 +1,4 @@
-"""A training from its config to the checkpoint: what is made first, and what makes it safe to kill and to resume."""
+"""A training from its config to the checkpoint: preparations, and safety when it is killed and resumed."""
 
 import os
 from collections.abc import Mapping

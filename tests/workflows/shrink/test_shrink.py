@@ -18,7 +18,7 @@ from mmkd_video.recognizers.complexity import measure_complexity
 from mmkd_video.recognizers.config import read_config
 from mmkd_video.recognizers.size import noise_clip
 from mmkd_video.recognizers.without_weights import count_without_weights
-from mmkd_video.workflows.shrink import counting
+from mmkd_video.workflows.shrink import progress
 from mmkd_video.workflows.shrink.axes import Shape, Shrinkable
 from mmkd_video.workflows.shrink.search import Proposal, pick, propose
 from mmkd_video.workflows.train import testing
@@ -178,8 +178,8 @@ def test_a_model_that_runs_with_weights_only_is_counted_with_them(monkeypatch):
 
 
 def test_the_time_left_is_told_without_a_terminal_too(monkeypatch, capsys):
-    monkeypatch.setattr(counting, 'LINE_SECONDS', 0.0)
-    with counting.Counting(4) as bar:
+    monkeypatch.setattr(progress, 'LINE_SECONDS', 0.0)
+    with progress.CountingProgress(4) as bar:
         bar.begin('width', 2)
         bar.step()
         bar.step()
