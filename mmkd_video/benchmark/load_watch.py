@@ -89,14 +89,14 @@ class LoadWatch:
         return disturbed
 
     def __str__(self) -> str:
-        told = f'others used {max(self.shares):.0%} of {self.processors} processors at most' if self.shares else ''
-        if told and self.disturbed and not self.gave_up:
-            told += f'; what was measured beside more than {MOST_BY_OTHERS:.0%} was measured again'
-        elif not told:
-            told = 'what others used of the processors is not known here'
+        text = f'others used {max(self.shares):.0%} of {self.processors} processors at most' if self.shares else ''
+        if text and self.disturbed and not self.gave_up:
+            text += f'; what was measured beside more than {MOST_BY_OTHERS:.0%} was measured again'
+        elif not text:
+            text = 'what others used of the processors is not known here'
         if self.gave_up:
-            return f'{told}; wall times are left out, CPU times hold as far as their intervals tell'
-        return told
+            return f'{text}; wall times are left out, CPU times hold as far as their intervals tell'
+        return text
 
 
 def unsteady(values: Sequence[float]) -> bool:

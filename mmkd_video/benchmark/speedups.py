@@ -103,10 +103,10 @@ class Speedups:
         """Return what the ratios are, and of which machine."""
         threads = self.lines[0].threads
         best = self.best
-        told = '' if best is None else f'; its best runtime is {best.runtime}'
+        text = '' if best is None else f'; its best runtime is {best.runtime}'
         return (
             f'{self.clock} of one clip on {threads} thread{"s" * (threads != 1)}, and how many times as long '
-            f'{self.deployments[0].model} takes (95 % interval){told}. Processor: {processor}'
+            f'{self.deployments[0].model} takes (95 % interval){text}. Processor: {processor}'
         )
 
     def sentences(self) -> list[str]:

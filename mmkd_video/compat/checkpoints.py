@@ -58,8 +58,8 @@ def load_url(
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / name
     if not path.exists():
-        told = hub.HASH_REGEX.search(name) if check_hash else None
-        hub.download_url_to_file(url, str(path), told.group(1) if told else None, progress=progress)
+        digest = hub.HASH_REGEX.search(name) if check_hash else None
+        hub.download_url_to_file(url, str(path), digest.group(1) if digest else None, progress=progress)
     return safe_load.load(path, map_location, called=f'{url} (kept as {path})')
 
 

@@ -28,7 +28,7 @@ class RepeatedIndex(int):
 class MixedBatchSampler:
     """Put as many labelled clips into every batch of every process.
 
-    Labelled and unlabelled clips are two endless streams, each shuffled anew in every pass over its list; processes
+    Labelled and unlabelled clips are two endless streams, each shuffled in every pass over its list; processes
     take turns. Which clips a batch holds follows from the sampler's seed and the batch's number, so that a resume is
     exact. An epoch has as many batches as without this sampler; the shorter list is passed more often. Where all clips
     are labelled, or none, batches are ordinary ones.

@@ -81,8 +81,8 @@ class StopSignalHook(Hook):
     def before_train(self, runner: Runner) -> None:
         """Install the signal handlers; validate first where that is still to be done."""
         if threading.current_thread() is threading.main_thread():  # Python allows handlers there only
-            heard = [number for number in SIGNALS if signal.getsignal(number) != signal.SIG_IGN]  # as in the background
-            self._before = {number: signal.signal(number, self._handle) for number in heard}
+            taken = [number for number in SIGNALS if signal.getsignal(number) != signal.SIG_IGN]  # as in the background
+            self._before = {number: signal.signal(number, self._handle) for number in taken}
         if self._statistics is not None:
             take_statistics(unwrapped_model(runner), self._statistics)
             self._statistics = None

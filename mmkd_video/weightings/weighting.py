@@ -27,7 +27,7 @@ class WeightingStep:
         name: Name of the term that is weighed.
         raws: Loss of every acting term by name, 0-d, not weighted, without gradient.
         task: Sum of the student's own losses, 0-d, before ``task_weight``, without gradient.
-        measure: Function that returns the term's :class:`Norms`, or None where they cannot be told (no labelled clip in
+        measure: Function that returns the term's :class:`Norms`, or None without a measurement (no labelled clip in
             the batch, a tap off the task's way, an overflow in half precision). It costs a backward pass of the task
             down to the term's taps, and one of the term.
     """

@@ -111,8 +111,8 @@ class Number(Kind):
 
     def hint(self, value: Any) -> str:
         """See :meth:`Kind.hint`."""
-        told = f'{self.most:g}' in self.expected
-        too_large = isinstance(value, Real) and not isinstance(value, bool) and value > self.most and not told
+        stated = f'{self.most:g}' in self.expected
+        too_large = isinstance(value, Real) and not isinstance(value, bool) and value > self.most and not stated
         return f'nothing may be larger than {self.most:g}' if too_large else self.remedy
 
 

@@ -245,19 +245,19 @@ class Protocol:
     def _note_trials(self, trials: Sequence[Tuned]) -> None:
         if self.plan.lacking and trials:
             counts = {arm.name: sum(len(each.seeds) for each in trials if each.arm == arm.name) for arm in self.arms}
-            told = ', '.join(f'{name} {count}' for name, count in counts.items())
+            text = ', '.join(f'{name} {count}' for name, count in counts.items())
             self.notes.append(
                 f'The student alone does not have {", ".join(self.plan.lacking)}; it was tuned over the others, with '
-                f'more seeds, so that no arm had more trials (an arm with one setting has nothing to choose): {told}.'
+                f'more seeds, so that no arm had more trials (an arm with one setting has nothing to choose): {text}.'
             )
 
     def _note_rounding(self) -> None:
         kinds = {tuple(result.get(key) for key in MACHINE) for result in self.results.values()}
         if len(kinds) > 1:
-            told = '; '.join(
+            text = '; '.join(
                 sorted(', '.join(f'{key} {value}' for key, value in zip(MACHINE, kind, strict=True)) for kind in kinds)
             )
-            self.notes.append(f'Runs were made in several ways, whose rounding differs: {told}.')
+            self.notes.append(f'Runs were made in several ways, whose rounding differs: {text}.')
 
     def _teacher(self, teacher: TestedTeacher) -> Teacher:
         found = self.results[teacher.run.folder.path]
