@@ -30,7 +30,7 @@ MAIN = {  # what the README shows
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Record comparisons and write the documents anew."""
+    """Record comparisons and write the documents."""
     parser = argparse.ArgumentParser(
         prog='python -m dev.report',
         description=f'Record comparisons in {METAFILE}; write the tables of {RESULTS} and {README}.',
@@ -54,7 +54,7 @@ def render(options: argparse.Namespace) -> dict[Path, bytes]:
     """Read and check everything; return what is to be written, by path.
 
     Args:
-        options: What the command line says.
+        options: Options of the command line.
 
     Raises:
         OSError: A file cannot be read.
@@ -93,7 +93,7 @@ def render(options: argparse.Namespace) -> dict[Path, bytes]:
 
 
 def recorded_benchmarks() -> list[tuple[Path, str, str]]:
-    """Return page, section and text of what ``dev/update_benchmarks.py`` recorded, judged anew.
+    """Return page, section and text of what ``dev/update_benchmarks.py`` recorded, with new verdicts.
 
     Raises:
         ValueError: A file is not what the tool writes.
@@ -143,7 +143,7 @@ def read_from(path: Path, tool: str, remedy: str) -> Iterator[None]:
     Args:
         path: Path of the file.
         tool: Tool that writes such files.
-        remedy: What to do about it.
+        remedy: Advice on what to do about it.
 
     Raises:
         ValueError: The file is not there, or is not what the tool writes.
@@ -164,9 +164,9 @@ def record(
 
     Args:
         metafile: Content of the metafile; changed.
-        comparison: What ``compare.json`` holds.
+        comparison: Content of ``compare.json``.
         data: Name of the data set; by default that of the older one.
-        note: What a reader of the table must know; by default that of the older one.
+        note: Note for readers of the table; by default that of the older one.
         folder: Name of its folder, which becomes that of a comparison of several configs; one of a single config has
             the config's.
 

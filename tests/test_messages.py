@@ -29,7 +29,7 @@ from mmkd_video.cli import (
 from mmkd_video.cli.arguments import OPTIONS
 from mmkd_video.core.checked import TABLE, keys_of
 from mmkd_video.core.checked.keys import _CHECKED
-from mmkd_video.core.checked.kinds import shown
+from mmkd_video.core.checked.kinds import short_repr
 from mmkd_video.recognizers.config_keys import check_config
 from mmkd_video.terms import TermSpec
 from mmkd_video.workflows.compress.compress import pruning_config
@@ -143,7 +143,7 @@ def refused_by(call, *arguments):
 def test_a_wrong_value_is_named(part, key, value):
     door = DOORS.get(part) or (lambda key, value: CLASSES[part](**{key: value}))
     message = refused_by(door, key, copy.deepcopy(value))
-    assert key in message and f'got {shown(value)}' in message and 'expected ' in message
+    assert key in message and f'got {short_repr(value)}' in message and 'expected ' in message
 
 
 @pytest.mark.parametrize('part', [part for part in PARTS if part != 'config'])
@@ -159,7 +159,7 @@ def test_an_unknown_key_is_named(part):
 def test_a_wrong_argument_of_a_loss_is_named(loss, key, value):
     at = ['logits'] if loss.multi_layer else 'logits'
     message = refused_by(TermSpec.parse, {'type': loss, 'at': at, key: value}, 0)
-    assert f'terms[0].{key}: got {shown(value)}; expected ' in message
+    assert f'terms[0].{key}: got {short_repr(value)}; expected ' in message
 
 
 @pytest.mark.parametrize('loss', LOSSES)

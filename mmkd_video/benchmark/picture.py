@@ -30,7 +30,7 @@ def draw_deployments(report: DeploymentReport, path: str | Path) -> Path:
     number of threads that suits it best.
 
     Args:
-        report: What was measured, with accuracies.
+        report: Measurements, with accuracies.
         path: Path of the picture, such as ``.png`` or ``.svg``.
 
     Returns:
@@ -47,7 +47,7 @@ def draw_deployments(report: DeploymentReport, path: str | Path) -> Path:
     if not drawn:
         raise WrongValueError('no model has an accuracy and a latency; nothing to draw')
     models, runtimes = (list(dict.fromkeys(getattr(each, key) for each in drawn)) for key in ('model', 'runtime'))
-    color, marker = looks(models, COLORS, SPARE_COLORS), looks(runtimes, MARKERS, SPARE_MARKERS)
+    color, marker = assign_looks(models, COLORS, SPARE_COLORS), assign_looks(runtimes, MARKERS, SPARE_MARKERS)
     figure = Figure(figsize=(8.6, 5.0), dpi=150, layout='constrained')
     FigureCanvasAgg(figure)
     axes = figure.subplots()
@@ -86,12 +86,12 @@ def draw_deployments(report: DeploymentReport, path: str | Path) -> Path:
     return path
 
 
-def looks(names: Sequence[str], known: Mapping[str, str], spare: Sequence[str]) -> dict[str, str]:
+def assign_looks(names: Sequence[str], known: Mapping[str, str], spare: Sequence[str]) -> dict[str, str]:
     """Return the colour or the marker of each name.
 
     Args:
         names: Names of the models or of the runtimes in a picture.
-        known: Looks by name of what always looks alike.
+        known: Fixed looks by name.
         spare: Looks for all others, in the order of their names.
     """
     others = sorted(set(names) - set(known))

@@ -1,4 +1,4 @@
-"""What the options of tools may be, in the same words as the keys of configs."""
+"""Checks of the options of tools, with the same messages as for keys of configs."""
 
 import argparse
 from collections.abc import Callable
@@ -54,10 +54,10 @@ OPTIONS = table_of(
 
 
 def checked_numbers(parser: argparse.ArgumentParser) -> argparse.ArgumentParser:
-    """Let a parser check all its numbers; one that is out of range is wrong usage.
+    """Make a parser check all its numbers; one that is out of range is a usage error.
 
     Args:
-        parser: It is changed, and its subcommands with it.
+        parser: Parser to change, and its subcommands with it.
 
     Raises:
         KeyError: The table lacks an option that takes a number.

@@ -12,7 +12,7 @@ FOLDS = 'folds'
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Print how a simple reference does on a folder's lists, or on its folds."""
+    """Print the scores of a simple reference on a folder's lists, or on its folds."""
     parser = build_parser()
     options = parser.parse_args(arguments)
     with exit_on_error(parser):

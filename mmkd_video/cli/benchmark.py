@@ -89,7 +89,7 @@ def _add_step_settings(parser: argparse.ArgumentParser, usual: StepSettings) -> 
 
 
 def _measure_step(options: argparse.Namespace) -> Report:
-    with ProgressBar('round', say_line=at_every_fifth) as progress:
+    with ProgressBar('round', print_rule=at_every_fifth) as progress:
         return benchmark_step(
             options.config,
             features=options.features,
@@ -100,7 +100,7 @@ def _measure_step(options: argparse.Namespace) -> Report:
 
 
 def _measure_losses(options: argparse.Namespace) -> LossCosts:
-    with ProgressBar('round', say_line=at_every_fifth) as progress:
+    with ProgressBar('round', print_rule=at_every_fifth) as progress:
         return benchmark_losses(
             options.configs,
             baseline=options.baseline,

@@ -105,7 +105,7 @@ def positive(text: str) -> int:
 
 
 def settings_of(options: argparse.Namespace) -> ComparisonSettings:
-    """Return what of a command line decides the table.
+    """Return the settings of a command line that determine the table.
 
     Args:
         options: Options of :func:`build_parser`.

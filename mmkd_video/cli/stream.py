@@ -158,7 +158,7 @@ def stream_options(options: argparse.Namespace) -> StreamOptions:
     """Return how to stream.
 
     Args:
-        options: What the parser of :func:`build_parser` has read.
+        options: Options of the parser of :func:`build_parser`.
 
     Raises:
         ValueError: A number is out of range.

@@ -10,7 +10,7 @@ from mmkd_video.cli.cfg_options import add_cfg_options
 from mmkd_video.cli.interrupts import exit_on_interrupt
 from mmkd_video.cli.mistakes import EXITS, exit_on_mistake
 from mmkd_video.core.files.new import expect_new
-from mmkd_video.core.mistakes import blaming_settings
+from mmkd_video.core.mistakes import as_settings_errors
 from mmkd_video.recognizers.config import read_config
 from mmkd_video.workflows.train.prepare import own_rank
 from mmkd_video.workflows.train.training import NEWEST, merge_settings, run_training
@@ -23,7 +23,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     os.environ.setdefault('LOCAL_RANK', str(options.local_rank))
     hint = '--resume goes on from the last checkpoint, if there is one'
     with exit_on_interrupt(parser, hint), exit_on_mistake(parser):
-        with blaming_settings():
+        with as_settings_errors():
             if own_rank(options.launcher) == 0:
                 expect_new('--publish', options.publish)
             config = merge_settings(

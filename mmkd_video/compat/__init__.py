@@ -1,10 +1,10 @@
 """One small file per break of today's stack; loaded before anything else of the package.
 
-``BREAKS`` lists what does not work without a mend, ``FEATURES`` what OpenMMLab never could and we add at the same
-places. Outside this folder only :mod:`mmkd_video.pruning.loading` adds one; it needs what pruning knows.
+``BREAKS`` lists what fails without a patch, ``FEATURES`` what OpenMMLab never offered and we add at the same
+places. Outside this folder only :mod:`mmkd_video.pruning.loading` adds one, as it needs the pruning history.
 
-Every module has ``applies() -> bool`` (does this stack have the break, mended or not) and ``apply() -> None`` (mend it;
-twice is once). Each mend waits for the import of the module it is about and imports nothing heavy itself.
+Every module has ``applies() -> bool`` (is the break in this stack, patched or not) and ``apply() -> None`` (patch it;
+twice is once). Each patch waits for the import of the module it is about and imports nothing heavy itself.
 """
 
 from mmkd_video.compat import (
@@ -47,7 +47,7 @@ FEATURES = (optim_wrapper,)
 
 
 def apply() -> None:
-    """Mend every break of this stack and add the features; each mend stands aside where it is not needed."""
+    """Patch every break of this stack and add the features; a patch that is not needed changes nothing."""
     for item in (*BREAKS, *FEATURES):
         item.apply()
 

@@ -4,7 +4,7 @@ Cause: MMAction2 splits each line and converts what it finds, without a check. A
 first name, a comment or an empty line becomes a video, and a name with a space ends in ``too many values to unpack``.
 Neither the file nor the line is named.
 
-Mend: ``VideoDataset`` and ``RawframeDataset`` look at the file before they read it; the error names file and line, what
+Fix: ``VideoDataset`` and ``RawframeDataset`` look at the file before they read it; the error names file and line, what
 was got and what is expected. A line without a label, or with the label -1, is a video whose label is not known.
 """
 
@@ -32,7 +32,7 @@ LARGEST = 2**31 - 1
 
 @dataclass(frozen=True)
 class Columns:
-    """What a line holds.
+    """The columns of a line in an annotation file.
 
     Args:
         delimiter: Text between columns; None for any white space.
@@ -67,7 +67,7 @@ def wrong_line(
 
     Args:
         path: Path of a local file that exists.
-        columns: What each line holds, column by column.
+        columns: The columns of each line.
         num_classes: Number of classes of the model; None where it is not known.
         labelled: Whether every clip needs a label.
     """
@@ -122,7 +122,7 @@ def _of_label(label: str, num_classes: int | None) -> str | None:
         return None
     known = re.fullmatch(r'\d+', label) and num_classes is not None
     which = f'0 to {last}, as cls_head.num_classes is {num_classes}' if known else 'a whole number from 0'
-    remedy = 'set num_classes, or mend the labels' if known else 'a label that is not known is -1, or left out'
+    remedy = 'set num_classes, or patch the labels' if known else 'a label that is not known is -1, or left out'
     return f'got label {label[:40]!r}; expected {which}; {remedy}'
 
 
@@ -141,7 +141,7 @@ def annotation_files(dataset: Any) -> Iterator[tuple[Path, Columns]]:
 
 
 def _checked(load: Callable) -> Callable:
-    def mended(self: Any) -> Any:
+    def patched(self: Any) -> Any:
         columns = Columns.of(self)
         if columns is not None and Path(self.ann_file).is_file():
             problem = wrong_line(self.ann_file, columns)
@@ -149,14 +149,14 @@ def _checked(load: Callable) -> Callable:
                 raise WrongValueError(problem)
         return load(self)
 
-    return mended
+    return patched
 
 
-def _mend_videos(module: ModuleType) -> None:
+def _patch_videos(module: ModuleType) -> None:
     wrap(module.VideoDataset, 'load_data_list', _checked)
 
 
-def _mend_frames(module: ModuleType) -> None:
+def _patch_frames(module: ModuleType) -> None:
     wrap(module.RawframeDataset, 'load_data_list', _checked)
 
 
@@ -167,5 +167,5 @@ def applies() -> bool:
 
 def apply() -> None:
     """Wrap the reading when MMAction2's data sets are imported."""
-    after_import('mmaction.datasets.video_dataset', _mend_videos)
-    after_import('mmaction.datasets.rawframe_dataset', _mend_frames)
+    after_import('mmaction.datasets.video_dataset', _patch_videos)
+    after_import('mmaction.datasets.rawframe_dataset', _patch_frames)

@@ -1,4 +1,4 @@
-"""Batches of keys instead of indices, so that the epoch reaches workers that live on."""
+"""Batches of keys instead of indices, so that persistent workers learn the epoch."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -39,7 +39,7 @@ class KeyedBatchSampler:
         return isinstance(getattr(self.batch_sampler, 'sampler', None), InfiniteSampler)
 
     def set_epoch(self, epoch: int) -> None:
-        """Say which pass comes next; also told to a sampler that wants to know."""
+        """Set the number of the next pass, for the wrapped sampler too if it has a ``set_epoch``."""
         self._pass = epoch
         sampler = getattr(self.batch_sampler, 'sampler', None)
         if hasattr(sampler, 'set_epoch'):

@@ -1,4 +1,4 @@
-"""A dataset whose samples follow from (seed, epoch, sample), whoever loads them."""
+"""A dataset whose samples depend on (seed, epoch, sample) alone, not on the process that loads them."""
 
 from collections.abc import Sized
 from typing import Any, NamedTuple
@@ -16,12 +16,12 @@ _FIRST_CLIP = 0  # one sample is one clip; further clips of a sample would count
 
 
 class SampleKey(NamedTuple):
-    """What a sample's randomness follows from, beside the run's seed.
+    """The key that, with the run's seed, determines a sample's randomness.
 
     Attributes:
         index: The sampler's index, before a RepeatDataset takes it modulo its length.
-        epoch: Which pass over the data.
-        repeat: Tells apart the times that a sample comes within one epoch.
+        epoch: Number of the pass over the data.
+        repeat: Number that tells apart the times that a sample comes within one epoch.
     """
 
     index: int

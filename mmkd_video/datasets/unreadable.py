@@ -1,11 +1,11 @@
-"""Telling a video that cannot be read from a mistake in a program or a config."""
+"""Distinguishing a video that cannot be read from an error in a program or a config."""
 
 _READERS = ('decord', 'av', 'mmcv.video', 'mmcv.image.io', 'mmengine.fileio', 'mmaction.datasets.transforms.loading')
 _MISTAKES = (ImportError, KeyError, TypeError, AttributeError, NameError, AssertionError)
 
 
 def is_unreadable(error: Exception) -> bool:
-    """Whether an error is the video's: missing, empty, damaged, or not a video at all.
+    """Return whether an error is due to the video: missing, empty, damaged, or not a video at all.
 
     Readers raise anything from ``FileNotFoundError`` to ``RuntimeError`` and ``ValueError``; they share
     only where they raise it. A missing package or key raises there too, but no other video would do better.

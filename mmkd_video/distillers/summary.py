@@ -1,4 +1,4 @@
-"""The table that is logged once, when a distiller is built."""
+"""The table of terms that is logged once, when a distiller is built."""
 
 from collections.abc import Mapping, Sequence
 
@@ -17,7 +17,7 @@ def count_parameters(module: nn.Module | None) -> int:
 def term_table(
     terms: Sequence[nn.Module], student: Mapping[str, Tensor], teachers: Mapping[str, Mapping[str, Tensor]]
 ) -> str:
-    """Describe what is compared with what.
+    """Return the table of all terms: what is compared with what.
 
     Args:
         terms: The terms.

@@ -21,7 +21,7 @@ SHOWN = 20  # classes of a confusion matrix that still fits into a log
 @METRICS.register_module()
 @checked(topk=ListOf(Whole(1), least=1), collect_device=OneOf('cpu', 'gpu'))
 class ClassificationReport(BaseMetric):
-    """What a classifier does class by class.
+    """Precision, recall and F1 of each class, and the confusion matrix.
 
     Reports ``report/top1``, ``report/top5``, ``report/mean_class_accuracy`` (over classes that occur), and, averaged
     over classes that occur or are predicted, ``report/precision``, ``report/recall`` and ``report/f1``: fractions of
@@ -35,7 +35,7 @@ class ClassificationReport(BaseMetric):
         classes: Names, in the order of the labels.
         topk: Numbers of guesses.
         out_file: JSON file to write.
-        collect_device: Where results of all ranks meet, ``'cpu'`` or ``'gpu'``.
+        collect_device: Device on which the results of all ranks meet, ``'cpu'`` or ``'gpu'``.
         collect_dir: Folder they meet in, when on ``'cpu'``.
     """
 
@@ -57,7 +57,7 @@ class ClassificationReport(BaseMetric):
         """Keep the scores and labels of one batch.
 
         Args:
-            data_batch: Unused.
+            data_batch: The batch; not used.
             data_samples: Dicts with ``pred_score``, ``(K,)``, or ``(clips, K)`` which is averaged; and ``gt_label``.
         """
         for sample in data_samples:
@@ -96,10 +96,10 @@ class ClassificationReport(BaseMetric):
         ranking = np.argsort(-scores, axis=1, kind='stable')
         hits = {f'top{k}': float((ranking[:, :k] == labels[:, None]).any(axis=1).mean()) for k in self.topk}
         metrics = {**hits, **averages}
-        self._tell(metrics, per_class, matrix)
+        self._log(metrics, per_class, matrix)
         return metrics
 
-    def _tell(self, metrics: dict[str, float], per_class: dict[str, np.ndarray], matrix: np.ndarray) -> None:
+    def _log(self, metrics: dict[str, float], per_class: dict[str, np.ndarray], matrix: np.ndarray) -> None:
         names = self.classes or [str(index) for index in range(len(matrix))]
         if len(matrix) <= SHOWN:
             print_log('\n' + _table(names, per_class, matrix), logger='current')
@@ -125,7 +125,7 @@ class ClassificationReport(BaseMetric):
 
 
 def class_averages(matrix: np.ndarray) -> tuple[dict[str, np.ndarray], dict[str, float]]:
-    """Return what a confusion matrix says.
+    """Return the metrics that follow from a confusion matrix.
 
     Args:
         matrix: ``(K, K)`` counts, true classes in rows, predicted ones in columns.

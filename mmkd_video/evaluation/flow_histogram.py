@@ -1,4 +1,4 @@
-"""What moves where in a video, as a histogram: no network, nothing learnt."""
+"""Histograms of the motion in a video: no network, nothing learnt."""
 
 from pathlib import Path
 

@@ -72,7 +72,7 @@ def load_exported(
     Args:
         path: ``.onnx``, ``.xml`` with its ``.bin`` beside it, or a file of another registered backend.
         backend: Name such as ``'onnxruntime'`` or ``'openvino'``; by default the one that writes such files.
-        threads: See :class:`ExportedModel`, as the others.
+        threads: Number of threads; see :class:`ExportedModel` for this and the others.
         precision: ``'f32'``, ``'bf16'`` or ``'int8'``.
         batch: Batch size to fix.
 

@@ -73,7 +73,7 @@ class ExportMetadata:
         batch: N that the file computes at once, fixed in it so that a runtime plans ahead; None where any number may
             come. OpenVINO's ``Model.reshape`` changes it; for ONNX Runtime, export again.
         channel_order: ``'RGB'``; None where the pipeline does not tell.
-        sampling: Which pictures of a video the test took, in a sentence; None where it is not known.
+        sampling: Sentence that says which pictures of a video the test took; None where it is not known.
         architecture: Types of recognizer, backbone and head.
         precision: ``'f32'``, ``'bf16'`` or ``'int8'``: what the file is meant to be run in.
         checkpoint_sha256: SHA-256 of the checkpoint file; None where there was none.
@@ -128,7 +128,7 @@ class ExportMetadata:
         """Describe a model by its input.
 
         Args:
-            model: What is exported.
+            model: Model that is exported.
             clips: ``(N, M, ...)``, as the pipeline gives them.
             classes: Names of the classes; numbers by default.
             pipeline: The test pipeline; the number and distance of frames is read from its sampler.
@@ -177,7 +177,7 @@ class ExportMetadata:
         """Read what :meth:`to_strings` wrote.
 
         Args:
-            strings: JSON by field; names that are not known are left out.
+            strings: JSON texts by field; names that are not known are left out.
             path: Path of the file, for the message.
 
         Raises:

@@ -75,12 +75,12 @@ class CheckpointGuardHook(Hook):
             runner._load_from = resume_from
 
     def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
-        """Note how long an epoch is."""
+        """Add the length of an epoch to the checkpoint."""
         if isinstance(runner._train_loop, EpochBasedTrainLoop):
             checkpoint['meta'][LENGTH] = len(runner.train_dataloader)
 
     def after_run(self, runner: Runner) -> None:
-        """Let the work_dir go."""
+        """Release the work_dir."""
         release_work_dir(runner.work_dir)
 
     def _make_atomic(self, runner: Runner) -> None:

@@ -1,4 +1,4 @@
-"""No training on numbers that are none."""
+"""Ends a training whose losses or parameters are no longer finite."""
 
 import math
 from collections.abc import Iterable, Mapping
@@ -13,8 +13,8 @@ from torch import Tensor
 from mmkd_video.core.checked import Whole, checked
 from mmkd_video.core.mistakes import NotFiniteError
 from mmkd_video.core.registry import HOOKS
-from mmkd_video.hooks.agreement import on_any_rank
-from mmkd_video.hooks.model_wrapper import bare_model
+from mmkd_video.hooks.model_wrapper import unwrapped_model
+from mmkd_video.hooks.ranks import on_any_rank
 
 SHOWN = 5
 
@@ -46,7 +46,7 @@ class FiniteHook(Hook):
     def after_train_iter(
         self, runner: Runner, batch_idx: int, data_batch: Any = None, outputs: Mapping | None = None
     ) -> None:
-        """Look at the losses of a step.
+        """Check the losses of a step.
 
         Raises:
             FloatingPointError: One of them is no finite number.
@@ -60,10 +60,10 @@ class FiniteHook(Hook):
             return
         lines = [found for found in all_gather_object(_listed(wrong)) if found]
         times = f', as in the {self._skipped} steps up to it' if self._skipped > 1 else ''
-        raise NotFiniteError(f'iteration {runner.iter + 1}: {lines[0]}{times}; {_advice(runner)}')
+        raise NotFiniteError(f'iteration {runner.iter + 1}: {lines[0]}{times}; {_remedy(runner)}')
 
     def after_train_epoch(self, runner: Runner) -> None:
-        """Look at the parameters before the checkpoint of an epoch, on every rank.
+        """Check the parameters before the checkpoint of an epoch, on every rank.
 
         Raises:
             FloatingPointError: One of them is no finite number.
@@ -73,7 +73,7 @@ class FiniteHook(Hook):
             raise NotFiniteError(lines[0])
 
     def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
-        """Look at the parameters before any checkpoint.
+        """Check the parameters before any checkpoint.
 
         Raises:
             FloatingPointError: One of them is no finite number.
@@ -85,14 +85,14 @@ class FiniteHook(Hook):
 
 def _unusable(runner: Runner) -> str:
     """Return the message about parameters that are no finite numbers; empty where all are."""
-    model = bare_model(runner)
+    model = unwrapped_model(runner)
     wrong = unusable_tensors(model.named_parameters(), model.named_buffers())
     if not wrong:
         return ''
     more = f' and {len(wrong) - 1} more' if len(wrong) > 1 else ''
     return (
         f'iteration {runner.iter}: {wrong[0]}{more} holds NaN or infinite numbers, so no checkpoint is written; '
-        f'{_advice(runner)}'
+        f'{_remedy(runner)}'
     )
 
 
@@ -100,7 +100,7 @@ def not_finite(outputs: Mapping) -> dict[str, float]:
     """Return the losses among a step's outputs that are NaN or infinite.
 
     Args:
-        outputs: What ``train_step`` returned; their sum is ``loss``.
+        outputs: Outputs of ``train_step``; their sum is ``loss``.
     """
     if 'loss' in outputs and math.isfinite(_number(outputs['loss'])):
         return {}
@@ -143,7 +143,7 @@ def _scales_gradients(runner: Runner) -> bool:
     return scaler is not None and scaler.is_enabled()
 
 
-def _advice(runner: Runner) -> str:
+def _remedy(runner: Runner) -> str:
     rates = runner.optim_wrapper.get_lr().get('lr', [])
     wrong = [rate for rate in rates if not math.isfinite(rate)]
     if wrong:

@@ -1,4 +1,4 @@
-"""One source of randomness: what a run draws follows from its seed and from where it stands."""
+"""Reproducible training: all randomness of a run depends on its seed and on its progress alone."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -13,10 +13,10 @@ from torch.utils.data import DataLoader, IterableDataset
 from mmkd_video.core.checked import Whole, checked
 from mmkd_video.core.mistakes import WorkFailedError, WrongValueError
 from mmkd_video.core.registry import HOOKS
-from mmkd_video.datasets import KeyedBatchSampler, SeededDataset, name_unreadable, seed_everything
+from mmkd_video.datasets import KeyedBatchSampler, SeededDataset, name_unreadable_videos, seed_everything
 from mmkd_video.datasets.label_check import expect_known_classes, wrong_label
 from mmkd_video.datasets.resuming_iterator import ResumingIterator
-from mmkd_video.hooks.model_wrapper import bare_model
+from mmkd_video.hooks.model_wrapper import unwrapped_model
 
 _BATCHES = 2  # keeps these seeds apart from those of samples
 # What the rebuilt loader takes over; the dataset and the batch sampler are wrapped.
@@ -57,7 +57,7 @@ class ReproducibleHook(Hook):
         self._begins = False  # whether the next epoch is the first of this process
 
     def before_run(self, runner: Runner) -> None:
-        """Put the seeded dataset and its keys into the training loop, names into the errors of the others.
+        """Put the seeded dataset and its keys into the training loop, and name videos in the errors of the other loops.
 
         Raises:
             ValueError: If the dataset is empty, its samples have no index to follow, or a label has no class.
@@ -65,26 +65,26 @@ class ReproducibleHook(Hook):
         for name in ('_val_loop', '_test_loop'):
             tested = getattr(runner, name, None)
             if isinstance(tested, BaseLoop) and hasattr(tested.dataloader.dataset, '__dict__'):
-                name_unreadable(tested.dataloader.dataset)
-                expect_known_classes(tested.dataloader.dataset, bare_model(runner), labelled=name == '_val_loop')
+                name_unreadable_videos(tested.dataloader.dataset)
+                expect_known_classes(tested.dataloader.dataset, unwrapped_model(runner), labelled=name == '_val_loop')
         loop = runner._train_loop  # the property would build a loop that validation and testing do not need
         if not isinstance(loop, BaseLoop) or isinstance(loop.dataloader.dataset, SeededDataset):
             return
         _check(loop.dataloader)
-        expect_known_classes(loop.dataloader.dataset, bare_model(runner))
+        expect_known_classes(loop.dataloader.dataset, unwrapped_model(runner))
         old, loop.dataloader = loop.dataloader, _rebuild(loop.dataloader, runner.seed)
         if isinstance(loop, IterBasedTrainLoop):
             _stop_workers(old, loop.dataloader_iterator)
             loop.dataloader_iterator = ResumingIterator(loop.dataloader)
 
     def before_train(self, runner: Runner) -> None:
-        """Go on with the batch after the last one trained on."""
+        """Continue with the batch after the last one trained on."""
         loop, self._begins = runner.train_loop, True
         if isinstance(loop, IterBasedTrainLoop) and isinstance(loop.dataloader.dataset, SeededDataset):
             loop.dataloader_iterator = ResumingIterator(loop.dataloader, loop.iter)
 
     def before_train_epoch(self, runner: Runner) -> None:
-        """Tell the keys which pass over the data comes next; go on within it where the training was interrupted."""
+        """Set the number of the next pass over the data; continue within it where the training was interrupted."""
         loop = runner.train_loop
         if isinstance(loop, IterBasedTrainLoop):
             return
@@ -99,7 +99,7 @@ class ReproducibleHook(Hook):
         vars(runner.train_loop).pop('run_iter', None)
 
     def before_train_iter(self, runner: Runner, batch_idx: int, data_batch: Any = None) -> None:
-        """Seed the global generators for this batch, look at its labels, count the videos that were replaced in it.
+        """Seed the global generators for this batch, check its labels, count the videos that were replaced in it.
 
         Raises:
             RuntimeError: If too many videos could not be read.
@@ -107,7 +107,7 @@ class ReproducibleHook(Hook):
         """
         samples = data_batch.get('data_samples', ()) if isinstance(data_batch, dict) else ()
         self._count(runner, samples)
-        wrong = wrong_label(samples, bare_model(runner)) if samples else None
+        wrong = wrong_label(samples, unwrapped_model(runner)) if samples else None
         if wrong:
             raise WrongValueError(f'{_source(runner.train_loop.dataloader.dataset)}: {wrong}')
         seed_everything(runner.seed, _BATCHES, get_rank(), runner.iter, cuda=True)

@@ -1,4 +1,4 @@
-"""How long a training takes where its config says so in steps: the epochs follow from the number of clips."""
+"""The length of a training whose config gives it in steps: the number of epochs follows from the number of clips."""
 
 import math
 from collections.abc import Mapping
@@ -15,7 +15,7 @@ CHECKPOINTS = 20  # of a training; every epoch of a few steps would be too many
 
 
 def set_epochs_from_budget(config: Config) -> None:
-    """Set ``train_cfg.max_epochs`` from ``budget``; what the config or the command line says itself stays.
+    """Set ``train_cfg.max_epochs`` from ``budget``; a value from the config or the command line stays.
 
     ``budget = dict(min_steps=<optimizer steps>, min_epochs=<epochs>, validations=<how many>)``: at least so many steps
     (of the whole batch, in one process) and at least so many epochs. Learning rate schedules without ``end`` follow.
@@ -48,7 +48,7 @@ def set_epochs_from_budget(config: Config) -> None:
 
 
 def count_clips(dataset: Mapping) -> int:
-    """Return how many lines the annotation files of a data set have; 0 where they are not there.
+    """Return the number of lines in the annotation files of a data set; 0 where they are missing.
 
     Args:
         dataset: Its config.

@@ -22,7 +22,7 @@ def load_config(path: str | Path, key: str = 'config') -> Config:
 
     Args:
         path: Path of the file, or ``'mmaction::...'``.
-        key: What errors name.
+        key: Name of the setting in errors.
 
     Raises:
         FileNotFoundError: There is no such file.
@@ -44,7 +44,7 @@ def load_config(path: str | Path, key: str = 'config') -> Config:
 
 @contextmanager
 def _named(path: str | Path) -> Iterator[None]:
-    """Name the config in whatever is raised while it is read."""
+    """Add the path of the config to any error while it is read."""
     try:
         yield
     except FileNotFoundError as error:  # a base
@@ -57,7 +57,7 @@ def _named(path: str | Path) -> Iterator[None]:
 
 
 def resolve_config(config: str | Mapping) -> tuple[dict, Config | None]:
-    """Find the model that a teacher's ``config`` means.
+    """Find the model config behind a teacher's ``config``.
 
     Args:
         config: Path, ``'mmaction::recognition/...'``, a whole config, or the dict of a model alone.
@@ -88,7 +88,7 @@ def resolve_config(config: str | Mapping) -> tuple[dict, Config | None]:
 
 
 def read_config(path: str, options: Mapping[str, Any] | None = None, with_budget: bool = True) -> Config:
-    """Read a config and merge what the command line gives.
+    """Read a config and merge the options of the command line.
 
     Args:
         path: Path of the config, or ``'mmaction::recognition/...'``.
@@ -98,7 +98,7 @@ def read_config(path: str, options: Mapping[str, Any] | None = None, with_budget
     Raises:
         FileNotFoundError: There is no such file.
         KeyError: The config has no place for an option.
-        ValueError: It is no config, or holds what cannot be meant.
+        ValueError: It is no config, or holds an invalid setting.
     """
     config = load_config(path)
     merge_cfg_options(config, options)
@@ -109,12 +109,12 @@ def read_config(path: str, options: Mapping[str, Any] | None = None, with_budget
 
 
 def merge_cfg_options(config: Config, options: Mapping[str, Any] | None) -> None:
-    """Merge what the command line gives into a config.
+    """Merge the options of the command line into a config.
 
-    A number, a word or None gives way to a dict that says its type, such as a schedule: whole, or key by key.
+    A number, a word or None is replaced by a dict with a ``type``, such as a schedule: as a whole, or key by key.
 
     Args:
-        config: It is changed.
+        config: Config, which is changed.
         options: Settings by dotted key; a number in a key is the place in a list.
 
     Raises:
@@ -129,7 +129,7 @@ def merge_cfg_options(config: Config, options: Mapping[str, Any] | None) -> None
 
 
 def _with(node: Any, parts: list[str], value: Any, key: str, options: Mapping[str, Any]) -> Any:
-    """Return a copy of settings in which one is another; ``key`` is where the settings are, ``parts`` lead on."""
+    """Return a copy of settings with one value replaced; ``key`` is where they are, ``parts`` the path below."""
     if not parts:
         return _merged(node, value)
     part, rest = parts[0], parts[1:]
@@ -153,7 +153,7 @@ def _with(node: Any, parts: list[str], value: Any, key: str, options: Mapping[st
 
 
 def _merged(old: Any, value: Any) -> Any:
-    """Return a value that comes to another: dicts are merged, as ``_base_`` does it, anything else is replaced."""
+    """Return a value merged into an old one: dicts as ``_base_`` merges them, anything else replaces the old value."""
     if not isinstance(value, Mapping):
         return ConfigDict(value=value).value  # with every dict in it a ConfigDict
     settings = {key: item for key, item in value.items() if key != '_delete_'}

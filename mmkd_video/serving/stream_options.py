@@ -22,7 +22,7 @@ class StreamOptions:
         interval: Number of pictures between two frames of a window; by default the model's, or for a model whose frames
             are spread over the whole video such that a window lasts two seconds.
         smooth: Weight of earlier windows, see :class:`ScoreSmoother`.
-        drop: What happens to windows that are too many: ``'oldest'`` drops the one that waits longest, ``'newest'`` the
+        drop: Rule for windows that are too many: ``'oldest'`` drops the one that waits longest, ``'newest'`` the
             new one, ``'none'`` lets the decoder wait. By default ``'oldest'`` for live sources, ``'none'`` for files.
         queue: Number of windows that may wait before one is dropped.
         reconnects: Number of times in a row that a lost live source is opened again before it is given up.

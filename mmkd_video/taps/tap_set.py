@@ -16,7 +16,7 @@ from mmkd_video.taps.recorder import ClassMapRecorder, OutputRecorder, PooledRec
 
 @dataclass(frozen=True)
 class Place:
-    """Where a tap stands in the graph of a step.
+    """The tensors of a tap in the graph of a step.
 
     Attributes:
         read: The tensor that the tap hands out, before it is laid out.
@@ -63,7 +63,7 @@ def find_module(model: nn.Module, path: TapPath, side: str) -> nn.Module:
 
 
 class TapSet:
-    """Stand at the named places of a recognizer and hand out their tensors in canonical layout.
+    """Read tensors at named places of a recognizer, in canonical layout.
 
     The hooks are registered once and do nothing unless :meth:`watch` is open, so validation, export and the
     recomputation of activation checkpointing pass unseen.
@@ -90,7 +90,7 @@ class TapSet:
 
     @contextmanager
     def watch(self) -> Iterator[None]:
-        """Note what passes the taps while the block runs."""
+        """Record the tensors at the taps while the block runs."""
         for recorder in self._recorders.values():
             recorder.start()
         try:

@@ -16,7 +16,7 @@ def write_atomically(content: bytes, path: str | Path) -> None:
     The bytes go to a temporary name in the same folder, are synced, and take the place of the old file in one step.
 
     Args:
-        content: What the file is to hold.
+        content: Bytes that the file is to hold.
         path: Place of the file; missing folders are made.
 
     Raises:
@@ -48,7 +48,7 @@ def remove_temporary_files(folder: str | Path) -> list[Path]:
     """Remove what writers that were killed have left in a folder.
 
     Args:
-        folder: Looked at itself, not below; may be missing.
+        folder: Folder to clean, without the folders in it; it may be missing.
 
     Returns:
         The removed files.
@@ -83,7 +83,7 @@ class AtomicBackend(LocalBackend):
         """Write bytes atomically.
 
         Args:
-            obj: What the file is to hold.
+            obj: Bytes that the file is to hold.
             filepath: Place of the file; missing folders are made.
         """
         write_atomically(obj, filepath)

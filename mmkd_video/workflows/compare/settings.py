@@ -1,4 +1,4 @@
-"""What decides the table of a comparison, and the command that makes it."""
+"""The settings of a comparison that determine its table, and the command that makes it."""
 
 import shlex
 from collections.abc import Sequence
@@ -18,7 +18,7 @@ _TABLE = Table(Anything(1_000_000), most=50)
 
 @dataclass(frozen=True)
 class ComparisonSettings:
-    """What decides the table of a comparison.
+    """The settings that determine the table of a comparison.
 
     Args:
         seeds: Seeds of the evaluation.

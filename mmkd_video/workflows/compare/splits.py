@@ -1,4 +1,4 @@
-"""Whether validation and test are two sets: what is tuned on test is no result."""
+"""Checks that validation and test are two sets: what is tuned on test is no result."""
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -13,7 +13,7 @@ OF_LOOKING = ('pipeline', 'test_mode', 'type')  # how a clip is looked at, not w
 
 
 def check_splits(config: Config) -> None:
-    """See that settings can be chosen on validation without a look at test.
+    """Check that settings can be chosen on validation without seeing test.
 
     Args:
         config: Config of any arm.
@@ -39,7 +39,7 @@ def check_splits(config: Config) -> None:
 
 
 def _leaves(dataset: Mapping) -> Iterator[dict[str, Any]]:
-    """Yield which clips the datasets inside wrappers read."""
+    """Yield the settings of the datasets inside wrappers that decide which clips they read."""
     inner = dataset.get('datasets') or ([dataset['dataset']] if 'dataset' in dataset else [])
     for each in inner:
         yield from _leaves(each)

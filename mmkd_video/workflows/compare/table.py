@@ -31,8 +31,8 @@ def as_markdown(comparison: Comparison, brief: bool = False) -> str:
     """Return the tables for a document, with the command.
 
     Args:
-        comparison: What was measured.
-        brief: Say of a grid only how often its points kept the promise, and leave the trials out.
+        comparison: Comparison to write down.
+        brief: Whether to say of a grid only how often its points kept the promise, and to leave the trials out.
     """
     return f'{_document(comparison, _markdown_table, "**{}**", brief)}\n\n`{comparison.command}`'
 
@@ -167,7 +167,7 @@ def tuning_cells(comparison: Comparison) -> Cells:
 
 
 def note(comparison: Comparison) -> str:
-    """Return what a reader of the tables must know."""
+    """Return notes for a reader of the tables."""
     seeds = comparison.seeds
     spread = (
         f'mean and sample standard deviation over {len(seeds)} seeds'

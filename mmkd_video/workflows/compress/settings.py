@@ -1,4 +1,4 @@
-"""The block ``compress`` of a config: what each stage may be told."""
+"""The block ``compress`` of a config: the settings of each stage."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -99,7 +99,7 @@ BENCHMARK = _options(
     target_drop=Number(),
 )
 BLOCKS = {'prune': PRUNE, 'export': EXPORT, 'quantize': QUANTIZE, 'benchmark': BENCHMARK}
-CHOSEN_HERE = ('format', 'model', 'file', 'out', 'picture', 'force')  # options that no block may hold
+NOT_FOR_USERS = ('format', 'model', 'file', 'out', 'picture', 'force')  # options that no block may hold
 
 
 def read_settings(config: Config) -> dict:
@@ -126,7 +126,7 @@ def read_settings(config: Config) -> dict:
 
 
 def expect_blocks(settings: Mapping) -> None:
-    """See that blocks hold settings of their stages, and none that are made up here.
+    """Check that blocks hold settings of their stages, and none that the stages set themselves.
 
     Args:
         settings: The block ``compress``.
@@ -138,7 +138,7 @@ def expect_blocks(settings: Mapping) -> None:
     """
     for name, options in BLOCKS.items():
         block = settings.get(name) or {}
-        taken = sorted(set(block) & set(CHOSEN_HERE))
+        taken = sorted(set(block) & set(NOT_FOR_USERS))
         if taken and name != 'prune':
             raise WrongValueError(
                 f'compress.{name}: got {", ".join(taken)}, which compress.py chooses itself; leave it out'

@@ -21,8 +21,8 @@ from mmkd_video.workflows.deploy.quantized_student import (
     VALIDATION,
     QuantizedStudent,
     Source,
-    best_kept,
     convert_trained,
+    keeping_best_try,
     megabytes,
     top1,
     write_quantized,
@@ -84,7 +84,7 @@ def quantize_student(
             start = _exported(config, Path(source))
         else:
             start = _loaded(config, source, clips, Path(folder) / 'float.xml')
-        with best_kept(start, path):
+        with keeping_best_try(start, path):
             model, float_layers, scores = _quantize(start, clips, validating, max_drop, preset)
         compared = real_clips(config, max(num_clips, 2)) if check else None
         return write_quantized(start, model, path, compared, float_layers, scores)

@@ -82,7 +82,7 @@ def benchmark_deploy(
         clips: Number of test clips for the accuracy, 0 for none; 1000, or 0 where weights are random.
         memory: Whether memory is measured.
         reference: Name of the model with whose accuracy that of the last line is compared.
-        target_speedup: How many times as many single clips a second the last line should do as the first.
+        target_speedup: Single clips a second that the last line should do, as a multiple of the first line's.
         target_drop: Points that the accuracy of the last line may lie below that of the reference.
         picture: Path of a picture of accuracy against latency, which is drawn where any line has both.
 

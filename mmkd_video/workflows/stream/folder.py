@@ -29,8 +29,8 @@ SETTINGS = 'settings.json'
 
 
 @dataclass(frozen=True)
-class FolderEnd:
-    """How the work on a folder of videos ended.
+class FolderResult:
+    """The end of the work on a folder of videos.
 
     Args:
         out: Folder of the results.
@@ -59,7 +59,7 @@ def stream_folder(
     force: bool = False,
     topk: int = TOPK,
     decoder_threads: int = 1,
-) -> FolderEnd:
+) -> FolderResult:
     """Classify every video of a folder that has no results yet, and write one line of JSON a window.
 
     Args:
@@ -126,12 +126,12 @@ class FolderOfVideos:
                 f'{self.folder} holds no video; expected files that end in {", ".join(sorted(SUFFIXES))}'
             )
 
-    def run(self) -> FolderEnd:
+    def run(self) -> FolderResult:
         """Read every video that has no results yet, one process at a time."""
         with locked(self.out, 'streaming'):
             return self._run()
 
-    def _run(self) -> FolderEnd:
+    def _run(self) -> FolderResult:
         self._record_settings()
         waiting = [path for path in self.videos if not self.result(path).exists()]
         done, failed = len(self.videos) - len(waiting), []
@@ -153,7 +153,7 @@ class FolderOfVideos:
                     break
                 done += 1
                 bar.update(task, completed=done)
-        return FolderEnd(self.out, len(self.videos), done, len(failed), interrupts.signal)
+        return FolderResult(self.out, len(self.videos), done, len(failed), interrupts.signal)
 
     def result(self, video: Path) -> Path:
         """Return where the lines of a video are."""

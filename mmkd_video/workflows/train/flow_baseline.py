@@ -1,4 +1,4 @@
-"""How far one comes without a network: histograms of optical flow and logistic regression."""
+"""A baseline without a network: histograms of optical flow and logistic regression."""
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
@@ -10,7 +10,7 @@ from mmengine.config import Config
 
 from mmkd_video.core.mistakes import MissingFileError, WrongValueError
 from mmkd_video.core.status_line import StatusLine
-from mmkd_video.datasets.mixed_video_dataset import share_of_labels
+from mmkd_video.datasets.mixed_video_dataset import choose_labelled
 from mmkd_video.evaluation import LogisticRegression, flow_histogram
 from mmkd_video.recognizers.config import read_config
 from mmkd_video.recognizers.plain_student import plain_student
@@ -21,11 +21,11 @@ SPLITS = ('val', 'test')
 
 @dataclass(frozen=True)
 class Score:
-    """How many clips of a list were told rightly.
+    """The number of clips of a list that were classified correctly.
 
     Args:
         name: Name of the list.
-        right: Number of clips that were told rightly.
+        right: Number of clips that were classified correctly.
         clips: Number of all clips.
     """
 
@@ -40,7 +40,7 @@ class Score:
 
     @property
     def interval(self) -> tuple[float, float]:
-        """Where the accuracy on more such clips lies with 95 % confidence (Wilson's interval)."""
+        """95 % confidence interval of the accuracy on more such clips (Wilson's)."""
         share, count, z = self.accuracy, self.clips, 1.96
         middle = share + z * z / (2 * count)
         half = z * math.sqrt(share * (1 - share) / count + (z / (2 * count)) ** 2)
@@ -59,7 +59,7 @@ class FlowBaseline:
         self._known: dict[Path, np.ndarray] = {}
 
     def describe(self, clips: Iterable[Path]) -> None:
-        """Compute the histograms of videos, with a line that says how far it is.
+        """Compute the histograms of videos, with a line that shows the progress.
 
         Raises:
             ValueError: A video cannot be read.
@@ -98,7 +98,7 @@ def score_source(
 
     Args:
         source: Folder with lists, or a config.
-        prefix: Where in the folder the paths of the lists begin.
+        prefix: Subfolder in which the paths of the lists begin.
         folds: Folder in the source, with ``fold<k>_train.txt`` and ``fold<k>_test.txt``; None: no folds.
         cfg_options: Settings that replace those of the config, by dotted key.
 
@@ -133,7 +133,7 @@ def score_folds(root: Path, folder: str, prefix: str = '') -> list[Score]:
     Args:
         root: Folder of the videos.
         folder: Folder in it, with ``fold<k>_train.txt`` and ``fold<k>_test.txt``.
-        prefix: Where in ``root`` the paths of the lists begin.
+        prefix: Subfolder of ``root`` in which the paths of the lists begin.
 
     Raises:
         FileNotFoundError: There are no folds, or a video is missing.
@@ -158,7 +158,7 @@ def find_lists(source: str, prefix: str = '', cfg_options: Mapping | None = None
 
     Args:
         source: A folder with lists, or a config.
-        prefix: Where in the folder the paths of the lists begin.
+        prefix: Subfolder in which the paths of the lists begin.
         cfg_options: Settings that replace those of the config, by dotted key.
 
     Raises:
@@ -197,7 +197,7 @@ def lists_of(config: Config) -> dict[str, Clips]:
         clips = read_list(root / dataset['ann_file'], root / prefix)
         share = dataset.get('labelled_share', 1.0)
         if share != 1.0:  # what the network learns from, too
-            kept = share_of_labels([label for _, label in clips], share, dataset.get('label_seed', 0))
+            kept = choose_labelled([label for _, label in clips], share, dataset.get('label_seed', 0))
             clips = [(clip, label if place in kept else -1) for place, (clip, label) in enumerate(clips)]
         lists[name] = clips
     if 'train' not in lists:

@@ -1,4 +1,4 @@
-"""What a distillation needs before it can be built: its embedded data, and a trained teacher."""
+"""Preparations that a distillation needs before it can be built: its embedded data, and a trained teacher."""
 
 import io
 import logging
@@ -74,7 +74,7 @@ class Clips:
 
     @property
     def command(self) -> str:
-        """What makes them by hand."""
+        """The command that makes them by hand."""
         return shlex.join(['python', 'tools/data/render_motion_clips.py', str(self.root)])
 
     def exists(self) -> bool:
@@ -101,12 +101,12 @@ class TrainedTeacher:
 
     @property
     def work_dir(self) -> Path:
-        """Where it is trained: beside the checkpoint, under its name."""
+        """Folder of its training: beside the checkpoint, under its name."""
         return self.checkpoint.with_suffix('')
 
     @property
     def command(self) -> str:
-        """What makes it by hand; the checkpoint is to be given the expected name then."""
+        """The command that makes it by hand; the checkpoint is to be given the expected name then."""
         return shlex.join(['python', 'tools/train.py', *self._arguments, '--publish', str(self.checkpoint)])
 
     @property
@@ -125,7 +125,7 @@ class TrainedTeacher:
         return self.checkpoint.is_file()
 
     def check(self) -> None:
-        """See that a checkpoint which ``tools/train.py`` published comes from these very settings.
+        """Check that a checkpoint which ``tools/train.py`` published comes from these very settings.
 
         What others have made is taken as it is.
 
@@ -169,7 +169,7 @@ class TrainedTeacher:
                 code = training.wait()
         if code != 0 or not self.exists():
             raise WorkFailedError(
-                f'{self} was not trained (exit code {code}); its messages are above. {what_remains(self.work_dir)} By '
+                f'{self} was not trained (exit code {code}); its messages are above. {resume_advice(self.work_dir)} By '
                 f'hand: {self.command}'
             )
         _say(f'{self} is ready')
@@ -186,7 +186,7 @@ def prepare(config: Config, allowed: bool = True) -> None:
 
     Args:
         config: The distillation config, with the command line merged.
-        allowed: Whether things may be made; False to say what to run.
+        allowed: Whether parts may be made; False to say which command to run.
 
     Raises:
         FileNotFoundError: Something is missing and ``allowed`` is False; the message holds the commands.
@@ -218,7 +218,7 @@ def make_parts(config: Config, missing: Sequence[Any], allowed: bool) -> None:
     Args:
         config: Config of the training.
         missing: Parts to make.
-        allowed: Whether they may be made; False to say what to run.
+        allowed: Whether they may be made; False to say which command to run.
 
     Raises:
         FileNotFoundError: ``allowed`` is False; the message holds the commands.
@@ -287,7 +287,7 @@ def merge_teacher_options(config: Config) -> None:
 
 
 def teacher_settings(config: Config) -> dict[str, Any]:
-    """Return what of a teacher's training config decides what it has learnt; its seed does not.
+    """Return the settings of a teacher's training config that determine what it has learnt; the seed is left out.
 
     Args:
         config: Whole config of the training.
@@ -334,8 +334,8 @@ def publish(work_dir: Path, target: Path, settings: Mapping[str, Any] | None = N
     _say(f'{last} is published as {target}')
 
 
-def what_remains(work_dir: Path) -> str:
-    """Return the sentence that says where a training that failed begins again.
+def resume_advice(work_dir: Path) -> str:
+    """Return the sentence that says from where a failed training is resumed.
 
     Args:
         work_dir: Folder of the training.

@@ -1,4 +1,4 @@
-"""Recognizers without weights: what they cost and which channels they give, in a moment."""
+"""Costs and channels of recognizers, found without their weights in a moment."""
 
 import copy
 from collections.abc import Mapping
@@ -8,11 +8,11 @@ from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from mmkd_video.core.registry import build_model
-from mmkd_video.recognizers.size import noise_for
+from mmkd_video.recognizers.size import noise_clip
 
 
 def count_without_weights(model: Mapping, size: tuple[int, int, int]) -> tuple[int, float] | None:
-    """Count what comes before the head, on torch's meta device, which computes shapes alone.
+    """Count parameters and operations before the head, on torch's meta device, which computes shapes alone.
 
     torch's ``FlopCounterMode`` counts convolutions and matrix products alone: it misses up to a tenth of what MMEngine
     counts, about the same share whatever the size.
@@ -27,7 +27,7 @@ def count_without_weights(model: Mapping, size: tuple[int, int, int]) -> tuple[i
     try:
         recognizer = _built(model)
         with torch.device('meta'), torch.no_grad(), FlopCounterMode(display=False) as counter:
-            recognizer.extract_feat(noise_for(recognizer, size), stage='neck')
+            recognizer.extract_feat(noise_clip(recognizer, size), stage='neck')
     except Exception:  # whatever a model says to tensors without numbers
         return None
     found = sum(
@@ -46,7 +46,7 @@ def channels_without_weights(model: Mapping, size: tuple[int, int, int]) -> int 
     try:
         recognizer = _built(model)
         with torch.device('meta'), torch.no_grad():
-            found = recognizer.extract_feat(noise_for(recognizer, size), stage='neck')[0]
+            found = recognizer.extract_feat(noise_clip(recognizer, size), stage='neck')[0]
     except Exception:  # as above
         return None
     return found.shape[1] if isinstance(found, torch.Tensor) else None

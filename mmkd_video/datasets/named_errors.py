@@ -1,4 +1,4 @@
-"""A pipeline that says which video it could not read."""
+"""Errors of loading that name the video that cannot be read."""
 
 from collections.abc import Callable
 from typing import Any
@@ -7,13 +7,13 @@ from mmkd_video.core.mistakes import WorkFailedError, name_of_kind
 from mmkd_video.datasets.unreadable import is_unreadable
 
 
-class NamingPipeline:
-    """Load a sample; where its video cannot be read, name it and say what to do.
+class PipelineWithNamedErrors:
+    """Load a sample; if its video cannot be read, the error names the video and says what to do.
 
     Training replaces such videos; a validation that did would give the score of other videos.
 
     Args:
-        pipeline: What loads samples; its attributes are reached through the wrapper.
+        pipeline: Pipeline that loads samples; its attributes are reached through the wrapper.
     """
 
     def __init__(self, pipeline: Callable[[dict], Any]) -> None:
@@ -44,14 +44,14 @@ class NamingPipeline:
             ) from error
 
 
-def name_unreadable(dataset: Any) -> None:
-    """Let a dataset, or all those that it wraps, name the videos that cannot be read.
+def name_unreadable_videos(dataset: Any) -> None:
+    """Make a dataset, and all that it wraps, name videos that cannot be read in their errors.
 
     Args:
         dataset: Its pipelines are replaced.
     """
     held = vars(dataset)
-    if 'pipeline' in held and not isinstance(held['pipeline'], NamingPipeline):
-        dataset.pipeline = NamingPipeline(held['pipeline'])
+    if 'pipeline' in held and not isinstance(held['pipeline'], PipelineWithNamedErrors):
+        dataset.pipeline = PipelineWithNamedErrors(held['pipeline'])
     for inner in (*[held[key] for key in ('dataset', '_dataset') if key in held], *held.get('datasets', ())):
-        name_unreadable(inner)
+        name_unreadable_videos(inner)
