@@ -13,7 +13,7 @@ def add_custom_imports(parser: ArgumentParser) -> None:
     """Add an option that does what ``custom_imports`` does in a config.
 
     Args:
-        parser: It is changed.
+        parser: Parser that is changed.
     """
     parser.add_argument(
         OPTION,
