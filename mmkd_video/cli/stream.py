@@ -8,7 +8,7 @@ from pathlib import Path
 
 import cv2
 
-from mmkd_video.cli.arguments import checked_numbers
+from mmkd_video.cli.arguments import checked_options
 from mmkd_video.cli.mistakes import BROKEN_PIPE, INTERRUPTED, exit_on_error
 from mmkd_video.core.checked import Text
 from mmkd_video.core.mistakes import WrongValueError
@@ -90,7 +90,7 @@ def build_parser() -> argparse.ArgumentParser:
         '--decoder-threads', type=int, default=1, help='of the decoder; with each, a picture comes later'
     )
     running.add_argument('--precision', choices=('f32', 'bf16', 'int8'), help='what the model says by default')
-    return checked_numbers(parser)
+    return checked_options(parser)
 
 
 def _run(options: argparse.Namespace) -> int:
