@@ -1,12 +1,13 @@
 """Accuracy against latency, as a picture."""
 
-import os
+import io
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from mmkd_video.benchmark.deployment import Deployment
 from mmkd_video.benchmark.deployment_report import DeploymentReport
+from mmkd_video.core.files.atomic import write_atomically
 from mmkd_video.core.mistakes import WrongValueError
 
 LABEL_OFFSETS = [9, -18, 23, -32]
@@ -73,16 +74,9 @@ def draw_deployments(report: DeploymentReport, path: str | Path) -> Path:
     for label in labels:
         _keep_inside(axes, label)
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f'.{path.stem}.part{path.suffix}')
-    try:
-        with open(part, 'wb') as file:
-            figure.savefig(file, format=path.suffix[1:])
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(part, path)
-    finally:
-        part.unlink(missing_ok=True)
+    drawn = io.BytesIO()
+    figure.savefig(drawn, format=path.suffix[1:])
+    write_atomically(drawn.getvalue(), path)
     return path
 
 

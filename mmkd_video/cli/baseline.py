@@ -4,6 +4,7 @@ import argparse
 from collections.abc import Sequence
 
 import mmkd_video  # noqa: F401  the stack must be mended before a config with custom imports is read
+from mmkd_video.cli.arguments import checked_options
 from mmkd_video.cli.cfg_options import add_cfg_options
 from mmkd_video.cli.mistakes import EXITS, exit_on_error
 from mmkd_video.workflows.train.flow_baseline import score_source
@@ -44,7 +45,7 @@ def build_parser() -> argparse.ArgumentParser:
         f'{FOLDS!r} by default',
     )
     add_cfg_options(parser)
-    return parser
+    return checked_options(parser)
 
 
 if __name__ == '__main__':

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import mmkd_video  # noqa: F401  the stack must be mended before a config with custom imports is read
-from mmkd_video.cli.arguments import checked_numbers
+from mmkd_video.cli.arguments import checked_options
 from mmkd_video.cli.cfg_options import add_cfg_options
 from mmkd_video.cli.interrupts import exit_on_sigterm
 from mmkd_video.cli.mistakes import EXITS, exit_on_error
@@ -77,13 +77,13 @@ def build_parser() -> argparse.ArgumentParser:
         help="clips of each fold, with {} for its number: 'test_dataloader.dataset.ann_file=folds/fold{}_test.txt'; "
         'each fold trains a teacher and students, accuracy is over all test clips',
     )
-    parser.add_argument('--num-folds', type=positive, help='of --folds, counted from 0')
-    parser.add_argument('--jobs', type=positive, default=1, help='runs side by side; the cores are shared out')
+    parser.add_argument('--num-folds', type=int, help='of --folds, counted from 0')
+    parser.add_argument('--jobs', type=int, default=1, help='runs side by side; the cores are shared out')
     parser.add_argument('--work-dir', help="work_dirs/compare/<first config's name> by default")
     parser.add_argument('--metric', help="compared; acc/top1 by default, or the test's first one")
     parser.add_argument('--no-prepare', action='store_true', help='neither render clips nor train the teacher first')
     add_cfg_options(parser)
-    return checked_numbers(parser)
+    return checked_options(parser)
 
 
 def seeds_in(text: str) -> list[int]:
@@ -95,13 +95,6 @@ def seeds_in(text: str) -> list[int]:
     if last < first:
         raise argparse.ArgumentTypeError(f'got {text!r}; expected the smaller number first')
     return list(range(first, last + 1))
-
-
-def positive(text: str) -> int:
-    """Return a number of at least 1."""
-    if not text.isdigit() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f'got {text!r}; expected a number of at least 1')
-    return int(text)
 
 
 def settings_of(options: argparse.Namespace) -> ComparisonSettings:

@@ -1,16 +1,15 @@
 """Errors of a config or a command line, shown as one line instead of a traceback."""
 
 import argparse
-import errno
 import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from mmkd_video.core.files.full_disk import is_full_disk, told_of_full_disk
 from mmkd_video.core.mistakes import Mistake, SettingsError
 
 TRACEBACK = 'MMKD_TRACEBACK'
-DISK_ERRORS = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO}  # what a disk says that takes no more
 REFUSED, INTERRUPTED, BROKEN_PIPE = 1, 130, 141
 EXITS = (
     'exit codes: 0 done; 1 refused or failed, told in one line (the environment variable '
@@ -23,7 +22,8 @@ def exit_on_mistake(parser: argparse.ArgumentParser) -> Iterator[None]:
     """End with one line and exit code 1 on an error that the user can fix; a failure keeps its traceback.
 
     Errors of the first kind are those of this package's checks, and those that a wrong setting causes while something
-    is built from it. The environment variable ``MMKD_TRACEBACK=1`` shows where either was raised.
+    is built from it; a full disk is one too, whoever writes. The environment variable ``MMKD_TRACEBACK=1`` shows where
+    any of them was raised.
 
     Args:
         parser: Parser of the command.
@@ -31,7 +31,7 @@ def exit_on_mistake(parser: argparse.ArgumentParser) -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        if os.environ.get(TRACEBACK) or not isinstance(error, Mistake):
+        if os.environ.get(TRACEBACK) or not (isinstance(error, Mistake) or is_full_disk(error)):
             raise
         parser.exit(REFUSED, f'error: {error_line(error)}\n')
 
@@ -52,7 +52,7 @@ def exit_on_error(parser: argparse.ArgumentParser, resumes: bool = False) -> Ite
         _discard_output()
         parser.exit(BROKEN_PIPE)
     except Exception as error:
-        if isinstance(error, OSError) and error.errno in DISK_ERRORS:
+        if is_full_disk(error):
             _discard_output()
         if os.environ.get(TRACEBACK):
             raise
@@ -72,6 +72,8 @@ def error_line(error: Exception) -> str:
     """
     if isinstance(error, SettingsError) and isinstance(error.__cause__, Exception):
         error = error.__cause__
+    if is_full_disk(error) and not isinstance(error, Mistake):
+        return told_of_full_disk(error)
     text = error.args[0] if isinstance(error, KeyError) and error.args else error
     if isinstance(error, (Mistake, OSError)):
         return str(text)

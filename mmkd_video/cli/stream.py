@@ -8,7 +8,7 @@ from pathlib import Path
 
 import cv2
 
-from mmkd_video.cli.arguments import checked_numbers
+from mmkd_video.cli.arguments import checked_options
 from mmkd_video.cli.custom_imports import add_custom_imports, import_modules
 from mmkd_video.cli.mistakes import BROKEN_PIPE, INTERRUPTED, exit_on_error
 from mmkd_video.core.checked import Text
@@ -97,7 +97,7 @@ def build_parser() -> argparse.ArgumentParser:
     )
     running.add_argument('--precision', choices=PRECISIONS, help='what the model says by default')
     add_custom_imports(parser)
-    return checked_numbers(parser)
+    return checked_options(parser)
 
 
 def _run(options: argparse.Namespace) -> int:

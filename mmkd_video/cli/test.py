@@ -5,7 +5,7 @@ import os
 from collections.abc import Sequence
 
 import mmkd_video  # noqa: F401  the stack must be mended before a runner is built
-from mmkd_video.cli.arguments import checked_numbers
+from mmkd_video.cli.arguments import checked_options
 from mmkd_video.cli.cfg_options import add_cfg_options
 from mmkd_video.cli.interrupts import exit_on_interrupt
 from mmkd_video.cli.mistakes import EXITS, exit_on_mistake
@@ -71,7 +71,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument('--wait-time', type=float, default=2, help='seconds a window stays')
     add_cfg_options(parser)
     add_launcher(parser)
-    return checked_numbers(parser)
+    return checked_options(parser)
 
 
 if __name__ == '__main__':

@@ -23,6 +23,7 @@ from mmkd_video.compat import (
     import_noise,
     missing_drn,
     optim_wrapper,
+    unwritten_log,
 )
 
 __all__ = ['BREAKS', 'FEATURES', 'apply', 'forced_loading']
@@ -41,6 +42,7 @@ BREAKS = (
     empty_annotations,
     annotation_lines,
     config_text,
+    unwritten_log,
 )
 
 FEATURES = (optim_wrapper,)

@@ -1,9 +1,7 @@
 """Precision, recall, F1 and the confusion matrix beside accuracy."""
 
 import json
-import os
 from collections.abc import Iterable, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,6 +9,7 @@ from mmengine.evaluator import BaseMetric
 from mmengine.logging import print_log
 
 from mmkd_video.core.checked import ListOf, OneOf, Whole, checked
+from mmkd_video.core.files.atomic import write_atomically
 from mmkd_video.core.mistakes import WrongValueError
 from mmkd_video.core.registry import METRICS
 from mmkd_video.core.text_table import aligned
@@ -111,17 +110,7 @@ class ClassificationReport(BaseMetric):
             per_class={name: values.tolist() for name, values in per_class.items()},
             confusion_matrix=matrix.tolist(),
         )
-        path = Path(self.out_file)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        part = path.with_name(f'.{path.name}.{os.getpid()}.part')
-        try:
-            with open(part, 'w', encoding='utf-8') as file:
-                json.dump(content, file, indent=1)
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(part, path)
-        finally:
-            part.unlink(missing_ok=True)
+        write_atomically(json.dumps(content, indent=1).encode(), self.out_file)
 
 
 def class_averages(matrix: np.ndarray) -> tuple[dict[str, np.ndarray], dict[str, float]]:

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from mmkd_video.core.checked import checked, kinds
 from mmkd_video.core.mistakes import WrongValueError
 from mmkd_video.core.plain_data import FLAG, Anything, Many, Maybe, OneOf, Rule, Text, Whole, read_json
 from mmkd_video.core.version import __version__
@@ -55,6 +56,16 @@ RULES: dict[str, Rule] = {
 """What a file may say, by field."""
 
 
+@checked(
+    layout=kinds.OneOf(*LAYOUTS),
+    dtype=kinds.OneOf(*DTYPES),
+    frames=kinds.Whole(1),
+    interval=kinds.Optional(kinds.Whole(1), 'spread over the video'),
+    batch=kinds.Optional(kinds.Whole(1), 'any'),
+    channel_order=kinds.Optional(kinds.OneOf(RGB), 'not told'),
+    architecture=kinds.AnyOf(kinds.Text(), kinds.OneOf('')),
+    precision=kinds.OneOf(*PRECISIONS),
+)
 @dataclass(frozen=True)
 class ExportMetadata:
     """Everything that a program needs to use an exported file without its config.
@@ -103,18 +114,8 @@ class ExportMetadata:
     def __post_init__(self) -> None:
         for name in ('classes', 'shape', 'pipeline'):
             object.__setattr__(self, name, tuple(getattr(self, name)))
-        if self.layout not in LAYOUTS:
-            raise WrongValueError(f'metadata: layout: got {self.layout!r}, expected one of {sorted(LAYOUTS)}')
         if len(self.shape) != LAYOUTS[self.layout] - 1:
             raise WrongValueError(f'metadata: shape {self.shape} does not go with layout {self.layout}')
-        if self.precision not in PRECISIONS:
-            raise WrongValueError(f'metadata: precision: got {self.precision!r}, expected one of {PRECISIONS}')
-        if self.batch is not None and (type(self.batch) is not int or self.batch < 1):
-            raise WrongValueError(
-                f'metadata: batch: got {self.batch!r}, expected a number of at least 1, or None for any'
-            )
-        if self.channel_order not in (None, RGB):
-            raise WrongValueError(f'metadata: channel_order: got {self.channel_order!r}, expected {RGB!r} or None')
 
     @classmethod
     def describe(

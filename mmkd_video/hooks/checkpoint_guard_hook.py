@@ -11,7 +11,8 @@ from mmengine.runner import EpochBasedTrainLoop, Runner
 from mmengine.runner.base_loop import BaseLoop
 
 from mmkd_video.core.checked import checked
-from mmkd_video.core.files.atomic import remove_temporary_files, write_atomically
+from mmkd_video.core.files.atomic import write_atomically
+from mmkd_video.core.files.temporary import remove_temporary_files
 from mmkd_video.core.registry import HOOKS
 from mmkd_video.hooks.atomic_checkpoint_hook import AtomicCheckpointHook
 from mmkd_video.hooks.reproducible_hook import ReproducibleHook

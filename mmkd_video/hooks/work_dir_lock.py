@@ -45,8 +45,13 @@ def hold_work_dir(folder: str | Path) -> None:
     except OSError:  # no locks on this file system
         os.close(descriptor)
         return
-    os.ftruncate(descriptor, 0)
-    os.pwrite(descriptor, f'process {os.getpid()} on {socket.gethostname()}\n'.encode(), 0)
+    try:
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, f'process {os.getpid()} on {socket.gethostname()}\n'.encode(), 0)
+    except OSError as error:
+        os.close(descriptor)
+        error.filename = str(path)
+        raise
     _held[str(path)] = descriptor
 
 

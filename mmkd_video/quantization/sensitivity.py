@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from mmkd_video.core.checked import Number
 from mmkd_video.core.mistakes import WorkFailedError, WrongValueError
 from mmkd_video.core.optional_packages import import_extra
 from mmkd_video.quantization.ptq import fold_constants, quantizable_layers, quantize_openvino
@@ -75,8 +76,7 @@ def quantize_within(
     """
     if not len(validation):
         raise WrongValueError('validation: got no clips, expected at least one; the data set is empty')
-    if max_drop < 0:
-        raise WrongValueError(f'max_drop: got {max_drop}, expected 0 or more')
+    Number(0).check('quantize_within.max_drop', max_drop)
     model = fold_constants(model)
     expected = classify(model, validation)
     before = score(expected)

@@ -187,7 +187,7 @@ class FolderOfVideos:
                 result.unlink(missing_ok=True)
                 JsonLines.partial(result).unlink(missing_ok=True)
         elif path.is_file():
-            before = read_json(path.read_bytes(), Table(Anything(100), most=50), str(path))
+            before = self._recorded(path)
             changed = [name for name in settings if before.get(name) != settings[name]]
             if changed:
                 was = ', '.join(f'{name} {before.get(name)!r}, now {settings[name]!r}' for name in changed)
@@ -197,6 +197,12 @@ class FolderOfVideos:
         elif any(result.exists() for result in results):
             raise WrongValueError(f'{self.out} holds results of unknown settings; give another --out, or --force')
         write_atomically((json.dumps(settings, indent=1) + '\n').encode(), path)
+
+    def _recorded(self, path: Path) -> dict:
+        try:
+            return read_json(path.read_bytes(), Table(Anything(100), most=50), str(path))
+        except WrongValueError as error:
+            raise WrongValueError(f'{error}; give another --out, or --force to begin again') from error
 
     def _read(self, path: Path, interrupts: Interrupts, show: Callable[[float], None]) -> bool:
         """Write the lines of one video; whether it was read to its end."""
