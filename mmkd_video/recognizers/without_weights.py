@@ -25,7 +25,7 @@ def count_without_weights(model: Mapping, size: tuple[int, int, int]) -> tuple[i
         Parameters, and GFLOPs of one forward pass (a multiply-add is one); None where the model does not run so.
     """
     try:
-        recognizer = _built(model)
+        recognizer = built_without_weights(model)
         with torch.device('meta'), torch.no_grad(), FlopCounterMode(display=False) as counter:
             recognizer.extract_feat(noise_clip(recognizer, size), stage='neck')
     except Exception:  # whatever a model says to tensors without numbers
@@ -44,7 +44,7 @@ def channels_without_weights(model: Mapping, size: tuple[int, int, int]) -> int 
         size: Frames, height and width of a clip.
     """
     try:
-        recognizer = _built(model)
+        recognizer = built_without_weights(model)
         with torch.device('meta'), torch.no_grad():
             found = recognizer.extract_feat(noise_clip(recognizer, size), stage='neck')[0]
     except Exception:  # as above
@@ -52,7 +52,12 @@ def channels_without_weights(model: Mapping, size: tuple[int, int, int]) -> int 
     return found.shape[1] if isinstance(found, torch.Tensor) else None
 
 
-def _built(model: Mapping) -> nn.Module:
+def built_without_weights(model: Mapping) -> nn.Module:
+    """Build a recognizer on torch's meta device, in evaluation mode.
+
+    Args:
+        model: Config of the recognizer; it is not changed.
+    """
     settings = copy.deepcopy(dict(model))
     try:
         with torch.device('meta'):
