@@ -55,6 +55,7 @@ setup(
     license='Apache-2.0',
     packages=find_packages(include=['mmkd_video', 'mmkd_video.*']),
     python_requires='>=3.10',
+    entry_points={'console_scripts': ['mmkd = mmkd_video.__main__:main']},
     install_requires=runtime_requirements(),
     extras_require={**extras, 'dev': [*dev, *chain(*extras.values())], 'all': [*dev, *chain(*extras.values())]},
 )

@@ -6,12 +6,15 @@ from collections.abc import Sequence
 from mmkd_video.cli.arguments import checked_numbers
 from mmkd_video.cli.interrupts import exit_on_sigterm
 from mmkd_video.cli.mistakes import EXITS, exit_on_error
+from mmkd_video.core.command_line import program_of
 from mmkd_video.workflows.train.clips import prepare_motion_clips
 
 
 def main(args: Sequence[str] | None = None) -> None:
     """Parse the command line and render."""
-    parser = argparse.ArgumentParser(description='Render the embedded motion clips.', epilog=EXITS)
+    parser = argparse.ArgumentParser(
+        prog=program_of('render'), description='Render the embedded motion clips.', epilog=EXITS
+    )
     parser.add_argument('root', nargs='?', default='data/motion_clips', help='folder of the data set')
     parser.add_argument('--seed', type=int, default=0, help='of the pictures')
     parser.add_argument('--workers', type=int, default=2, help='threads that render')
