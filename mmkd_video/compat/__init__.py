@@ -23,6 +23,7 @@ from mmkd_video.compat import (
     import_noise,
     missing_drn,
     optim_wrapper,
+    own_configs,
 )
 
 __all__ = ['BREAKS', 'FEATURES', 'apply', 'forced_loading']
@@ -43,7 +44,7 @@ BREAKS = (
     config_text,
 )
 
-FEATURES = (optim_wrapper,)
+FEATURES = (optim_wrapper, own_configs)
 
 
 def apply() -> None:
