@@ -18,7 +18,7 @@ from types import ModuleType
 PACKAGE = 'mmkd_video'
 PREFIX = f'{PACKAGE}::'
 MODULE, LIST = 'mmengine.config.config', 'mmengine.config.utils'
-_MARK = 'mmkd_video_mends'
+_MARK = 'mmkd_video_knows_its_configs'
 _ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -79,7 +79,7 @@ def _know_ours(get_cfg_path: Callable) -> Callable:
             return get_cfg_path(cfg_path, filename)
         return str(shipped_config(cfg_path.removeprefix(PREFIX))), None
 
-    setattr(mended, _MARK, (*getattr(get_cfg_path, _MARK, ()), __name__))
+    setattr(mended, _MARK, True)
     return mended
 
 
@@ -88,7 +88,7 @@ def _mend() -> bool:
     config = getattr(sys.modules.get(MODULE), 'Config', None)
     if config is None:
         return False
-    if not getattr(config._get_cfg_path, _MARK, ()):
+    if not getattr(config._get_cfg_path, _MARK, False):
         config._get_cfg_path = staticmethod(_know_ours(config._get_cfg_path))
         sys.modules[LIST].MODULE2PACKAGE.setdefault(PACKAGE, PACKAGE)  # for mmengine.hub.get_config
     return True
