@@ -17,6 +17,7 @@ MIM = Path('mmkd_video', '.mim')
 SHIPPED = {'configs': ('.py', '.yml'), 'tools': ('.py', '.sh'), 'model-index.yml': ('.yml',)}
 DOOR = 'torch.backends'  # entry points that torch calls when it is imported; see mmkd_video_door.py
 LITE, FULL = 'mmcv-lite', 'mmcv'
+PYTHONS = (10, 11, 12, 13)  # 3.x that were tried; docs/install.md says with which torch
 EXTRAS = ('onnx', 'openvino', 'prune', 'quant')
 
 
@@ -107,11 +108,12 @@ setup(
     long_description=(ROOT / 'README.md').read_text() if (ROOT / 'README.md').exists() else '',
     long_description_content_type='text/markdown',
     license='Apache-2.0',
+    classifiers=[f'Programming Language :: Python :: 3.{minor}' for minor in PYTHONS],
     packages=find_packages(include=['mmkd_video', 'mmkd_video.*']),
     py_modules=['mmkd_video_door'],
     cmdclass={'build_py': BuildWithConfigs, 'editable_wheel': BuildClone},
     zip_safe=False,
-    python_requires='>=3.10',
+    python_requires=f'>=3.{PYTHONS[0]}',
     entry_points={
         'console_scripts': ['mmkd = mmkd_video.__main__:main'],
         DOOR: ['mmkd_video = mmkd_video_door:open_door'],
