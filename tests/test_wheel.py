@@ -6,6 +6,7 @@ import subprocess
 import sys
 import tarfile
 import zipfile
+from importlib.util import find_spec
 from pathlib import Path
 
 import mmaction
@@ -155,6 +156,14 @@ def test_the_stock_tool_trains_a_config_of_ours_by_name(site, trained):
     options = ['--no-validate', '--work-dir', 'stock', *SHORT[:2]]
     run(sys.executable, STOCK_TRAIN, 'stock.py', *options, cwd=trained, PYTHONPATH=site)
     assert (trained / 'stock' / 'epoch_1.pth').is_file()
+
+
+@pytest.mark.skipif(find_spec('mim') is None, reason='openmim is not installed')
+def test_mim_finds_our_tools_and_configs_by_name(site, trained):
+    mim = [sys.executable, '-c', 'from mim.cli import cli; cli()']
+    options = ['--no-validate', '--work-dir', 'by_mim', *SHORT[:2]]
+    run(*mim, 'train', 'mmkd_video', 'mobilenet_motion.py', *options, cwd=trained, PYTHONPATH=site)
+    assert (trained / 'by_mim' / 'epoch_1.pth').is_file()
 
 
 def test_where_the_door_is_shut_an_expression_opens_it(site, tmp_path):
