@@ -11,6 +11,7 @@ from mmkd_video.cli.benchmark_deploy import add_deploy
 from mmkd_video.cli.benchmark_outputs import add_max_rounds, add_outputs, expect_new_outputs
 from mmkd_video.cli.benchmark_stream import add_stream
 from mmkd_video.cli.mistakes import EXITS, exit_on_error
+from mmkd_video.core.command_line import program_of, words_of
 from mmkd_video.core.progress_bar import ProgressBar, at_every_fifth
 from mmkd_video.workflows.measure import losses
 from mmkd_video.workflows.measure.loss_costs import LossCosts
@@ -24,7 +25,7 @@ def main(arguments: Sequence[str] | None = None) -> Report | LossCosts | Deploym
     """Measure as the command line says, print the table, save it, and return it."""
     parser = build_parser()
     options = parser.parse_args(arguments)
-    command = shlex.join(['python', 'tools/benchmark.py', *(sys.argv[1:] if arguments is None else arguments)])
+    command = shlex.join([*words_of('benchmark'), *(sys.argv[1:] if arguments is None else arguments)])
     with exit_on_error(parser):
         expect_new_outputs(options)
         report = options.measure(options)
@@ -38,7 +39,7 @@ def main(arguments: Sequence[str] | None = None) -> Report | LossCosts | Deploym
 def build_parser() -> argparse.ArgumentParser:
     """Return the parser."""
     parser = argparse.ArgumentParser(
-        prog='benchmark.py', description='Measure what distillation costs and what it buys.', epilog=EXITS
+        prog=program_of('benchmark'), description='Measure what distillation costs and what it buys.', epilog=EXITS
     )
     kinds = parser.add_subparsers(dest='what', required=True)
     _add_step(kinds)

@@ -10,6 +10,7 @@ from mmkd_video.cli.arguments import checked_options
 from mmkd_video.cli.cfg_options import add_cfg_options
 from mmkd_video.cli.interrupts import exit_on_sigterm
 from mmkd_video.cli.mistakes import EXITS, exit_on_error
+from mmkd_video.core.command_line import program_of
 from mmkd_video.workflows.compare.comparing import compare_configs, default_work_dir, save
 from mmkd_video.workflows.compare.protocol import TUNING_SEEDS
 from mmkd_video.workflows.compare.settings import ComparisonSettings
@@ -40,7 +41,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def build_parser() -> argparse.ArgumentParser:
     """Return the parser."""
     parser = argparse.ArgumentParser(
-        prog='compare.py',
+        prog=program_of('compare'),
         description='Compare teacher, student alone and student distilled: same steps, augmentation and learning rate; '
         'the last checkpoint is scored on test. Finished runs are kept, an interrupted one is resumed.',
         epilog=EXITS,

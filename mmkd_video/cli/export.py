@@ -9,6 +9,7 @@ import mmkd_video  # noqa: F401  the stack must be mended before a model is buil
 from mmkd_video.cli.arguments import checked_options
 from mmkd_video.cli.cfg_options import add_cfg_options
 from mmkd_video.cli.mistakes import EXITS, exit_on_error
+from mmkd_video.core.command_line import program_of
 from mmkd_video.export import ParityReport, backend_of_format, export_backends, exported_suffixes
 from mmkd_video.export.metadata import PRECISIONS
 from mmkd_video.recognizers.config import read_config
@@ -52,7 +53,7 @@ def main(arguments: Sequence[str] | None = None) -> ParityReport | None:
 def build_parser() -> argparse.ArgumentParser:
     """Return the parser."""
     parser = argparse.ArgumentParser(
-        prog='export.py',
+        prog=program_of('export'),
         description='Write a student as a file for another runtime, with normalisation, clip averaging and softmax '
         'inside; then compare the file with PyTorch on clips of the test data set. Exits with 1 where they differ.',
         epilog=EXITS,

@@ -5,7 +5,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import mmkd_video  # noqa: F401  the stack must be mended before a model is built
+from mmkd_video.cli.arguments import checked_options
 from mmkd_video.cli.mistakes import EXITS, exit_on_error
+from mmkd_video.core.command_line import program_of
 from mmkd_video.core.files.atomic import write_atomically
 from mmkd_video.core.files.new import expect_new
 from mmkd_video.workflows.new.recipe import Recipe, write_recipe
@@ -33,7 +35,7 @@ def main(arguments: Sequence[str] | None = None) -> Recipe:
 def build_parser() -> argparse.ArgumentParser:
     """Return the parser."""
     parser = argparse.ArgumentParser(
-        prog='new.py',
+        prog=program_of('new'),
         description='Write a commented config in which a teacher teaches a student: the block that is added to the '
         "student's own config, features that could be compared, and what a step will cost.",
         epilog=EXITS,
@@ -49,4 +51,4 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument('--data-root', metavar='D', help='folder of your own clips, with train.txt, val.txt, test.txt')
     parser.add_argument('--out', metavar='FILE.py', help='by default <teacher>_to_<student>.py, here')
     parser.add_argument('--force', action='store_true', help='overwrite the file of --out')
-    return parser
+    return checked_options(parser)

@@ -12,6 +12,7 @@ from mmkd_video.cli.arguments import checked_options
 from mmkd_video.cli.custom_imports import add_custom_imports, import_modules
 from mmkd_video.cli.mistakes import BROKEN_PIPE, INTERRUPTED, exit_on_error
 from mmkd_video.core.checked import Text
+from mmkd_video.core.command_line import program_of
 from mmkd_video.core.mistakes import WrongValueError
 from mmkd_video.export import export_backends, exported_suffixes
 from mmkd_video.export.metadata import PRECISIONS
@@ -51,7 +52,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def build_parser() -> argparse.ArgumentParser:
     """Return the parser."""
     parser = argparse.ArgumentParser(
-        prog='stream.py',
+        prog=program_of('stream'),
         description='Classify a video while it is read: one line of JSON a window; decoding and inference overlap.',
         epilog=EXITS,
     )

@@ -10,6 +10,7 @@ from mmkd_video.cli.cfg_options import add_cfg_options
 from mmkd_video.cli.interrupts import exit_on_interrupt
 from mmkd_video.cli.mistakes import EXITS, exit_on_mistake
 from mmkd_video.cli.train import add_launcher
+from mmkd_video.core.command_line import program_of
 from mmkd_video.export import export_backends, exported_suffixes
 from mmkd_video.export.metadata import PRECISIONS
 from mmkd_video.workflows.train.testing import EvaluationSettings, run_test
@@ -45,7 +46,7 @@ def main(arguments: Sequence[str] | None = None) -> dict[str, float]:
 def build_parser() -> argparse.ArgumentParser:
     """Return the parser."""
     parser = argparse.ArgumentParser(
-        prog='test.py',
+        prog=program_of('test'),
         description='Test a checkpoint, or an exported file, with a distillation or a plain config.',
         epilog=EXITS,
     )

@@ -9,6 +9,7 @@ from mmkd_video.cli.arguments import checked_options
 from mmkd_video.cli.cfg_options import add_cfg_options
 from mmkd_video.cli.interrupts import exit_on_interrupt
 from mmkd_video.cli.mistakes import EXITS, exit_on_mistake
+from mmkd_video.core.command_line import program_of
 from mmkd_video.core.files.new import expect_new
 from mmkd_video.core.mistakes import as_settings_errors
 from mmkd_video.recognizers.config import read_config
@@ -51,7 +52,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def build_parser() -> argparse.ArgumentParser:
     """Return the parser."""
     parser = argparse.ArgumentParser(
-        prog='train.py',
+        prog=program_of('train'),
         description='Train a recognizer, alone or distilled.',
         epilog='SIGTERM and ctrl-C end the training after its step, with a checkpoint from which --resume goes on; '
         + EXITS,

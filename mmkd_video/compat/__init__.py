@@ -23,6 +23,7 @@ from mmkd_video.compat import (
     import_noise,
     missing_drn,
     optim_wrapper,
+    own_configs,
     unwritten_log,
 )
 
@@ -45,7 +46,7 @@ BREAKS = (
     unwritten_log,
 )
 
-FEATURES = (optim_wrapper,)
+FEATURES = (optim_wrapper, own_configs)
 
 
 def apply() -> None:

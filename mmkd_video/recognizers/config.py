@@ -10,10 +10,12 @@ from typing import Any
 from mmengine.config import Config, ConfigDict
 from mmengine.hub import get_config
 
+from mmkd_video.compat import own_configs
 from mmkd_video.core.mistakes import MissingFileError, WrongKeyError, WrongValueError, name_of_kind
 from mmkd_video.recognizers.budget import set_epochs_from_budget
 from mmkd_video.recognizers.config_keys import check_config
 
+SHIPPED = 'configs'
 SUFFIXES = ('.py', '.json', '.yml', '.yaml')
 
 
@@ -21,25 +23,55 @@ def load_config(path: str | Path, key: str = 'config') -> Config:
     """Read a config file.
 
     Args:
-        path: Path of the file, or ``'mmaction::...'``.
+        path: Path of the file, or ``'mmaction::...'``, or ``'mmkd_video::...'`` for a config that comes with this
+            package. A relative path that begins with ``configs/`` and leads nowhere means that one too.
         key: Name of the setting in errors.
 
     Raises:
         FileNotFoundError: There is no such file.
         ValueError: It is no config.
     """
-    if '::' in str(path):
+    if '::' in str(path) and not str(path).startswith(own_configs.PREFIX):
         with _named(path):
             return get_config(str(path))
-    file = Path(path)
+    file = _found(str(path), key)
     if not file.is_file():
         raise MissingFileError(
             f"{key}: got {str(path)!r}; expected the path of a config, or 'mmaction::...'; there is no such file"
+            f'{_shipped_hint(file.name)}'
         )
     if file.suffix not in SUFFIXES:
         raise WrongValueError(f'{key}: got {str(path)!r}; expected a file that ends in {", ".join(SUFFIXES)}')
     with _named(path):
-        return Config.fromfile(str(path))
+        return Config.fromfile(str(file))
+
+
+def shipped_configs(folder: str) -> list[str]:
+    """Return the paths of configs that come with this package, as :func:`load_config` takes them anywhere.
+
+    Args:
+        folder: Which of the folders of ``configs/``.
+    """
+    return [f'{SHIPPED}/{name}' for name in own_configs.shipped_names() if name.startswith(f'{folder}/')]
+
+
+def _found(path: str, key: str) -> Path:
+    """Return where a config lies: outside the clone, ``configs/...`` is among those that came with the package."""
+    if path.startswith(own_configs.PREFIX):
+        try:
+            return own_configs.shipped_config(path.removeprefix(own_configs.PREFIX))
+        except FileNotFoundError as error:
+            raise MissingFileError(f'{key}: got {error}') from error
+    file = Path(path)
+    if file.is_file() or file.is_absolute() or file.parts[:1] != (SHIPPED,):
+        return file
+    shipped = own_configs.configs_folder().joinpath(*file.parts[1:])
+    return shipped if shipped.is_file() else file
+
+
+def _shipped_hint(name: str) -> str:
+    same = [each for each in own_configs.shipped_names() if Path(each).name == name]
+    return f'; with this package comes {own_configs.PREFIX}{same[0]}' if same else ''
 
 
 @contextmanager
@@ -91,7 +123,7 @@ def read_config(path: str, options: Mapping[str, Any] | None = None, with_budget
     """Read a config and merge the options of the command line.
 
     Args:
-        path: Path of the config, or ``'mmaction::recognition/...'``.
+        path: Path of the config, ``'mmaction::recognition/...'`` or ``'mmkd_video::...'``.
         options: Settings by dotted key.
         with_budget: Whether ``budget`` becomes a number of epochs; not where more is merged later.
 

@@ -1,4 +1,4 @@
-"""``python -m mmkd_video doctor``: is this machine ready, and if not, which command makes it so?"""
+"""``mmkd doctor``: is this machine ready, and if not, which command makes it so?"""
 
 import argparse
 import warnings
@@ -63,7 +63,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Args:
         arguments: Command-line arguments after ``doctor``; there are none but ``--help``.
     """
-    parser = argparse.ArgumentParser(prog='python -m mmkd_video doctor', description='Check this installation.')
+    parser = argparse.ArgumentParser(prog='mmkd doctor', description='Check this installation.')
     parser.parse_args(arguments)
     with exit_on_error(parser), warnings.catch_warnings():
         warnings.simplefilter('ignore')

@@ -21,6 +21,7 @@ TITLES = {
     'bfloat16_scores': 'bfloat16 scores to numpy',
     'color_jitter': 'ColorJitter with numpy 2',
     'optim_wrapper': 'optimizer of a part of the model',
+    'own_configs': "'mmkd_video::' base configs",
     'unwritten_log': 'a log on a full disk',
     'config_text': 'configs formatted for each checkpoint',
 }

@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
+from mmkd_video.core.command_line import words_of
 from mmkd_video.core.mistakes import WrongValueError
 from mmkd_video.core.plain_data import Anything, Table, read_json
 from mmkd_video.recognizers.config import to_arguments
@@ -96,7 +97,7 @@ def command_of(configs: Sequence[str], settings: ComparisonSettings, work_dir: s
         settings: Settings of the table.
         work_dir: Folder of the comparison, as it was given; None: it was not.
     """
-    words = ['python', 'tools/compare.py', *configs, '--seeds', *map(str, settings.seeds)]
+    words = [*words_of('compare'), *configs, '--seeds', *map(str, settings.seeds)]
     if settings.grid:
         words += ['--grid', *settings.grid]
         if settings.tuning_seeds != list(TUNING_SEEDS):

@@ -17,7 +17,7 @@ from mmkd_video.recognizers.config import load_config, read_config
 from mmkd_video.recognizers.pipelines import find_pipeline
 from mmkd_video.recognizers.plain_student import is_distillation
 from mmkd_video.recognizers.size import find_size
-from mmkd_video.recognizers.weightless import count_without_weights
+from mmkd_video.recognizers.without_weights import count_without_weights
 from mmkd_video.workflows.new.lists import count_classes, find_lists
 from mmkd_video.workflows.new.stages import Stage, find_stages, pair_stages
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from mmkd_video.recognizers.size import noise_for
-from mmkd_video.recognizers.weightless import built_without_weights
+from mmkd_video.recognizers.size import noise_clip
+from mmkd_video.recognizers.without_weights import built_without_weights
 from mmkd_video.taps.layout import count_clips, keeps_channels_last, to_canonical
 
 DEEPEST_LEVEL = 2  # dots below the recognizer: backbone.layer4, backbone.layers.3
@@ -50,7 +50,7 @@ def find_stages(model: Mapping, size: tuple[int, int, int]) -> list[Stage]:
     try:
         recognizer = built_without_weights(model)
         with torch.device('meta'), torch.no_grad():
-            clip = noise_for(recognizer, size)
+            clip = noise_clip(recognizer, size)
             outputs = _outputs(recognizer, clip)
     except Exception:  # whatever a model says to tensors without numbers
         return []

@@ -18,6 +18,7 @@ from mmengine.logging import print_log
 
 from mmkd_video.compat import safe_load
 from mmkd_video.core.checked import AnyOf, Flag, ListOf, Number, Optional, Settings, Text, table_of
+from mmkd_video.core.command_line import words_of
 from mmkd_video.core.compression import compressions
 from mmkd_video.core.files.atomic import write_atomically
 from mmkd_video.core.files.lock import locked
@@ -75,7 +76,7 @@ class Clips:
     @property
     def command(self) -> str:
         """The command that makes them by hand."""
-        return shlex.join(['python', 'tools/data/render_motion_clips.py', str(self.root)])
+        return shlex.join([*words_of('render'), str(self.root)])
 
     def exists(self) -> bool:
         """Return whether rendering finished and no clip was removed since."""
@@ -107,7 +108,7 @@ class TrainedTeacher:
     @property
     def command(self) -> str:
         """The command that makes it by hand; the checkpoint is to be given the expected name then."""
-        return shlex.join(['python', 'tools/train.py', *self._arguments, '--publish', str(self.checkpoint)])
+        return shlex.join([*words_of('train'), *self._arguments, '--publish', str(self.checkpoint)])
 
     @property
     def _arguments(self) -> list[str]:
