@@ -53,7 +53,7 @@ class Row:
     """What one line says, or what is wrong with it.
 
     Attributes:
-        number: Of the line, from 1.
+        number: Number of the line, from 1.
         names: Where the sample may lie; usually one name, for Kinetics one for each way to store it.
         counts: Words where whole numbers are expected.
         labels: Words where labels are expected; class indices, where a table gave names of classes.
@@ -188,7 +188,7 @@ class _Table:
     """Rows of a csv file: where its columns are, and what its names of classes mean.
 
     Args:
-        path: Of the file.
+        path: Path of the file.
         delimiter: Between columns; a semicolon where the first line has that alone.
         columns: What each line holds.
         first: The first line.

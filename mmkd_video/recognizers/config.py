@@ -2,6 +2,7 @@
 
 import copy
 import difflib
+import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,6 +13,7 @@ from mmengine.hub import get_config
 
 from mmkd_video.core.mistakes import MissingFileError, WrongKeyError, WrongValueError, name_of_kind
 from mmkd_video.recognizers.budget import set_epochs_from_budget
+from mmkd_video.recognizers.class_folders import use_class_folder
 from mmkd_video.recognizers.config_keys import check_config
 
 SUFFIXES = ('.py', '.json', '.yml', '.yaml')
@@ -39,7 +41,16 @@ def load_config(path: str | Path, key: str = 'config') -> Config:
     if file.suffix not in SUFFIXES:
         raise WrongValueError(f'{key}: got {str(path)!r}; expected a file that ends in {", ".join(SUFFIXES)}')
     with _named(path):
-        return Config.fromfile(str(path))
+        config = Config.fromfile(str(path))
+    if _reads_class_folder(config) and use_class_folder():
+        with _named(path):
+            return Config.fromfile(str(path))
+    return config
+
+
+def _reads_class_folder(config: Config) -> bool:
+    """Whether a config's training videos lie in the folder that the environment names."""
+    return config.get('data_root') is not None and config.get('data_root') == os.environ.get('CLIPS')
 
 
 @contextmanager

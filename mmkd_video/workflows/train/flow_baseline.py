@@ -14,6 +14,7 @@ from mmkd_video.core.mistakes import MissingFileError, WrongValueError
 from mmkd_video.core.status_line import StatusLine
 from mmkd_video.datasets.mixed_video_dataset import share_of_labels
 from mmkd_video.evaluation import LogisticRegression, flow_histogram
+from mmkd_video.recognizers.class_folders import folder_of_lists
 from mmkd_video.recognizers.config import read_config
 from mmkd_video.recognizers.plain_student import plain_student
 
@@ -169,6 +170,8 @@ def find_lists(source: str, prefix: str = '', cfg_options: Mapping | None = None
     """
     if Path(source).is_dir():
         root = Path(source)
+        if not (root / 'train.txt').is_file() and any(each.is_dir() for each in root.iterdir()):
+            root = folder_of_lists(root)
         files = {name: root / f'{name}.txt' for name in ('train', *SPLITS)}
         lists = {
             name: read_list(file, root / prefix) for name, file in files.items() if name == 'train' or file.exists()
