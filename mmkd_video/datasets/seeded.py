@@ -75,7 +75,7 @@ class SeededDataset:
             for attempt in range(self.max_tries):
                 seed_everything(self.seed, _SAMPLES, epoch, index, _FIRST_CLIP + repeat, attempt)
                 try:
-                    return _note(self.dataset[wanted], wanted % self._num_distinct(), bad)
+                    return _note(self.dataset[wanted], wanted % self.num_distinct, bad)
                 except Exception as error:
                     if not is_unreadable(error):
                         raise
@@ -87,7 +87,9 @@ class SeededDataset:
             f'{self.max_tries} videos in a row cannot be read; is data_prefix right?\n{listed}'
         ) from last
 
-    def _num_distinct(self) -> int:
+    @property
+    def num_distinct(self) -> int:
+        """Number of different samples, those of a RepeatDataset counted once."""
         return getattr(self.dataset, '_ori_len', len(self.dataset))
 
     def _name(self, index: int) -> str:

@@ -10,7 +10,7 @@ from mmengine.runner import IterBasedTrainLoop, Runner
 from mmengine.runner.base_loop import BaseLoop
 from torch.utils.data import DataLoader, IterableDataset
 
-from mmkd_video.core.checked import Whole, checked
+from mmkd_video.core.checked import Number, Optional, Whole, checked
 from mmkd_video.core.mistakes import WorkFailedError, WrongValueError
 from mmkd_video.core.registry import HOOKS
 from mmkd_video.datasets import KeyedBatchSampler, SeededDataset, name_unreadable, seed_everything
@@ -36,7 +36,7 @@ _SETTINGS = (
 
 
 @HOOKS.register_module()
-@checked(max_bad_videos=Whole(0))
+@checked(max_bad_videos=Optional(Whole(0), 'any number'), max_bad_share=Number(0, 1, above=True))
 class ReproducibleHook(Hook):
     """Make training reproducible whatever the number of workers, and resume exact.
 
@@ -46,13 +46,15 @@ class ReproducibleHook(Hook):
 
     Args:
         max_bad_videos: Training stops when this many different videos could not be read by one process; each process
-            counts those of its own samples, so that several together may meet more.
+            counts those of its own samples, so that several together may meet more. None: any number.
+        max_bad_share: It stops, too, when they are this share of the videos that one process reads in an epoch; above
+            0, at most 1.
     """
 
     priority = 'VERY_HIGH'
 
-    def __init__(self, max_bad_videos: int = 10) -> None:
-        self.max_bad_videos = max_bad_videos
+    def __init__(self, max_bad_videos: int | None = 10, max_bad_share: float = 0.25) -> None:
+        self.max_bad_videos, self.max_bad_share = max_bad_videos, max_bad_share
         self.bad_videos: dict[str, str] = {}
         self._begins = False  # whether the next epoch is the first of this process
 
@@ -113,20 +115,37 @@ class ReproducibleHook(Hook):
         seed_everything(runner.seed, _BATCHES, get_rank(), runner.iter, cuda=True)
 
     def _count(self, runner: Runner, samples: Sequence) -> None:
-        for sample in samples:
-            for name, reason in sample.get('replaced_videos', {}).items():
-                if name not in self.bad_videos:
-                    self.bad_videos[name] = reason
-                    runner.logger.warning(
-                        f'{name} cannot be read ({reason}); replaced by another video '
-                        f'({len(self.bad_videos)} so far, training stops at max_bad_videos={self.max_bad_videos})'
-                    )
-        if self.bad_videos and len(self.bad_videos) >= self.max_bad_videos:
-            listed = '\n'.join(f'  {name}: {reason}' for name, reason in sorted(self.bad_videos.items()))
-            raise WorkFailedError(
-                f'{len(self.bad_videos)} videos cannot be read, max_bad_videos={self.max_bad_videos}; mend or remove '
-                f'them, or raise ReproducibleHook(max_bad_videos=...):\n{listed}'
+        replaced = {name: why for sample in samples for name, why in sample.get('replaced_videos', {}).items()}
+        new = {name: why for name, why in replaced.items() if name not in self.bad_videos}
+        self.bad_videos.update(new)
+        for name, reason in new.items():
+            runner.logger.warning(
+                f'{name} cannot be read ({reason}); replaced by another video ({len(self.bad_videos)} so far, training '
+                f'stops at max_bad_videos={self.max_bad_videos}, or at a share of {self.max_bad_share:g})'
             )
+        bad = len(self.bad_videos)
+        if bad and self.max_bad_videos is not None and bad >= self.max_bad_videos:
+            self._stop(f'max_bad_videos={self.max_bad_videos}')
+        own = _own_videos(runner) if bad else None
+        if own and bad >= self.max_bad_share * own:
+            self._stop(f'of {own} of this process, max_bad_share={self.max_bad_share:g}')
+
+    def _stop(self, limit: str) -> None:
+        listed = '\n'.join(f'  {name}: {reason}' for name, reason in sorted(self.bad_videos.items()))
+        raise WorkFailedError(
+            f'{len(self.bad_videos)} videos cannot be read, {limit}; mend or remove them (tools/check_data.py '
+            f'finds all), or raise ReproducibleHook({limit.rpartition(" ")[2].partition("=")[0]}=...):\n{listed}'
+        )
+
+
+def _own_videos(runner: Runner) -> int | None:
+    """Return how many videos this process reads in an epoch; None where that cannot be told."""
+    loader = getattr(getattr(runner, 'train_loop', None), 'dataloader', None)
+    dataset = getattr(loader, 'dataset', None)
+    if not isinstance(dataset, SeededDataset):
+        return None
+    sampler = getattr(loader.batch_sampler, 'sampler', None)
+    return -(-dataset.num_distinct // getattr(sampler, 'world_size', 1))
 
 
 def _skip(loop: BaseLoop, done: int) -> None:
