@@ -1,10 +1,12 @@
 """A pipeline that says which video it could not read."""
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from typing import Any
 
 from mmkd_video.core.mistakes import WorkFailedError, name_of_kind
 from mmkd_video.datasets.unreadable import is_unreadable
+from mmkd_video.datasets.watched_loader import ReadingBoard
 
 
 class NamingPipeline:
@@ -14,10 +16,12 @@ class NamingPipeline:
 
     Args:
         pipeline: What loads samples; its attributes are reached through the wrapper.
+        board: Where workers say which video they read; None: nobody looks.
     """
 
-    def __init__(self, pipeline: Callable[[dict], Any]) -> None:
+    def __init__(self, pipeline: Callable[[dict], Any], board: ReadingBoard | None = None) -> None:
         self.pipeline = pipeline
+        self.board = board
 
     def __getattr__(self, name: str) -> Any:
         # Unpickling and copying ask before there is a pipeline.
@@ -33,7 +37,8 @@ class NamingPipeline:
         """
         name = info.get('filename') or info.get('frame_dir')
         try:
-            return self.pipeline(info)
+            with self.board.reading(str(name)) if self.board and name else nullcontext():
+                return self.pipeline(info)
         except Exception as error:
             if name is None or not is_unreadable(error):
                 raise
@@ -44,14 +49,15 @@ class NamingPipeline:
             ) from error
 
 
-def name_unreadable(dataset: Any) -> None:
+def name_unreadable(dataset: Any, board: ReadingBoard | None = None) -> None:
     """Let a dataset, or all those that it wraps, name the videos that cannot be read.
 
     Args:
         dataset: Its pipelines are replaced.
+        board: Where workers say which video they read; None: nobody looks.
     """
     held = vars(dataset)
     if 'pipeline' in held and not isinstance(held['pipeline'], NamingPipeline):
-        dataset.pipeline = NamingPipeline(held['pipeline'])
+        dataset.pipeline = NamingPipeline(held['pipeline'], board)
     for inner in (*[held[key] for key in ('dataset', '_dataset') if key in held], *held.get('datasets', ())):
-        name_unreadable(inner)
+        name_unreadable(inner, board)
