@@ -10,6 +10,7 @@ from setuptools import find_packages, setup
 ROOT = Path(__file__).parent
 LITE, FULL = 'mmcv-lite', 'mmcv'
 EXTRAS = ('onnx', 'openvino', 'prune', 'quant')
+DECODERS = ('decord2', 'torchcodec', 'pyav')  # one of these in place of decord, so never all of them
 
 
 def read_requirements(name: str) -> list[str]:
@@ -56,5 +57,10 @@ setup(
     packages=find_packages(include=['mmkd_video', 'mmkd_video.*']),
     python_requires='>=3.10',
     install_requires=runtime_requirements(),
-    extras_require={**extras, 'dev': [*dev, *chain(*extras.values())], 'all': [*dev, *chain(*extras.values())]},
+    extras_require={
+        **extras,
+        **{name: read_requirements(name) for name in DECODERS},
+        'dev': [*dev, *chain(*extras.values())],
+        'all': [*dev, *chain(*extras.values())],
+    },
 )
