@@ -15,6 +15,7 @@ from mmkd_video.cli import (
     ablate,
     baseline,
     benchmark,
+    check_data,
     compare,
     compress,
     export,
@@ -42,6 +43,7 @@ TOOLS = dict(
     ablate=ablate,
     baseline=baseline,
     benchmark=benchmark,
+    check_data=check_data,
     compare=compare,
     compress=compress,
     export=export,
@@ -206,6 +208,7 @@ def test_a_wrong_number_of_a_tool_is_wrong_usage(tool, words, option, text, caps
 
 CONFIG_TOOLS = dict(
     ablate=['{config}'],
+    check_data=['{config}'],
     compare=['{config}'],
     compress=['{config}'],
     export=['{config}', 'none.pth', '--out', '{new}.onnx'],
@@ -330,6 +333,7 @@ GONE = dict(
     ablate=['{folder}/nowhere.py'],
     baseline=['{folder}/nowhere'],
     benchmark=['stream', '--model', '{folder}/nowhere.xml'],
+    check_data=['{folder}/nowhere.py'],
     compare=['{folder}/nowhere.py'],
     compress=['{folder}/nowhere.py'],
     export=['{config}', '{folder}/nowhere.pth', '--out', '{folder}/new.onnx'],

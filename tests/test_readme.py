@@ -39,6 +39,7 @@ SMALL = ' '.join(
 REDUCED = {  # how a command begins, and what is added to it here
     'python -m mmkd_video doctor': '',
     'python tools/train.py': SHORT,
+    'CLIPS=my_clips python tools/check_data.py': '',
     'CLIPS=my_clips python tools/train.py': f'{SHORT} prepare.teacher_options.prepare.rates=None',
     'python tools/test.py': '',
     'python tools/baseline.py': '',

@@ -42,7 +42,7 @@ def test_frames_are_those_of_decord(clip, decoder):
         reference = open_video(clip.read_bytes(), 'decord').get_batch(INDICES).asnumpy()
     reader = open_video(clip.read_bytes(), decoder)
     found = reader.get_batch(INDICES).asnumpy()
-    assert len(reader) == 30 and found.dtype == np.uint8 and reader.get_avg_fps() == pytest.approx(25, abs=5)
+    assert len(reader) == 30 and found.dtype == np.uint8 and reader.get_avg_fps() == pytest.approx(12)
     assert decoder == 'decord2' or np.array_equal(found, reference)
     reader.seek(13)
     assert np.array_equal(reader.next().asnumpy(), found[2])
