@@ -40,7 +40,7 @@ def benchmark_decode(
         progress: Function that is called with (rounds done, rounds in all).
 
     Raises:
-        FileNotFoundError: There is no such config, or a video is missing.
+        FileNotFoundError: There is no such config.
         ValueError: The config samples no frames of videos, or no decoder reads any of them.
     """
     missing: dict[str, str] = {}
@@ -96,8 +96,8 @@ def _jobs(path: str, clips: int, decoder: str, cfg_options: Mapping[str, Any] | 
         ]
         for index in np.unique(np.linspace(0, len(dataset) - 1, min(clips, len(dataset))).round().astype(int)):
             info = dataset.get_data_info(int(index))
-            content = Path(info['filename']).read_bytes()
             try:
+                content = Path(info['filename']).read_bytes()
                 reader = open_video(content, decoder)
                 results = dict(info, total_frames=len(reader), avg_fps=reader.get_avg_fps())
             except Exception:  # tools/check_data.py says what is wrong with it
