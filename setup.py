@@ -19,6 +19,7 @@ DOOR = 'torch.backends'  # entry points that torch calls when it is imported; se
 LITE, FULL = 'mmcv-lite', 'mmcv'
 PYTHONS = (10, 11, 12, 13)  # 3.x that were tried; docs/install.md says with which torch
 EXTRAS = ('onnx', 'openvino', 'prune', 'quant')
+DECODERS = ('decord2', 'torchcodec', 'pyav')  # one of these in place of decord, so never all of them
 
 
 def read_requirements(name: str) -> list[str]:
@@ -119,5 +120,10 @@ setup(
         DOOR: ['mmkd_video = mmkd_video_door:open_door'],
     },
     install_requires=runtime_requirements(),
-    extras_require={**extras, 'dev': [*dev, *chain(*extras.values())], 'all': [*dev, *chain(*extras.values())]},
+    extras_require={
+        **extras,
+        **{name: read_requirements(name) for name in DECODERS},
+        'dev': [*dev, *chain(*extras.values())],
+        'all': [*dev, *chain(*extras.values())],
+    },
 )

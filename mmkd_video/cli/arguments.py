@@ -46,6 +46,7 @@ OPTIONS = table_of(
         '--target-params': Fraction(),
         '--target-speedup': Number(0, above=True),
         '--threads': Whole(1),
+        '--timeout': Number(0, above=True),
         '--topk': Whole(1),
         '--tuning-seeds': Whole(0),
         '--validation': Whole(1),

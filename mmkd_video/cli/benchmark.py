@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from mmkd_video.benchmark import DeploymentReport, Report
 from mmkd_video.cli.arguments import checked_options
+from mmkd_video.cli.benchmark_decode import add_decode
 from mmkd_video.cli.benchmark_deploy import add_deploy
 from mmkd_video.cli.benchmark_outputs import add_max_rounds, add_outputs, expect_new_outputs
 from mmkd_video.cli.benchmark_stream import add_stream
@@ -46,6 +47,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_losses(kinds)
     add_deploy(kinds)
     add_stream(kinds)
+    add_decode(kinds)
     return checked_options(parser)
 
 

@@ -74,13 +74,13 @@ def shipped_names() -> list[str]:
 
 def _know_ours(get_cfg_path: Callable) -> Callable:
     @functools.wraps(get_cfg_path)
-    def mended(cfg_path: str, filename: str) -> tuple[str, str | None]:
+    def patched(cfg_path: str, filename: str) -> tuple[str, str | None]:
         if not cfg_path.startswith(PREFIX):
             return get_cfg_path(cfg_path, filename)
         return str(shipped_config(cfg_path.removeprefix(PREFIX))), None
 
-    setattr(mended, _MARK, True)
-    return mended
+    setattr(patched, _MARK, True)
+    return patched
 
 
 def _mend() -> bool:

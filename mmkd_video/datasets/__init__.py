@@ -1,5 +1,6 @@
 """Embedded clips, mixed lists and samplers."""
 
+from mmkd_video.datasets import decoders  # noqa: F401  DecordInit follows the choice
 from mmkd_video.datasets.keyed_batch_sampler import KeyedBatchSampler
 from mmkd_video.datasets.mixed_batch_sampler import MixedBatchSampler
 from mmkd_video.datasets.mixed_video_dataset import MixedVideoDataset

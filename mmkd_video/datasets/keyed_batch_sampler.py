@@ -24,6 +24,7 @@ class KeyedBatchSampler:
         self.skip = 0
         self._pass = 0
         self._drawn = 0
+        self._began = (0, 0, 0)
 
     def __len__(self) -> int:
         return len(self.batch_sampler)
@@ -45,12 +46,24 @@ class KeyedBatchSampler:
         if hasattr(sampler, 'set_epoch'):
             sampler.set_epoch(epoch)
 
+    def start_again(self, given: int) -> None:
+        """Let the next iteration give what the last one had still to give.
+
+        Args:
+            given: Number of batches of that iteration that were used.
+        """
+        self._pass, skip, self._drawn = self._began
+        self.skip = skip + given
+        if self.endless:
+            self.batch_sampler.sampler.indices = self.batch_sampler.sampler._indices_of_rank()
+
     def __iter__(self) -> Iterator[list[SampleKey]]:
         """Iterate over batches, leaving out the first ``skip`` of them once."""
         own = getattr(getattr(self.batch_sampler, 'sampler', None), 'epoch', None)
         epoch = own if isinstance(own, int) else self._pass
         self._pass = epoch + 1
         skip, self.skip = self.skip, 0
+        self._began = (epoch, skip, self._drawn)
         for batch in self.batch_sampler:
             epochs = [self._endless_pass(place) if self.endless else epoch for place in range(len(batch))]
             repeats = [getattr(index, 'repeat', 0) for index in batch]

@@ -1,6 +1,17 @@
 """Distinguishing a video that cannot be read from an error in a program or a config."""
 
-_READERS = ('decord', 'av', 'mmcv.video', 'mmcv.image.io', 'mmengine.fileio', 'mmaction.datasets.transforms.loading')
+from mmkd_video.core.mistakes import Mistake
+
+_READERS = (
+    'decord',
+    'av',
+    'torchcodec',
+    'mmkd_video.datasets.decoders',
+    'mmcv.video',
+    'mmcv.image.io',
+    'mmengine.fileio',
+    'mmaction.datasets.transforms.loading',
+)
 _MISTAKES = (ImportError, KeyError, TypeError, AttributeError, NameError, AssertionError)
 
 
@@ -15,7 +26,7 @@ def is_unreadable(error: Exception) -> bool:
     """
     if isinstance(error, OSError):
         return True
-    if isinstance(error, _MISTAKES):
+    if isinstance(error, (*_MISTAKES, Mistake)):
         return False
     trace = error.__traceback__
     while trace is not None:

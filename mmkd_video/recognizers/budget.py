@@ -7,6 +7,7 @@ from pathlib import Path
 from mmengine.config import Config
 from mmengine.logging import print_log
 
+from mmkd_video.compat.annotation_rows import Columns, read_rows
 from mmkd_video.core.checked import Whole, table_of
 
 BUDGET = table_of('budget', dict(min_steps=Whole(0), min_epochs=Whole(1), validations=Whole(1)))
@@ -59,8 +60,5 @@ def count_clips(dataset: Mapping) -> int:
         return times * sum(map(count_clips, inner))
     named = (dataset.get('ann_file'), dataset.get('unlabelled'))
     files = [Path(dataset.get('data_root') or '', name) for name in named if name]
-    return sum(_lines(file) for file in files if file.is_file())
-
-
-def _lines(file: Path) -> int:
-    return sum(bool(line.strip()) for line in file.read_text().splitlines())
+    columns = Columns(dataset.get('delimiter', ' '))
+    return sum(bool(row.text) for file in files if file.is_file() for row in read_rows(file, columns))

@@ -2,6 +2,7 @@
 
 import copy
 import difflib
+import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,6 +14,7 @@ from mmengine.hub import get_config
 from mmkd_video.compat import own_configs
 from mmkd_video.core.mistakes import MissingFileError, WrongKeyError, WrongValueError, name_of_kind
 from mmkd_video.recognizers.budget import set_epochs_from_budget
+from mmkd_video.recognizers.class_folders import use_class_folder
 from mmkd_video.recognizers.config_keys import check_config
 
 SHIPPED = 'configs'
@@ -43,7 +45,11 @@ def load_config(path: str | Path, key: str = 'config') -> Config:
     if file.suffix not in SUFFIXES:
         raise WrongValueError(f'{key}: got {str(path)!r}; expected a file that ends in {", ".join(SUFFIXES)}')
     with _named(path):
-        return Config.fromfile(str(file))
+        config = Config.fromfile(str(file))
+    if _reads_class_folder(config) and use_class_folder():
+        with _named(path):
+            return Config.fromfile(str(file))
+    return config
 
 
 def shipped_configs(folder: str) -> list[str]:
@@ -72,6 +78,11 @@ def _found(path: str, key: str) -> Path:
 def _shipped_hint(name: str) -> str:
     same = [each for each in own_configs.shipped_names() if Path(each).name == name]
     return f'; with this package comes {own_configs.PREFIX}{same[0]}' if same else ''
+
+
+def _reads_class_folder(config: Config) -> bool:
+    """Whether a config's training videos lie in the folder that the environment names."""
+    return config.get('data_root') is not None and config.get('data_root') == os.environ.get('CLIPS')
 
 
 @contextmanager

@@ -6,6 +6,7 @@ from typing import Any
 
 from mmengine.config import Config
 
+from mmkd_video.compat.annotation_rows import Columns, read_rows, video_paths
 from mmkd_video.core.mistakes import WrongValueError
 
 SHOWN = 3
@@ -52,8 +53,7 @@ def _lines(dataset: Mapping) -> set[str]:
     path = Path(dataset.get('data_root') or '', dataset.get('ann_file') or '')
     prefix = dataset.get('data_prefix') or {}
     folder = Path(dataset.get('data_root') or '', next(iter(prefix.values()), '') or '')
-    try:
-        lines = path.read_text().splitlines()
-    except (OSError, UnicodeDecodeError):
+    if not path.is_file():
         return set()
-    return {str(folder / line.split()[0]) for line in lines if line.strip()}
+    rows = [row for row in read_rows(path, Columns(dataset.get('delimiter', ' '))) if row.names]
+    return set(video_paths(rows, str(folder)))
