@@ -68,6 +68,7 @@ TEXTS = table_of(
         '--batch': Anything('batch_size'),
         '--cfg-options': Anything('OptionAction'),
         '--checkpoint': FILE,
+        '--custom-imports': Text('the name of a module'),
         '--data-root': FOLDER,
         '--device': Text('a device such as cpu or cuda:0'),
         '--dump': FILE,
@@ -89,6 +90,7 @@ TEXTS = table_of(
         '--reference': Text('the name of a model'),
         '--report': FILE,
         '--resume': FILE,
+        '--runtimes': Text('the name of a runtime'),
         '--seeds': Anything('seeds_in'),
         '--show-dir': FOLDER,
         '--student': CONFIG,
@@ -144,8 +146,8 @@ class _Converter:
     """Reads the text of an option and checks what it says.
 
     Args:
-        read: Takes the text.
-        kind: What it may say.
+        read: Function that takes the text.
+        kind: Kind of value that is accepted.
     """
 
     def __init__(self, read: Callable[[str], Any], kind: Kind) -> None:

@@ -20,7 +20,7 @@ def told_of_full_disk(error: OSError) -> str:
     """Return what to tell of a full disk: the file, and what to do.
 
     Args:
-        error: As the system raised it, wherever; unlike one of opening, one of writing does not name the file.
+        error: Error of the system, wherever it was raised; one of writing does not name the file, one of opening does.
     """
     path = error.filename or next(_written(error), 'a file')
     return (

@@ -20,7 +20,7 @@ class TemporaryFile:
 
     Args:
         path: The place to take.
-        ending: What the temporary name must end in, for writers that look at it.
+        ending: End of the temporary name, for writers that look at it.
 
     Raises:
         OSError: The folder is missing or cannot be written to.
@@ -40,7 +40,7 @@ class TemporaryFile:
         """Write to the file.
 
         Args:
-            content: What it is to hold.
+            content: Bytes that the file is to hold.
 
         Raises:
             OSError: The disk is full, for example.
@@ -78,7 +78,7 @@ def remove_temporary_files(folder: str | Path) -> list[Path]:
     """Remove what writers that were killed have left in a folder.
 
     Args:
-        folder: Looked at itself, not below; may be missing.
+        folder: Folder to clean, without the folders in it; it may be missing.
 
     Returns:
         The removed files.
