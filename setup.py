@@ -1,15 +1,25 @@
 """Packaging of mmkd_video; versions are pinned to what is tested together."""
 
+import os
+import shutil
 import subprocess
 import sys
 from itertools import chain
 from pathlib import Path
 
 from setuptools import find_packages, setup
+from setuptools.command.build_py import build_py as BuildPackage
+from setuptools.command.editable_wheel import editable_wheel as BuildEditable
 
 ROOT = Path(__file__).parent
+# What OpenMMLab's tools look for in an installed package, in its folder .mim.
+MIM = Path('mmkd_video', '.mim')
+SHIPPED = {'configs': ('.py', '.yml'), 'tools': ('.py', '.sh'), 'model-index.yml': ('.yml',)}
+DOOR = 'torch.backends'  # entry points that torch calls when it is imported; see mmkd_video_door.py
 LITE, FULL = 'mmcv-lite', 'mmcv'
+PYTHONS = (10, 11, 12, 13)  # 3.x that were tried; docs/install.md says with which torch
 EXTRAS = ('onnx', 'openvino', 'prune', 'quant')
+DECODERS = ('decord2', 'torchcodec', 'pyav')  # one of these in place of decord, so never all of them
 
 
 def read_requirements(name: str) -> list[str]:
@@ -44,6 +54,52 @@ def runtime_requirements() -> list[str]:
     return [line.replace(LITE, FULL) if line.startswith(LITE) else line for line in requirements]
 
 
+def shipped_files() -> list[Path]:
+    """Return the files of ``.mim``, relative to the root of the repository."""
+    found = [ROOT / 'model-index.yml', *chain(*((ROOT / name).rglob('*') for name in SHIPPED))]
+    wanted = {path.relative_to(ROOT) for path in found if path.is_file()}
+    return sorted(path for path in wanted if path.suffix in SHIPPED[path.parts[0]])
+
+
+class BuildWithConfigs(BuildPackage):
+    """Brings configs, tools and index into the package: copied into a wheel, linked in a clone."""
+
+    def run(self) -> None:
+        """Build the package, and what belongs to it."""
+        super().run()
+        if getattr(self, 'editable_mode', False):
+            self._link()
+            return
+        for path in shipped_files():
+            target = Path(self.build_lib, MIM, path)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(ROOT / path, target)
+
+    def get_outputs(self, include_bytecode: bool = True) -> list[str]:
+        """Return all files that a wheel gets."""
+        known = super().get_outputs(include_bytecode)
+        if getattr(self, 'editable_mode', False):
+            return known
+        return [*known, *(str(Path(self.build_lib, MIM, path)) for path in shipped_files())]
+
+    def _link(self) -> None:
+        (ROOT / MIM).mkdir(exist_ok=True)
+        for name in SHIPPED:
+            link = ROOT / MIM / name
+            if not link.exists():
+                link.unlink(missing_ok=True)
+                link.symlink_to(os.path.relpath(ROOT / name, ROOT / MIM))
+
+
+class BuildClone(BuildEditable):
+    """Leaves torch alone: a clone may be moved away or set back, and torch must be importable after that."""
+
+    def run(self) -> None:
+        """Install the clone without the door."""
+        self.distribution.entry_points.pop(DOOR, None)
+        super().run()
+
+
 extras = {name: read_requirements(name) for name in EXTRAS}
 dev = read_requirements('dev')
 setup(
@@ -53,8 +109,21 @@ setup(
     long_description=(ROOT / 'README.md').read_text() if (ROOT / 'README.md').exists() else '',
     long_description_content_type='text/markdown',
     license='Apache-2.0',
+    classifiers=[f'Programming Language :: Python :: 3.{minor}' for minor in PYTHONS],
     packages=find_packages(include=['mmkd_video', 'mmkd_video.*']),
-    python_requires='>=3.10',
+    py_modules=['mmkd_video_door'],
+    cmdclass={'build_py': BuildWithConfigs, 'editable_wheel': BuildClone},
+    zip_safe=False,
+    python_requires=f'>=3.{PYTHONS[0]}',
+    entry_points={
+        'console_scripts': ['mmkd = mmkd_video.__main__:main'],
+        DOOR: ['mmkd_video = mmkd_video_door:open_door'],
+    },
     install_requires=runtime_requirements(),
-    extras_require={**extras, 'dev': [*dev, *chain(*extras.values())], 'all': [*dev, *chain(*extras.values())]},
+    extras_require={
+        **extras,
+        **{name: read_requirements(name) for name in DECODERS},
+        'dev': [*dev, *chain(*extras.values())],
+        'all': [*dev, *chain(*extras.values())],
+    },
 )

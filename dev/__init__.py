@@ -1,1 +1,1 @@
-"""What writes the documents of this repository; not installed. Run each as ``python -m dev.<name>`` from its root."""
+"""Writers of this repository's documents; not installed. Run each as ``python -m dev.<name>`` from its root."""

@@ -10,10 +10,10 @@ _SECTION = re.compile(r'^(Args|Raises|Attributes|Returns):$', re.MULTILINE)
 
 @dataclass(frozen=True)
 class LossDocstring:
-    """What a docstring says.
+    """The parts of a docstring.
 
     Args:
-        title: What the module's docstring calls the method.
+        title: Name of the method in the module's docstring.
         summary: The first paragraph.
         body: The formula and what follows it; may be empty.
         origin: Paper, code and differences from it, or that it is ours.

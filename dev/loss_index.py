@@ -18,7 +18,7 @@ def index_page(classes: dict[str, type], sources: Sources) -> str:
 
     Args:
         classes: The losses by name.
-        sources: What is known of them.
+        sources: Sources of the pages.
     """
     parts = [WRITTEN, HEAD.format(count=len(classes))]
     for category, title in CATEGORIES.items():

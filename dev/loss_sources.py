@@ -1,4 +1,4 @@
-"""What the pages of the losses are made of."""
+"""The sources of the pages of the losses."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -28,13 +28,13 @@ WRITTEN = '<!-- Written by dev/loss_pages.py; change the docstring or losses.yml
 
 @dataclass(frozen=True)
 class Sources:
-    """What pages are made of.
+    """The sources of the pages.
 
     Args:
         lines: The YAML line of each loss.
         configs: Texts of the configs by name, for each loss or method that one is about.
-        costs: What steps cost; None where nothing is measured.
-        ablation: What losses gained; None where nothing is measured.
+        costs: Costs of a step; None where nothing is measured.
+        ablation: Gains of the losses; None where nothing is measured.
         methods: The YAML line of each method that is more than a loss.
     """
 

@@ -22,11 +22,15 @@ BENCHMARKS, DEPLOYED, PICTURE = Path('docs/benchmarks.md'), Path('docs/deploy.js
 COSTS = Path('docs/losses/costs.yml')
 MEASURED = ('step', 'stream')  # kinds of tools/benchmark.py whose numbers lie beside the page
 _REPORT = Table(Anything(1_000_000), most=50)  # each class checks the keys of its own
-MAIN, DATA = 'i3d_to_mobilenet', 'motion clips'
+DATA = 'motion clips'
+MAIN = {  # what the README shows
+    'i3d_to_mobilenet': 'All training clips have labels',
+    'i3d_to_mobilenet_few_labels': 'A tenth of the training clips has labels; the teacher was trained on all of them',
+}
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Record comparisons and write the documents anew."""
+    """Record comparisons and write the documents."""
     parser = argparse.ArgumentParser(
         prog='python -m dev.report',
         description=f'Record comparisons in {METAFILE}; write the tables of {RESULTS} and {README}.',
@@ -50,7 +54,7 @@ def render(options: argparse.Namespace) -> dict[Path, bytes]:
     """Read and check everything; return what is to be written, by path.
 
     Args:
-        options: What the command line says.
+        options: Options of the command line.
 
     Raises:
         OSError: A file cannot be read.
@@ -89,7 +93,7 @@ def render(options: argparse.Namespace) -> dict[Path, bytes]:
 
 
 def recorded_benchmarks() -> list[tuple[Path, str, str]]:
-    """Return page, section and text of what ``dev/update_benchmarks.py`` recorded, judged anew.
+    """Return page, section and text of what ``dev/update_benchmarks.py`` recorded, with new verdicts.
 
     Raises:
         ValueError: A file is not what the tool writes.
@@ -139,7 +143,7 @@ def read_from(path: Path, tool: str, remedy: str) -> Iterator[None]:
     Args:
         path: Path of the file.
         tool: Tool that writes such files.
-        remedy: What to do about it.
+        remedy: Advice on what to do about it.
 
     Raises:
         ValueError: The file is not there, or is not what the tool writes.
@@ -160,9 +164,9 @@ def record(
 
     Args:
         metafile: Content of the metafile; changed.
-        comparison: What ``compare.json`` holds.
+        comparison: Content of ``compare.json``.
         data: Name of the data set; by default that of the older one.
-        note: What a reader of the table must know; by default that of the older one.
+        note: Note for readers of the table; by default that of the older one.
         folder: Name of its folder, which becomes that of a comparison of several configs; one of a single config has
             the config's.
 
@@ -227,13 +231,15 @@ def _picture(model: dict) -> str:
 
 
 def main_text(metafile: dict) -> str:
-    """Return the main example's table, for the README."""
-    main_model = [model for model in metafile.get('Models') or [] if model['Name'] == MAIN]
-    return (
-        as_markdown(Comparison.from_dict(main_model[0]['Comparison']), brief=True)
-        if main_model
-        else 'Not recorded yet.'
-    )
+    """Return the tables of the main examples, for the README."""
+    found = {model['Name']: model for model in metafile.get('Models') or []}
+    parts = [
+        f'**{title}** (`{found[name]["Config"]}`):\n\n'
+        f'{as_markdown(Comparison.from_dict(found[name]["Comparison"]), brief=True)}'
+        for name, title in MAIN.items()
+        if name in found
+    ]
+    return '\n\n'.join(parts) or 'Not recorded yet.'
 
 
 if __name__ == '__main__':

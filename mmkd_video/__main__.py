@@ -1,20 +1,8 @@
-"""``python -m mmkd_video <command>``."""
+"""``python -m mmkd_video <command>``, and the installed command ``mmkd``."""
 
-import argparse
 import sys
 
-from mmkd_video.cli.doctor import command as doctor
-
-COMMANDS = {'doctor': doctor.main}
-
-
-def main() -> int:
-    """Run the named command with the remaining arguments and return its exit code."""
-    parser = argparse.ArgumentParser(prog='python -m mmkd_video', description=__doc__)
-    parser.add_argument('command', choices=sorted(COMMANDS), help='doctor: check this installation')
-    arguments = parser.parse_args(sys.argv[1:2])
-    return COMMANDS[arguments.command](sys.argv[2:])
-
+from mmkd_video.cli.commands import main
 
 if __name__ == '__main__':
     sys.exit(main())

@@ -13,6 +13,7 @@ from mmkd_video import connectors, hooks
 from mmkd_video.core.layouts import LAYOUT_SHAPES
 from mmkd_video.core.registry import MODELS
 from mmkd_video.datasets import MixedBatchSampler, MixedVideoDataset
+from mmkd_video.datasets.decoders import DECODERS
 from mmkd_video.distillers import Distiller
 from mmkd_video.hooks import DistillWatchHook, FiniteHook, PruningHook, QATHook, ReproducibleHook
 from mmkd_video.models import SimKDHead
@@ -118,6 +119,7 @@ ACCEPTED = {
         parameters(MixedBatchSampler) - {'sampler', 'batch_size'}
     ),
     ('Unreadable videos', 'key of `ReproducibleHook`'): lambda: parameters(ReproducibleHook),
+    ('Decoders', 'decoder'): lambda: set(DECODERS),
     ('Base file', 'key of `DistillWatchHook`'): lambda: parameters(DistillWatchHook),
     ('Base file', 'key of `FiniteHook`'): lambda: parameters(FiniteHook),
     ('Weights', 'key of `Balanced`'): lambda: parameters(BalancedWeighting),

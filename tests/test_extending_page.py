@@ -28,8 +28,8 @@ def written(tiny):
 
 @pytest.mark.slow
 @pytest.mark.runtimes
-def test_the_page_trains_and_exports(written):
-    train, export = COMMANDS
+def test_the_page_trains_exports_measures_and_streams(written):
+    train, export, test, measure, stream = COMMANDS
     assert train.split()[2:] == ['tools/train.py', 'my_config.py']
     environment = written.environment()
     path = f'{environment["PYTHONPATH"]}:{written.folder}'
@@ -40,8 +40,20 @@ def test_the_page_trains_and_exports(written):
     options = export.split('last_checkpoint)"')[1].split()
     assert options == ['--format', 'torchscript', '--out', 'my_student.ts']
     written.run('export.py', 'my_config.py', last, *options, PYTHONPATH=path)
+    assert test.split()[2:] == ['tools/test.py', 'my_config.py', 'my_student.ts']
     tested = written.run('test.py', 'my_config.py', 'my_student.ts', PYTHONPATH=path).stdout
     assert 'acc/top1' in tested
+    given, options = measure.split('"$(cat work_dirs/my_config/last_checkpoint)"')
+    assert given.split()[2] == 'tools/benchmark.py'
+    cheap = '--threads 1 --rounds 1 --max-rounds 1 --warmup 0 --batch-size 2 --clips 2 --no-memory'
+    arguments = [*given.split()[3:], last, *options.split(), *cheap.split()]
+    measured = written.run('benchmark.py', *arguments, PYTHONPATH=path)
+    assert re.search(r'^student +torchscript +1 ', measured.stdout, flags=re.MULTILINE)
+    tool, video, *options = stream.split()[2:]
+    assert (tool, video) == ('tools/stream.py', 'data/motion_clips/test/0000_left.mp4')
+    clip = next((written.root / 'test').glob('*.mp4'))
+    said = written.run('stream.py', clip, *options, PYTHONPATH=path).stdout
+    assert said.count('"top"') > 0
 
 
 def test_the_pages_config_names_what_is_shipped():

@@ -42,6 +42,7 @@ ALLOWED['__main__'] = {'cli'}
 ALLOWED['__init__'] = ROOMS
 EVERYTHING = set(ALLOWED)
 FORBIDDEN_NAMES = {'utils', 'common', 'helpers', 'misc'}
+NO_ROOMS = {'__pycache__', '.mim'}  # .mim: links to configs and tools, which an installation from a clone makes
 MAX_LINES = 400
 
 
@@ -112,7 +113,7 @@ def violations(source: str, path: Path) -> list[str]:
 def unknown_rooms(folder: Path) -> list[str]:
     """Return the names below the package that the house has no place for."""
     entries = [entry for entry in folder.iterdir() if entry.is_dir() or entry.suffix == '.py']
-    return sorted(e.name for e in entries if e.stem not in ALLOWED and e.name != '__pycache__')
+    return sorted(e.name for e in entries if e.stem not in ALLOWED and e.name not in NO_ROOMS)
 
 
 def forbidden_names(paths: list[Path]) -> list[str]:

@@ -1,6 +1,7 @@
 """Wrong settings, each key with each kind of mistake: the message names the key, what was got and what is expected."""
 
 import copy
+import importlib
 import inspect
 import math
 import subprocess
@@ -11,25 +12,10 @@ from mmengine.config import Config
 
 from dev import loss_pages, report
 from mmkd_video import losses
-from mmkd_video.cli import (
-    ablate,
-    baseline,
-    benchmark,
-    compare,
-    compress,
-    export,
-    prune,
-    quantize,
-    render,
-    shrink,
-    stream,
-    test,
-    train,
-)
 from mmkd_video.cli.arguments import OPTIONS
 from mmkd_video.core.checked import TABLE, keys_of
 from mmkd_video.core.checked.keys import _CHECKED
-from mmkd_video.core.checked.kinds import shown
+from mmkd_video.core.checked.kinds import short_repr
 from mmkd_video.recognizers.config_keys import check_config
 from mmkd_video.terms import TermSpec
 from mmkd_video.workflows.compress.compress import pruning_config
@@ -38,23 +24,9 @@ from mmkd_video.workflows.compress.work import CompressionWork
 from mmkd_video.workflows.train import prepare
 
 ROOT = Path(__file__).parents[1]
-TOOLS = dict(
-    ablate=ablate,
-    baseline=baseline,
-    benchmark=benchmark,
-    compare=compare,
-    compress=compress,
-    export=export,
-    loss_pages=loss_pages,
-    prune=prune,
-    quantize=quantize,
-    render=render,
-    report=report,
-    shrink=shrink,
-    stream=stream,
-    test=test,
-    train=train,
-)
+NAMES = 'ablate baseline benchmark check_data compare compress export prune quantize render shrink stream test train'
+TOOLS = {name: importlib.import_module(f'mmkd_video.cli.{name}') for name in NAMES.split()}
+TOOLS |= dict(loss_pages=loss_pages, report=report)
 CANDIDATES = {
     'another type': (object, 'x', 7.5, [{}]),
     'none': (None,),
@@ -143,7 +115,7 @@ def refused_by(call, *arguments):
 def test_a_wrong_value_is_named(part, key, value):
     door = DOORS.get(part) or (lambda key, value: CLASSES[part](**{key: value}))
     message = refused_by(door, key, copy.deepcopy(value))
-    assert key in message and f'got {shown(value)}' in message and 'expected ' in message
+    assert key in message and f'got {short_repr(value)}' in message and 'expected ' in message
 
 
 @pytest.mark.parametrize('part', [part for part in PARTS if part != 'config'])
@@ -159,7 +131,7 @@ def test_an_unknown_key_is_named(part):
 def test_a_wrong_argument_of_a_loss_is_named(loss, key, value):
     at = ['logits'] if loss.multi_layer else 'logits'
     message = refused_by(TermSpec.parse, {'type': loss, 'at': at, key: value}, 0)
-    assert f'terms[0].{key}: got {shown(value)}; expected ' in message
+    assert f'terms[0].{key}: got {short_repr(value)}; expected ' in message
 
 
 @pytest.mark.parametrize('loss', LOSSES)
@@ -206,6 +178,7 @@ def test_a_wrong_number_of_a_tool_is_wrong_usage(tool, words, option, text, caps
 
 CONFIG_TOOLS = dict(
     ablate=['{config}'],
+    check_data=['{config}'],
     compare=['{config}'],
     compress=['{config}'],
     export=['{config}', 'none.pth', '--out', '{new}.onnx'],
@@ -330,6 +303,7 @@ GONE = dict(
     ablate=['{folder}/nowhere.py'],
     baseline=['{folder}/nowhere'],
     benchmark=['stream', '--model', '{folder}/nowhere.xml'],
+    check_data=['{folder}/nowhere.py'],
     compare=['{folder}/nowhere.py'],
     compress=['{folder}/nowhere.py'],
     export=['{config}', '{folder}/nowhere.pth', '--out', '{folder}/new.onnx'],
@@ -376,7 +350,7 @@ def test_clips_are_not_rendered_among_other_data(tmp_path, capsys):
 def test_a_benchmark_replaces_no_file(kind, option, tmp_path, capsys):
     filled_folder(tmp_path)
     kept = tmp_path / 'kept.json'
-    parser = benchmark.build_parser()
+    parser = TOOLS['benchmark'].build_parser()
     words = [kind, *(['--model', 'm.xml'] if kind == 'stream' else [])]
     if not hasattr(parser.parse_args(words), option[2:]):
         assert option in told_by('benchmark', [*words, option, str(kept)], capsys, 2)

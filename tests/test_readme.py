@@ -39,7 +39,8 @@ SMALL = ' '.join(
 REDUCED = {  # how a command begins, and what is added to it here
     'python -m mmkd_video doctor': '',
     'python tools/train.py': SHORT,
-    'CLIPS=my_clips CLASSES=8 python tools/train.py': f'{SHORT} prepare.teacher_options.prepare.rates=None',
+    'CLIPS=my_clips python tools/check_data.py': '',
+    'CLIPS=my_clips python tools/train.py': f'{SHORT} prepare.teacher_options.prepare.rates=None',
     'python tools/test.py': '',
     'python tools/baseline.py': '',
     'python tools/prune.py': '',
@@ -49,7 +50,7 @@ REDUCED = {  # how a command begins, and what is added to it here
     'python tools/stream.py': '',
     'tools/dist_train.sh': SHORT,
     'tools/dist_test.sh': '',
-    'CLIPS=my_clips CLASSES=8 python tools/compare.py': SHORT
+    'CLIPS=my_clips python tools/compare.py': SHORT
     + ' prepare.rates=None prepare.teacher_options.prepare.rates=None model.teacher.checkpoint=work_dirs/compared.pth',
 }
 

@@ -13,6 +13,8 @@ import sys, types
 sys.modules['setuptools'] = types.SimpleNamespace(
     find_packages=lambda **_: [], setup=lambda **given: print(*given['install_requires'], sep=chr(10))
 )
+for name in ('build_py', 'editable_wheel'):
+    sys.modules[f'setuptools.command.{name}'] = types.SimpleNamespace(**{name: object})
 exec(compile(open('setup.py').read(), 'setup.py', 'exec'), dict(__name__='__main__', __file__='setup.py'))
 """
 

@@ -1,5 +1,5 @@
 # Your own videos: an I3D that is trained on them first teaches a TSM-MobileNetV2.
-#   CLIPS=<folder> CLASSES=<number> python tools/train.py configs/distill/i3d_to_mobilenet_folder.py
+#   CLIPS=<folder> python tools/train.py configs/distill/i3d_to_mobilenet_folder.py
 _base_ = ['../students/mobilenet_folder.py', '../_base_/mmkd.py']
 teacher = 'configs/teachers/i3d_folder.py'
 prepare = dict(teacher=teacher, check=True)  # the check: is the teacher better than a simple reference?

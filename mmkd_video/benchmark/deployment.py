@@ -1,4 +1,4 @@
-"""What it takes to run a model in a runtime, and how good it is."""
+"""The costs of a model in a runtime, and its accuracy."""
 
 from dataclasses import dataclass, field
 from statistics import median
@@ -55,7 +55,7 @@ class Deployment:
         return self.runtime.endswith('int8')
 
     def is_of(self, model: str) -> bool:
-        """Tell whether it is a model, or a file of it."""
+        """Return whether it is a model, or a file of it."""
         return model in (self.model, self.of)
 
     @property
@@ -91,7 +91,7 @@ class Deployment:
         """Return the line of the table.
 
         Args:
-            baseline: Whose single clips a second are 1 x.
+            baseline: Deployment whose single clips a second are 1 x.
         """
         rate, base = self.clips_per_second, baseline.clips_per_second
         return (

@@ -18,10 +18,10 @@ class DeploymentReport:
     """All lines of one run.
 
     Attributes:
-        title: What was measured.
-        deployments: The first is the baseline of its number of threads.
-        facts: What a reader needs to measure it again.
-        targets: What was asked, and whether it was met.
+        title: Heading that says what was measured.
+        deployments: Lines of the tables; the first of each number of threads is its baseline.
+        facts: Facts that a reader needs to measure it again.
+        targets: Targets, and whether they were met.
     """
 
     title: str
@@ -31,7 +31,7 @@ class DeploymentReport:
 
     @property
     def processor(self) -> str:
-        """On which everything was measured."""
+        """Description of the processor on which everything was measured."""
         return self.facts.get('processor', 'not known')
 
     @property

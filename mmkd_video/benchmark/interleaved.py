@@ -13,12 +13,12 @@ from mmkd_video.benchmark.load_watch import LoadWatch
 from mmkd_video.core.mistakes import WrongValueError
 
 MOST_THROWN = 2  # rounds beside other load for each that is wanted, before it is given up
-SETTLING_SECONDS = 0.2  # after which no more untimed calls are made
+UNTIMED_SECONDS = 0.2  # after which no more untimed calls are made
 
 
 @dataclass
 class Timings:
-    """What one callable took, round by round.
+    """Times of one callable, round by round.
 
     Attributes:
         wall: Seconds that passed.
@@ -33,7 +33,7 @@ class Timings:
 
 @dataclass(frozen=True)
 class Rounds:
-    """How many rounds are measured.
+    """The number of rounds to measure.
 
     Attributes:
         fewest: Number of rounds that are measured before anything is judged, at least 1.
@@ -58,7 +58,7 @@ class Rounds:
             )
 
     def done(self, kept: list[dict]) -> bool:
-        """Tell whether these rounds will do."""
+        """Return whether these rounds will do."""
         if len(kept) < self.fewest:
             return False
         return len(kept) >= (self.most or self.fewest) or self.enough(_by_name(kept))
@@ -76,7 +76,7 @@ def measure_interleaved(
     progress: Callable[[int, int], None] | None = None,
     untimed_calls: int = 0,
 ) -> dict[str, Timings]:
-    """Call every variant once a round, in an order drawn anew each round.
+    """Call every variant once a round, in an order that is drawn for each round.
 
     What disturbs a machine for longer than a round disturbs all variants alike, and none always follows the same other.
     Garbage is collected before each call and never during one. Rounds beside which others used the processors are
@@ -86,7 +86,7 @@ def measure_interleaved(
     Args:
         variants: Callables by name.
         rounds: Numbers of rounds.
-        watch: Watch that sees other load and keeps what it saw; one that nobody asks by default.
+        watch: Watch for other load, which keeps what it saw; by default one whose result is not used.
         device: Device on which the work runs; a CUDA device is waited for at both ends of a call.
         progress: Function that is called with (rounds done, rounds in all as far as is known).
         untimed_calls: Number of calls right before each measured one, so that it finds its own data and code in the
@@ -159,7 +159,7 @@ def _call_untimed(call: Callable[[], object], times: int) -> None:
     start = time.perf_counter()
     for _ in range(times):
         call()
-        if time.perf_counter() - start > SETTLING_SECONDS:
+        if time.perf_counter() - start > UNTIMED_SECONDS:
             return
 
 

@@ -10,7 +10,7 @@ from mmkd_video.core.mistakes import WrongValueError
 
 @dataclass(frozen=True)
 class Interval:
-    """A median and where it may lie.
+    """A median and its interval.
 
     Attributes:
         median: Median of the sample.
@@ -35,7 +35,7 @@ def median_interval(values: Sequence[float], confidence: float = 0.95) -> Interv
 
     Args:
         values: Independent measurements of one quantity.
-        confidence: Wanted, above 0 and below 1.
+        confidence: Coverage of the interval, above 0 and below 1.
 
     Raises:
         ValueError: No values, or ``confidence`` out of range.

@@ -16,7 +16,7 @@ BUSY_COLUMNS = (1, 2, 3, 6, 7, 8)  # of a line of /proc/stat: user, nice, system
 
 
 class LoadWatch:
-    """Sees from two signs whether others use the processors.
+    """A watch for other load on the processors, by two signs.
 
     The system's account of busy processors, less what the measured processes used themselves; and CPU time that stays
     behind wall time, as it does where the measured calls wait for a processor. The first is looked at in windows of a
@@ -30,7 +30,7 @@ class LoadWatch:
         processors: Number of processors that count; those that this process may use by default.
 
     Attributes:
-        shares: Shares of the processors' time that others used, 0 to 1, in each window in which the system told it.
+        shares: Shares of the processors' time that others used, 0 to 1, in each window in which the system reported it.
         lags: Ratios of CPU time to wall time of the measured calls in each window.
         windows: Number of windows that were looked at.
         disturbed: Number of those that other load disturbed.
@@ -58,7 +58,7 @@ class LoadWatch:
         self._calls_wall = self._calls_cpu = 0.0
 
     def saw(self, wall: float, cpu: float) -> None:
-        """Take note of a measured call that was long at work.
+        """Count a measured call that was long enough.
 
         Args:
             wall: Seconds that passed in it.
@@ -89,21 +89,21 @@ class LoadWatch:
         return disturbed
 
     def __str__(self) -> str:
-        told = f'others used {max(self.shares):.0%} of {self.processors} processors at most' if self.shares else ''
-        if told and self.disturbed and not self.gave_up:
-            told += f'; what was measured beside more than {MOST_BY_OTHERS:.0%} was measured again'
-        elif not told:
-            told = 'what others used of the processors is not known here'
+        text = f'others used {max(self.shares):.0%} of {self.processors} processors at most' if self.shares else ''
+        if text and self.disturbed and not self.gave_up:
+            text += f'; what was measured beside more than {MOST_BY_OTHERS:.0%} was measured again'
+        elif not text:
+            text = 'what others used of the processors is not known here'
         if self.gave_up:
-            return f'{told}; wall times are left out, CPU times hold as far as their intervals tell'
-        return told
+            return f'{text}; wall times are left out, CPU times hold as far as their intervals tell'
+        return text
 
 
 def unsteady(values: Sequence[float]) -> bool:
-    """Tell whether what was measured again and again is spread so far that something else disturbed it.
+    """Return whether repeated measurements are spread so far that something else disturbed them.
 
     Args:
-        values: Wall times; of fewer than eight, nothing is told.
+        values: Wall times; fewer than eight are never unsteady.
     """
     if len(values) < FEWEST_FOR_SPREAD:
         return False

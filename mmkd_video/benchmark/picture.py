@@ -1,12 +1,13 @@
 """Accuracy against latency, as a picture."""
 
-import os
+import io
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from mmkd_video.benchmark.deployment import Deployment
 from mmkd_video.benchmark.deployment_report import DeploymentReport
+from mmkd_video.core.files.atomic import write_atomically
 from mmkd_video.core.mistakes import WrongValueError
 
 LABEL_OFFSETS = [9, -18, 23, -32]
@@ -30,7 +31,7 @@ def draw_deployments(report: DeploymentReport, path: str | Path) -> Path:
     number of threads that suits it best.
 
     Args:
-        report: What was measured, with accuracies.
+        report: Measurements, with accuracies.
         path: Path of the picture, such as ``.png`` or ``.svg``.
 
     Returns:
@@ -47,7 +48,7 @@ def draw_deployments(report: DeploymentReport, path: str | Path) -> Path:
     if not drawn:
         raise WrongValueError('no model has an accuracy and a latency; nothing to draw')
     models, runtimes = (list(dict.fromkeys(getattr(each, key) for each in drawn)) for key in ('model', 'runtime'))
-    color, marker = looks(models, COLORS, SPARE_COLORS), looks(runtimes, MARKERS, SPARE_MARKERS)
+    color, marker = assign_looks(models, COLORS, SPARE_COLORS), assign_looks(runtimes, MARKERS, SPARE_MARKERS)
     figure = Figure(figsize=(8.6, 5.0), dpi=150, layout='constrained')
     FigureCanvasAgg(figure)
     axes = figure.subplots()
@@ -73,25 +74,18 @@ def draw_deployments(report: DeploymentReport, path: str | Path) -> Path:
     for label in labels:
         _keep_inside(axes, label)
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f'.{path.stem}.part{path.suffix}')
-    try:
-        with open(part, 'wb') as file:
-            figure.savefig(file, format=path.suffix[1:])
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(part, path)
-    finally:
-        part.unlink(missing_ok=True)
+    drawn = io.BytesIO()
+    figure.savefig(drawn, format=path.suffix[1:])
+    write_atomically(drawn.getvalue(), path)
     return path
 
 
-def looks(names: Sequence[str], known: Mapping[str, str], spare: Sequence[str]) -> dict[str, str]:
+def assign_looks(names: Sequence[str], known: Mapping[str, str], spare: Sequence[str]) -> dict[str, str]:
     """Return the colour or the marker of each name.
 
     Args:
         names: Names of the models or of the runtimes in a picture.
-        known: Looks by name of what always looks alike.
+        known: Fixed looks by name.
         spare: Looks for all others, in the order of their names.
     """
     others = sorted(set(names) - set(known))

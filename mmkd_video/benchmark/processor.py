@@ -1,4 +1,4 @@
-"""What a processor can do that decides how long a network takes."""
+"""The features of a processor that determine the speed of a network."""
 
 import platform
 from pathlib import Path

@@ -20,10 +20,10 @@ class Row:
     """One measurement.
 
     Attributes:
-        name: What was measured.
+        name: Name of the measurement.
         value: Value in ``unit``; the median where there are several. None where other load forbade to measure it.
         unit: ``'s'``, ``'bytes'``, ``'ratio'`` or ``'count'``.
-        interval: Where its median may lie, if it was measured several times.
+        interval: Interval of its median, if it was measured several times.
         target: Most that it should be, in ``unit``; None where nothing is asked.
         exact: Whether the value should be the target, not at most the target.
     """
@@ -42,7 +42,7 @@ class Row:
 
     @property
     def verdict(self) -> str | None:
-        """What is known about the target; None without one.
+        """Verdict on the target; None without one.
 
         ``'met'``: the value is at most the target and the upper end of its interval at most 1 % of the value above it.
         ``'NOT met'``: the whole interval is above the target. ``'not shown'``: neither can be said. A value without an
@@ -68,7 +68,7 @@ class Row:
 
     @property
     def settled(self) -> bool:
-        """Whether more rounds would not be worth their time.
+        """Whether more rounds would not be worth the time.
 
         The interval is as narrow as 1 % of its median to both sides, so that the median decides, or lies wholly on one
         side of the target.
@@ -101,7 +101,7 @@ class Row:
 
     @classmethod
     def from_dict(cls, saved: Mapping) -> 'Row':
-        """Read back what :meth:`as_dict` gave; what follows from the numbers is worked out anew."""
+        """Read what :meth:`as_dict` gave; what follows from the numbers is computed again."""
         kept = {key: value for key, value in saved.items() if key not in ('met', 'verdict')}
         interval = kept.get('interval')
         return cls(**dict(kept, interval=None if interval is None else Interval(**interval)))
@@ -112,8 +112,8 @@ class Report:
     """All measurements of one run.
 
     Attributes:
-        title: What was measured.
-        facts: What a reader needs to measure it again: machine, versions, sizes.
+        title: Heading that says what was measured.
+        facts: Facts that a reader needs to measure it again: machine, versions, sizes.
         rows: Measurements in the order of the table.
         raw: Every single measurement, for the JSON.
     """

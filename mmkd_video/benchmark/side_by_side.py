@@ -1,4 +1,4 @@
-"""Callers that work at the same time."""
+"""Several processes that call a function at the same time."""
 
 import multiprocessing
 import time
@@ -85,7 +85,7 @@ class SideBySide:
 
 
 def _serve(connection: Connection, times: int, open: Open) -> None:
-    """Open the functions, then call those that are named, until nobody is there to name one."""
+    """Open the functions, then call those that the parent names, until it is gone."""
     torch.set_num_threads(1)
     try:
         functions = open()

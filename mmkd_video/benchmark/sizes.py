@@ -1,4 +1,4 @@
-"""What weights weigh."""
+"""Sizes of weights."""
 
 import io
 

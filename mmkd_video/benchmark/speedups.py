@@ -1,4 +1,4 @@
-"""How much less one clip costs in one line of a deployment than in another: the same runtime first."""
+"""Ratios of the time of one clip between lines of a deployment: the same runtime first."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -31,7 +31,7 @@ class Speedups:
 
     @property
     def clock(self) -> str:
-        """Which time it is: CPU time on one thread, where it was measured, as it leaves out the work of others."""
+        """The clock of the times: CPU time on one thread, where it was measured, as it leaves out other load."""
         return 'CPU time' if self._by_cpu else 'Wall time'
 
     @property
@@ -103,10 +103,10 @@ class Speedups:
         """Return what the ratios are, and of which machine."""
         threads = self.lines[0].threads
         best = self.best
-        told = '' if best is None else f'; its best runtime is {best.runtime}'
+        text = '' if best is None else f'; its best runtime is {best.runtime}'
         return (
             f'{self.clock} of one clip on {threads} thread{"s" * (threads != 1)}, and how many times as long '
-            f'{self.deployments[0].model} takes (95 % interval){told}. Processor: {processor}'
+            f'{self.deployments[0].model} takes (95 % interval){text}. Processor: {processor}'
         )
 
     def sentences(self) -> list[str]:

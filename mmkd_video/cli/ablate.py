@@ -7,10 +7,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import mmkd_video  # noqa: F401  the stack must be mended before a config with custom imports is read
-from mmkd_video.cli.arguments import checked_numbers
+from mmkd_video.cli.arguments import checked_options
 from mmkd_video.cli.cfg_options import add_cfg_options
 from mmkd_video.cli.interrupts import exit_on_sigterm
 from mmkd_video.cli.mistakes import EXITS, exit_on_error
+from mmkd_video.core.command_line import program_of, words_of
 from mmkd_video.workflows.compare.ablating import ablate, as_text, record
 
 METAFILE = Path('configs/losses/metafile.yml')
@@ -21,7 +22,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = build_parser()
     options = parser.parse_args(arguments)
     exit_on_sigterm()
-    command = shlex.join(['python', 'tools/ablate.py', *(sys.argv[1:] if arguments is None else arguments)])
+    command = shlex.join([*words_of('ablate'), *(sys.argv[1:] if arguments is None else arguments)])
     with exit_on_error(parser, resumes=True):
         ablation = ablate(
             options.configs,
@@ -42,7 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def build_parser() -> argparse.ArgumentParser:
     """Return the parser."""
     parser = argparse.ArgumentParser(
-        prog='ablate.py',
+        prog=program_of('ablate'),
         description='Compare losses with logits alone and with the student alone, at one budget: same seeds, steps, '
         'augmentation and learning rate, no validation; the last checkpoint is scored on test. What all share is '
         'trained once; finished runs are kept, an interrupted one is resumed.',
@@ -57,7 +58,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument('--record', nargs='?', const=str(METAFILE), metavar='FILE', help=f'{METAFILE} by default')
     parser.add_argument('--no-prepare', action='store_true', help='neither render clips nor train the teacher first')
     add_cfg_options(parser)
-    return checked_numbers(parser)
+    return checked_options(parser)
 
 
 if __name__ == '__main__':

@@ -1,9 +1,11 @@
-"""What the options of tools may be, in the same words as the keys of configs."""
+"""Checks of the options of tools, with the same messages as for keys of configs."""
 
 import argparse
 from collections.abc import Callable
+from numbers import Real
+from typing import Any
 
-from mmkd_video.core.checked import Fraction, Kind, Number, Whole, table_of
+from mmkd_video.core.checked import Anything, Fraction, Kind, Number, OneOf, Text, Whole, table_of
 from mmkd_video.core.mistakes import WrongKeyError
 
 SHARE = Number(0, 1)
@@ -25,6 +27,7 @@ OPTIONS = table_of(
         '--max-rounds': Whole(1),
         '--max-ratio': Fraction(),
         '--memory-runs': Whole(0),
+        '--num-folds': Whole(1),
         '--pairs': Whole(1),
         '--pause': Number(0),
         '--queue': Whole(1),
@@ -43,6 +46,7 @@ OPTIONS = table_of(
         '--target-params': Fraction(),
         '--target-speedup': Number(0, above=True),
         '--threads': Whole(1),
+        '--timeout': Number(0, above=True),
         '--topk': Whole(1),
         '--tuning-seeds': Whole(0),
         '--validation': Whole(1),
@@ -52,38 +56,117 @@ OPTIONS = table_of(
     },
 )
 
+FILE, FOLDER = Text('the path of a file'), Text('the path of a folder')
+CONFIG = Text("the path of a config, or 'mmaction::...'")
+TEXTS = table_of(
+    'texts of tools',
+    {
+        '--add-seeds': Anything('seeds_in'),
+        '--annotate': FILE,
+        '--backend': Text('the name of a runtime'),
+        '--baseline': CONFIG,
+        '--batch': Anything('batch_size'),
+        '--cfg-options': Anything('OptionAction'),
+        '--checkpoint': FILE,
+        '--custom-imports': Text('the name of a module'),
+        '--data-root': FOLDER,
+        '--device': Text('a device such as cpu or cuda:0'),
+        '--dump': FILE,
+        '--features': Text('STUDENT_TAP:TEACHER_TAP'),
+        '--file': Text('NAME OF FILE'),
+        '--folds': Text('KEY=VALUE or the path of a folder'),
+        '--format': Text('the name of a format'),
+        '--grid': Text('KEY=V1,V2'),
+        '--int8': Text('the name of a model'),
+        '--keep': Text('the name of a layer'),
+        '--metric': Text('the name of a metric'),
+        '--model': Anything('whoever opens it'),
+        '--out': FILE,
+        '--pick': Text('the name of a proposal'),
+        '--picture': FILE,
+        '--prefix': Anything('no text is a prefix too'),
+        '--publish': FILE,
+        '--record': FILE,
+        '--reference': Text('the name of a model'),
+        '--report': FILE,
+        '--resume': FILE,
+        '--runtimes': Text('the name of a runtime'),
+        '--seeds': Anything('seeds_in'),
+        '--show-dir': FOLDER,
+        '--student': CONFIG,
+        '--teacher': CONFIG,
+        '--tuning-seeds': Anything('seeds_in'),
+        '--video': FILE,
+        '--work-dir': FOLDER,
+        'checkpoint': FILE,
+        'config': CONFIG,
+        'configs': CONFIG,
+        'root': FOLDER,
+        'run': FOLDER,
+        'source': Anything('whoever opens it'),
+    },
+)
 
-def checked_numbers(parser: argparse.ArgumentParser) -> argparse.ArgumentParser:
-    """Let a parser check all its numbers; one that is out of range is wrong usage.
+
+def checked_options(parser: argparse.ArgumentParser) -> argparse.ArgumentParser:
+    """Make a parser check all that is given to it; what cannot be meant is a usage error.
+
+    The values of an option with choices are these; those of all others stand in the table.
 
     Args:
-        parser: It is changed, and its subcommands with it.
+        parser: Parser to change, and its subcommands with it.
 
     Raises:
-        KeyError: The table lacks an option that takes a number.
+        KeyError: The table lacks an option.
     """
     for action in parser._actions:
         if isinstance(action, argparse._SubParsersAction):
             for inner in action.choices.values():
-                checked_numbers(inner)
-        elif action.type in (int, float):
-            name = next((each for each in action.option_strings if each in OPTIONS.kinds), None)
-            if name is None:
-                raise WrongKeyError(
-                    f'{parser.prog} {action.option_strings or action.dest}: add it to the table of options'
-                )
-            action.type = _converter(action.type, OPTIONS.kinds[name])
+                checked_options(inner)
+        elif action.nargs != 0:  # flags take nothing
+            kind = _kind_of(parser, action)
+            if not isinstance(kind, Anything):
+                action.type = _Converter(action.type or str, kind)
     return parser
 
 
-def _converter(number: type, kind: Kind) -> Callable[[str], float]:
-    def convert(text: str) -> float:
+def _kind_of(parser: argparse.ArgumentParser, action: argparse.Action) -> Kind:
+    if action.choices is not None:
+        choices, action.choices = list(action.choices), None
+        action.metavar = action.metavar or f'{{{",".join(choices)}}}'
+        return OneOf(*choices)
+    table = OPTIONS if action.type in (int, float) else TEXTS
+    name = next((each for each in (*action.option_strings, action.dest) if each in table.kinds), None)
+    if name is None:
+        raise WrongKeyError(f'{parser.prog} {action.option_strings or action.dest}: add it to the table of options')
+    return table.kinds[name]
+
+
+class _Converter:
+    """Reads the text of an option and checks what it says.
+
+    Args:
+        read: Function that takes the text.
+        kind: Kind of value that is accepted.
+    """
+
+    def __init__(self, read: Callable[[str], Any], kind: Kind) -> None:
+        self.read, self.kind = read, kind
+
+    def __call__(self, text: str) -> Any:
+        """Return what a text says.
+
+        Raises:
+            ArgumentTypeError: It cannot be meant.
+        """
         try:
-            value = number(text)
+            value = self.read(text)
         except ValueError:
             value = None
-        if value is None or not kind.accepts(value):
-            raise argparse.ArgumentTypeError(f'got {text!r}; expected {kind.expected}')
+        # Path('') is '.', so that a text is looked at itself
+        if value is None or not self.kind.accepts(value if isinstance(value, Real) else text):
+            hint = self.kind.hint(text)
+            raise argparse.ArgumentTypeError(
+                f'got {text!r}; expected {self.kind.expected}{f"; {hint}" if hint else ""}'
+            )
         return value
-
-    return convert

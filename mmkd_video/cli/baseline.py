@@ -4,15 +4,17 @@ import argparse
 from collections.abc import Sequence
 
 import mmkd_video  # noqa: F401  the stack must be mended before a config with custom imports is read
+from mmkd_video.cli.arguments import checked_options
 from mmkd_video.cli.cfg_options import add_cfg_options
 from mmkd_video.cli.mistakes import EXITS, exit_on_error
+from mmkd_video.core.command_line import program_of
 from mmkd_video.workflows.train.flow_baseline import score_source
 
 FOLDS = 'folds'
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Print how a simple reference does on a folder's lists, or on its folds."""
+    """Print the scores of a simple reference on a folder's lists, or on its folds."""
     parser = build_parser()
     options = parser.parse_args(arguments)
     with exit_on_error(parser):
@@ -26,7 +28,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def build_parser() -> argparse.ArgumentParser:
     """Return the parser."""
     parser = argparse.ArgumentParser(
-        prog='baseline.py',
+        prog=program_of('baseline'),
         description='A simple reference for a data set: histograms of optical flow and logistic regression. It takes a '
         'few seconds for a hundred videos; a network should come above it.',
         epilog=EXITS,
@@ -44,7 +46,7 @@ def build_parser() -> argparse.ArgumentParser:
         f'{FOLDS!r} by default',
     )
     add_cfg_options(parser)
-    return parser
+    return checked_options(parser)
 
 
 if __name__ == '__main__':

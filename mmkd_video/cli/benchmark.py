@@ -6,11 +6,13 @@ import sys
 from collections.abc import Sequence
 
 from mmkd_video.benchmark import DeploymentReport, Report
-from mmkd_video.cli.arguments import checked_numbers
+from mmkd_video.cli.arguments import checked_options
+from mmkd_video.cli.benchmark_decode import add_decode
 from mmkd_video.cli.benchmark_deploy import add_deploy
 from mmkd_video.cli.benchmark_outputs import add_max_rounds, add_outputs, expect_new_outputs
 from mmkd_video.cli.benchmark_stream import add_stream
 from mmkd_video.cli.mistakes import EXITS, exit_on_error
+from mmkd_video.core.command_line import program_of, words_of
 from mmkd_video.core.progress_bar import ProgressBar, at_every_fifth
 from mmkd_video.workflows.measure import losses
 from mmkd_video.workflows.measure.loss_costs import LossCosts
@@ -24,7 +26,7 @@ def main(arguments: Sequence[str] | None = None) -> Report | LossCosts | Deploym
     """Measure as the command line says, print the table, save it, and return it."""
     parser = build_parser()
     options = parser.parse_args(arguments)
-    command = shlex.join(['python', 'tools/benchmark.py', *(sys.argv[1:] if arguments is None else arguments)])
+    command = shlex.join([*words_of('benchmark'), *(sys.argv[1:] if arguments is None else arguments)])
     with exit_on_error(parser):
         expect_new_outputs(options)
         report = options.measure(options)
@@ -38,14 +40,15 @@ def main(arguments: Sequence[str] | None = None) -> Report | LossCosts | Deploym
 def build_parser() -> argparse.ArgumentParser:
     """Return the parser."""
     parser = argparse.ArgumentParser(
-        prog='benchmark.py', description='Measure what distillation costs and what it buys.', epilog=EXITS
+        prog=program_of('benchmark'), description='Measure what distillation costs and what it buys.', epilog=EXITS
     )
     kinds = parser.add_subparsers(dest='what', required=True)
     _add_step(kinds)
     _add_losses(kinds)
     add_deploy(kinds)
     add_stream(kinds)
-    return checked_numbers(parser)
+    add_decode(kinds)
+    return checked_options(parser)
 
 
 def _add_step(kinds: argparse._SubParsersAction) -> None:
@@ -89,7 +92,7 @@ def _add_step_settings(parser: argparse.ArgumentParser, usual: StepSettings) -> 
 
 
 def _measure_step(options: argparse.Namespace) -> Report:
-    with ProgressBar('round', say_line=at_every_fifth) as progress:
+    with ProgressBar('round', print_rule=at_every_fifth) as progress:
         return benchmark_step(
             options.config,
             features=options.features,
@@ -100,7 +103,7 @@ def _measure_step(options: argparse.Namespace) -> Report:
 
 
 def _measure_losses(options: argparse.Namespace) -> LossCosts:
-    with ProgressBar('round', say_line=at_every_fifth) as progress:
+    with ProgressBar('round', print_rule=at_every_fifth) as progress:
         return benchmark_losses(
             options.configs,
             baseline=options.baseline,

@@ -5,7 +5,8 @@ import argparse
 from mmkd_video.benchmark import DeploymentReport
 from mmkd_video.cli.benchmark_outputs import add_outputs
 from mmkd_video.workflows.measure.deploy import PICTURE, TARGET_DROP, benchmark_deploy
-from mmkd_video.workflows.measure.deploy_candidates import CALIBRATION, RUNTIMES
+from mmkd_video.workflows.measure.deploy_candidates import CALIBRATION
+from mmkd_video.workflows.measure.deploy_runtimes import all_runtimes
 from mmkd_video.workflows.measure.deploy_settings import WARMUP, usual_threads
 from mmkd_video.workflows.measure.saved import DEPLOY
 
@@ -15,8 +16,8 @@ def add_deploy(kinds: argparse._SubParsersAction) -> None:
     parser = kinds.add_parser(
         DEPLOY,
         help='latency, throughput, memory, size and accuracy of models in their runtimes',
-        description='Measure models side by side in eager PyTorch, torch.compile, ONNX Runtime and OpenVINO. The first '
-        '--model in its first runtime is 1 x.',
+        description='Measure models side by side in eager PyTorch, torch.compile and every export backend, those too '
+        'that their configs import. The first --model in its first runtime is 1 x.',
     )
     parser.set_defaults(measure=_measure)
     parser.add_argument(
@@ -51,7 +52,12 @@ def add_deploy(kinds: argparse._SubParsersAction) -> None:
         dest='files',
         help='an exported or quantized file, and the --model whose clips it takes',
     )
-    parser.add_argument('--runtimes', nargs='+', choices=RUNTIMES, help='all that run here by default')
+    parser.add_argument(
+        '--runtimes',
+        nargs='+',
+        metavar='RUNTIME',
+        help=f'{", ".join(all_runtimes())}, or of a backend that a config imports; all that run here by default',
+    )
     parser.add_argument(
         '--threads',
         type=int,

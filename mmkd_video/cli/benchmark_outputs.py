@@ -1,4 +1,4 @@
-"""What the kinds of ``tools/benchmark.py`` have in common: how many rounds there are, and where results go."""
+"""Options that all kinds of ``tools/benchmark.py`` have: the number of rounds, and the files of the results."""
 
 import argparse
 from pathlib import Path
@@ -25,7 +25,7 @@ def add_max_rounds(parser: argparse.ArgumentParser, most: int) -> None:
 
 
 def add_outputs(parser: argparse.ArgumentParser, name: str, picture: Path | None = None) -> None:
-    """Add the options that say where results go.
+    """Add the options for the files of the results.
 
     Args:
         parser: Parser of one kind of benchmark.
@@ -46,10 +46,10 @@ def add_outputs(parser: argparse.ArgumentParser, name: str, picture: Path | None
 
 
 def expect_new_outputs(options: argparse.Namespace) -> None:
-    """See that no file of the user's would be replaced.
+    """Check that no file of the user's would be replaced.
 
     Args:
-        options: What a parser with :func:`add_outputs` has read.
+        options: Options of a parser with :func:`add_outputs`.
 
     Raises:
         FileExistsError: A file that is not where results are by default exists.

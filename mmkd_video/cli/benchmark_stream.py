@@ -4,8 +4,10 @@ import argparse
 
 from mmkd_video.benchmark import Report
 from mmkd_video.cli.benchmark_outputs import add_max_rounds, add_outputs
+from mmkd_video.cli.custom_imports import add_custom_imports, import_modules
 from mmkd_video.core.progress_bar import ProgressBar
-from mmkd_video.export import export_backends
+from mmkd_video.export import export_backends, exported_suffixes
+from mmkd_video.export.metadata import PRECISIONS
 from mmkd_video.workflows.measure import stream
 from mmkd_video.workflows.measure.rounds import FEWEST_ROUNDS
 from mmkd_video.workflows.measure.saved import STREAM
@@ -19,7 +21,9 @@ def add_stream(kinds: argparse._SubParsersAction) -> None:
         description='Measure a stream, its decoder alone and its model alone, interleaved.',
     )
     parser.set_defaults(measure=_measure)
-    parser.add_argument('--model', required=True, help='of tools/export.py or tools/quantize.py: .xml or .onnx')
+    parser.add_argument(
+        '--model', required=True, help=f'of tools/export.py or tools/quantize.py: {" or ".join(exported_suffixes())}'
+    )
     parser.add_argument('--video', help=f'by default one of {stream.SIZE[0]} x {stream.SIZE[1]} pixels is made')
     parser.add_argument('--frames', type=int, default=stream.FRAMES, help='of the video that is made')
     parser.add_argument('--hop', type=int, nargs='+', default=stream.HOPS, help='pictures from window to window')
@@ -29,12 +33,16 @@ def add_stream(kinds: argparse._SubParsersAction) -> None:
     parser.add_argument('--requests', type=int, default=2, help='windows in the model at once')
     parser.add_argument('--threads', type=int, default=1, help='of the model')
     parser.add_argument('--decoder-threads', type=int, default=1, help='of the decoder')
-    parser.add_argument('--backend', choices=list(export_backends()), help="by the model's name by default")
-    parser.add_argument('--precision', choices=('f32', 'bf16', 'int8'), help='what the model says by default')
+    parser.add_argument(
+        '--backend', metavar='RUNTIME', help=f"{', '.join(export_backends())}; by the model's name by default"
+    )
+    parser.add_argument('--precision', choices=PRECISIONS, help='what the model says by default')
+    add_custom_imports(parser)
     add_outputs(parser, STREAM)
 
 
 def _measure(options: argparse.Namespace) -> Report:
+    import_modules(options.custom_imports)
     with ProgressBar('round') as progress:
         return stream.benchmark_stream(
             options.model,

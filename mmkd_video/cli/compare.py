@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import mmkd_video  # noqa: F401  the stack must be mended before a config with custom imports is read
-from mmkd_video.cli.arguments import checked_numbers
+from mmkd_video.cli.arguments import checked_options
 from mmkd_video.cli.cfg_options import add_cfg_options
 from mmkd_video.cli.interrupts import exit_on_sigterm
 from mmkd_video.cli.mistakes import EXITS, exit_on_error
+from mmkd_video.core.command_line import program_of
 from mmkd_video.workflows.compare.comparing import compare_configs, default_work_dir, save
 from mmkd_video.workflows.compare.protocol import TUNING_SEEDS
 from mmkd_video.workflows.compare.settings import ComparisonSettings
@@ -40,7 +41,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def build_parser() -> argparse.ArgumentParser:
     """Return the parser."""
     parser = argparse.ArgumentParser(
-        prog='compare.py',
+        prog=program_of('compare'),
         description='Compare teacher, student alone and student distilled: same steps, augmentation and learning rate; '
         'the last checkpoint is scored on test. Finished runs are kept, an interrupted one is resumed.',
         epilog=EXITS,
@@ -77,13 +78,13 @@ def build_parser() -> argparse.ArgumentParser:
         help="clips of each fold, with {} for its number: 'test_dataloader.dataset.ann_file=folds/fold{}_test.txt'; "
         'each fold trains a teacher and students, accuracy is over all test clips',
     )
-    parser.add_argument('--num-folds', type=positive, help='of --folds, counted from 0')
-    parser.add_argument('--jobs', type=positive, default=1, help='runs side by side; the cores are shared out')
+    parser.add_argument('--num-folds', type=int, help='of --folds, counted from 0')
+    parser.add_argument('--jobs', type=int, default=1, help='runs side by side; the cores are shared out')
     parser.add_argument('--work-dir', help="work_dirs/compare/<first config's name> by default")
     parser.add_argument('--metric', help="compared; acc/top1 by default, or the test's first one")
     parser.add_argument('--no-prepare', action='store_true', help='neither render clips nor train the teacher first')
     add_cfg_options(parser)
-    return checked_numbers(parser)
+    return checked_options(parser)
 
 
 def seeds_in(text: str) -> list[int]:
@@ -97,15 +98,8 @@ def seeds_in(text: str) -> list[int]:
     return list(range(first, last + 1))
 
 
-def positive(text: str) -> int:
-    """Return a number of at least 1."""
-    if not text.isdigit() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f'got {text!r}; expected a number of at least 1')
-    return int(text)
-
-
 def settings_of(options: argparse.Namespace) -> ComparisonSettings:
-    """Return what of a command line decides the table.
+    """Return the settings of a command line that determine the table.
 
     Args:
         options: Options of :func:`build_parser`.

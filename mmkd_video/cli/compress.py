@@ -5,10 +5,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import mmkd_video  # noqa: F401  the stack must be mended before a config with custom imports is read
-from mmkd_video.cli.arguments import checked_numbers
+from mmkd_video.cli.arguments import checked_options
 from mmkd_video.cli.cfg_options import add_cfg_options
 from mmkd_video.cli.interrupts import exit_on_sigterm
 from mmkd_video.cli.mistakes import EXITS, exit_on_error
+from mmkd_video.core.command_line import program_of
 from mmkd_video.recognizers.config import read_config
 from mmkd_video.workflows.compress.compress import check, compress
 from mmkd_video.workflows.compress.settings import read_settings
@@ -34,7 +35,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def build_parser() -> argparse.ArgumentParser:
     """Return the parser."""
     parser = argparse.ArgumentParser(
-        prog='compress.py',
+        prog=program_of('compress'),
         description='Distil a student, prune it while distilling, export and quantize it, compare the files with '
         'PyTorch and measure all of them. Finished stages are kept, an interrupted one goes on.',
         epilog=EXITS,
@@ -50,7 +51,7 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument('--no-prepare', action='store_true', help='neither render clips nor train the teacher first')
     add_cfg_options(parser)
-    return checked_numbers(parser)
+    return checked_options(parser)
 
 
 if __name__ == '__main__':

@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import mmkd_video  # noqa: F401  the stack must be mended before a model is built
-from mmkd_video.cli.arguments import checked_numbers
+from mmkd_video.cli.arguments import checked_options
 from mmkd_video.cli.cfg_options import add_cfg_options
 from mmkd_video.cli.mistakes import EXITS, exit_on_error
-from mmkd_video.export import ParityReport, backend_of_format, export_backends
+from mmkd_video.core.command_line import program_of
+from mmkd_video.export import ParityReport, backend_of_format, export_backends, exported_suffixes
 from mmkd_video.export.metadata import PRECISIONS
 from mmkd_video.recognizers.config import read_config
 from mmkd_video.workflows.deploy.export import DEFAULT_FORMAT, export_student, export_target
@@ -52,16 +53,18 @@ def main(arguments: Sequence[str] | None = None) -> ParityReport | None:
 def build_parser() -> argparse.ArgumentParser:
     """Return the parser."""
     parser = argparse.ArgumentParser(
-        prog='export.py',
-        description='Write a student as ONNX or OpenVINO, with normalisation, clip averaging and softmax inside; then '
-        'compare the file with PyTorch on clips of the test data set. Exits with 1 where they differ.',
+        prog=program_of('export'),
+        description='Write a student as a file for another runtime, with normalisation, clip averaging and softmax '
+        'inside; then compare the file with PyTorch on clips of the test data set. Exits with 1 where they differ.',
         epilog=EXITS,
     )
     parser.add_argument('config', help='of the student, or of its distillation')
     parser.add_argument('checkpoint', help='of the student')
     formats = ', '.join(each.format for each in export_backends().values())
     parser.add_argument('--format', help=f"{formats}; by the suffix of --out, or '{DEFAULT_FORMAT}', by default")
-    parser.add_argument('--out', metavar='FILE', help='.onnx or .xml; beside the checkpoint by default')
+    parser.add_argument(
+        '--out', metavar='FILE', help=f'{" or ".join(exported_suffixes())}; beside the checkpoint by default'
+    )
     parser.add_argument(
         '--batch',
         type=batch_size,
@@ -84,7 +87,7 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument('--force', action='store_true', help='replace existing files')
     add_cfg_options(parser)
-    return checked_numbers(parser)
+    return checked_options(parser)
 
 
 def batch_size(text: str) -> int | None:

@@ -1,16 +1,15 @@
-"""Mistakes of a config or a command line, told in one line instead of a traceback."""
+"""Errors of a config or a command line, shown as one line instead of a traceback."""
 
 import argparse
-import errno
 import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from mmkd_video.core.files.full_disk import is_full_disk, told_of_full_disk
 from mmkd_video.core.mistakes import Mistake, SettingsError
 
 TRACEBACK = 'MMKD_TRACEBACK'
-FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO}  # what a disk says that takes no more
 REFUSED, INTERRUPTED, BROKEN_PIPE = 1, 130, 141
 EXITS = (
     'exit codes: 0 done; 1 refused or failed, told in one line (the environment variable '
@@ -20,10 +19,11 @@ EXITS = (
 
 @contextmanager
 def exit_on_mistake(parser: argparse.ArgumentParser) -> Iterator[None]:
-    """End with one line and exit code 1 where a mistake is found; a failure keeps its traceback.
+    """End with one line and exit code 1 on an error that the user can fix; a failure keeps its traceback.
 
-    A mistake is what a check of this package raises, and what a wrong setting makes others raise while something is
-    built from it. The environment variable ``MMKD_TRACEBACK=1`` shows where either was raised.
+    Errors of the first kind are those of this package's checks, and those that a wrong setting causes while something
+    is built from it; a full disk is one too, whoever writes. The environment variable ``MMKD_TRACEBACK=1`` shows where
+    any of them was raised.
 
     Args:
         parser: Parser of the command.
@@ -31,9 +31,9 @@ def exit_on_mistake(parser: argparse.ArgumentParser) -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        if os.environ.get(TRACEBACK) or not isinstance(error, Mistake):
+        if os.environ.get(TRACEBACK) or not (isinstance(error, Mistake) or is_full_disk(error)):
             raise
-        parser.exit(REFUSED, f'error: {one_line(error)}\n')
+        parser.exit(REFUSED, f'error: {error_line(error)}\n')
 
 
 @contextmanager
@@ -49,29 +49,31 @@ def exit_on_error(parser: argparse.ArgumentParser, resumes: bool = False) -> Ite
     except KeyboardInterrupt:
         parser.exit(INTERRUPTED, f'\ninterrupted{"; the same command goes on from here" if resumes else ""}\n')
     except BrokenPipeError:  # nobody reads on
-        _forget_output()
+        _discard_output()
         parser.exit(BROKEN_PIPE)
     except Exception as error:
-        if isinstance(error, OSError) and error.errno in FULL:
-            _forget_output()
+        if is_full_disk(error):
+            _discard_output()
         if os.environ.get(TRACEBACK):
             raise
-        parser.exit(REFUSED, f'error: {one_line(error)}\n')
+        parser.exit(REFUSED, f'error: {error_line(error)}\n')
 
 
-def _forget_output() -> None:
+def _discard_output() -> None:
     # What is left in the buffer would be written at exit, and fail again.
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-def one_line(error: Exception) -> str:
-    """Return what an error says; that of others with its type, and how to see where it was raised.
+def error_line(error: Exception) -> str:
+    """Return the message of an error; for errors of other packages with its type, and how to see where it was raised.
 
     Args:
         error: Error with its traceback.
     """
     if isinstance(error, SettingsError) and isinstance(error.__cause__, Exception):
         error = error.__cause__
+    if is_full_disk(error) and not isinstance(error, Mistake):
+        return told_of_full_disk(error)
     text = error.args[0] if isinstance(error, KeyError) and error.args else error
     if isinstance(error, (Mistake, OSError)):
         return str(text)

@@ -1,4 +1,4 @@
-"""What ``--cfg-options`` may say behind the equals sign."""
+"""Values of ``--cfg-options``, behind the equals sign."""
 
 import ast
 import json

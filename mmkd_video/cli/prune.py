@@ -5,9 +5,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import mmkd_video  # noqa: F401  the stack must be mended before a model is built
-from mmkd_video.cli.arguments import checked_numbers
+from mmkd_video.cli.arguments import checked_options
 from mmkd_video.cli.cfg_options import add_cfg_options
 from mmkd_video.cli.mistakes import EXITS, exit_on_error
+from mmkd_video.core.command_line import program_of
 from mmkd_video.pruning import PruningHistory
 from mmkd_video.pruning.pruner import SCOPES, TARGETS
 from mmkd_video.pruning.units import CRITERIA
@@ -46,7 +47,7 @@ def main(arguments: Sequence[str] | None = None) -> PruningHistory:
 def build_parser() -> argparse.ArgumentParser:
     """Return the parser."""
     parser = argparse.ArgumentParser(
-        prog='prune.py',
+        prog=program_of('prune'),
         description='Remove the least important channels of a trained student. Accuracy suffers until it is trained '
         'on: take the config that is written as the student of a distillation, or train it as it is.',
         epilog=EXITS,
@@ -66,7 +67,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument('--out', required=True, metavar='FILE.pth', help='the pruned checkpoint; its config: FILE.py')
     parser.add_argument('--force', action='store_true', help='replace existing files')
     add_cfg_options(parser)
-    return checked_numbers(parser)
+    return checked_options(parser)
 
 
 if __name__ == '__main__':

@@ -5,9 +5,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import mmkd_video  # noqa: F401  the stack must be mended before a model is built
-from mmkd_video.cli.arguments import checked_numbers
+from mmkd_video.cli.arguments import checked_options
 from mmkd_video.cli.cfg_options import add_cfg_options
 from mmkd_video.cli.mistakes import EXITS, exit_on_error
+from mmkd_video.core.command_line import program_of
 from mmkd_video.quantization.nncf_library import PRESETS
 from mmkd_video.recognizers.config import read_config
 from mmkd_video.workflows.deploy.quantize import quantize_student
@@ -41,7 +42,7 @@ def main(arguments: Sequence[str] | None = None) -> QuantizedStudent:
 def build_parser() -> argparse.ArgumentParser:
     """Return the parser."""
     parser = argparse.ArgumentParser(
-        prog='quantize.py',
+        prog=program_of('quantize'),
         description='Write a student as OpenVINO in int8: calibrate on training clips, leave the most sensitive layers '
         'in float until the accuracy holds, and compare the file with the float model on clips of the test data set. '
         'Exits with 1 where they differ.',
@@ -62,7 +63,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument('--no-check', action='store_true', help='do not compare with the float model')
     parser.add_argument('--force', action='store_true', help='replace existing files')
     add_cfg_options(parser)
-    return checked_numbers(parser)
+    return checked_options(parser)
 
 
 if __name__ == '__main__':

@@ -3,19 +3,28 @@
 import argparse
 from collections.abc import Sequence
 
-from mmkd_video.cli.arguments import checked_numbers
+from mmkd_video.cli.arguments import checked_options
 from mmkd_video.cli.interrupts import exit_on_sigterm
 from mmkd_video.cli.mistakes import EXITS, exit_on_error
+from mmkd_video.core.command_line import program_of
 from mmkd_video.workflows.train.clips import prepare_motion_clips
 
 
 def main(args: Sequence[str] | None = None) -> None:
     """Parse the command line and render."""
-    parser = argparse.ArgumentParser(description='Render the embedded motion clips.', epilog=EXITS)
-    parser.add_argument('root', nargs='?', default='data/motion_clips', help='folder of the data set')
-    parser.add_argument('--seed', type=int, default=0, help='of the pictures')
-    parser.add_argument('--workers', type=int, default=2, help='threads that render')
-    options = checked_numbers(parser).parse_args(args)
+    parser = build_parser()
+    options = parser.parse_args(args)
     exit_on_sigterm()
     with exit_on_error(parser, resumes=True):
         prepare_motion_clips(options.root, seed=options.seed, workers=options.workers)
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """Return the parser."""
+    parser = argparse.ArgumentParser(
+        prog=program_of('render'), description='Render the embedded motion clips.', epilog=EXITS
+    )
+    parser.add_argument('root', nargs='?', default='data/motion_clips', help='folder of the data set')
+    parser.add_argument('--seed', type=int, default=0, help='of the pictures')
+    parser.add_argument('--workers', type=int, default=2, help='threads that render')
+    return checked_options(parser)

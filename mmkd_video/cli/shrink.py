@@ -5,9 +5,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import mmkd_video  # noqa: F401  the stack must be mended before a model is built
-from mmkd_video.cli.arguments import checked_numbers
+from mmkd_video.cli.arguments import checked_options
 from mmkd_video.cli.cfg_options import add_cfg_options
 from mmkd_video.cli.mistakes import EXITS, exit_on_error
+from mmkd_video.core.command_line import program_of
 from mmkd_video.core.files.atomic import write_atomically
 from mmkd_video.core.files.new import expect_new
 from mmkd_video.recognizers.config import read_config
@@ -45,7 +46,7 @@ def main(arguments: Sequence[str] | None = None) -> list[Proposal]:
 def build_parser() -> argparse.ArgumentParser:
     """Return the parser."""
     parser = argparse.ArgumentParser(
-        prog='shrink.py',
+        prog=program_of('shrink'),
         description='Propose smaller students for a budget: width, depth, frames and size, one by one and balanced; '
         'balanced, width and depth take their share of the saving, in parameters too, and frames and size the rest. '
         'All cost about the same; which one is the most accurate, tools/compare.py tells.',
@@ -59,4 +60,4 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument('--pick', default='balanced', help='which proposal --out writes; balanced by default')
     parser.add_argument('--force', action='store_true', help='overwrite the file of --out')
     add_cfg_options(parser)
-    return checked_numbers(parser)
+    return checked_options(parser)

@@ -8,11 +8,14 @@ from pathlib import Path
 
 import cv2
 
-from mmkd_video.cli.arguments import checked_numbers
+from mmkd_video.cli.arguments import checked_options
+from mmkd_video.cli.custom_imports import add_custom_imports, import_modules
 from mmkd_video.cli.mistakes import BROKEN_PIPE, INTERRUPTED, exit_on_error
 from mmkd_video.core.checked import Text
+from mmkd_video.core.command_line import program_of
 from mmkd_video.core.mistakes import WrongValueError
-from mmkd_video.export import export_backends
+from mmkd_video.export import export_backends, exported_suffixes
+from mmkd_video.export.metadata import PRECISIONS
 from mmkd_video.serving import StreamOptions
 from mmkd_video.serving.stream_options import POLICIES
 from mmkd_video.workflows.stream.folder import stream_folder
@@ -49,12 +52,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def build_parser() -> argparse.ArgumentParser:
     """Return the parser."""
     parser = argparse.ArgumentParser(
-        prog='stream.py',
+        prog=program_of('stream'),
         description='Classify a video while it is read: one line of JSON a window; decoding and inference overlap.',
         epilog=EXITS,
     )
     parser.add_argument('source', help='a video, a folder of videos, a camera (0, /dev/video0) or an address (rtsp://)')
-    parser.add_argument('--model', required=True, help='of tools/export.py or tools/quantize.py: .xml or .onnx')
+    parser.add_argument(
+        '--model', required=True, help=f'of tools/export.py or tools/quantize.py: {" or ".join(exported_suffixes())}'
+    )
     windows = parser.add_argument_group('windows')
     windows.add_argument('--hop', type=int, help='pictures from window to window; half a window by default')
     windows.add_argument(
@@ -84,18 +89,22 @@ def build_parser() -> argparse.ArgumentParser:
     running.add_argument('--realtime', action='store_true', help='read a file no faster than it was recorded')
     running.add_argument('--reconnect', type=int, default=5, help='tries, before a lost camera is given up')
     running.add_argument('--pause', type=float, default=1.0, help='seconds before each')
-    running.add_argument('--backend', choices=list(export_backends()), help="by the model's name by default")
+    running.add_argument(
+        '--backend', metavar='RUNTIME', help=f"{', '.join(export_backends())}; by the model's name by default"
+    )
     running.add_argument('--threads', type=int, help="of the model; the runtime's choice by default")
     running.add_argument(
         '--decoder-threads', type=int, default=1, help='of the decoder; with each, a picture comes later'
     )
-    running.add_argument('--precision', choices=('f32', 'bf16', 'int8'), help='what the model says by default')
-    return checked_numbers(parser)
+    running.add_argument('--precision', choices=PRECISIONS, help='what the model says by default')
+    add_custom_imports(parser)
+    return checked_options(parser)
 
 
 def _run(options: argparse.Namespace) -> int:
     SOURCE_PATH.check('source', options.source)
     MODEL_PATH.check('--model', options.model)
+    import_modules(options.custom_imports)
     how = stream_options(options)
     model = ModelSettings(options.model, options.backend, options.threads, options.precision, options.requests)
     if Path(options.source).is_dir():
@@ -150,7 +159,7 @@ def stream_options(options: argparse.Namespace) -> StreamOptions:
     """Return how to stream.
 
     Args:
-        options: What the parser of :func:`build_parser` has read.
+        options: Options of the parser of :func:`build_parser`.
 
     Raises:
         ValueError: A number is out of range.

@@ -5,12 +5,13 @@ import os
 from collections.abc import Sequence
 
 import mmkd_video  # noqa: F401  the stack must be mended before a runner is built
-from mmkd_video.cli.arguments import checked_numbers
+from mmkd_video.cli.arguments import checked_options
 from mmkd_video.cli.cfg_options import add_cfg_options
 from mmkd_video.cli.interrupts import exit_on_interrupt
 from mmkd_video.cli.mistakes import EXITS, exit_on_mistake
 from mmkd_video.cli.train import add_launcher
-from mmkd_video.export import export_backends
+from mmkd_video.core.command_line import program_of
+from mmkd_video.export import export_backends, exported_suffixes
 from mmkd_video.export.metadata import PRECISIONS
 from mmkd_video.workflows.train.testing import EvaluationSettings, run_test
 
@@ -45,12 +46,15 @@ def main(arguments: Sequence[str] | None = None) -> dict[str, float]:
 def build_parser() -> argparse.ArgumentParser:
     """Return the parser."""
     parser = argparse.ArgumentParser(
-        prog='test.py',
+        prog=program_of('test'),
         description='Test a checkpoint, or an exported file, with a distillation or a plain config.',
         epilog=EXITS,
     )
     parser.add_argument('config', help='a distillation config, or the plain student config')
-    parser.add_argument('checkpoint', help='of the student; or a file that tools/export.py wrote, .onnx or .xml')
+    parser.add_argument(
+        'checkpoint',
+        help=f'of the student; or a file that tools/export.py wrote, {" or ".join(exported_suffixes())}',
+    )
     parser.add_argument(
         '--backend',
         metavar='RUNTIME',
@@ -68,7 +72,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument('--wait-time', type=float, default=2, help='seconds a window stays')
     add_cfg_options(parser)
     add_launcher(parser)
-    return checked_numbers(parser)
+    return checked_options(parser)
 
 
 if __name__ == '__main__':

@@ -5,12 +5,13 @@ import os
 from collections.abc import Sequence
 
 import mmkd_video  # noqa: F401  the stack must be mended before a runner is built
-from mmkd_video.cli.arguments import checked_numbers
+from mmkd_video.cli.arguments import checked_options
 from mmkd_video.cli.cfg_options import add_cfg_options
 from mmkd_video.cli.interrupts import exit_on_interrupt
 from mmkd_video.cli.mistakes import EXITS, exit_on_mistake
+from mmkd_video.core.command_line import program_of
 from mmkd_video.core.files.new import expect_new
-from mmkd_video.core.mistakes import blaming_settings
+from mmkd_video.core.mistakes import as_settings_errors
 from mmkd_video.recognizers.config import read_config
 from mmkd_video.workflows.train.prepare import own_rank
 from mmkd_video.workflows.train.training import NEWEST, merge_settings, run_training
@@ -23,7 +24,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     os.environ.setdefault('LOCAL_RANK', str(options.local_rank))
     hint = '--resume goes on from the last checkpoint, if there is one'
     with exit_on_interrupt(parser, hint), exit_on_mistake(parser):
-        with blaming_settings():
+        with as_settings_errors():
             if own_rank(options.launcher) == 0:
                 expect_new('--publish', options.publish)
             config = merge_settings(
@@ -51,7 +52,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def build_parser() -> argparse.ArgumentParser:
     """Return the parser."""
     parser = argparse.ArgumentParser(
-        prog='train.py',
+        prog=program_of('train'),
         description='Train a recognizer, alone or distilled.',
         epilog='SIGTERM and ctrl-C end the training after its step, with a checkpoint from which --resume goes on; '
         + EXITS,
@@ -80,7 +81,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument('--deterministic', action='store_true', help='deterministic CUDA kernels')
     add_cfg_options(parser)
     add_launcher(parser)
-    return checked_numbers(parser)
+    return checked_options(parser)
 
 
 def add_launcher(parser: argparse.ArgumentParser) -> None:

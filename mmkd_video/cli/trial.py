@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import mmkd_video  # noqa: F401  the stack must be mended before a runner is built
+from mmkd_video.cli.arguments import checked_options
 from mmkd_video.cli.mistakes import exit_on_mistake
 from mmkd_video.workflows.train.trial import run_trial
 
@@ -23,7 +24,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument('run', type=Path, help='folder with config.py')
     parser.add_argument('--checkpoint', type=Path, help='test this one; train nothing')
     parser.add_argument('--score', nargs='+', choices=('val', 'test'), default=['test'], help='on what')
-    return parser
+    return checked_options(parser)
 
 
 if __name__ == '__main__':

@@ -1,10 +1,10 @@
 """One small file per break of today's stack; loaded before anything else of the package.
 
-``BREAKS`` lists what does not work without a mend, ``FEATURES`` what OpenMMLab never could and we add at the same
-places. Outside this folder only :mod:`mmkd_video.pruning.loading` adds one; it needs what pruning knows.
+``BREAKS`` lists what fails without a patch, ``FEATURES`` what OpenMMLab never offered and we add at the same
+places. Outside this folder only :mod:`mmkd_video.pruning.loading` adds one, as it needs the pruning history.
 
-Every module has ``applies() -> bool`` (does this stack have the break, mended or not) and ``apply() -> None`` (mend it;
-twice is once). Each mend waits for the import of the module it is about and imports nothing heavy itself.
+Every module has ``applies() -> bool`` (is the break in this stack, patched or not) and ``apply() -> None`` (patch it;
+twice is once). Each patch waits for the import of the module it is about and imports nothing heavy itself.
 """
 
 from mmkd_video.compat import (
@@ -25,8 +25,10 @@ from mmkd_video.compat import (
     missing_drn,
     numpy_names,
     optim_wrapper,
+    own_configs,
     plain_keys,
     repeat_aug,
+    unwritten_log,
 )
 
 __all__ = ['BREAKS', 'FEATURES', 'apply', 'forced_loading']
@@ -48,13 +50,14 @@ BREAKS = (
     empty_annotations,
     annotation_lines,
     config_text,
+    unwritten_log,
 )
 
-FEATURES = (optim_wrapper, repeat_aug)
+FEATURES = (optim_wrapper, repeat_aug, own_configs)
 
 
 def apply() -> None:
-    """Mend every break of this stack and add the features; each mend stands aside where it is not needed."""
+    """Patch every break of this stack and add the features; a patch that is not needed changes nothing."""
     for item in (*BREAKS, *FEATURES):
         item.apply()
 

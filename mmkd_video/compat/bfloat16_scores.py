@@ -2,7 +2,7 @@
 
 Cause: MMAction2's heads hand the class scores to numpy for the top-k accuracy, and numpy has no bfloat16.
 
-Mend: scores in bfloat16 become float32 before the head computes loss, accuracy and predictions; every other dtype is
+Fix: scores in bfloat16 become float32 before the head computes loss, accuracy and predictions; every other dtype is
 passed on as it is. The loss is computed in float32 under autocast anyway.
 """
 
@@ -23,15 +23,15 @@ HEADS = (
 def _in_float32(method: Callable) -> Callable:
     import torch
 
-    def mended(self: Any, cls_scores: Any, *args: Any, **kwargs: Any) -> Any:
+    def patched(self: Any, cls_scores: Any, *args: Any, **kwargs: Any) -> Any:
         if isinstance(cls_scores, torch.Tensor) and cls_scores.dtype == torch.bfloat16:
             cls_scores = cls_scores.float()
         return method(self, cls_scores, *args, **kwargs)
 
-    return mended
+    return patched
 
 
-def _mend(module: ModuleType) -> None:
+def _patch(module: ModuleType) -> None:
     for name, head, methods in HEADS:
         if name == module.__name__:
             for method in methods:
@@ -52,4 +52,4 @@ def applies() -> bool:
 def apply() -> None:
     """Wrap the heads' methods when MMAction2's heads are imported."""
     for name, _, _ in HEADS:
-        after_import(name, _mend)
+        after_import(name, _patch)

@@ -4,7 +4,7 @@ Cause: since torch 2.6 ``torch.load`` reads tensors and plain data only, while M
 buffers (``HistoryBuffer``), which are numpy arrays and, through pickle, four of their own methods. And what comes from
 an address is read without that protection: there MMEngine calls ``torch.hub``, whose default is another one.
 
-Mend: every loader of MMEngine, whatever it fetches from where, reads through :mod:`safe_load`. Files with log buffers
+Fix: every loader of MMEngine, whatever it fetches from where, reads through :mod:`safe_load`. Files with log buffers
 are read, nothing is executed, and a file is named that is refused, cannot be read or has other checksums than it says.
 See https://docs.pytorch.org/docs/stable/notes/serialization.html#weights-only.
 """
@@ -59,13 +59,13 @@ def load_url(
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / name
     if not path.exists():
-        told = hub.HASH_REGEX.search(name) if check_hash else None
-        hub.download_url_to_file(url, str(path), told.group(1) if told else None, progress=progress)
+        digest = hub.HASH_REGEX.search(name) if check_hash else None
+        hub.download_url_to_file(url, str(path), digest.group(1) if digest else None, progress=progress)
     return safe_load.load(path, map_location, called=f'{url} (kept as {path})')
 
 
-class _TorchThatReadsSafely(ModuleType):
-    """torch as MMEngine's loaders see it: all as it is, but that ``load`` executes nothing."""
+class _SafeTorch(ModuleType):
+    """The torch module for MMEngine's loaders: the same but for ``load``, which executes nothing."""
 
     def __init__(self, torch: ModuleType) -> None:
         super().__init__(torch.__name__, torch.__doc__)
@@ -83,7 +83,7 @@ class _TorchThatReadsSafely(ModuleType):
 
 
 def _without_code(loaded: Any) -> Any:
-    """Drop the config's text of MMCV's times, which MMEngine executes when a training is resumed."""
+    """Drop the config's text in checkpoints of MMCV, which MMEngine executes when a training is resumed."""
     if isinstance(loaded, dict) and isinstance(loaded.get('meta'), dict):
         loaded['meta'].pop('config', None)
     return loaded
@@ -102,21 +102,21 @@ def _name_the_file(load_checkpoint: Callable) -> Callable:
                 raise
             if not isinstance(error, pickle.UnpicklingError) and not Path(filename).expanduser().is_file():
                 raise
-            raise safe_load.explain_any(error, filename) from None
+            raise safe_load.explain_failure(error, filename) from None
         finally:
             _ASKED_FOR.reset(before)
 
     return load
 
 
-def _mend_loaders(module: ModuleType) -> None:
-    if not isinstance(module.torch, _TorchThatReadsSafely):
-        module.torch = _TorchThatReadsSafely(module.torch)
+def _patch_loaders(module: ModuleType) -> None:
+    if not isinstance(module.torch, _SafeTorch):
+        module.torch = _SafeTorch(module.torch)
     module.load_url = load_url
     wrap(module.CheckpointLoader, 'load_checkpoint', _name_the_file)
 
 
-def _mend_download(module: ModuleType) -> None:
+def _patch_download(module: ModuleType) -> None:
     module.load_url = load_url
 
 
@@ -129,6 +129,6 @@ def applies() -> bool:
 
 def apply() -> None:
     """Let MMEngine's loaders read safely as soon as they are imported."""
-    after_import('mmengine.utils.dl_utils.hub', _mend_download)
-    after_import('mmengine.utils.dl_utils', _mend_download)
-    after_import('mmengine.runner.checkpoint', _mend_loaders)
+    after_import('mmengine.utils.dl_utils.hub', _patch_download)
+    after_import('mmengine.utils.dl_utils', _patch_download)
+    after_import('mmengine.runner.checkpoint', _patch_loaders)

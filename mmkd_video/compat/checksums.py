@@ -1,4 +1,4 @@
-"""Whether a file written by ``torch.save`` is still what was written.
+"""Whether a file is still as ``torch.save`` wrote it.
 
 Such a file is a zip archive with a checksum (CRC-32) of each part, and torch does not look at them: a flipped bit in a
 weight is read as another weight.
@@ -12,7 +12,7 @@ from pathlib import Path
 MAGIC = b'PK\x03\x04'
 
 
-def damage(source: str | Path | BytesIO) -> str | None:
+def find_damage(source: str | Path | BytesIO) -> str | None:
     """Return what is damaged in a checkpoint file, or None.
 
     Files without checksums are not judged: those of torch before 1.6, and those that were written with

@@ -3,7 +3,7 @@
 Cause: ``adjust_hue`` adds a signed offset to a uint8 hue; numpy 2 no longer widens the array for it (NEP 50,
 https://numpy.org/neps/nep-0050-scalar-promotion.html).
 
-Mend: the same computation with the hue in int16. For offsets that did not fail the result is the same, as long as hue
+Fix: the same computation with the hue in int16. For offsets that did not fail the result is the same, as long as hue
 and offset together stay below 256 (``hue`` up to 0.29); above, uint8 wrapped around and int16 does not.
 """
 
@@ -27,7 +27,7 @@ def _widened(_: Callable) -> Callable:
     return adjust_hue
 
 
-def _mend(module: ModuleType) -> None:
+def _patch(module: ModuleType) -> None:
     if applies():
         wrap(module.ColorJitter, 'adjust_hue', _widened)
 
@@ -45,4 +45,4 @@ def applies() -> bool:
 
 def apply() -> None:
     """Replace the method when MMAction2's transforms are imported."""
-    after_import('mmaction.datasets.transforms.processing', _mend)
+    after_import('mmaction.datasets.transforms.processing', _patch)

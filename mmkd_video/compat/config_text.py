@@ -1,9 +1,9 @@
-"""Every checkpoint waits for its config to be laid out anew, a third of a second or more.
+"""Every checkpoint waits for its config to be formatted again, a third of a second or more.
 
 Cause: ``Config.pretty_text`` has yapf format the whole config each time it is asked, at least four times before the
 first step and once in each checkpoint.
 
-Mend: the texts that were formatted last are kept; a config that has changed is another text, and is formatted.
+Fix: the texts that were formatted last are kept; a config that has changed is another text, and is formatted.
 """
 
 from collections import OrderedDict
@@ -17,10 +17,10 @@ MODULE = 'mmengine.config.config'
 KEPT = 8
 
 
-def _remember(format_code: Callable) -> Callable:
+def _with_cache(format_code: Callable) -> Callable:
     known: OrderedDict[tuple[str, str], Any] = OrderedDict()
 
-    def mended(text: str, **style: Any) -> Any:
+    def patched(text: str, **style: Any) -> Any:
         key = (text, repr(style))
         if key not in known:
             known[key] = format_code(text, **style)
@@ -29,11 +29,11 @@ def _remember(format_code: Callable) -> Callable:
             known.popitem(last=False)
         return known[key]
 
-    return mended
+    return patched
 
 
-def _mend(module: ModuleType) -> None:
-    wrap(module, 'FormatCode', _remember)
+def _patch(module: ModuleType) -> None:
+    wrap(module, 'FormatCode', _with_cache)
 
 
 def applies() -> bool:
@@ -45,4 +45,4 @@ def applies() -> bool:
 
 def apply() -> None:
     """Wrap the formatter when MMEngine's configs are imported."""
-    after_import(MODULE, _mend)
+    after_import(MODULE, _patch)

@@ -3,7 +3,7 @@
 Cause: ``AmpOptimWrapper`` asserts an accelerator, though the rest of it works on CPU: MMEngine's autocast takes
 bfloat16 there, and torch's GradScaler switches itself off, which is right: bfloat16 has the range of float32.
 
-Mend: the assertion alone is passed on a machine without accelerator. A config that asks for float16 on CPU still fails
+Fix: the assertion alone is passed on a machine without accelerator. A config that asks for float16 on CPU still fails
 in MMEngine's autocast, with its own message.
 """
 
@@ -27,7 +27,7 @@ def _pass_the_assertion(module: ModuleType) -> Callable[[Callable], Callable]:
     return make
 
 
-def _mend(module: ModuleType) -> None:
+def _patch(module: ModuleType) -> None:
     if applies():
         wrap(module.AmpOptimWrapper, '__init__', _pass_the_assertion(module))
 
@@ -42,4 +42,4 @@ def applies() -> bool:
 
 def apply() -> None:
     """Wrap the constructor when MMEngine's AMP wrapper is imported."""
-    after_import('mmengine.optim.optimizer.amp_optimizer_wrapper', _mend)
+    after_import('mmengine.optim.optimizer.amp_optimizer_wrapper', _patch)

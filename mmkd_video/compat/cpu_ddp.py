@@ -2,7 +2,7 @@
 
 Cause: MMEngine's runner always passes ``device_ids=[LOCAL_RANK]``, which torch accepts for GPU modules only.
 
-Mend: ``MMDistributedDataParallel`` drops ``device_ids`` and ``output_device`` for a module that is wholly on the CPU;
+Fix: ``MMDistributedDataParallel`` drops ``device_ids`` and ``output_device`` for a module that is wholly on the CPU;
 for any other module the arguments are untouched.
 """
 
@@ -22,7 +22,7 @@ def _drop_device_ids(init: Callable) -> Callable:
     return construct
 
 
-def _mend(module: ModuleType) -> None:
+def _patch(module: ModuleType) -> None:
     wrap(module.MMDistributedDataParallel, '__init__', _drop_device_ids)
 
 
@@ -35,4 +35,4 @@ def applies() -> bool:
 
 def apply() -> None:
     """Wrap the constructor when MMEngine's wrapper is imported."""
-    after_import('mmengine.model.wrappers.distributed', _mend)
+    after_import('mmengine.model.wrappers.distributed', _patch)

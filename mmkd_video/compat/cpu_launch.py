@@ -3,7 +3,7 @@
 Cause: MMEngine's launchers (``pytorch``, ``slurm``, ``mpi``) call ``torch.cuda.set_device`` whatever the backend, and
 MMAction2's configs ask for the backend ``nccl``, which needs a GPU.
 
-Mend, where CUDA is absent only: the launchers run with ``set_device`` silenced for their duration, and ``nccl`` becomes
+Fix, where CUDA is absent only: the launchers run with ``set_device`` silenced for their duration, and ``nccl`` becomes
 ``gloo``, with a warning.
 """
 
@@ -30,7 +30,7 @@ def _without_cuda(launch: Callable) -> Callable:
     return init
 
 
-def _mend(module: ModuleType) -> None:
+def _patch(module: ModuleType) -> None:
     if applies():
         for name in LAUNCHERS:
             wrap(module, name, _without_cuda)
@@ -46,4 +46,4 @@ def applies() -> bool:
 
 def apply() -> None:
     """Wrap the launchers when MMEngine's are imported."""
-    after_import('mmengine.dist.utils', _mend)
+    after_import('mmengine.dist.utils', _patch)

@@ -2,7 +2,7 @@
 
 Cause: torch implements the synchronised statistics for accelerators only, and both DDP and the layer check for one.
 
-Mend: for a CPU tensor in distributed training, and only there, the statistics are taken over all ranks by two gloo
+Fix: for a CPU tensor in distributed training, and only there, the statistics are taken over all ranks by two gloo
 reductions, and DDP's check lets a module on the CPU pass. It is the same definition (Ioffe and Szegedy,
 https://arxiv.org/abs/1502.03167, over the global batch), so a run on CPU does not silently become one with per-process
 statistics. It is not meant to be fast.
@@ -74,24 +74,24 @@ def _forward_on_cpu(norm: Any, inputs: Any) -> Any:
 def _on_cpu_too(forward: Callable) -> Callable:
     import torch
 
-    def mended(self: Any, input: Any) -> Any:
+    def patched(self: Any, input: Any) -> Any:
         distributed = torch.distributed.is_available() and torch.distributed.is_initialized()
         if self.training and distributed and input.device.type == 'cpu':
             return _forward_on_cpu(self, input)
         return forward(self, input)
 
-    return mended
+    return patched
 
 
 def _not_on_cpu(check: Callable) -> Callable:
-    def mended(self: Any, module: Any) -> None:
+    def patched(self: Any, module: Any) -> None:
         if self.device_type != 'cpu':
             check(self, module)
 
-    return mended
+    return patched
 
 
-def _mend(_: ModuleType) -> None:
+def _patch(_: ModuleType) -> None:
     import torch
 
     wrap(torch.nn.SyncBatchNorm, 'forward', _on_cpu_too)
@@ -108,4 +108,4 @@ def applies() -> bool:
 
 def apply() -> None:
     """Extend ``SyncBatchNorm.forward`` when MMEngine's model wrappers are imported: without them there is no DDP."""
-    after_import('mmengine.model.wrappers.distributed', _mend)
+    after_import('mmengine.model.wrappers.distributed', _patch)

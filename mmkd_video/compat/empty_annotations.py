@@ -3,7 +3,7 @@
 Cause: MMEngine's ``BaseDataset`` packs its list of samples with ``np.concatenate``, which takes no empty list. Neither
 the file nor the data set is named.
 
-Mend: the list is looked at before it is packed, and the error names the annotation file.
+Fix: the list is looked at before it is packed, and the error names the annotation file.
 """
 
 from collections.abc import Callable
@@ -15,7 +15,7 @@ from mmkd_video.compat.patching import after_import, wrap
 
 
 def _named(method: Callable) -> Callable:
-    def mended(self: Any) -> Any:
+    def patched(self: Any) -> Any:
         if not self.data_list:
             raise WrongValueError(
                 f'{type(self).__name__}: no samples in annotation file {self.ann_file!r}; expected one line (or entry) '
@@ -23,10 +23,10 @@ def _named(method: Callable) -> Callable:
             )
         return method(self)
 
-    return mended
+    return patched
 
 
-def _mend(module: ModuleType) -> None:
+def _patch(module: ModuleType) -> None:
     wrap(module.BaseDataset, '_serialize_data', _named)
 
 
@@ -43,4 +43,4 @@ def applies() -> bool:
 
 def apply() -> None:
     """Wrap the packing when MMEngine's data sets are imported."""
-    after_import('mmengine.dataset.base_dataset', _mend)
+    after_import('mmengine.dataset.base_dataset', _patch)

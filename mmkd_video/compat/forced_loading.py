@@ -1,7 +1,7 @@
 """``TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD=1`` lets every checkpoint run code; nothing of this package starts under it.
 
-It is a common remedy for what :mod:`checkpoints` mends, so it may be set without anybody knowing any more. This package
-reads checkpoints safely whatever it says, but MMAction2 and others in the same process do not.
+It is a common workaround for what :mod:`checkpoints` patches, so it may be set and forgotten. This package
+reads checkpoints safely all the same, but MMAction2 and others in the same process do not.
 """
 
 import os
@@ -15,7 +15,7 @@ _YES = ('1', 'y', 'yes', 'true')  # as torch reads it
 
 
 class UnsafeEnvironmentError(Mistake, RuntimeError):
-    """The environment switches a protection off; told in one line, without a traceback."""
+    """The environment switches a protection off; shown as one line, without a traceback."""
 
 
 def is_forced() -> bool:
@@ -24,26 +24,26 @@ def is_forced() -> bool:
 
 
 def is_allowed() -> bool:
-    """Return whether the user knows and wants it."""
+    """Return whether the user has allowed that."""
     return os.environ.get(ALLOWED, '0').lower() in _YES
 
 
 def refuse() -> None:
-    """End here where checkpoints could run code, unless that is wanted.
+    """Refuse to go on where checkpoints could run code, unless the user has allowed that.
 
     Raises:
-        UnsafeEnvironmentError: They could.
+        UnsafeEnvironmentError: Checkpoints could run code.
     """
     if not is_forced() or is_allowed():
         return
-    _tell_in_one_line()
+    _hide_tracebacks()
     raise UnsafeEnvironmentError(
         f'{FORCED} is set, so that checkpoints could run code; unset it (mmkd_video reads those of MMEngine without '
         f'it), or set {ALLOWED}=1 where another package needs it and you trust every file'
     )
 
 
-def _tell_in_one_line() -> None:
+def _hide_tracebacks() -> None:
     before = sys.excepthook
 
     def tell(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:

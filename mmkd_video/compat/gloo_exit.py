@@ -3,7 +3,7 @@
 Cause: torch's gloo threads may still run when the interpreter unloads; torch wants ``destroy_process_group()`` before,
 and MMEngine never calls it. Nothing of the training is lost, but the job counts as failed.
 
-Mend: the launchers of MMEngine leave a note to destroy a gloo group at exit. Other backends and groups that the caller
+Fix: the launchers of MMEngine leave a note to destroy a gloo group at exit. Other backends and groups that the caller
 destroys are left alone.
 """
 
@@ -39,7 +39,7 @@ def _destroyed_at_exit(launch: Callable) -> Callable:
     return init
 
 
-def _mend(module: ModuleType) -> None:
+def _patch(module: ModuleType) -> None:
     for name in LAUNCHERS:
         wrap(module, name, _destroyed_at_exit)
 
@@ -53,4 +53,4 @@ def applies() -> bool:
 
 def apply() -> None:
     """Wrap the launchers when MMEngine's are imported."""
-    after_import('mmengine.dist.utils', _mend)
+    after_import('mmengine.dist.utils', _patch)

@@ -3,7 +3,7 @@
 Cause: mmcv tries to import an operator that mmcv-lite does not have and recognition does not need (``Fail to import
 ``MultiScaleDeformableAttention````); mmengine 0.10 imports ``pkg_resources``, which newer setuptools call deprecated.
 
-Mend: these two messages are not shown. Filters that the user gave to Python (``-W``, ``PYTHONWARNINGS``) win.
+Fix: these two messages are not shown. Filters that the user gave to Python (``-W``, ``PYTHONWARNINGS``) win.
 """
 
 import sys

@@ -3,7 +3,7 @@
 Cause: the folder ``localizers/drn`` of MMAction2 1.2.0 has no ``__init__.py``, so neither its wheel nor its sdist
 contains it; where it does exist (an install from git) it imports torchvision, which recognition does not need.
 
-Mend: a finder on ``sys.meta_path`` that answers for this one package with a ``DRN`` that says why it cannot be built.
+Fix: a finder on ``sys.meta_path`` that answers for this one package with a ``DRN`` that says why it cannot be built.
 It asks at import time, and stands aside when the real package is there and torchvision imports.
 """
 

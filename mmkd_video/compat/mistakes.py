@@ -1,4 +1,4 @@
-"""Mistakes that a user can mend, told apart from failures by their type.
+"""Errors that a user can fix, distinguished from failures by their type.
 
 Each class is a builtin error too, so that ``except ValueError`` sees what it always saw. They live here because compat
 imports nothing of the package and raises some of them; all others import them from :mod:`mmkd_video.core.mistakes`.
@@ -10,26 +10,26 @@ class Mistake:
 
 
 class WrongValueError(Mistake, ValueError):
-    """A setting, a file's content or an argument has a value that cannot be meant."""
+    """A setting, a file's content or an argument has a value that is not valid."""
 
 
 class WrongTypeError(Mistake, TypeError):
-    """A setting or an argument is of a type that cannot be meant."""
+    """A setting or an argument is of a type that is not valid."""
 
 
 class WrongKeyError(Mistake, KeyError):
-    """A name that nobody knows, or that is known already."""
+    """A name that is unknown, or that is taken already."""
 
     def __str__(self) -> str:
         return Exception.__str__(self)  # KeyError shows its text in quotes
 
 
 class MissingFileError(Mistake, FileNotFoundError):
-    """A file or folder is not there."""
+    """A file or folder does not exist."""
 
 
 class ExistingFileError(Mistake, FileExistsError):
-    """A file or folder is there and is not replaced."""
+    """A file or folder exists and is not replaced."""
 
 
 class UnwrittenFileError(Mistake, OSError):
@@ -37,7 +37,7 @@ class UnwrittenFileError(Mistake, OSError):
 
 
 class FolderInUseError(Mistake, BlockingIOError):
-    """Another process is at work in a folder."""
+    """Another process works in a folder."""
 
 
 class WaitedTooLongError(Mistake, TimeoutError):
@@ -45,11 +45,11 @@ class WaitedTooLongError(Mistake, TimeoutError):
 
 
 class NotFiniteError(Mistake, FloatingPointError):
-    """A training came to values that are no finite numbers."""
+    """A training reached values that are NaN or infinite."""
 
 
 class WorkFailedError(Mistake, RuntimeError):
-    """Work that was asked for cannot be done; the text says what failed."""
+    """The requested work failed; the text says why."""
 
 
 def name_of_kind(error: BaseException) -> str:

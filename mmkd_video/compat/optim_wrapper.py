@@ -16,7 +16,7 @@ from typing import Any
 from mmkd_video.compat.patching import after_import, wrap
 
 BUILDER = 'mmengine.optim.optimizer.builder'
-# Modules that hold the function by name, where they are imported before the mend.
+# Modules that hold the function by name, where they are imported before the patch.
 HOLDERS = ('mmengine.optim.optimizer', 'mmengine.optim', 'mmengine.runner.runner', 'mmengine._strategy.base')
 
 
@@ -39,7 +39,7 @@ def _ask_the_model(build: Callable) -> Callable:
     return build_optim_wrapper
 
 
-def _mend(module: ModuleType) -> None:
+def _patch(module: ModuleType) -> None:
     original = module.build_optim_wrapper
     wrap(module, 'build_optim_wrapper', _ask_the_model)
     for name in HOLDERS:
@@ -55,4 +55,4 @@ def applies() -> bool:
 
 def apply() -> None:
     """Wrap the builder when MMEngine's optimizers are imported."""
-    after_import(BUILDER, _mend)
+    after_import(BUILDER, _patch)

@@ -1,6 +1,6 @@
-"""How the mends reach their places: when a module is imported, and never twice.
+"""How patches are applied: when their module is imported, and never twice.
 
-Nothing heavy is imported to be mended: a mend waits for the import of the module it is about.
+Nothing heavy is imported to be patched: a patch waits for the import of its module.
 """
 
 import functools
@@ -26,7 +26,7 @@ class _AfterImport(MetaPathFinder):
     def find_spec(
         self, fullname: str, path: Sequence[str] | None = None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
-        """Return the spec of the other finders with its execution extended, or None for names nobody waits for."""
+        """Return the spec of the other finders with its execution extended, or None for names without a callback."""
         if fullname not in self.waiting or fullname in self._searching:
             return None
         self._searching.add(fullname)
@@ -56,7 +56,7 @@ def after_import(name: str, callback: Callback) -> None:
 
     Args:
         name: Full name of the module.
-        callback: Receives the module. It must be idempotent; the same function waits once.
+        callback: Function that receives the module. It must be idempotent; the same function is registered once.
     """
     if name in sys.modules:
         callback(sys.modules[name])
@@ -74,23 +74,23 @@ def wrap(owner: Any, name: str, make: Callable[[Callable], Callable]) -> None:
     Args:
         owner: Module or class.
         name: Name of a function, method, classmethod or staticmethod that ``owner`` itself defines.
-        make: Takes the plain function and returns the one to put in its place.
+        make: Function that takes the plain function and returns the one to put in its place.
     """
     found = vars(owner)[name]
     kind = type(found) if isinstance(found, (classmethod, staticmethod)) else None
     original = found.__func__ if kind else found
-    mend = f'{make.__module__}.{make.__qualname__}'
-    mends = getattr(original, 'mmkd_video_mends', ())
-    if mend in mends:
+    patch = f'{make.__module__}.{make.__qualname__}'
+    patches = getattr(original, 'mmkd_video_patches', ())
+    if patch in patches:
         return
-    mended = functools.wraps(original)(make(original))
-    mended.mmkd_video_mends = (*mends, mend)
-    setattr(owner, name, kind(mended) if kind else mended)
+    patched = functools.wraps(original)(make(original))
+    patched.mmkd_video_patches = (*patches, patch)
+    setattr(owner, name, kind(patched) if kind else patched)
 
 
 @contextmanager
 def replaced(owner: Any, name: str, value: Any) -> Iterator[None]:
-    """Let ``owner.name`` be ``value`` inside the ``with`` block, and what it was afterwards, errors or not.
+    """Set ``owner.name`` to ``value`` inside the ``with`` block, and restore it afterwards, also after an error.
 
     Args:
         owner: Module or object.

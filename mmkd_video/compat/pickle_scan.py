@@ -1,4 +1,4 @@
-"""What a pickle asks for, seen before anything of it is built.
+"""The operations of a pickle, checked before anything is built from it.
 
 ``torch.load(weights_only=True)`` keeps to a list of types too, but a longer one: sparse, nested and wrapped tensors,
 which a checkpoint does not need and which take numbers on trust, and calls of whatever lies on its stack. It also
@@ -76,7 +76,7 @@ def scan(file: IO[bytes]) -> None:
     """Follow one pickle to its end, and leave the file there.
 
     Args:
-        file: Open at the pickle's beginning.
+        file: File that is open at the pickle's beginning.
 
     Raises:
         RefusedError: It asks for something that is not needed to hold tensors, numbers, text and containers of them.
@@ -146,7 +146,7 @@ class _Scan:
                 self.stack.append(_Item(depth, 1, _EMPTY.get(name, '')))
 
     def _filled(self, taken: list[_Item], how: str) -> _Item:
-        """See that items go where items can go: torch before 2.10 puts them into whatever is there."""
+        """Check that items go into containers: torch before 2.10 puts them into any object."""
         owner = taken[-1]
         if owner.name not in _FILLED[how] or (owner.name in CALLS and not owner.called):
             raise RefusedError(f'items for {owner.name or "plain data"}')

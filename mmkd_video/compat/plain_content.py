@@ -1,4 +1,4 @@
-"""What may come out of a checkpoint: tensors and plain data."""
+"""The content that a checkpoint may have: tensors and plain data."""
 
 import pickle
 from collections import Counter, OrderedDict
@@ -17,19 +17,19 @@ STAND_INS = {Array, LogBuffer, NumberType}
 
 
 def plain_content(loaded: Any) -> Any:
-    """Put the real things in the places of stand-ins, and see that everything is a tensor or plain data.
+    """Replace stand-ins by the real objects, and check that everything is a tensor or plain data.
 
     Args:
-        loaded: What torch read; its containers are changed in place.
+        loaded: Content that torch read; its containers are changed in place.
 
     Raises:
         pickle.UnpicklingError: Something else is in it.
     """
-    return _Settling().run(loaded)
+    return _StandInReplacement().run(loaded)
 
 
-class _Settling:
-    """Containers are worked off one by one, so that none is too deep; only tuples nest, to a depth that was checked."""
+class _StandInReplacement:
+    """Works through one container after the other, so that depth is no limit; the depth of tuples was checked."""
 
     def __init__(self) -> None:
         self.waiting: list[Any] = []

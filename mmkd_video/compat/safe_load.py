@@ -1,8 +1,8 @@
 """Read a checkpoint without running anything that is in it.
 
-Three walls, one behind the other: :mod:`pickle_scan` follows what the file asks for before anything is built, torch
+Three checks, one after the other: :mod:`pickle_scan` follows what the file asks for before anything is built, torch
 reads it with ``weights_only=True`` and with stand-ins for the types of NumPy and MMEngine, and :mod:`plain_content`
-sees that nothing but tensors and plain data came out. Whatever is refused, the message names the file and the thing in
+checks that nothing but tensors and plain data came out. For anything refused, the message names file and object in
 one line.
 """
 
@@ -29,7 +29,7 @@ _REFUSED = (
 )
 _ZIP = b'PK\x03\x04'
 _PICKLES_BEFORE_STORAGES = 5  # of the format before torch 1.6: magic number, version, system, content, storage keys
-_ALONE = threading.RLock()
+_LOCK = threading.RLock()
 
 
 class UnsafeCheckpointError(Mistake, pickle.UnpicklingError, ValueError):
@@ -53,7 +53,7 @@ def refused_global(error: BaseException) -> str | None:
     return None
 
 
-def explain(error: BaseException, filename: str | Path) -> UnsafeCheckpointError | None:
+def explain_refusal(error: BaseException, filename: str | Path) -> UnsafeCheckpointError | None:
     """Return the readable form of an error of reading, or None when the file was not refused for its content.
 
     Args:
@@ -71,14 +71,14 @@ def explain(error: BaseException, filename: str | Path) -> UnsafeCheckpointError
     )
 
 
-def explain_any(error: BaseException, filename: str | Path) -> Exception:
-    """Return the one-line form of whatever was raised for a file that is there.
+def explain_failure(error: BaseException, filename: str | Path) -> Exception:
+    """Return the one-line form of any error that was raised for an existing file.
 
     Args:
         error: The error that was raised.
         filename: The file that was read.
     """
-    explained = explain(error, filename)
+    explained = explain_refusal(error, filename)
     if explained is not None:
         return explained
     said = re.search(r'WeightsUnpickler error:\s*(.+)', str(error))
@@ -99,7 +99,7 @@ def expect_whole(filename: str | Path | io.BytesIO, called: str | None = None) -
     Raises:
         UnreadableCheckpointError: The file is damaged.
     """
-    wrong = checksums.damage(filename)
+    wrong = checksums.find_damage(filename)
     if wrong is not None:
         raise UnreadableCheckpointError(
             f'{called or filename} cannot be read ({wrong}); copy it again, or name another'
@@ -114,7 +114,7 @@ def load(filename: str | Path, map_location: Any = 'cpu', mmap: bool = False, ca
     Args:
         filename: A local file.
         map_location: Device of the tensors, as in :func:`torch.load`.
-        mmap: Leave tensors on the disk until they are used; as in :func:`torch.load`.
+        mmap: Whether to leave tensors on the disk until they are used; as in :func:`torch.load`.
         called: Name of the file in the messages, where it came from elsewhere.
 
     Raises:
@@ -163,7 +163,7 @@ def _read(file: Any, source: Any, map_location: Any, mmap: bool, called: Any) ->
     except Exception as error:  # torch raises as many types as there are ways to break a file
         if isinstance(error, OSError) and error.errno != errno.EINVAL:  # a damaged directory of parts gives that one
             raise
-        raise explain_any(error, called) from None
+        raise explain_failure(error, called) from None
 
 
 def _scan(file: Any, source: Any) -> None:
@@ -175,7 +175,7 @@ def _scan(file: Any, source: Any) -> None:
     file.seek(0)
     if zipped:
         with zipfile.ZipFile(file) as archive:
-            _expect_no_more_than_there_is(archive.infolist(), file.seek(0, io.SEEK_END))
+            _expect_separate_parts(archive.infolist(), file.seek(0, io.SEEK_END))
         file.seek(0)
         reader = torch._C.PyTorchFileReader(source if isinstance(source, io.BytesIO) else str(source))
         scan(io.BytesIO(reader.get_record('data.pkl')))
@@ -184,8 +184,8 @@ def _scan(file: Any, source: Any) -> None:
         scan(file)
 
 
-def _expect_no_more_than_there_is(parts: list[zipfile.ZipInfo], size: int) -> None:
-    """See that the parts lie one after the other, as torch writes them, and not packed or over each other."""
+def _expect_separate_parts(parts: list[zipfile.ZipInfo], size: int) -> None:
+    """Check that the parts lie one after the other, as torch writes them, and not packed or over each other."""
     from mmkd_video.compat.pickle_scan import RefusedError
 
     if any(part.compress_type != zipfile.ZIP_STORED for part in parts) or sum(part.file_size for part in parts) > size:
@@ -199,7 +199,7 @@ def _only_ours() -> Iterator[None]:
 
     from mmkd_video.compat.stand_ins import stand_ins
 
-    with _ALONE:
+    with _LOCK:
         before = get_safe_globals()
         clear_safe_globals()
         add_safe_globals(stand_ins())

@@ -1,4 +1,4 @@
-"""What stands in for the types of NumPy and MMEngine while a checkpoint is read.
+"""Stand-ins for the types of NumPy and MMEngine while a checkpoint is read.
 
 A pickle calls what it names and sets the state of what comes out. NumPy's own functions take a state on trust: one that
 names objects becomes an array of addresses of the file's choosing. These take only numbers and text, whose count must

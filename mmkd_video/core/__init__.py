@@ -1,1 +1,1 @@
-"""The ground: what every room stands on, and what knows of no other room."""
+"""The base that every other room uses, and that uses none of them."""

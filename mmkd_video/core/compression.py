@@ -1,4 +1,4 @@
-"""The door for compressions: what a smaller student's checkpoint holds beside its weights, and what rebuilds it."""
+"""The interface of compressions: what a smaller student's checkpoint holds beside its weights, and how to read it."""
 
 from collections.abc import Collection, Mapping
 from typing import Any, ClassVar
@@ -10,10 +10,10 @@ from mmkd_video.core.registry import COMPRESSIONS
 
 
 class Compression:
-    """A way to make a student smaller that leaves its mark in a checkpoint; pruning and quantization are two.
+    """A way to make a student smaller that adds a key of its own to a checkpoint, as pruning and quantization do.
 
-    A subclass that is registered in ``COMPRESSIONS`` is known by its key: whoever reads a student rebuilds it, and
-    whoever publishes a checkpoint keeps what it wrote.
+    A subclass that is registered in ``COMPRESSIONS`` is found by its key: ``StudentCheckpoint`` rebuilds it, and
+    publishing a checkpoint keeps what it wrote.
 
     Attributes:
         key: Top-level key of a checkpoint, below which it writes what rebuilds it.
@@ -31,7 +31,7 @@ class Compression:
 
         Args:
             model: The config without this compression; it is not changed.
-            content: What the checkpoint holds below :attr:`key`.
+            content: The part of the checkpoint below :attr:`key`.
 
         Raises:
             ValueError: The content is something else.
@@ -43,8 +43,8 @@ class Compression:
         """Finish a model that has its weights, in place.
 
         Args:
-            model: Built from :meth:`model_config`.
-            content: What the checkpoint holds below :attr:`key`.
+            model: Model that was built from :meth:`model_config`.
+            content: The part of the checkpoint below :attr:`key`.
 
         Raises:
             ValueError: The content is something else, or belongs to another model.

@@ -1,4 +1,4 @@
-"""Ctrl-C as a wish to finish, not as an accident."""
+"""Ctrl-C and SIGTERM as requests to stop early, with the work so far kept."""
 
 import signal
 import threading
@@ -10,7 +10,7 @@ class Interrupts:
     """While a block runs, the first ctrl-C (or SIGTERM) asks the work to stop, the second ends it.
 
     Attributes:
-        stop: Function that is called at the first; set by whoever works.
+        stop: Function that is called at the first interrupt; the work in the block sets it.
         signal: Number of the signal that came; None before one has.
     """
 
@@ -21,7 +21,7 @@ class Interrupts:
 
     @property
     def happened(self) -> bool:
-        """Whether there was one."""
+        """Whether the work was interrupted."""
         return self.signal is not None
 
     def __enter__(self) -> 'Interrupts':

@@ -1,4 +1,4 @@
-"""The canonical layouts in which features leave a model; a tensor's rank tells which one it is."""
+"""The canonical layouts in which features leave a model; the rank of a tensor determines its layout."""
 
 from collections.abc import Sequence
 

@@ -1,4 +1,4 @@
-"""Mistakes that a user can mend: the errors of this package's checks, and what wrong settings make others raise."""
+"""Errors that a user can fix: those of this package's checks, and those that wrong settings cause elsewhere."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -31,31 +31,31 @@ __all__ = [
     'WrongKeyError',
     'WrongTypeError',
     'WrongValueError',
-    'blaming_settings',
+    'as_settings_errors',
     'name_of_kind',
 ]
 
 # What a wrong setting makes MMEngine, MMAction2 and constructors raise.
-OF_SETTINGS = (OSError, KeyError, TypeError, ValueError)
+CAUSED_BY_SETTINGS = (OSError, KeyError, TypeError, ValueError)
 
 
 class SettingsError(Mistake, Exception):
-    """A wrong setting made others raise; the cause (``__cause__``) is what they raised."""
+    """A wrong setting caused an error in another library, which is the ``__cause__``."""
 
 
 @contextmanager
-def blaming_settings(until: Callable[[], bool] = lambda: False) -> Iterator[None]:
-    """Turn errors that wrong settings make others raise into :class:`SettingsError`; mistakes stay what they are.
+def as_settings_errors(until: Callable[[], bool] = lambda: False) -> Iterator[None]:
+    """Turn errors that wrong settings cause elsewhere into :class:`SettingsError`; a ``Mistake`` stays as it is.
 
     Args:
-        until: Whether what was to be built is at work by now, so that an error is a failure.
+        until: Function that returns whether building is over, so that an error is no longer due to the settings.
 
     Raises:
         SettingsError: The block raised an OSError, KeyError, TypeError or ValueError.
     """
     try:
         yield
-    except OF_SETTINGS as error:
+    except CAUSED_BY_SETTINGS as error:
         if isinstance(error, Mistake) or until():
             raise
         raise SettingsError(str(error)) from error

@@ -30,11 +30,11 @@ def import_extra(module: str, extra: str) -> ModuleType:
 
 
 def expect_extra(module: str, extra: str) -> None:
-    """See that an optional package is installed, without importing it.
+    """Check that an optional package is installed, without importing it.
 
     Args:
-        module: As in :func:`import_extra`.
-        extra: As there.
+        module: Name of the module, as in :func:`import_extra`.
+        extra: Name of the extra, as there.
 
     Raises:
         MissingExtraError: It is not installed.

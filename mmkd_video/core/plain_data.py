@@ -1,4 +1,4 @@
-"""What a file may say: rules for data that was read, checked before anything is made of it.
+"""Rules for the content of files, checked before anything is built from it.
 
 Each rule has ``check(value, where)``, which raises a ``ValueError`` that names the place, what was got and what was
 expected. Nothing here looks anything up by name.
@@ -18,7 +18,7 @@ SHOWN = 60
 
 
 class Rule(Protocol):
-    """What a value must be like."""
+    """A rule that a value must keep."""
 
     def check(self, value: Any, where: str) -> None:
         """Raise ``ValueError`` for any other value."""
@@ -79,7 +79,7 @@ class OneOf:
 
 @dataclass(frozen=True)
 class Maybe:
-    """What another rule allows, or None."""
+    """Any value that another rule allows, or None."""
 
     rule: Rule
 
@@ -183,10 +183,10 @@ def read_json(text: str | bytes, rule: Rule, where: str, longest: int = 1 << 24)
     """Read JSON and check it.
 
     Args:
-        text: It.
-        rule: What it must be like.
-        where: Begins the error: the file, usually.
-        longest: Characters or bytes that are read at all.
+        text: The JSON text.
+        rule: Rule that the value must keep.
+        where: Beginning of the error, usually the name of the file.
+        longest: Most characters or bytes that are read at all.
 
     Raises:
         ValueError: It is too long, no JSON, or not what the rule asks for.
@@ -209,7 +209,7 @@ def wrong(where: str, got: Any, expected: str) -> ValueError:
     Args:
         where: Place and key.
         got: The value.
-        expected: In words.
+        expected: Description of what is expected.
     """
     shown = type(got).__name__
     if isinstance(got, int) and got.bit_length() > 200:

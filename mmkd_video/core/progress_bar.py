@@ -1,4 +1,4 @@
-"""How far a tool is: a bar on a terminal, a line now and then elsewhere."""
+"""Progress of a tool: a bar on a terminal, otherwise a line now and then."""
 
 import sys
 from collections.abc import Callable
@@ -7,7 +7,7 @@ from types import TracebackType
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-SayLine = Callable[[int, int], bool]
+PrintRule = Callable[[int, int], bool]
 """Whether a line is printed where no terminal shows the bar, given (done, in all)."""
 
 
@@ -27,16 +27,16 @@ def at_every_fifth(done: int, total: int) -> bool:
 
 
 class ProgressBar:
-    """A bar that appears on the standard error with the first call, and goes when the block ends.
+    """A bar on the standard error, from the first call until the block ends.
 
     Args:
-        what: What is done, such as ``'rendering'``.
-        unit: What is counted, behind the numbers.
-        say_line: When to print a line where there is no terminal.
+        what: Name of the work, such as ``'rendering'``.
+        unit: Unit that is counted, shown behind the numbers.
+        print_rule: Function that says when to print a line where there is no terminal.
     """
 
-    def __init__(self, what: str, unit: str = '', say_line: SayLine = never) -> None:
-        self._what, self._unit, self._say_line = what, unit and f' {unit}', say_line
+    def __init__(self, what: str, unit: str = '', print_rule: PrintRule = never) -> None:
+        self._what, self._unit, self._print_rule = what, unit and f' {unit}', print_rule
         self._shown = sys.stderr.isatty()
         columns = TextColumn('{task.description}'), BarColumn(), MofNCompleteColumn(), TextColumn(unit)
         self._bar = Progress(*columns, TimeRemainingColumn(), console=Console(stderr=True), transient=True)
@@ -50,16 +50,16 @@ class ProgressBar:
             self._bar.stop()
 
     def __call__(self, done: int, total: int, part: str = '') -> None:
-        """Show how much is done.
+        """Show the progress.
 
         Args:
-            done: Number of what is done.
-            total: Number of all; it may change from call to call.
-            part: Part of the work that these are of.
+            done: Number of items that are done.
+            total: Number of all items; it may change from call to call.
+            part: Name of the part of the work that they belong to.
         """
         description = f'{part}: {self._what}' if part else self._what
         if self._shown:
             self._bar.start()
             self._bar.update(self._task, description=description, completed=done, total=total)
-        elif self._say_line(done, total):
+        elif self._print_rule(done, total):
             print(f'{description} {done}/{total}{self._unit}', file=sys.stderr)

@@ -1,4 +1,4 @@
-"""What is put back after a try: the modes of modules, and the global random generators."""
+"""State that is restored after a block: the modes of modules, and the global random generators."""
 
 import random
 from collections.abc import Iterator
@@ -14,7 +14,7 @@ def get_random_state(device: torch.device | None = None) -> dict[str, Any]:
     """Take the state of the generators of python, numpy and torch.
 
     Args:
-        device: Also take torch's generator of this device when it is a CUDA device.
+        device: Device whose torch generator is included if it is a CUDA device.
     """
     state = dict(python=random.getstate(), numpy=np.random.get_state(), torch=torch.get_rng_state())
     if device is not None and device.type == 'cuda':
@@ -23,7 +23,7 @@ def get_random_state(device: torch.device | None = None) -> dict[str, Any]:
 
 
 def set_random_state(state: dict[str, Any]) -> None:
-    """Put back a state taken by :func:`get_random_state`."""
+    """Restore a state from :func:`get_random_state`."""
     random.setstate(state['python'])
     np.random.set_state(state['numpy'])
     torch.set_rng_state(state['torch'])
@@ -34,7 +34,7 @@ def set_random_state(state: dict[str, Any]) -> None:
 
 @contextmanager
 def random_state_restored(device: torch.device | None = None) -> Iterator[None]:
-    """Let the body draw what it likes and leave the global generators as they were."""
+    """Restore the global generators after the block, whatever it draws."""
     state = get_random_state(device)
     try:
         yield
@@ -49,7 +49,7 @@ def seed_everything(*numbers: int, cuda: bool = False) -> None:
     because sums of them collide: (seed 0, epoch 1) would draw what (seed 1, epoch 0) drew.
 
     Args:
-        numbers: What the draws shall follow from; not negative.
+        numbers: Numbers that the draws shall follow from; not negative.
         cuda: Whether to seed torch's CUDA generators too.
     """
     words = np.random.SeedSequence(numbers).generate_state(8)

@@ -1,4 +1,4 @@
-"""One line that changes, for a person who watches."""
+"""A status line on a terminal."""
 
 import sys
 import time
@@ -8,12 +8,12 @@ from rich.console import Console
 from rich.control import Control, ControlType
 from rich.text import Text
 
-SHORTEST = 0.2  # seconds that a text stands; nobody reads faster
-CLEARED = Control(ControlType.CARRIAGE_RETURN, (ControlType.ERASE_IN_LINE, 2))
+MIN_SECONDS = 0.2  # seconds that a text stands; nobody reads faster
+CLEAR_LINE = Control(ControlType.CARRIAGE_RETURN, (ControlType.ERASE_IN_LINE, 2))
 
 
 class StatusLine:
-    """A line at the bottom of a terminal, on the standard error; nothing where that is no terminal."""
+    """A line on the standard error that is replaced again and again; nothing where that is no terminal."""
 
     def __init__(self) -> None:
         self._console = Console(stderr=True, highlight=False)
@@ -27,20 +27,20 @@ class StatusLine:
         self.clear()
 
     def show(self, text: str) -> None:
-        """Show a text instead of the one before, if that has stood long enough.
+        """Replace the text, if the one before was shown long enough.
 
         Args:
             text: One line; what is too long for the terminal is cut.
         """
         if not self.active:
             return
-        if time.monotonic() - self._shown >= SHORTEST:
+        if time.monotonic() - self._shown >= MIN_SECONDS:
             self._shown, self._text = time.monotonic(), Text(text)
             self._text.truncate(self._console.width - 1, overflow='ellipsis')
-        self._console.control(CLEARED)
+        self._console.control(CLEAR_LINE)
         self._console.print(self._text, end='', no_wrap=True)
 
     def clear(self) -> None:
-        """Take the line away, so that something else can be written."""
+        """Clear the line, so that something else can be written."""
         if self.active:
-            self._console.control(CLEARED)
+            self._console.control(CLEAR_LINE)

@@ -10,12 +10,13 @@ from rich.text import Text
 WIDEST = 10_000  # columns of characters; no line is broken
 
 
-def aligned(table: Sequence[Sequence[str]], left: int = 1) -> list[str]:
-    """Return the lines of a table, with a rule under its header.
+def aligned(table: Sequence[Sequence[str]], left: int = 1, rule: bool = True) -> list[str]:
+    """Return the lines of a table.
 
     Args:
-        table: Cells of each row, the header first.
+        table: Cells of each row, the header first where there is one.
         left: Number of columns that are aligned to the left; the others, numbers, are aligned to the right.
+        rule: Whether a rule lies under the first row.
     """
     grid = Table.grid(padding=(0, 2, 0, 0))
     for number in range(len(table[0])):
@@ -24,5 +25,5 @@ def aligned(table: Sequence[Sequence[str]], left: int = 1) -> list[str]:
         grid.add_row(*map(Text, cells))
     written = io.StringIO()
     Console(file=written, width=WIDEST, color_system=None, force_terminal=False).print(grid)
-    header, *rows = (line.rstrip() for line in written.getvalue().splitlines())
-    return [header, '-' * max(map(len, (header, *rows))), *rows]
+    lines = [line.rstrip() for line in written.getvalue().splitlines()]
+    return [lines[0], '-' * max(map(len, lines)), *lines[1:]] if rule else lines

@@ -1,20 +1,21 @@
 """Embedded clips, mixed lists and samplers."""
 
+from mmkd_video.datasets import decoders  # noqa: F401  DecordInit follows the choice
 from mmkd_video.datasets.keyed_batch_sampler import KeyedBatchSampler
 from mmkd_video.datasets.mixed_batch_sampler import MixedBatchSampler
 from mmkd_video.datasets.mixed_video_dataset import MixedVideoDataset
 from mmkd_video.datasets.motion_set import render_motion_clips
-from mmkd_video.datasets.naming_pipeline import NamingPipeline, name_unreadable
+from mmkd_video.datasets.named_errors import PipelineWithNamedErrors, name_unreadable_videos
 from mmkd_video.datasets.seeded import SampleKey, SeededDataset, seed_everything
 
 __all__ = [
     'KeyedBatchSampler',
     'MixedBatchSampler',
     'MixedVideoDataset',
-    'NamingPipeline',
+    'PipelineWithNamedErrors',
     'SampleKey',
     'SeededDataset',
-    'name_unreadable',
+    'name_unreadable_videos',
     'render_motion_clips',
     'seed_everything',
 ]

@@ -1,4 +1,4 @@
-"""Batches of keys instead of indices, so that the epoch reaches workers that live on."""
+"""Batches of keys instead of indices, so that persistent workers learn the epoch."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -24,6 +24,7 @@ class KeyedBatchSampler:
         self.skip = 0
         self._pass = 0
         self._drawn = 0
+        self._began = (0, 0, 0)
 
     def __len__(self) -> int:
         return len(self.batch_sampler)
@@ -39,11 +40,22 @@ class KeyedBatchSampler:
         return isinstance(getattr(self.batch_sampler, 'sampler', None), InfiniteSampler)
 
     def set_epoch(self, epoch: int) -> None:
-        """Say which pass comes next; also told to a sampler that wants to know."""
+        """Set the number of the next pass, for the wrapped sampler too if it has a ``set_epoch``."""
         self._pass = epoch
         sampler = getattr(self.batch_sampler, 'sampler', None)
         if hasattr(sampler, 'set_epoch'):
             sampler.set_epoch(epoch)
+
+    def start_again(self, given: int) -> None:
+        """Let the next iteration give what the last one had still to give.
+
+        Args:
+            given: Number of batches of that iteration that were used.
+        """
+        self._pass, skip, self._drawn = self._began
+        self.skip = skip + given
+        if self.endless:
+            self.batch_sampler.sampler.indices = self.batch_sampler.sampler._indices_of_rank()
 
     def __iter__(self) -> Iterator[list[SampleKey]]:
         """Iterate over batches, leaving out the first ``skip`` of them once."""
@@ -51,6 +63,7 @@ class KeyedBatchSampler:
         epoch = own if isinstance(own, int) else self._pass
         self._pass = epoch + 1
         skip, self.skip = self.skip, 0
+        self._began = (epoch, skip, self._drawn)
         for batch in self.batch_sampler:
             epochs = [self._endless_pass(place) if self.endless else epoch for place in range(len(batch))]
             repeats = [getattr(index, 'repeat', 0) for index in batch]

@@ -1,4 +1,4 @@
-"""Labels that a model has no class for."""
+"""Checks for labels that a model has no class for."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -11,11 +11,11 @@ from mmkd_video.core.mistakes import WrongValueError
 
 
 def wrong_label(samples: Iterable[BaseDataElement], model: nn.Module) -> str | None:
-    """Return what is wrong with the first label that is none of a model's classes, and what to do; None if all are.
+    """Return an error message for the first label that is none of a model's classes; None if all are.
 
     Args:
-        samples: With ``gt_label`` of one index ``(1,)``, negative where there is none, which a distillation allows, or
-            soft labels ``(K,)``.
+        samples: Samples with ``gt_label`` of one index ``(1,)``, negative where there is none, which a distillation
+            allows, or soft labels ``(K,)``.
         model: Its ``cls_head.num_classes`` says how many classes there are; where it has none, every label is right.
     """
     classes = getattr(getattr(model, 'cls_head', None), 'num_classes', None)
@@ -38,11 +38,11 @@ def wrong_label(samples: Iterable[BaseDataElement], model: nn.Module) -> str | N
 
 
 def expect_known_classes(dataset: Any, model: nn.Module, labelled: bool = False) -> None:
-    """See that a model has a class for every label of a dataset's annotation files.
+    """Check that a model has a class for every label in a dataset's annotation files.
 
     Args:
-        dataset: Or a wrapper of some.
-        model: As for :func:`wrong_label`.
+        dataset: Data set, or a wrapper of several.
+        model: Model, as for :func:`wrong_label`.
         labelled: Whether every clip needs a label.
 
     Raises:

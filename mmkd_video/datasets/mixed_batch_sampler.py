@@ -17,7 +17,7 @@ class RepeatedIndex(int):
     """Index of a sample that comes more than once in an epoch.
 
     Attributes:
-        repeat: How often its list was passed before, over the whole training.
+        repeat: Number of earlier passes over its list in the whole training.
     """
 
     repeat: int = 0
@@ -28,7 +28,7 @@ class RepeatedIndex(int):
 class MixedBatchSampler:
     """Put as many labelled clips into every batch of every process.
 
-    Labelled and unlabelled clips are two endless streams, each shuffled anew in every pass over its list; processes
+    Labelled and unlabelled clips are two endless streams, each shuffled in every pass over its list; processes
     take turns. Which clips a batch holds follows from the sampler's seed and the batch's number, so that a resume is
     exact. An epoch has as many batches as without this sampler; the shorter list is passed more often. Where all clips
     are labelled, or none, batches are ordinary ones.
@@ -91,7 +91,7 @@ def has_label(dataset: Any, index: int) -> bool:
     """Return whether a sample has a label; samples of a dataset that knows no labels have one.
 
     Args:
-        dataset: With MMEngine's ``get_data_info``.
+        dataset: Data set with MMEngine's ``get_data_info``.
         index: Index of the sample.
     """
     label = dataset.get_data_info(index).get('label', 0) if hasattr(dataset, 'get_data_info') else 0

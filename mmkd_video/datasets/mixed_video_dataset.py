@@ -1,4 +1,4 @@
-"""Videos of which only some have a label."""
+"""A data set in which only some videos have a label."""
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -33,9 +33,9 @@ class MixedVideoDataset(VideoDataset):
         ann_file: One ``path label`` a line, as for ``VideoDataset``.
         pipeline: Transforms.
         unlabelled: A second annotation file, whose labels are not used; relative to ``data_root`` as ``ann_file`` is.
-        labelled_share: Labels of this share of each class in ``ann_file`` are kept, those of the others are not used;
-            above 0, at most 1. At least one clip of every class keeps its label.
-        label_seed: Decides which clips keep it; not the run's seed, so that all runs see the same labels.
+        labelled_share: Share of the clips of each class in ``ann_file`` whose labels are kept; those of the others are
+            not used; above 0, at most 1. At least one clip of every class keeps its label.
+        label_seed: Seed that decides which clips keep it; not the run's seed, so that all runs see the same labels.
         clips: ``'all'``; or ``'labelled'``: only these, each as often as it takes for an epoch of as many samples, so
             that a student alone takes as many steps as a distilled one.
         **kwargs: Further arguments of ``VideoDataset``.
@@ -63,9 +63,9 @@ class MixedVideoDataset(VideoDataset):
         super().__init__(ann_file, pipeline=pipeline, **kwargs)
 
     def load_data_list(self) -> list[dict]:
-        """Read both lists, and take away the labels that are not used."""
+        """Read both lists, and remove the labels that are not used."""
         infos = super().load_data_list()
-        kept = share_of_labels([info['label'] for info in infos], self.labelled_share, self.label_seed)
+        kept = choose_labelled([info['label'] for info in infos], self.labelled_share, self.label_seed)
         for index, info in enumerate(infos):
             info['label'] = info['label'] if index in kept else UNLABELLED
         infos += [{**info, 'label': UNLABELLED} for info in self._read_unlabelled()]
@@ -89,13 +89,13 @@ class MixedVideoDataset(VideoDataset):
             self.ann_file = own
 
 
-def share_of_labels(labels: Sequence[int], share: float, seed: int) -> set[int]:
-    """Return which samples keep their labels: the same share of every class, at least one of each.
+def choose_labelled(labels: Sequence[int], share: float, seed: int) -> set[int]:
+    """Choose the samples that keep their labels: the same share of every class, at least one of each.
 
     Args:
         labels: Labels of all samples; negative where there is none.
-        share: Above 0, at most 1.
-        seed: Decides which.
+        share: Share of the labels that stay, above 0 and at most 1.
+        seed: Seed that decides which.
     """
     draw = np.random.default_rng(seed)
     kept: set[int] = set()

@@ -43,8 +43,8 @@ def draw_poses(label: int, rng: np.random.Generator) -> np.ndarray:
     """Draw the sprite's path.
 
     Args:
-        label: index into ``CLASSES``.
-        rng: source of all randomness; how much of it is used does not depend on the label.
+        label: Index into ``CLASSES``.
+        rng: Source of all randomness; how much of it is used does not depend on the label.
 
     Returns:
         Array ``(NUM_FRAMES, 4)``: x and y in pixels from the frame's centre, clockwise angle in radians, log of the
@@ -66,8 +66,8 @@ def render_clip(split: str, label: int, rng: np.random.Generator) -> np.ndarray:
 
     Args:
         split: 'train', 'val' or 'test': the texture families to draw from.
-        label: index into ``CLASSES``.
-        rng: source of all randomness.
+        label: Index into ``CLASSES``.
+        rng: Source of all randomness.
 
     Returns:
         Uint8 array ``(NUM_FRAMES, SIZE, SIZE, 3)``.

@@ -1,4 +1,4 @@
-"""The embedded data set as a folder: clips, annotation files, and a manifest that says it is complete."""
+"""The embedded data set as a folder: clips, annotation files, and a manifest that marks it as complete."""
 
 import contextlib
 import json
@@ -43,11 +43,11 @@ def render_motion_clips(
     A second process that asks for the same folder waits for the first.
 
     Args:
-        root: folder of the data set; created when missing.
-        seed: of the pictures.
-        num_clips: clips of 'train', 'val' and 'test'; ``NUM_CLIPS`` by default.
-        workers: threads that render.
-        progress: called with (clips done, clips in all).
+        root: Folder of the data set; created when missing.
+        seed: Seed of the pictures.
+        num_clips: Numbers of clips of 'train', 'val' and 'test'; ``NUM_CLIPS`` by default.
+        workers: Number of threads that render.
+        progress: Function that is called with (clips done, clips in all).
 
     Returns:
         True when clips were rendered, False when the folder was complete already.
@@ -61,10 +61,10 @@ def render_motion_clips(
     if (root / _MANIFEST).exists():
         _verify(root, settings)
         return False
-    if root.exists() and _holds_other_data(root):
+    if root.exists() and _is_foreign(root):
         raise ExistingFileError(f'{root} holds other data: name an empty or a new folder')
     root.mkdir(parents=True, exist_ok=True)
-    with _claimed(root, settings):
+    with _locked_for_rendering(root, settings):
         if (root / _MANIFEST).exists():  # another process was faster
             _verify(root, settings)
             return False
@@ -74,14 +74,14 @@ def render_motion_clips(
     return True
 
 
-def _holds_other_data(root: Path) -> bool:
-    """Return whether a folder holds something else, by one look: another process may be about to begin or to end."""
+def _is_foreign(root: Path) -> bool:
+    """Return whether a folder holds other data, from one listing: another process may be about to begin or to end."""
     names = {path.name for path in root.iterdir()} if root.is_dir() else {root.name}
     return bool(names) and not names & {_STARTED, _MANIFEST}
 
 
 def read_manifest(root: Path) -> dict:
-    """Return what a finished rendering says about its clips: its settings, and ``sha256`` by clip.
+    """Return the manifest of a finished rendering: its settings, and ``sha256`` by clip.
 
     Args:
         root: Folder of the data set.
@@ -145,8 +145,8 @@ def _expect_same(root: Path, found: dict, wanted: dict) -> None:
 
 
 @contextlib.contextmanager
-def _claimed(root: Path, settings: dict) -> Iterator[None]:
-    """Hold the folder for this process; the file that is locked also says what is being rendered."""
+def _locked_for_rendering(root: Path, settings: dict) -> Iterator[None]:
+    """Lock the folder for this process; the locked file also holds the settings of the rendering."""
     with open(root / _STARTED, 'a+') as file:
         lock_descriptor(file.fileno())
         file.seek(0)
@@ -170,7 +170,7 @@ def _name(split: str, label: int, index: int) -> str:
 
 
 def _publish(part: Path, path: Path) -> None:
-    """Give a finished file its name; the bytes reach the disk before the name does."""
+    """Give a finished file its name, after its bytes have reached the disk."""
     with open(part, 'rb+') as file:
         os.fsync(file.fileno())
     part.replace(path)

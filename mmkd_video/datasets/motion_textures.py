@@ -85,9 +85,9 @@ def draw_texture(split: str, rng: np.random.Generator, size: int, dark: np.ndarr
 
     Args:
         split: 'train', 'val' or 'test'.
-        rng: source of all randomness.
-        size: edge length, pixels.
-        dark, bright: colours between which the pattern alternates, shape ``(3,)``, 0 to 255.
+        rng: Source of all randomness.
+        size: Edge length in pixels.
+        dark, bright: Colours between which the pattern alternates, shape ``(3,)``, 0 to 255.
 
     Returns:
         Float32 array ``(size, size, 3)``, 0 to 255.

@@ -1,4 +1,4 @@
-"""Going on in an endless stream of batches where another run stopped, without loading what it has seen."""
+"""Resuming an endless stream of batches where another run stopped, without loading what it has seen."""
 
 from typing import Any
 

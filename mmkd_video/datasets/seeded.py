@@ -1,4 +1,4 @@
-"""A dataset whose samples follow from (seed, epoch, sample), whoever loads them."""
+"""A dataset whose samples depend on (seed, epoch, sample) alone, not on the process that loads them."""
 
 from collections.abc import Sized
 from typing import Any, NamedTuple
@@ -8,6 +8,7 @@ import numpy as np
 from mmkd_video.core.mistakes import WorkFailedError, name_of_kind
 from mmkd_video.core.restoring import random_state_restored, seed_everything
 from mmkd_video.datasets.unreadable import is_unreadable
+from mmkd_video.datasets.watched_loader import ReadingBoard
 
 REPLACED = 'replaced_videos'
 SAMPLE_INDEX = 'sample_idx'
@@ -16,12 +17,12 @@ _FIRST_CLIP = 0  # one sample is one clip; further clips of a sample would count
 
 
 class SampleKey(NamedTuple):
-    """What a sample's randomness follows from, beside the run's seed.
+    """The key that, with the run's seed, determines a sample's randomness.
 
     Attributes:
         index: The sampler's index, before a RepeatDataset takes it modulo its length.
-        epoch: Which pass over the data.
-        repeat: Tells apart the times that a sample comes within one epoch.
+        epoch: Number of the pass over the data.
+        repeat: Number that tells apart the times that a sample comes within one epoch.
     """
 
     index: int
@@ -42,12 +43,19 @@ class SeededDataset:
             through the wrapper.
         seed: The run's seed.
         max_tries: Videos to try for one sample before giving up.
+        board: Where workers say which video they read; None: nobody looks.
     """
 
-    def __init__(self, dataset: Sized, seed: int, max_tries: int = 10) -> None:
+    def __init__(self, dataset: Sized, seed: int, max_tries: int = 10, board: ReadingBoard | None = None) -> None:
         self.dataset = dataset
         self.seed = seed
         self.max_tries = max_tries
+        self.board = board
+        self._stuck: dict[str, str] = {}
+
+    def note_stuck(self, name: str, reason: str) -> None:
+        """Replace a video from now on, as if it could not be read."""
+        self._stuck[name] = reason
 
     def __len__(self) -> int:
         return len(self.dataset)
@@ -75,7 +83,7 @@ class SeededDataset:
             for attempt in range(self.max_tries):
                 seed_everything(self.seed, _SAMPLES, epoch, index, _FIRST_CLIP + repeat, attempt)
                 try:
-                    return _note(self.dataset[wanted], wanted % self._num_distinct(), bad)
+                    return _note(self._load(wanted), wanted % self.num_distinct, bad)
                 except Exception as error:
                     if not is_unreadable(error):
                         raise
@@ -87,7 +95,18 @@ class SeededDataset:
             f'{self.max_tries} videos in a row cannot be read; is data_prefix right?\n{listed}'
         ) from last
 
-    def _num_distinct(self) -> int:
+    def _load(self, index: int) -> Any:
+        if self.board is None:
+            return self.dataset[index]
+        name = self._name(index)
+        if name in self._stuck:
+            raise TimeoutError(self._stuck[name])
+        with self.board.reading(name):
+            return self.dataset[index]
+
+    @property
+    def num_distinct(self) -> int:
+        """Number of different samples, those of a RepeatDataset counted once."""
         return getattr(self.dataset, '_ori_len', len(self.dataset))
 
     def _name(self, index: int) -> str:

@@ -1,11 +1,22 @@
-"""Telling a video that cannot be read from a mistake in a program or a config."""
+"""Distinguishing a video that cannot be read from an error in a program or a config."""
 
-_READERS = ('decord', 'av', 'mmcv.video', 'mmcv.image.io', 'mmengine.fileio', 'mmaction.datasets.transforms.loading')
+from mmkd_video.core.mistakes import Mistake
+
+_READERS = (
+    'decord',
+    'av',
+    'torchcodec',
+    'mmkd_video.datasets.decoders',
+    'mmcv.video',
+    'mmcv.image.io',
+    'mmengine.fileio',
+    'mmaction.datasets.transforms.loading',
+)
 _MISTAKES = (ImportError, KeyError, TypeError, AttributeError, NameError, AssertionError)
 
 
 def is_unreadable(error: Exception) -> bool:
-    """Whether an error is the video's: missing, empty, damaged, or not a video at all.
+    """Return whether an error is due to the video: missing, empty, damaged, or not a video at all.
 
     Readers raise anything from ``FileNotFoundError`` to ``RuntimeError`` and ``ValueError``; they share
     only where they raise it. A missing package or key raises there too, but no other video would do better.
@@ -15,7 +26,7 @@ def is_unreadable(error: Exception) -> bool:
     """
     if isinstance(error, OSError):
         return True
-    if isinstance(error, _MISTAKES):
+    if isinstance(error, (*_MISTAKES, Mistake)):
         return False
     trace = error.__traceback__
     while trace is not None:

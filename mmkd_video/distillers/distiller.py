@@ -14,8 +14,8 @@ from mmkd_video.core.checked import Number, Optional, Scheduled, Settings, check
 from mmkd_video.core.mistakes import WrongKeyError, WrongValueError
 from mmkd_video.core.registry import MODELS, build_model
 from mmkd_video.core.restoring import in_eval, random_state_restored
-from mmkd_video.distillers.first_batches import FirstBatches, softened
-from mmkd_video.distillers.lengths import expect_within
+from mmkd_video.distillers.first_batches import FirstBatches, softening_temperatures
+from mmkd_video.distillers.lengths import expect_begins_within
 from mmkd_video.distillers.objective import Objective
 from mmkd_video.distillers.optimizer import build_distill_optimizer, check_groups, complete_schedules, regroup
 from mmkd_video.distillers.refit import TensorCuts, transplant
@@ -24,8 +24,8 @@ from mmkd_video.distillers.summary import term_table
 from mmkd_video.distillers.training_state import TrainingState, install_key_mapping
 from mmkd_video.distillers.unlabelled import labelled_only, labelled_rows, stack_indices, stack_labels
 from mmkd_video.recognizers.config import expect_recognizer
-from mmkd_video.recognizers.input_form import Inputs, input_form, noise_for, one_of, positive, shallow
-from mmkd_video.recognizers.size import SIZES, check_sides, explain_failure, find_size
+from mmkd_video.recognizers.input_form import Inputs, input_form, noise_clip, one_of, positive, shallow
+from mmkd_video.recognizers.size import SIZES, check_sides, explaining_size_errors, find_size
 from mmkd_video.schedules import Progress, Scalar
 from mmkd_video.taps import Place, TapSet
 from mmkd_video.teachers import TEACHERS, Probe, TeachingStep, build_teachers
@@ -51,12 +51,13 @@ class Distiller(BaseModel):
     Args:
         student: Config of the student, untouched.
         teacher: ``dict(config=, checkpoint=, ...)`` of one teacher, or a dict of these by name.
-        terms: What is compared: ``dict(type=<loss>, at=<tap>, weight=, ...)``; see ``mmkd_video.terms``.
+        terms: List of comparisons, each ``dict(type=<loss>, at=<tap>, weight=, ...)``; see ``mmkd_video.terms``.
         task_weight: Number or schedule that multiplies all of the student's own losses.
         input_size: ``(frames, height, width)``, or a dict of these by side, on which shapes are found. Inferred.
         connector_lr_mult: Factor on the base learning rate for connectors and learned losses.
         connector_decay: Their weight decay; None for the optimizer's own.
-        data_preprocessor: Only what a config gives beside the model; it becomes the student's if that has none.
+        data_preprocessor: Data preprocessor that a config gives beside the model; it becomes the student's if that has
+            none.
 
     Raises:
         KeyError: An unknown loss, argument, tap or teacher; the message names the nearest.
@@ -99,7 +100,7 @@ class Distiller(BaseModel):
             dict({name: t.input_form for name, t in seeing.items()}, student=input_form(self.student)),
         )
         self.first_batches = {
-            name: FirstBatches(name, t.num_classes, softened(self.training_state.terms, name))
+            name: FirstBatches(name, t.num_classes, softening_temperatures(self.training_state.terms, name))
             for name, t in self.teachers.items()
         }
         self._objective = Objective(self.task_weight)
@@ -132,8 +133,8 @@ class Distiller(BaseModel):
             inputs: The student's preprocessed clips, ``(N, T, C, H, W)`` (2D) or ``(N, M, C, T, H, W)`` (3D).
             data_samples: Labels and meta data.
             mode: ``'loss'``, ``'predict'`` or ``'tensor'``.
-            views: What each teacher sees, by name; the data preprocessor adds it in training.
-            **kwargs: Passed on to the student.
+            views: The view of each teacher, by name; the data preprocessor adds it in training.
+            **kwargs: Further keywords for the student.
         """
         if mode != 'loss':
             return self.student(inputs, data_samples, mode=mode, **kwargs)
@@ -145,7 +146,7 @@ class Distiller(BaseModel):
         Args:
             inputs: The student's clips.
             data_samples: The samples, with labels.
-            views: What each teacher sees, by name.
+            views: The view of each teacher, by name.
 
         Returns:
             The student's losses times ``task_weight`` and what balanced terms leave of it; for each term
@@ -185,12 +186,12 @@ class Distiller(BaseModel):
         return found
 
     def after_step(self) -> None:
-        """Tell the teachers that an iteration is over; called after every one."""
+        """Call the teachers' ``after_step``; called after every iteration."""
         for teacher in self.teachers.values():
             teacher.after_step(self.student)
 
     def init_weights(self) -> None:
-        """Initialise the student as it would be alone; a classifier that it keeps stays the teacher's."""
+        """Initialise the student as without a teacher; a classifier that it reuses stays the teacher's."""
         self.student.init_weights()
         reuse_classifier(self.student, self.teachers)
 
@@ -209,7 +210,7 @@ class Distiller(BaseModel):
         )
 
     def check_optimizer(self, wrapper: OptimWrapper) -> None:
-        """See that every trainable parameter is in exactly one group of an optimizer.
+        """Check that every trainable parameter is in exactly one group of an optimizer.
 
         Raises:
             ValueError: Names the first parameters that are not.
@@ -217,7 +218,7 @@ class Distiller(BaseModel):
         check_groups(wrapper, {'student': self.student, 'training_state': self.training_state})
 
     def complete_schedules(self, wrapper: OptimWrapper, schedulers: Iterable) -> None:
-        """Let the schedulers of an older checkpoint move the training state's group too; others are left alone."""
+        """Make the schedulers of an older checkpoint move the training state's group too; others stay as they are."""
         complete_schedules(wrapper, schedulers)
 
     def set_progress(self, iter: int, epoch: int, iters_per_epoch: int, max_iters: int) -> None:
@@ -234,7 +235,7 @@ class Distiller(BaseModel):
         """
         first, self._progress = self._progress is None, Progress(iter, epoch, iters_per_epoch, max_iters)
         if first:
-            expect_within(self.task_weight, self.training_state.terms.values(), self._progress)
+            expect_begins_within(self.task_weight, self.training_state.terms.values(), self._progress)
         self.task_weight.move(self._progress)
         for term in self.training_state.terms.values():
             term.move(self._progress)
@@ -244,7 +245,7 @@ class Distiller(BaseModel):
         return self.training_state.state_dict()
 
     def load_training_state_dict(self, state: Mapping[str, Tensor]) -> None:
-        """Take up a training state.
+        """Load a training state.
 
         Raises:
             ValueError: It belongs to other terms.
@@ -259,7 +260,7 @@ class Distiller(BaseModel):
 
     @property
     def prunable(self) -> nn.Module:
-        """What may lose channels in training: the student."""
+        """Return the part that may lose channels in training: the student."""
         return self.student
 
     def tap_features(self, inputs: Inputs | None = None) -> dict[str, Tensor]:
@@ -271,8 +272,8 @@ class Distiller(BaseModel):
         Returns:
             Its features by tap, in canonical layout.
         """
-        inputs = positive(noise_for(self.student, self._student_size)) if inputs is None else inputs
-        with in_eval(self.student), self._student_taps.watch(), explain_failure('student', self._student_size):
+        inputs = positive(noise_clip(self.student, self._student_size)) if inputs is None else inputs
+        with in_eval(self.student), self._student_taps.watch(), explaining_size_errors('student', self._student_size):
             self.student.extract_feat(shallow(inputs), stage='head')
         return self._student_taps.read(inputs)
 
@@ -283,7 +284,7 @@ class Distiller(BaseModel):
             kept: ``(C,)`` by student tap: which of the channels before the loss are still there.
 
         Returns:
-            Each parameter whose shape changed, with the dimensions and the indices kept there; None if drawn anew.
+            Each parameter whose shape changed, with the dimensions and the indices kept there; None if it is new.
         """
         with random_state_restored():
             student = {tap: feature.cpu() for tap, feature in self.tap_features().items()}
@@ -296,7 +297,7 @@ class Distiller(BaseModel):
         return changed
 
     def regroup(self, wrapper: OptimWrapper) -> None:
-        """Let an optimizer hold what the model holds after :meth:`refit`: the gone leave it, the new join it."""
+        """Make an optimizer hold the parameters that the model has after :meth:`refit`."""
         regroup(wrapper, self.student, self.training_state)
 
     def _apply(self, fn: Callable, recurse: bool = True) -> 'Distiller':
@@ -310,7 +311,7 @@ class Distiller(BaseModel):
         wanted = [tap for teacher in self.teachers.values() for tap in teacher.student_taps]
         self._student_taps = TapSet(self.student, [s for spec in specs for s, _ in spec.pairs] + wanted, 'student')
         self._student_size = find_size(student_config, None, asked, 'student')
-        student, examples = self.tap_features(noise_for(self.student, self._student_size)), {}
+        student, examples = self.tap_features(noise_clip(self.student, self._student_size)), {}
         for name, teacher in self.teachers.items():
             read = [tap for spec in specs if spec.teacher == name for _, tap in spec.pairs]
             # the logits are always asked for: the teacher's own accuracy on the first batches is reported from them
@@ -371,7 +372,7 @@ class Distiller(BaseModel):
                 )
 
     def _require_hook(self) -> None:
-        """Stop a runner that drives the model without DistillHook: schedules would rest and connectors be lost."""
+        """Refuse to train without DistillHook: schedules would not move and connectors would be lost."""
         if self._progress is not None or not self.training:
             return
         hub = MessageHub.get_current_instance()

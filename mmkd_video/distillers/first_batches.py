@@ -1,4 +1,4 @@
-"""What is looked at in the first batches only, because looking costs time."""
+"""Checks of a teacher that are made in the first batches only, because they cost time."""
 
 import math
 from collections.abc import Mapping
@@ -15,7 +15,7 @@ NEARLY_ONE_HOT = 0.9  # mean probability of the first class
 
 
 class FirstBatches:
-    """Check the teacher on the batches that it is about to teach on, then fall silent.
+    """Check a teacher on the first batches of the training.
 
     Wrong normalisation and another order of the labels are the commonest mistakes; both leave a teacher near chance on
     the very clips it should know.
@@ -38,7 +38,7 @@ class FirstBatches:
         self.done = False
 
     def check(self, features: dict[str, Tensor], labels: Tensor | None) -> None:
-        """Look at one batch.
+        """Check one batch.
 
         Args:
             features: The teacher's features by tap.
@@ -100,7 +100,7 @@ class FirstBatches:
             print_log(line, logger='current')
 
 
-def softened(terms: Mapping[str, nn.Module], teacher: str) -> dict[str, float]:
+def softening_temperatures(terms: Mapping[str, nn.Module], teacher: str) -> dict[str, float]:
     """Return the temperature of each term that softens the class scores of one teacher by a fixed one.
 
     Args:

@@ -20,10 +20,10 @@ UNREACHED = (
 )
 
 
-def measure(raw: Tensor, task: Tensor, places: Sequence[Place], idle: bool = False) -> Norms | None:
-    """Return both gradient norms at some taps, the root of the mean over ranks of the squares.
+def gradient_norms(raw: Tensor, task: Tensor, places: Sequence[Place], idle: bool = False) -> Norms | None:
+    """Return the gradient norms of a term and of the task at some taps: roots of the mean square over all ranks.
 
-    Every rank has as many collectives here as any other, whatever its batch holds and whatever fails on it.
+    Every rank takes part in the same collectives, also if its batch holds no label or a gradient fails on it.
 
     Args:
         raw: 0-d loss of a term.
@@ -52,12 +52,12 @@ def measure(raw: Tensor, task: Tensor, places: Sequence[Place], idle: bool = Fal
         unreached = failed is not None or (term_square is None and not idle)
         none = raw.new_zeros((), dtype=torch.float64)
         squares = [none if square is None else square for square in (term_square, task_square)]
-        told = torch.stack([*squares, none + unreached, none + (not idle)])
-        all_reduce(told, 'mean')
-        term, task_mean, unreached_somewhere, read_somewhere = told
+        reduced = torch.stack([*squares, none + unreached, none + (not idle)])
+        all_reduce(reduced, 'mean')
+        term, task_mean, unreached_somewhere, read_somewhere = reduced
         if unreached_somewhere > 0:
             raise WrongValueError(UNREACHED if failed is None else f'{UNREACHED} ({failed})') from failed
-        if torch.isfinite(told).all():
+        if torch.isfinite(reduced).all():
             return Norms(term.sqrt(), task_mean.sqrt()) if read_somewhere > 0 and task_mean > 0 else None
     return None
 
@@ -76,11 +76,11 @@ def _square(loss: Tensor, tensors: Sequence[Tensor], headroom: float) -> Tensor 
 
 
 @contextmanager
-def statistics_kept(model: nn.Module) -> Iterator[None]:
-    """Let batch norms keep their statistics: backward passes repeat the forward pass of checkpointed layers.
+def keeping_statistics(model: nn.Module) -> Iterator[None]:
+    """Keep the statistics of batch norms: backward passes repeat the forward pass of checkpointed layers.
 
     Args:
-        model: Whatever is measured.
+        model: Model that is measured.
     """
     norms = [(module, module.momentum) for module in model.modules() if isinstance(module, _BatchNorm)]
     for norm, _ in norms:
@@ -93,10 +93,10 @@ def statistics_kept(model: nn.Module) -> Iterator[None]:
 
 
 class GradientWatch:
-    """Measure the gradients of all terms now and then, for the log, and keep what was measured last.
+    """Measure the gradients of all terms at intervals, for the log, and keep the last values.
 
     Args:
-        interval: Steps between two looks; a weighting that measures in a step is not asked again.
+        interval: Number of steps between two measurements; a weighting's own measurement in a step is used again.
     """
 
     def __init__(self, interval: int = 50) -> None:
@@ -105,15 +105,15 @@ class GradientWatch:
         self._fresh: dict[str, Norms | None] = {}
 
     def begin_step(self) -> None:
-        """Forget what was measured in the step before; what was seen last stays."""
+        """Forget the values of the step before; the last values for the log stay."""
         self._fresh = {}
 
-    def asker(self, name: str, measured: Callable[[], Norms | None]) -> Callable[[], Norms | None]:
+    def once_a_step(self, name: str, measured: Callable[[], Norms | None]) -> Callable[[], Norms | None]:
         """Return a function that measures a term once in a step, however often it is called.
 
         Args:
             name: Name of the term.
-            measured: Measures it.
+            measured: Function that measures it.
         """
 
         def ask() -> Norms | None:
@@ -125,13 +125,13 @@ class GradientWatch:
 
         return ask
 
-    def shown(self, name: str, factor: Tensor | float, task_factor: Tensor | float) -> Mapping[str, Tensor]:
-        """Return what the log says of a term: its gradient as weighted, and the task's at the same place.
+    def log_entries(self, name: str, factor: Tensor | float, task_factor: Tensor | float) -> Mapping[str, Tensor]:
+        """Return the log entries of a term: its weighted gradient norm, and the task's at the same taps.
 
         Args:
             name: Name of the term.
-            factor: What the term's loss is multiplied by.
-            task_factor: What the task's losses are.
+            factor: Factor of the term's loss.
+            task_factor: Factor of the task's losses.
         """
         norms = self.last.get(name)
         if norms is None:

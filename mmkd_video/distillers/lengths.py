@@ -1,4 +1,4 @@
-"""Whether what a config schedules happens within the training."""
+"""Checks that terms and schedules begin within the training."""
 
 from collections.abc import Iterable
 
@@ -7,16 +7,16 @@ from mmkd_video.schedules import LearnedScalar, Progress, Scalar, Schedule
 from mmkd_video.terms import Term
 
 
-def expect_within(task_weight: Scalar, terms: Iterable[Term], progress: Progress) -> None:
-    """See that no term and no schedule begins after the end of the training.
+def expect_begins_within(task_weight: Scalar, terms: Iterable[Term], progress: Progress) -> None:
+    """Check that no term and no schedule begins after the end of the training.
 
     Args:
         task_weight: Task weight of the Distiller.
         terms: All of them.
-        progress: Where the training stands, and how long it is.
+        progress: Position within the training, and its length.
 
     Raises:
-        ValueError: One does; names it.
+        ValueError: One does; the message names it.
     """
     epochs = -(-progress.max_iters // max(progress.iters_per_epoch, 1))
     _expect('task_weight', task_weight.schedule, epochs, progress.max_iters)

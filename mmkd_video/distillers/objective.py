@@ -1,4 +1,4 @@
-"""The sum that is minimised: the student's own losses and the terms, each with its weight."""
+"""The objective: the sum of the student's own losses and the terms, each with its weight."""
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from mmkd_video.distillers.gradients import GradientWatch, measure, statistics_kept
+from mmkd_video.distillers.gradients import GradientWatch, gradient_norms, keeping_statistics
 from mmkd_video.schedules import Scalar
 from mmkd_video.taps import Place
 from mmkd_video.terms import Term
@@ -15,10 +15,10 @@ from mmkd_video.weightings import Norms, WeightingStep
 
 
 class Objective:
-    """Weigh the terms against the task; the one place that sees all losses of a step.
+    """Weight the losses of a step, those of the task and of all terms.
 
     Args:
-        task_weight: Multiplies the student's own losses.
+        task_weight: Factor of the student's own losses.
     """
 
     def __init__(self, task_weight: Scalar) -> None:
@@ -34,34 +34,34 @@ class Objective:
         student: nn.Module,
         iteration: int = 0,
     ) -> dict[str, Any]:
-        """Return everything that is summed and logged.
+        """Return all losses to sum up and values to log.
 
         Args:
             losses: The student's own, as its head returns them; keys with ``loss`` are summed.
             raws: 0-d loss of every term, not weighted.
             terms: The terms by name.
-            places: Where the student's taps stand in this step's graph.
+            places: Places of the student's taps in this step's graph.
             student: The student.
             iteration: Iteration of the training, from 0; it decides in which steps gradients are measured for the log.
         """
         task = total(losses)
         task_factor = self.task_weight.read(task) * (1.0 - self._shares(terms))
         found = {key: scale(value, task_factor) if 'loss' in key else value for key, value in losses.items()}
-        told = {name: raw.detach() for name, raw in raws.items() if terms[name].acting}
+        raw_values = {name: raw.detach() for name, raw in raws.items() if terms[name].acting}
         look = iteration % self.gradients.interval == 0 and torch.is_grad_enabled()
         self.gradients.begin_step()
         for name, raw in raws.items():
             term = terms[name]
             read = [places[tap] for tap in dict.fromkeys(pair.taps[0] for pair in term.pairs)]
-            measure = self.gradients.asker(name, partial(_measure, student, raw, task, read, term.idle))
+            measure = self.gradients.once_a_step(name, partial(_measure, student, raw, task, read, term.idle))
             factor: Tensor | float = term.weight.read(raw)
             if term.weighting is not None and term.acting:
-                factor = term.weighting(WeightingStep(name, told, task.detach(), measure))
+                factor = term.weighting(WeightingStep(name, raw_values, task.detach(), measure))
             elif look and term.acting:
-                _glance(measure)
+                _measure_for_log(measure)
             found[f'loss_{name}'] = raw * factor
             found[f'{name}_raw'] = raw.detach()
-            found |= self.gradients.shown(name, factor, task_factor)
+            found |= self.gradients.log_entries(name, factor, task_factor)
         return found
 
     @staticmethod
@@ -70,12 +70,12 @@ class Objective:
 
 
 def _measure(student: nn.Module, raw: Tensor, task: Tensor, places: Sequence[Place], idle: bool) -> Norms | None:
-    with statistics_kept(student):
-        return measure(raw, task, places, idle)
+    with keeping_statistics(student):
+        return gradient_norms(raw, task, places, idle)
 
 
-def _glance(measure: Callable[[], Norms | None]) -> None:
-    """Measure for the log alone: where it cannot be done, nothing is shown."""
+def _measure_for_log(measure: Callable[[], Norms | None]) -> None:
+    """Measure for the log alone: where that fails, nothing is logged."""
     try:
         measure()
     except ValueError:

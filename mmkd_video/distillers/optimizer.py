@@ -46,7 +46,7 @@ def build_distill_optimizer(
 
 
 def check_groups(wrapper: OptimWrapper, modules: Mapping[str, nn.Module]) -> None:
-    """See that every trainable parameter is in exactly one group.
+    """Check that every trainable parameter is in exactly one group.
 
     Raises:
         ValueError: Names the first parameters that are not, or the optimizers where there are several.
@@ -91,7 +91,7 @@ def _expect_one(wrapper: OptimWrapper) -> None:
 
 
 def regroup(wrapper: OptimWrapper, student: nn.Module, training_state: nn.Module) -> None:
-    """Make an optimizer hold exactly the trainable parameters of a training state that was built anew.
+    """Make an optimizer hold exactly the trainable parameters of a new training state.
 
     Args:
         wrapper: The optimizer; the training state's group takes what is new.
@@ -130,7 +130,7 @@ def find_group(groups: Sequence[Mapping]) -> int:
 
 
 def complete_schedules(wrapper: OptimWrapper, schedulers: Iterable) -> None:
-    """Give schedulers of a checkpoint that had no group of the training state a start value for it.
+    """Add a start value for the training state's group to schedulers of a checkpoint without that group.
 
     Args:
         wrapper: The optimizer.
@@ -146,7 +146,7 @@ def complete_schedules(wrapper: OptimWrapper, schedulers: Iterable) -> None:
 
 
 def _mark_saved_group(optimizer: Optimizer, saved: dict) -> dict:
-    """Give a saved state that was written before the training state's group was marked what it lacks.
+    """Add the mark of the training state's group to a saved state that was written before groups were marked.
 
     Where the training state had no parameters, it had no group either, and a connector that pruning made necessary
     joined the end of the group before.

@@ -1,4 +1,4 @@
-"""A training state for a student that has lost channels: what still fits stays, the rest is cut or drawn anew."""
+"""A training state for a student that has lost channels: what still fits stays, the rest is cut or new."""
 
 from collections.abc import Mapping
 
@@ -22,7 +22,7 @@ def transplant(old: TrainingState, new: TrainingState, kept: Mapping[str, Tensor
         kept: ``(C,)`` by student tap: which of the former channels are still there.
 
     Returns:
-        Each parameter whose shape changed, with the dimensions and the indices kept there; None if it was drawn anew.
+        Each parameter whose shape changed, with the dimensions and the indices kept there; None if it is new.
     """
     changed: TensorCuts = {}
     new.train(old.training)
@@ -46,7 +46,7 @@ def _named(state: nn.Module, kind: str) -> list[tuple[str, Tensor]]:
 
 
 def _masks(state: TrainingState, name: str, kept: Mapping[str, Tensor]) -> list[Tensor]:
-    """Return the surviving channels of the student taps that a tensor of a term may have to do with."""
+    """Return the surviving channels of the student taps that a tensor of a term may depend on."""
     kind, term, part, *rest = name.split('.')
     if kind != 'terms':  # a teacher's, which no student's channels are cut from
         return []

@@ -1,4 +1,4 @@
-"""A student that keeps its teacher's classifier."""
+"""A student that reuses its teacher's classifier."""
 
 from collections.abc import Mapping
 

@@ -1,8 +1,10 @@
-"""The table that is logged once, when a distiller is built."""
+"""The table of terms that is logged once, when a distiller is built."""
 
 from collections.abc import Mapping, Sequence
 
 from torch import Tensor, nn
+
+from mmkd_video.core.text_table import aligned
 
 HEADER = ('term', 'loss', 'weight', 'student tap', 'shape', 'teacher tap', 'shape', 'connector', 'params')
 
@@ -15,7 +17,7 @@ def count_parameters(module: nn.Module | None) -> int:
 def term_table(
     terms: Sequence[nn.Module], student: Mapping[str, Tensor], teachers: Mapping[str, Mapping[str, Tensor]]
 ) -> str:
-    """Describe what is compared with what.
+    """Return the table of all terms: what is compared with what.
 
     Args:
         terms: The terms.
@@ -44,9 +46,7 @@ def term_table(
                     f'{count_parameters(connector if term.fusion is None or index == 0 else None):,}',
                 )
             )
-    widths = [max(len(row[i]) for row in rows) for i in range(len(HEADER))]
-    lines = ['  '.join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
-    return '\n'.join([lines[0], '-' * max(map(len, lines)), *lines[1:]])
+    return '\n'.join(aligned(rows, left=len(HEADER)))
 
 
 def _weight(term: nn.Module) -> str:

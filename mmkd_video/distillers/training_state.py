@@ -1,4 +1,4 @@
-"""What training needs and the student does not."""
+"""The modules that training needs and the student does not."""
 
 from collections.abc import Iterable, Mapping
 
@@ -14,7 +14,7 @@ class TrainingState(nn.Module):
 
     Args:
         terms: The terms of the objective.
-        teachers: What teachers train or keep, by the teacher's name.
+        teachers: Modules that teachers train or keep, by the teacher's name.
     """
 
     def __init__(self, terms: Iterable[nn.Module], teachers: Mapping[str, nn.Module] | None = None) -> None:

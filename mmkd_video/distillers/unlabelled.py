@@ -1,4 +1,4 @@
-"""Clips without a label: they take part in terms, not in the student's own losses."""
+"""Clips without a label, which take part in terms, not in the student's own losses."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -23,13 +23,13 @@ def labelled_rows(samples: Sequence[BaseDataElement]) -> list[int] | None:
 
 @contextmanager
 def labelled_only(student: nn.Module, rows: list[int] | None) -> Iterator[None]:
-    """Let a recognizer's head compute its loss and its accuracy from some rows of its scores.
+    """Make a recognizer's head compute its loss and its accuracy from some rows of its scores.
 
     A batch without any gives a loss of zero, and gradients of zero for all that the scores depend on.
 
     Args:
         student: The recognizer.
-        rows: Which; None for all, which changes nothing.
+        rows: Indices of the labelled clips; None for all, which changes nothing.
 
     Raises:
         ValueError: The student's losses are not all the head's own, so that rows cannot be left out.
@@ -67,7 +67,7 @@ def stack_labels(samples: Sequence[BaseDataElement], device: torch.device) -> Te
 
     Args:
         samples: The batch's data samples.
-        device: Where the labels are wanted.
+        device: Device on which the labels are wanted.
 
     Returns:
         ``(N,)`` class indices, -1 where there is none; ``(N, K)`` soft labels, rows of zeros where there is none; None

@@ -31,7 +31,7 @@ class AgreementMetric(BaseMetric):
 
     Args:
         teacher: Name to tell several teachers apart; the keys become ``agreement/<name>/top1`` and so on.
-        collect_device: Where results of all ranks meet, ``'cpu'`` or ``'gpu'``.
+        collect_device: Device on which the results of all ranks meet, ``'cpu'`` or ``'gpu'``.
         collect_dir: Folder they meet in, when on ``'cpu'``.
     """
 
@@ -67,7 +67,7 @@ class AgreementMetric(BaseMetric):
         """Keep the student's scores of one batch.
 
         Args:
-            data_batch: Unused.
+            data_batch: The batch; not used.
             data_samples: Dicts with ``pred_score``, ``(K,)``, or ``(clips, K)`` where the student does not average its
                 clips; probabilities, or scores that are turned into such; and ``gt_label``.
 

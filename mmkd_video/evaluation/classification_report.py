@@ -1,9 +1,7 @@
 """Precision, recall, F1 and the confusion matrix beside accuracy."""
 
 import json
-import os
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,8 +9,10 @@ from mmengine.evaluator import BaseMetric
 from mmengine.logging import print_log
 
 from mmkd_video.core.checked import ListOf, OneOf, Whole, checked
+from mmkd_video.core.files.atomic import write_atomically
 from mmkd_video.core.mistakes import WrongValueError
 from mmkd_video.core.registry import METRICS
+from mmkd_video.core.text_table import aligned
 
 SHOWN = 20  # classes of a confusion matrix that still fits into a log
 
@@ -20,7 +20,7 @@ SHOWN = 20  # classes of a confusion matrix that still fits into a log
 @METRICS.register_module()
 @checked(topk=ListOf(Whole(1), least=1), collect_device=OneOf('cpu', 'gpu'))
 class ClassificationReport(BaseMetric):
-    """What a classifier does class by class.
+    """Precision, recall and F1 of each class, and the confusion matrix.
 
     Reports ``report/top1``, ``report/top5``, ``report/mean_class_accuracy`` (over classes that occur), and, averaged
     over classes that occur or are predicted, ``report/precision``, ``report/recall`` and ``report/f1``: fractions of
@@ -34,7 +34,7 @@ class ClassificationReport(BaseMetric):
         classes: Names, in the order of the labels.
         topk: Numbers of guesses.
         out_file: JSON file to write.
-        collect_device: Where results of all ranks meet, ``'cpu'`` or ``'gpu'``.
+        collect_device: Device on which the results of all ranks meet, ``'cpu'`` or ``'gpu'``.
         collect_dir: Folder they meet in, when on ``'cpu'``.
     """
 
@@ -56,7 +56,7 @@ class ClassificationReport(BaseMetric):
         """Keep the scores and labels of one batch.
 
         Args:
-            data_batch: Unused.
+            data_batch: The batch; not used.
             data_samples: Dicts with ``pred_score``, ``(K,)``, or ``(clips, K)`` which is averaged; and ``gt_label``.
         """
         for sample in data_samples:
@@ -95,10 +95,10 @@ class ClassificationReport(BaseMetric):
         ranking = np.argsort(-scores, axis=1, kind='stable')
         hits = {f'top{k}': float((ranking[:, :k] == labels[:, None]).any(axis=1).mean()) for k in self.topk}
         metrics = {**hits, **averages}
-        self._tell(metrics, per_class, matrix)
+        self._log(metrics, per_class, matrix)
         return metrics
 
-    def _tell(self, metrics: dict[str, float], per_class: dict[str, np.ndarray], matrix: np.ndarray) -> None:
+    def _log(self, metrics: dict[str, float], per_class: dict[str, np.ndarray], matrix: np.ndarray) -> None:
         names = self.classes or [str(index) for index in range(len(matrix))]
         if len(matrix) <= SHOWN:
             print_log('\n' + _table(names, per_class, matrix), logger='current')
@@ -110,21 +110,11 @@ class ClassificationReport(BaseMetric):
             per_class={name: values.tolist() for name, values in per_class.items()},
             confusion_matrix=matrix.tolist(),
         )
-        path = Path(self.out_file)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        part = path.with_name(f'.{path.name}.{os.getpid()}.part')
-        try:
-            with open(part, 'w', encoding='utf-8') as file:
-                json.dump(content, file, indent=1)
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(part, path)
-        finally:
-            part.unlink(missing_ok=True)
+        write_atomically(json.dumps(content, indent=1).encode(), self.out_file)
 
 
 def class_averages(matrix: np.ndarray) -> tuple[dict[str, np.ndarray], dict[str, float]]:
-    """Return what a confusion matrix says.
+    """Return the metrics that follow from a confusion matrix.
 
     Args:
         matrix: ``(K, K)`` counts, true classes in rows, predicted ones in columns.
@@ -151,11 +141,14 @@ def _ratio(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
 
 def _table(names: Sequence[str], per_class: dict[str, np.ndarray], matrix: np.ndarray) -> str:
     names = [f'{index} {name}' if name != str(index) else name for index, name in enumerate(names)]
-    width, digits = max(map(len, names)), max(3, len(str(matrix.max())))
-    numbers = ' '.join(f'{index:>{digits}}' for index in range(len(names)))
-    lines = [f'{"class":<{width}}  precision  recall      f1  support  predicted as', f'{"":<{width + 38}}{numbers}']
+    rows = [['class', *per_class, 'predicted as']]
+    digits = max(3, len(str(matrix.max())))
+    rows.append([*[''] * (1 + len(per_class)), _counts(range(len(names)), digits)])
     for index, name in enumerate(names):
-        precision, recall, f1, support = (per_class[key][index] for key in ('precision', 'recall', 'f1', 'support'))
-        counts = ' '.join(f'{value:>{digits}}' for value in matrix[index])
-        lines.append(f'{name:<{width}}  {precision:9.4f}  {recall:6.4f}  {f1:6.4f}  {support:7d}  {counts}')
-    return '\n'.join(lines)
+        *shares, support = (values[index] for values in per_class.values())
+        rows.append([name, *(f'{share:.4f}' for share in shares), str(support), _counts(matrix[index], digits)])
+    return '\n'.join(aligned(rows, rule=False))
+
+
+def _counts(numbers: Iterable[int], digits: int) -> str:
+    return ' '.join(f'{number:>{digits}}' for number in numbers)

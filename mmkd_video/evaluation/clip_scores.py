@@ -1,4 +1,4 @@
-"""What a model says about each clip of a set, in a file."""
+"""A model's scores of each clip of a set, in a file."""
 
 import io
 from collections.abc import Sequence
@@ -34,7 +34,7 @@ class ClipScores(BaseMetric):
         """Keep one batch.
 
         Args:
-            data_batch: Unused.
+            data_batch: The batch; not used.
             data_samples: Dicts with ``pred_score``, ``(K,)`` or ``(clips, K)``, and ``gt_label``.
         """
         for sample in data_samples:
@@ -68,7 +68,7 @@ class ClipScores(BaseMetric):
 
 @dataclass(frozen=True)
 class ScoredClips:
-    """What :class:`ClipScores` wrote.
+    """The content of a file of :class:`ClipScores`.
 
     Args:
         probabilities: ``(N, K)``.
@@ -104,7 +104,7 @@ class ScoredClips:
 
         Args:
             other: Scores of the same clips, the teacher's.
-            classes: Which of its outputs are the student's classes, in the student's order; all by default.
+            classes: Indices of its outputs that are the student's classes, in the student's order; all by default.
 
         Returns:
             None where they are not of the same clips or classes.

@@ -1,4 +1,4 @@
-"""The predictions of a test as a pickle file, whole or not there."""
+"""The predictions of a test as a pickle file, written completely or not at all."""
 
 import pickle
 

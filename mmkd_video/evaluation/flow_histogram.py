@@ -1,4 +1,4 @@
-"""What moves where in a video, as a histogram: no network, nothing learnt."""
+"""Histograms of the motion in a video: no network, nothing learnt."""
 
 from pathlib import Path
 
@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 
 from mmkd_video.core.mistakes import MissingFileError, WrongValueError
+from mmkd_video.datasets.decoders import open_video
 
 SIZE = (96, 80)  # pixels, width and height, in which flow is computed
 PAIRS = 40  # neighbouring frames that are compared, spread over the video
@@ -39,17 +40,17 @@ def flow_histogram(video: str | Path) -> np.ndarray:
 
 def _grey_frames(video: Path) -> list[tuple[np.ndarray, np.ndarray]]:
     """Return pairs of neighbouring frames ``(H, W)``, uint8, spread over the video."""
-    import decord  # loads FFmpeg
-
     if not video.is_file():
         raise MissingFileError(f'{video} does not exist')
     try:
-        reader = decord.VideoReader(str(video), num_threads=1)
+        reader = open_video(video.read_bytes())
         last = len(reader) - 1
         starts = np.unique(np.linspace(0, max(last - 1, 0), PAIRS).round().astype(int))
         indices = np.unique([starts, np.minimum(starts + 1, last)])
         frames = reader.get_batch(list(indices)).asnumpy()
-    except Exception as error:  # decord raises its own types for files that are no videos
+    except ImportError:
+        raise
+    except Exception as error:  # decoders raise their own types for files that are no videos
         raise WrongValueError(
             f'{video} cannot be read as a video ({str(error).splitlines()[0][:120]}); mend it, or take its line out '
             'of the annotation file'

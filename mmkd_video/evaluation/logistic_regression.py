@@ -12,7 +12,7 @@ class LogisticRegression:
     Features are centred, and divided by one scale for all, so that those which hardly vary stay small.
 
     Args:
-        penalty: On the weights, at least 0.
+        penalty: Penalty on the weights, at least 0.
     """
 
     def __init__(self, penalty: float = 0.01) -> None:

@@ -1,4 +1,4 @@
-"""A teacher's probabilities on a validation set: made once, kept in one file."""
+"""A teacher's probabilities on a validation set, computed once and kept in one file."""
 
 import hashlib
 import io
@@ -19,12 +19,12 @@ from mmkd_video.core.files.arrays import read_arrays
 from mmkd_video.core.files.atomic import write_atomically
 from mmkd_video.core.mistakes import WrongValueError
 from mmkd_video.core.restoring import random_state_restored
-from mmkd_video.datasets import NamingPipeline
+from mmkd_video.datasets import PipelineWithNamedErrors
 
 
 @dataclass(frozen=True)
 class TeacherPredictions:
-    """What a teacher says about each sample of a validation set.
+    """A teacher's probabilities for each sample of a validation set.
 
     Args:
         probabilities: ``(N, K)`` float32, on the student's classes.
@@ -53,12 +53,12 @@ class TeacherPredictions:
         """Read them if they are of the same samples and the same pipeline.
 
         Args:
-            path: What :meth:`save` wrote; nothing in it is executed.
+            path: File that :meth:`save` wrote; nothing in it is executed.
             samples: ``(N,)`` names that are expected.
             pipeline: Hash that is expected.
 
         Returns:
-            The predictions; None where they must be made anew, with a log line unless there is no file.
+            The predictions; None where they must be computed again, with a log line unless there is no file.
         """
         if not path.exists():
             return None
@@ -93,7 +93,7 @@ def with_pipeline(dataset: Any, pipeline: list[dict]) -> Any:
     twin = object.__new__(type(dataset))
     twin.__dict__.update(dataset.__dict__)
     if 'pipeline' in twin.__dict__:
-        twin.pipeline = NamingPipeline(Compose(pipeline))
+        twin.pipeline = PipelineWithNamedErrors(Compose(pipeline))
     elif 'datasets' in twin.__dict__:
         twin.datasets = [with_pipeline(each, pipeline) for each in twin.datasets]
     else:
@@ -119,8 +119,8 @@ def predict(teacher: Any, name: str, dataset: Any, batch_size: int, num_workers:
     """Run a teacher over a dataset, each rank over its share.
 
     Args:
-        teacher: Has ``predict(batch)``, ``(B, K)`` probabilities.
-        name: What progress lines call it.
+        teacher: Teacher with ``predict(batch)``, ``(B, K)`` probabilities.
+        name: Name of the teacher in progress lines.
         dataset: Samples of the teacher's own pipeline.
         batch_size: Samples at once on each rank.
         num_workers: Processes that load them.

@@ -3,7 +3,14 @@
 from mmkd_video.export.deployable import DeployableRecognizer
 from mmkd_video.export.exported_model import ExportedModel
 from mmkd_video.export.exported_recognizer import ExportedRecognizer
-from mmkd_video.export.loading import backend_of_file, backend_of_format, export_backends, load_exported
+from mmkd_video.export.loading import (
+    backend_of_file,
+    backend_of_format,
+    expect_backend,
+    export_backends,
+    exported_suffixes,
+    load_exported,
+)
 from mmkd_video.export.metadata import ExportMetadata
 from mmkd_video.export.onnx_export import export_onnx, save_onnx
 from mmkd_video.export.onnxruntime_model import OnnxRuntimeModel
@@ -24,9 +31,11 @@ __all__ = [
     'backend_of_file',
     'backend_of_format',
     'check_parity',
+    'expect_backend',
     'export_backends',
     'export_onnx',
     'export_openvino',
+    'exported_suffixes',
     'load_exported',
     'save_onnx',
     'save_openvino',

@@ -26,7 +26,7 @@ class ExportedModel(ABC):
         written: Suffixes of the files that one export writes; the first is that of the file that is opened.
         suffixes: Suffixes of the files that the runtime opens; of those in ``written`` it is the default runtime.
         precisions: Precisions that its files may be written for.
-        refusals: Why it has no other precision, and what has, by precision.
+        refusals: Reasons why it lacks a precision, and which backend has it, by precision.
         packages: Extras of mmkd_video by the package that each brings.
         concurrent: Whether several threads may run one open file at the same time.
 
@@ -93,7 +93,7 @@ class ExportedModel(ABC):
             model: A recognizer, or a :class:`DeployableRecognizer`.
             path: The first file; ends in ``written[0]``.
             clips: ``(N, M, ...)`` of the shape and type that the file is to take.
-            metadata: What the file says about itself; by default what model and clips tell.
+            metadata: Description that the file carries of itself; by default derived from model and clips.
             dynamic_clips: Whether M is dynamic too.
             force: Whether existing files may be replaced.
 
@@ -107,7 +107,7 @@ class ExportedModel(ABC):
 
         Args:
             precision: ``'f32'``, ``'bf16'`` or ``'int8'``.
-            option: What names it in the message.
+            option: Name of the option in the message.
 
         Raises:
             ValueError: They may not.

@@ -20,7 +20,7 @@ class ExportedRecognizer(BaseModel):
 
     Args:
         path: Path of the file, ``.onnx`` or ``.xml``.
-        backend: ``'onnxruntime'`` or ``'openvino'``; by the file's name by default.
+        backend: Name of the runtime, such as ``'openvino'``; by the file's name by default.
         threads: CPU threads; the runtime's choice by default.
         precision: ``'f32'``, ``'bf16'`` or ``'int8'``; what the file says by default.
         num_classes: Number of classes of the data set; another number in the file is an error.

@@ -41,6 +41,25 @@ def exported_suffixes() -> list[str]:
     return [each.written[0] for each in export_backends().values()]
 
 
+def expect_backend(path: str | Path, backend: str | None = None) -> type[ExportedModel]:
+    """Return the backend that is to run a file.
+
+    Args:
+        path: A file, which need not be there.
+        backend: Its name; by default the one that writes such files.
+
+    Raises:
+        ValueError: There is no such backend, or none writes such files.
+    """
+    known = export_backends()
+    if backend is not None and backend not in known:
+        raise WrongValueError(f'backend: got {backend!r}, expected one of {", ".join(known)}')
+    found = known[backend] if backend is not None else backend_of_file(path)
+    if found is None:
+        raise WrongValueError(f'got {str(path)!r}; expected a file that ends in {" or ".join(exported_suffixes())}')
+    return found
+
+
 def load_exported(
     path: str | Path,
     backend: str | None = None,
@@ -53,7 +72,7 @@ def load_exported(
     Args:
         path: ``.onnx``, ``.xml`` with its ``.bin`` beside it, or a file of another registered backend.
         backend: Name such as ``'onnxruntime'`` or ``'openvino'``; by default the one that writes such files.
-        threads: See :class:`ExportedModel`, as the others.
+        threads: Number of threads; see :class:`ExportedModel` for this and the others.
         precision: ``'f32'``, ``'bf16'`` or ``'int8'``.
         batch: Batch size to fix.
 
@@ -62,10 +81,4 @@ def load_exported(
         ValueError: The backend is unknown, or the file or an argument is not for it.
         MissingExtraError: The runtime is not installed.
     """
-    known = export_backends()
-    if backend is not None and backend not in known:
-        raise WrongValueError(f'backend: got {backend!r}, expected one of {", ".join(known)}')
-    found = known[backend] if backend is not None else backend_of_file(path)
-    if found is None:
-        raise WrongValueError(f'got {str(path)!r}; expected a file that ends in {" or ".join(exported_suffixes())}')
-    return found(path, threads=threads, precision=precision, batch=batch)
+    return expect_backend(path, backend)(path, threads=threads, precision=precision, batch=batch)

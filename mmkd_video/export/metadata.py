@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from mmkd_video.core.checked import checked, kinds
 from mmkd_video.core.mistakes import WrongValueError
 from mmkd_video.core.plain_data import FLAG, Anything, Many, Maybe, OneOf, Rule, Text, Whole, read_json
 from mmkd_video.core.version import __version__
@@ -55,6 +56,16 @@ RULES: dict[str, Rule] = {
 """What a file may say, by field."""
 
 
+@checked(
+    layout=kinds.OneOf(*LAYOUTS),
+    dtype=kinds.OneOf(*DTYPES),
+    frames=kinds.Whole(1),
+    interval=kinds.Optional(kinds.Whole(1), 'spread over the video'),
+    batch=kinds.Optional(kinds.Whole(1), 'any'),
+    channel_order=kinds.Optional(kinds.OneOf(RGB), 'not told'),
+    architecture=kinds.AnyOf(kinds.Text(), kinds.OneOf('')),
+    precision=kinds.OneOf(*PRECISIONS),
+)
 @dataclass(frozen=True)
 class ExportMetadata:
     """Everything that a program needs to use an exported file without its config.
@@ -73,7 +84,7 @@ class ExportMetadata:
         batch: N that the file computes at once, fixed in it so that a runtime plans ahead; None where any number may
             come. OpenVINO's ``Model.reshape`` changes it; for ONNX Runtime, export again.
         channel_order: ``'RGB'``; None where the pipeline does not tell.
-        sampling: Which pictures of a video the test took, in a sentence; None where it is not known.
+        sampling: Sentence that says which pictures of a video the test took; None where it is not known.
         architecture: Types of recognizer, backbone and head.
         precision: ``'f32'``, ``'bf16'`` or ``'int8'``: what the file is meant to be run in.
         checkpoint_sha256: SHA-256 of the checkpoint file; None where there was none.
@@ -103,18 +114,8 @@ class ExportMetadata:
     def __post_init__(self) -> None:
         for name in ('classes', 'shape', 'pipeline'):
             object.__setattr__(self, name, tuple(getattr(self, name)))
-        if self.layout not in LAYOUTS:
-            raise WrongValueError(f'metadata: layout: got {self.layout!r}, expected one of {sorted(LAYOUTS)}')
         if len(self.shape) != LAYOUTS[self.layout] - 1:
             raise WrongValueError(f'metadata: shape {self.shape} does not go with layout {self.layout}')
-        if self.precision not in PRECISIONS:
-            raise WrongValueError(f'metadata: precision: got {self.precision!r}, expected one of {PRECISIONS}')
-        if self.batch is not None and (type(self.batch) is not int or self.batch < 1):
-            raise WrongValueError(
-                f'metadata: batch: got {self.batch!r}, expected a number of at least 1, or None for any'
-            )
-        if self.channel_order not in (None, RGB):
-            raise WrongValueError(f'metadata: channel_order: got {self.channel_order!r}, expected {RGB!r} or None')
 
     @classmethod
     def describe(
@@ -128,7 +129,7 @@ class ExportMetadata:
         """Describe a model by its input.
 
         Args:
-            model: What is exported.
+            model: Model that is exported.
             clips: ``(N, M, ...)``, as the pipeline gives them.
             classes: Names of the classes; numbers by default.
             pipeline: The test pipeline; the number and distance of frames is read from its sampler.
@@ -177,7 +178,7 @@ class ExportMetadata:
         """Read what :meth:`to_strings` wrote.
 
         Args:
-            strings: JSON by field; names that are not known are left out.
+            strings: JSON texts by field; names that are not known are left out.
             path: Path of the file, for the message.
 
         Raises:

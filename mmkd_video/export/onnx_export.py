@@ -41,7 +41,7 @@ def export_onnx(
         model: A recognizer, or a :class:`DeployableRecognizer`.
         path: Path of the ``.onnx``, which appears complete or not at all.
         clips: ``(N, M, ...)`` of the shape and type that the file is to take.
-        metadata: What the file says about itself; by default what model and clips tell.
+        metadata: Description that the file carries of itself; by default derived from model and clips.
         dynamic_clips: Whether M is dynamic too; for TSM in multiples of its segments.
         opset: Version of ONNX's operators, at least 20.
         force: Whether an existing file may be replaced.
@@ -72,7 +72,7 @@ def save_onnx(model: Any, path: str | Path, metadata: ExportMetadata, force: boo
     Args:
         model: An ``onnx.ModelProto``; its metadata is changed, and its batch to the one that they fix.
         path: Path of the ``.onnx``.
-        metadata: What the file says about itself.
+        metadata: Description that the file carries of itself.
         force: Whether an existing file may be replaced.
 
     Raises:

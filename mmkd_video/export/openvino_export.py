@@ -35,7 +35,7 @@ def export_openvino(
         model: A recognizer, or a :class:`DeployableRecognizer`.
         path: Path of the ``.xml``; the weights lie beside it in a ``.bin``.
         clips: ``(N, M, ...)`` of the shape and type that the file is to take.
-        metadata: What the file says about itself; by default what model and clips tell.
+        metadata: Description that the file carries of itself; by default derived from model and clips.
         dynamic_clips: Whether M is dynamic too; for TSM in multiples of its segments.
         force: Whether existing files may be replaced.
 
@@ -63,7 +63,7 @@ def save_openvino(model: Any, path: str | Path, metadata: ExportMetadata, force:
     Args:
         model: An ``openvino.Model``; its ``rt_info`` is changed, and its batch to the one that the metadata fix.
         path: Path of the ``.xml``.
-        metadata: What the file says about itself.
+        metadata: Description that the file carries of itself.
         force: Whether existing files may be replaced.
 
     Raises:

@@ -7,6 +7,7 @@ import numpy as np
 from torch import nn
 
 from mmkd_video.core.mistakes import WrongValueError
+from mmkd_video.core.text_table import aligned
 from mmkd_video.export.deployable import DeployableRecognizer
 from mmkd_video.export.exported_model import ExportedModel
 
@@ -21,7 +22,7 @@ class ParityBound:
     Args:
         difference: Largest difference of a probability, 0 to 1.
         agreement: Least fraction of clips with the same most probable class, 0 to 1.
-        tie: Two classes whose probabilities the model holds closer than this are one answer, 0 to 1; at most a fifth of
+        tie: Difference below which two of the model's probabilities count as one answer, 0 to 1; at most a fifth of
             how far probabilities differ between clips.
         share: Largest difference of a probability as a part of how far probabilities differ between clips, 0 to 1.
     """
@@ -56,17 +57,17 @@ class ParityReport:
         path: Path of the exported file.
         backend: Name of the runtime that ran it.
         precision: Precision that it ran in.
-        clips: How many were compared.
+        clips: Number of clips that were compared.
         spread: Largest difference of a probability of the model between clips: what there is to see.
         exported_spread: The same of the file.
-        largest_difference: Between model and file, of any probability of any clip.
+        largest_difference: Largest difference between model and file, of any probability of any clip.
         mean_difference: Mean of the largest difference of each clip.
         agreement: Fraction of clips with the same most probable class, or one in a tie with it.
-        tie: Two classes closer than this were one answer.
+        tie: Difference below which two classes were one answer.
         worst: Name of the clip with the largest difference; among those of another class, if there are such.
-        bound: What was asked for.
-        problems: What is wrong; empty when the file passed.
-        reference: What the file was compared with.
+        bound: The bound that was asked for.
+        problems: Problems that were found; empty when the file passed.
+        reference: Name of the model that the file was compared with.
     """
 
     path: str
@@ -117,8 +118,7 @@ class ParityReport:
             ('worst clip', self.worst),
             ('parity', 'passed' if self.passed else 'FAILED: ' + '; '.join(self.problems)),
         ]
-        width = max(len(name) for name, _ in rows)
-        return '\n'.join(f'{name:<{width}}  {value}' for name, value in rows)
+        return '\n'.join(aligned(rows, left=2, rule=False))
 
 
 def check_parity(
@@ -137,9 +137,9 @@ def check_parity(
     Args:
         model: The recognizer, or a :class:`DeployableRecognizer`.
         exported: The file in its runtime.
-        clips: Real ones, each ``(M, ...)``, at least two that differ.
+        clips: Real clips, each ``(M, ...)``, at least two that differ.
         names: Names of the clips, for the report; ``clip 0`` and so on by default.
-        bound: What is called equal; by default that of the precision in which ``exported`` runs.
+        bound: The bound of what counts as equal; by default that of the precision in which ``exported`` runs.
 
     Raises:
         ValueError: There are fewer than two clips, or the file scores another number of classes.
@@ -175,8 +175,8 @@ def compare(
         found: ``(N, K)`` of the file.
         exported: The file.
         names: Names of the clips.
-        bound: What is called equal.
-        reference: What made ``expected``.
+        bound: The bound of what counts as equal.
+        reference: Name of the model that gave ``expected``.
     """
     difference = np.abs(expected - found).max(axis=1)
     rows, choice = np.arange(len(expected)), found.argmax(axis=1)

@@ -12,7 +12,7 @@ def unreadable(files: Sequence[Path], runtime: str, error: Exception) -> ValueEr
     Args:
         files: The file that was opened, and those that belong to it.
         runtime: Name of the runtime.
-        error: What the runtime raised; some say nothing, or end in empty lines.
+        error: Error that the runtime raised; some say nothing, or end in empty lines.
     """
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     said = lines[-1] if lines else type(error).__name__

@@ -1,4 +1,4 @@
-"""Where a feature is active."""
+"""Maps of where a feature is active."""
 
 import torch.nn.functional as F
 from torch import Tensor
@@ -14,7 +14,7 @@ def attention_map(feature: Tensor, power: float | Tensor) -> Tensor:
 
     Args:
         feature: Tokens ``(N, L, C)`` or map ``(N, C, [T,] H, W)``; its positions are L or ``[T *] H * W``.
-        power: At least 1; ``|feature|**power`` is averaged over the channels.
+        power: Exponent, at least 1; ``|feature|**power`` is averaged over the channels.
     """
     energy = channels_and_positions(feature).abs().pow(power).mean(1)
     return unit(energy, 1)
@@ -26,7 +26,7 @@ def at(student: Tensor, teacher: Tensor, power: float | Tensor) -> Tensor:
     Args:
         student: Tokens ``(N, L, Cs)`` or map ``(N, Cs, [T,] H, W)``.
         teacher: The same positions, any number of channels.
-        power: See :func:`attention_map`.
+        power: Exponent; see :func:`attention_map`.
 
     Returns:
         A scalar: the mean over N samples and P positions.

@@ -19,7 +19,7 @@ def cwd(student: Tensor, teacher: Tensor, temperature: float | Tensor) -> Tensor
     Args:
         student: Tokens ``(N, L, C)`` or map ``(N, C, [T,] H, W)``.
         teacher: The same shape.
-        temperature: Positive; divides both features, its square multiplies the result.
+        temperature: Positive number that divides both features; its square multiplies the result.
 
     Returns:
         ``temperature**2 * KL(teacher || student)``, averaged over N samples and C channels; a scalar.

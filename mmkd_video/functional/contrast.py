@@ -15,7 +15,7 @@ def other_indices(indices: Tensor, count: int, num_samples: int) -> Tensor:
     Args:
         indices: ``(N,)`` own index of each sample, in ``[0, num_samples)``.
         count: Number of indices to draw for each.
-        num_samples: At least 2.
+        num_samples: Number of samples, at least 2.
     """
     drawn = torch.randint(num_samples - 1, (len(indices), count), device=indices.device)
     return drawn + (drawn >= indices.unsqueeze(1))

@@ -46,7 +46,7 @@ def dist(
     Args:
         student: Logits ``(N, K)``.
         teacher: Logits ``(N, K)``.
-        temperature: Positive; divides both logits, its square multiplies the result.
+        temperature: Positive number that divides both logits; its square multiplies the result.
         beta: Weight of the correlation over the K classes of a sample.
         gamma: Weight of the correlation over the N samples of a class; a batch of one gives the constant
             ``gamma * temperature**2``.

@@ -30,7 +30,7 @@ def kd(student: Tensor, teacher: Tensor, temperature: float | Tensor) -> Tensor:
     Args:
         student: Logits ``(N, K)``.
         teacher: Logits ``(N, K)``.
-        temperature: Positive; divides both logits, its square multiplies the result.
+        temperature: Positive number that divides both logits; its square multiplies the result.
 
     Returns:
         ``temperature**2 * KL(teacher || student)``, averaged over the N samples; a scalar.

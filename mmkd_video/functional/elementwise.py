@@ -36,7 +36,7 @@ def ab(student: Tensor, teacher: Tensor, margin: float | Tensor) -> Tensor:
     Args:
         student: Pre-activations ``(N, ...)``.
         teacher: The same shape; above zero is active, zero itself is not.
-        margin: Positive; how far on the right side the student must be.
+        margin: Positive distance that the student must keep from zero on the right side.
 
     Returns:
         A scalar: the sum over elements, averaged over the N samples.

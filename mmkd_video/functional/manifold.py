@@ -25,7 +25,7 @@ __all__ = [
 ROUNDING = 16  # units in the last place
 
 
-def _nothing(student: Tensor) -> Tensor:
+def _zero_loss(student: Tensor) -> Tensor:
     return student.sum() * 0
 
 
@@ -61,7 +61,7 @@ def nearest_neighbours(feature: Tensor, k: int) -> Tensor:
 
     Args:
         feature: ``(N, C)``.
-        k: At least 1.
+        k: Number of neighbours, at least 1.
     """
     distances = pairwise_distances(feature).fill_diagonal_(torch.inf)
     return distances.topk(min(k, len(feature) - 1), dim=1, largest=False).indices
@@ -97,7 +97,7 @@ def lle(student: Tensor, teacher: Tensor, k: int) -> Tensor:
         A single point gives ``(1 + mean sum_j w_ij**2) * N / (N - 1)``, as rows without any relation do on average.
     """
     if len(student) < 3:
-        return _nothing(student)
+        return _zero_loss(student)
     student, teacher = _in_own_units(student), _in_own_units(teacher)
     neighbours = nearest_neighbours(teacher, k)
     weights = reconstruction_weights(teacher, neighbours)
@@ -120,7 +120,7 @@ def laplacian(student: Tensor, teacher: Tensor, k: int) -> Tensor:
         Equal sides are not zero: 1 means that neighbours are no nearer than others, and is the value of a single point.
     """
     if len(student) < 3:
-        return _nothing(student)
+        return _zero_loss(student)
     student, teacher = _in_own_units(student), _in_own_units(teacher)
     neighbours = nearest_neighbours(teacher, k)
     squares = (teacher[neighbours] - teacher.unsqueeze(1)).square().sum(2)
@@ -175,7 +175,7 @@ def isomap(student: Tensor, teacher: Tensor, k: int) -> Tensor:
         The mean squared difference of the distances in units of their mean; a scalar, zero below three rows.
     """
     if len(student) < 3:
-        return _nothing(student)
+        return _zero_loss(student)
     return _stress(_in_own_units(student), geodesic_distances(_in_own_units(teacher), k))
 
 
@@ -190,7 +190,7 @@ def mds(student: Tensor, teacher: Tensor) -> Tensor:
         The mean squared difference of the distances in units of their mean; a scalar, zero below three rows.
     """
     if len(student) < 3:
-        return _nothing(student)
+        return _zero_loss(student)
     return _stress(_in_own_units(student), pairwise_distances(_in_own_units(teacher)))
 
 
@@ -200,8 +200,8 @@ def _share_of_directions(values: Tensor, dim: int, rounding: Tensor) -> Tensor:
     Args:
         values: Singular values ``(N, R)``, largest first. Those that equal the last of the leading ones share its
             place, so that nothing depends on the order of the rows.
-        dim: At most R.
-        rounding: Smaller values stand for no direction.
+        dim: Number of directions, at most R.
+        rounding: Value below which there is no direction.
     """
     last = values[:, dim - 1 : dim]
     above, tied = values > last + rounding, (values - last).abs() <= rounding
@@ -218,14 +218,14 @@ def ltsa(student: Tensor, teacher: Tensor, k: int, dim: int) -> Tensor:
         teacher: ``(N, Ct)``; ``dim`` leading directions of each neighbourhood are its tangent coordinates, fewer where
             it has fewer.
         k: Number of neighbours; a neighbourhood holds the clip too.
-        dim: Below k, else every student fits.
+        dim: Dimension of the tangent space, below k: else every student fits.
 
     Returns:
         The part of the student's local variance that is no affine function of the coordinates, in [0, 1]; a scalar,
         zero where the neighbourhoods hold at most ``dim + 1`` clips. A single point gives 1.
     """
     if min(k, len(student) - 1) <= dim:
-        return _nothing(student)
+        return _zero_loss(student)
     own = torch.arange(len(teacher), device=teacher.device).unsqueeze(1)
     patches = torch.cat([own, nearest_neighbours(teacher, k)], dim=1)
     local = teacher[patches]

@@ -17,7 +17,7 @@ def mlkd(student: Tensor, teacher: Tensor, temperatures: Sequence[float]) -> Ten
     Args:
         student: Logits ``(N, K)``.
         teacher: Logits ``(N, K)``.
-        temperatures: Positive numbers; their losses are summed.
+        temperatures: List of positive numbers; their losses are summed.
 
     Returns:
         A scalar: the sum over temperatures of KD, of the squared difference of the sample Gram matrices over N and of

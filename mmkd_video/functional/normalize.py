@@ -11,7 +11,7 @@ EPS = 1e-12
 LEAST_SPREAD = 1e-3
 
 
-class _Calm(torch.autograd.Function):
+class _ScaledGradient(torch.autograd.Function):
     """The tensor itself, with its gradient multiplied by a constant."""
 
     @staticmethod
@@ -29,11 +29,11 @@ def divide(numerator: Tensor, divisor: Tensor, least: float | Tensor) -> Tensor:
 
     Args:
         numerator: Any shape.
-        divisor: Above 0, broadcast to ``numerator``.
-        least: Not negative; where ``divisor`` is below it, both gradients are multiplied by ``divisor / least``.
+        divisor: Divisor above 0, broadcast to ``numerator``.
+        least: Bound of at least 0; where ``divisor`` is below it, both gradients are multiplied by ``divisor / least``.
     """
     factor = (divisor.detach() / least).clamp_max(1)
-    return _Calm.apply(numerator, factor) / _Calm.apply(divisor, factor)
+    return _ScaledGradient.apply(numerator, factor) / _ScaledGradient.apply(divisor, factor)
 
 
 def mean_norm(tensor: Tensor, dim: int) -> Tensor:
@@ -68,6 +68,6 @@ def unit(tensor: Tensor, dim: int, least: Tensor | None = None) -> Tensor:
     Args:
         tensor: Any shape.
         dim: The axis of the vectors.
-        least: Shorter vectors are given the gradient of this length; None leaves it as it is.
+        least: Length whose gradient shorter vectors are given; None leaves it as it is.
     """
     return _Unit.apply(tensor, dim, least)

@@ -32,7 +32,7 @@ def dkd(
         student: Logits ``(N, K)``.
         teacher: Logits ``(N, K)``.
         target: Class indices ``(N,)``.
-        temperature: Positive; divides both logits, its square multiplies the result.
+        temperature: Positive number that divides both logits; its square multiplies the result.
         alpha: Weight of the divergence between target and all other classes.
         beta: Weight of the divergence among the other classes; these agree exactly when K is 2.
 
@@ -54,7 +54,7 @@ def nkd(student: Tensor, teacher: Tensor, target: Tensor, temperature: float | T
         student: Logits ``(N, K)``.
         teacher: Logits ``(N, K)``.
         target: Class indices ``(N,)``.
-        temperature: Positive; softens the other classes only, the target's term always stands at 1.
+        temperature: Positive number that softens the other classes only; the target's term always stands at 1.
         gamma: Weight of the other classes.
 
     Returns:
@@ -75,7 +75,7 @@ def wsld(student: Tensor, teacher: Tensor, target: Tensor, temperature: float | 
         student: Logits ``(N, K)``.
         teacher: Logits ``(N, K)``.
         target: Class indices ``(N,)``.
-        temperature: Positive; divides both logits, its square multiplies the result.
+        temperature: Positive number that divides both logits; its square multiplies the result.
 
     Returns:
         A scalar: the cross-entropy of the softened distributions, each sample weighted by

@@ -1,4 +1,4 @@
-"""What changes between the frames of a clip, and which of them count."""
+"""Changes between the frames of a clip, and weights of frames."""
 
 import torch
 import torch.nn.functional as F
@@ -72,8 +72,8 @@ def frame_importance(student: Tensor, teacher: Tensor, temperature: float | Tens
     Args:
         student: Tokens ``(N, T, C)`` or clip map ``(N, C, T, H, W)``.
         teacher: The same shape.
-        temperature: Positive; the weights are a softmax over frames of the teacher's standardised energy over it, times
-            T, so that their mean is 1. Large values weigh all frames alike.
+        temperature: Positive number; the weights are a softmax over frames of the teacher's standardised energy over
+            it, times T, so that their mean is 1. Large values weigh all frames alike.
 
     Returns:
         The weighted mean squared error; a scalar.

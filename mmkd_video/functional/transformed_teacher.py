@@ -18,7 +18,7 @@ def ttm(student: Tensor, teacher: Tensor, exponent: float | Tensor) -> Tensor:
     Args:
         student: Logits ``(N, K)``, taken as they are.
         teacher: Logits ``(N, K)``.
-        exponent: Positive; the inverse of a temperature, on the teacher alone.
+        exponent: Positive number: the inverse of a temperature, on the teacher alone.
 
     Returns:
         ``mean KL(softmax(exponent * teacher) || softmax(student))``, a scalar.
@@ -32,7 +32,7 @@ def wttm(student: Tensor, teacher: Tensor, exponent: float | Tensor) -> Tensor:
     Args:
         student: Logits ``(N, K)``.
         teacher: Logits ``(N, K)``.
-        exponent: Positive.
+        exponent: Positive number, as in :func:`ttm`.
 
     Returns:
         A scalar, the mean over N samples (not normalised by the weights).
@@ -54,7 +54,7 @@ def logit_std_kd(student: Tensor, teacher: Tensor, temperature: float | Tensor) 
         student: Logits ``(N, K)`` with K at least 2; the gradient flows through mean and (unbiased) deviation, and is
             no larger for a row that is all but constant than for one of deviation 1e-3.
         teacher: Logits ``(N, K)``.
-        temperature: Positive.
+        temperature: Positive number that divides both standardised logits.
 
     Returns:
         :func:`~mmkd_video.functional.kd` of both sides with zero mean and unit deviation over the classes.

@@ -1,4 +1,4 @@
-"""MMEngine's CheckpointHook with whole files."""
+"""MMEngine's CheckpointHook, with files that are written completely or not at all."""
 
 import os
 import re
@@ -17,10 +17,10 @@ _BEST_NAME = re.compile(r'best_.+\.pth')
 
 
 def interrupted_name(iteration: int | str) -> str:
-    """Return the file name of a checkpoint that was written because the training was told to end.
+    """Return the file name of a checkpoint that was written because a signal ended the training.
 
     Args:
-        iteration: After which it was written.
+        iteration: Number of the iteration after which it was written.
     """
     return INTERRUPTED.format(iteration)
 
@@ -94,7 +94,7 @@ class AtomicCheckpointHook(CheckpointHook):
             self._remove_outdated()
 
     def _forget_foreign_best(self, known: dict) -> None:
-        """Forget a best checkpoint of another folder: MMEngine removes what a resumed checkpoint calls the best one."""
+        """Drop a best checkpoint in another folder: MMEngine would remove the file that a checkpoint names as best."""
         if not self._is_ours(getattr(self, 'best_ckpt_path', None)):
             self.best_ckpt_path = None
             known.pop('best_ckpt', None)
@@ -126,7 +126,7 @@ class AtomicCheckpointHook(CheckpointHook):
 
 
 def _forget_odd_steps(known: dict) -> None:
-    """Forget kept checkpoints that are no numbers: MMEngine makes names of them, of files that it removes."""
+    """Drop kept checkpoints that are no numbers: MMEngine would remove files that it names after them."""
     steps = known.get('keep_ckpt_ids')
     if steps is not None and not (isinstance(steps, list) and all(type(step) is int for step in steps)):
         del known['keep_ckpt_ids']

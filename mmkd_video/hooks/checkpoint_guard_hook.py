@@ -11,7 +11,8 @@ from mmengine.runner import EpochBasedTrainLoop, Runner
 from mmengine.runner.base_loop import BaseLoop
 
 from mmkd_video.core.checked import checked
-from mmkd_video.core.files.atomic import remove_temporary_files, write_atomically
+from mmkd_video.core.files.atomic import write_atomically
+from mmkd_video.core.files.temporary import remove_temporary_files
 from mmkd_video.core.registry import HOOKS
 from mmkd_video.hooks.atomic_checkpoint_hook import AtomicCheckpointHook
 from mmkd_video.hooks.reproducible_hook import ReproducibleHook
@@ -75,12 +76,12 @@ class CheckpointGuardHook(Hook):
             runner._load_from = resume_from
 
     def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
-        """Note how long an epoch is."""
+        """Add the length of an epoch to the checkpoint."""
         if isinstance(runner._train_loop, EpochBasedTrainLoop):
             checkpoint['meta'][LENGTH] = len(runner.train_dataloader)
 
     def after_run(self, runner: Runner) -> None:
-        """Let the work_dir go."""
+        """Release the work_dir."""
         release_work_dir(runner.work_dir)
 
     def _make_atomic(self, runner: Runner) -> None:

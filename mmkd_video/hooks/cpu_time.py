@@ -1,4 +1,4 @@
-"""CPU seconds of this process and of all its children: what other load on the machine hardly changes."""
+"""CPU seconds of this process and all its children, which other load on the machine hardly changes."""
 
 import os
 import time

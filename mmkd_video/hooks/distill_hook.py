@@ -1,4 +1,4 @@
-"""What the distiller needs between steps."""
+"""The hook that a distiller needs between steps."""
 
 from mmengine.dist import broadcast
 from mmengine.hooks import Hook
@@ -15,7 +15,7 @@ KEY = 'training_state'
 @HOOKS.register_module()
 @checked()
 class DistillHook(Hook):
-    """Move the schedules, keep the training state in checkpoints, and see that the optimizer holds everything once.
+    """Move the schedules, keep the training state in checkpoints, and check that the optimizer holds everything once.
 
     The training state lives under the checkpoint's own top-level key ``training_state``, as plain tensors; the
     ``state_dict`` beside it is the student's.
@@ -34,7 +34,7 @@ class DistillHook(Hook):
             broadcast(tensor)
 
     def before_train_iter(self, runner, batch_idx: int, data_batch: dict | None = None) -> None:
-        """Tell the schedules where training stands."""
+        """Move the schedules to the progress of the training."""
         model = ability_of(runner.model, Distills)
         if model is not None:
             length = len(runner.train_dataloader)
@@ -42,7 +42,7 @@ class DistillHook(Hook):
             model.set_progress(runner.iter, epoch, length, runner.max_iters)
 
     def after_train_iter(self, runner, batch_idx: int, data_batch: dict | None = None, outputs=None) -> None:
-        """Tell the model, and so its teachers, that a step was made."""
+        """Call the model's ``after_step``, and so that of its teachers."""
         model = ability_of(runner.model, FollowsSteps)
         if model is not None:
             model.after_step()
@@ -54,7 +54,7 @@ class DistillHook(Hook):
             checkpoint[KEY] = {name: tensor.detach().cpu() for name, tensor in model.training_state_dict().items()}
 
     def after_load_checkpoint(self, runner, checkpoint: dict) -> None:
-        """Take the training state back when a training is resumed; fine-tuning from weights starts anew.
+        """Restore the training state when a training is resumed; fine-tuning from weights starts without one.
 
         Raises:
             ValueError: The checkpoint to resume from has no training state, or one of other terms.

@@ -20,7 +20,7 @@ CLIPPED = 0.9
 @HOOKS.register_module()
 @checked(max_ratio=Number(0))
 class DistillWatchHook(Hook):
-    """Say what is likely to go wrong in a distillation, once for each kind of trouble.
+    """Warn of what is likely to go wrong in a distillation, once for each kind of problem.
 
     At the end of an epoch: a term whose gradient was on average more than ``max_ratio`` times the task's where the term
     reads, and a training of which nine of ten steps were clipped. After a validation: a student at chance although the
@@ -41,13 +41,13 @@ class DistillWatchHook(Hook):
         self._begin_epoch()
 
     def before_train_epoch(self, runner: Runner) -> None:
-        """Begin to count anew."""
+        """Reset the counts."""
         self._begin_epoch()
 
     def after_train_iter(
         self, runner: Runner, batch_idx: int, data_batch: Any = None, outputs: Mapping | None = None
     ) -> None:
-        """Take in one step; tensors are added up where they are and read once an epoch."""
+        """Count one step; tensors are added up on their device and read once an epoch."""
         outputs = outputs or {}
         self._steps += 1
         for key, value in outputs.items():
@@ -61,7 +61,7 @@ class DistillWatchHook(Hook):
             self._clipped += norm.current() > limit
 
     def after_train_epoch(self, runner: Runner) -> None:
-        """Warn of gradients."""
+        """Warn of terms that outweigh the task, and of gradients that are clipped most of the time."""
         means = {key: float(value) / self._counts[key] for key, value in self._sums.items()}
         if 'loss' in means:
             self._first_loss = means['loss'] if self._first_loss is None else self._first_loss

@@ -1,4 +1,4 @@
-"""No training on numbers that are none."""
+"""Ends a training whose losses or parameters are no longer finite."""
 
 import math
 from collections.abc import Iterable, Mapping
@@ -6,15 +6,15 @@ from typing import Any
 
 import torch
 from mmengine.dist import all_gather_object
-from mmengine.hooks import Hook
+from mmengine.hooks import CheckpointHook, Hook
 from mmengine.runner import Runner
 from torch import Tensor
 
 from mmkd_video.core.checked import Whole, checked
 from mmkd_video.core.mistakes import NotFiniteError
 from mmkd_video.core.registry import HOOKS
-from mmkd_video.hooks.agreement import on_any_rank
-from mmkd_video.hooks.model_wrapper import bare_model
+from mmkd_video.hooks.model_wrapper import unwrapped_model
+from mmkd_video.hooks.ranks import on_any_rank
 
 SHOWN = 5
 
@@ -25,7 +25,8 @@ class FiniteHook(Hook):
     """End a training at the first loss or parameter that is NaN or infinite; no checkpoint ever holds one.
 
     Losses are looked at after every step, which costs nothing: MMEngine reads them for its log anyway. Parameters are
-    looked at before a checkpoint. With several processes all end together, with the same message.
+    looked at, all in one go, before every checkpoint and after the last step. With several processes all end together,
+    with the same message.
 
     A gradient scaler (fp16) leaves out a step whose gradients overflow and lowers its scale; that is no failure, and
     such a step's losses are only counted.
@@ -46,7 +47,7 @@ class FiniteHook(Hook):
     def after_train_iter(
         self, runner: Runner, batch_idx: int, data_batch: Any = None, outputs: Mapping | None = None
     ) -> None:
-        """Look at the losses of a step.
+        """Check the losses of a step.
 
         Raises:
             FloatingPointError: One of them is no finite number.
@@ -54,45 +55,52 @@ class FiniteHook(Hook):
         wrong = not_finite(outputs or {})
         if not on_any_rank(bool(wrong)):
             self._skipped = 0
+            if _saves_after_this_iteration(runner):
+                _expect_usable(runner, runner.iter + 1)
             return
         self._skipped += 1
         if _scales_gradients(runner) and self._skipped < self.max_skipped:
             return
         lines = [found for found in all_gather_object(_listed(wrong)) if found]
         times = f', as in the {self._skipped} steps up to it' if self._skipped > 1 else ''
-        raise NotFiniteError(f'iteration {runner.iter + 1}: {lines[0]}{times}; {_advice(runner)}')
+        raise NotFiniteError(f'iteration {runner.iter + 1}: {lines[0]}{times}; {_remedy(runner)}')
 
     def after_train_epoch(self, runner: Runner) -> None:
-        """Look at the parameters before the checkpoint of an epoch, on every rank.
+        """Check the parameters before the checkpoint of an epoch, on every rank.
 
         Raises:
             FloatingPointError: One of them is no finite number.
         """
-        lines = [line for line in all_gather_object(_unusable(runner)) if line]
-        if lines:
-            raise NotFiniteError(lines[0])
+        _expect_usable(runner, runner.iter)
 
     def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
-        """Look at the parameters before any checkpoint.
+        """Check the parameters before any checkpoint.
 
         Raises:
             FloatingPointError: One of them is no finite number.
         """
-        line = _unusable(runner)
+        line = _unusable(runner, runner.iter)
         if line:
             raise NotFiniteError(line)
 
 
-def _unusable(runner: Runner) -> str:
+def _expect_usable(runner: Runner, iteration: int) -> None:
+    """See on every rank that the parameters can be saved; all raise the same error."""
+    lines = [line for line in all_gather_object(_unusable(runner, iteration)) if line]
+    if lines:
+        raise NotFiniteError(lines[0])
+
+
+def _unusable(runner: Runner, iteration: int) -> str:
     """Return the message about parameters that are no finite numbers; empty where all are."""
-    model = bare_model(runner)
+    model = unwrapped_model(runner)
     wrong = unusable_tensors(model.named_parameters(), model.named_buffers())
     if not wrong:
         return ''
     more = f' and {len(wrong) - 1} more' if len(wrong) > 1 else ''
     return (
-        f'iteration {runner.iter}: {wrong[0]}{more} holds NaN or infinite numbers, so no checkpoint is written; '
-        f'{_advice(runner)}'
+        f'iteration {iteration}: {wrong[0]}{more} holds NaN or infinite numbers, so no checkpoint is written; '
+        f'{_remedy(runner)}'
     )
 
 
@@ -100,7 +108,7 @@ def not_finite(outputs: Mapping) -> dict[str, float]:
     """Return the losses among a step's outputs that are NaN or infinite.
 
     Args:
-        outputs: What ``train_step`` returned; their sum is ``loss``.
+        outputs: Outputs of ``train_step``; their sum is ``loss``.
     """
     if 'loss' in outputs and math.isfinite(_number(outputs['loss'])):
         return {}
@@ -115,13 +123,31 @@ def unusable_tensors(parameters: Iterable[tuple[str, Tensor]], buffers: Iterable
         parameters: Pairs of name and parameter, as of ``named_parameters``.
         buffers: Pairs of name and buffer.
     """
-    checks = [(name, torch.isfinite(each.detach()).all()) for name, each in parameters]
-    checks += [(name, ~torch.isnan(each).any()) for name, each in buffers if each.is_floating_point()]
-    if not checks:
+    looked_at = [(name, each.detach(), True) for name, each in parameters if _may_be_wrong(each)]
+    looked_at += [(name, each.detach(), False) for name, each in buffers if _may_be_wrong(each)]
+    if not looked_at:
         return []
-    device = checks[0][1].device
-    good = torch.stack([check.to(device) for _, check in checks]).tolist()
-    return [name for (name, _), fine in zip(checks, good, strict=True) if not fine]
+    largest = torch._foreach_norm([each for _, each, _ in looked_at], ord=math.inf)  # NaN where one of them is
+    device = largest[0].device
+    numbers = torch.stack([each.to(device, torch.float64) for each in largest]).tolist()
+    return [
+        name
+        for (name, _, finite), number in zip(looked_at, numbers, strict=True)
+        if math.isnan(number) or (finite and math.isinf(number))
+    ]
+
+
+def _may_be_wrong(tensor: Tensor) -> bool:
+    return tensor.numel() > 0 and tensor.is_floating_point()
+
+
+def _saves_after_this_iteration(runner: Runner) -> bool:
+    for hook in runner.hooks:
+        if isinstance(hook, CheckpointHook) and not hook.by_epoch:
+            due = hook.every_n_train_iters(runner, hook.interval, hook.save_begin)
+            if due or (hook.save_last and hook.is_last_train_iter(runner)):
+                return True
+    return False
 
 
 def _number(value: float | Tensor) -> float:
@@ -143,7 +169,7 @@ def _scales_gradients(runner: Runner) -> bool:
     return scaler is not None and scaler.is_enabled()
 
 
-def _advice(runner: Runner) -> str:
+def _remedy(runner: Runner) -> str:
     rates = runner.optim_wrapper.get_lr().get('lr', [])
     wrong = [rate for rate in rates if not math.isfinite(rate)]
     if wrong:

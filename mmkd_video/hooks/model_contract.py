@@ -1,4 +1,4 @@
-"""What hooks ask of a model, and how they find out whether it is able to.
+"""The interface between hooks and a model: protocols, and how hooks find out which of them a model has.
 
 A model has an ability by having its members; nothing is registered and nothing inherited. A plain recognizer has none
 of them: hooks then treat the recognizer itself, or leave it alone.
@@ -15,7 +15,7 @@ from mmkd_video.pruning import TensorCuts
 
 
 class HasStudent(Protocol):
-    """A model of which one part is what is trained, tested and shipped."""
+    """A model with a part that is trained, tested and shipped."""
 
     student: nn.Module
 
@@ -27,11 +27,11 @@ class HasTeachers(Protocol):
 
 
 class Prunable(Protocol):
-    """A model of which one part may lose channels, or be quantized, in training."""
+    """A model with a part that may lose channels, or be quantized, in training."""
 
     @property
     def prunable(self) -> nn.Module:
-        """That part; it has the history of its pruning."""
+        """Return that part; it has the history of its pruning."""
 
 
 class FollowsPruning(Protocol):
@@ -41,10 +41,10 @@ class FollowsPruning(Protocol):
         """Run the prunable part and return the features that the other layers read, by name."""
 
     def refit(self, kept: Mapping[str, Tensor]) -> TensorCuts:
-        """Fit the other layers; ``kept`` says by feature which channels are still there. Return what changed."""
+        """Fit the other layers to the channels that are left, ``kept`` by feature. Return what changed."""
 
     def regroup(self, wrapper: OptimWrapper) -> None:
-        """Let the optimizer hold what the model holds after :meth:`refit`."""
+        """Make the optimizer hold the parameters that the model has after :meth:`refit`."""
 
 
 class HasTrainingState(Protocol):
@@ -54,7 +54,7 @@ class HasTrainingState(Protocol):
         """Return these tensors, by name."""
 
     def load_training_state_dict(self, state: Mapping[str, Tensor]) -> None:
-        """Take such tensors up."""
+        """Load such tensors."""
 
 
 class FollowsProgress(Protocol):
@@ -65,24 +65,24 @@ class FollowsProgress(Protocol):
 
 
 class FollowsSteps(Protocol):
-    """A model that takes notice of every step."""
+    """A model that is called after every step."""
 
     def after_step(self) -> None:
-        """Take notice of an iteration that is over."""
+        """Update after an iteration."""
 
 
 class KnowsItsOptimizer(Protocol):
     """A model that builds its own optimizer."""
 
     def check_optimizer(self, wrapper: OptimWrapper) -> None:
-        """See that the optimizer holds every trainable parameter once."""
+        """Check that the optimizer holds every trainable parameter once."""
 
     def complete_schedules(self, wrapper: OptimWrapper, schedulers: Iterable) -> None:
-        """Let the schedulers of an older checkpoint move all groups of the optimizer."""
+        """Make the schedulers of an older checkpoint move all groups of the optimizer."""
 
 
 class Distills(FollowsProgress, HasTrainingState, KnowsItsOptimizer, Protocol):
-    """A model that DistillHook serves."""
+    """A model that DistillHook can serve."""
 
 
 Ability = TypeVar('Ability')
@@ -92,7 +92,7 @@ def ability_of(model: nn.Module, ability: type[Ability]) -> Ability | None:
     """Return a model as one that has an ability, or None where it lacks a part of it.
 
     Args:
-        model: Itself, in DDP's wrapper, or what ``torch.compile`` made of it.
+        model: Model, as it is, in DDP's wrapper, or compiled by ``torch.compile``.
         ability: One of the protocols of this module.
     """
     model = unwrapped(model)
@@ -101,10 +101,10 @@ def ability_of(model: nn.Module, ability: type[Ability]) -> Ability | None:
 
 
 def prunable_part(model: nn.Module) -> nn.Module:
-    """Return what of a model is pruned or quantized: the student of a distillation, or the recognizer itself.
+    """Return the part of a model that is pruned or quantized: the student of a distillation, or the recognizer itself.
 
     Args:
-        model: Itself, or in DDP's wrapper.
+        model: Model, as it is or in DDP's wrapper.
     """
     found = ability_of(model, Prunable)
     return unwrapped(model) if found is None else found.prunable

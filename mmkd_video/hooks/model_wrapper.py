@@ -1,4 +1,4 @@
-"""The wrapper, such as DDP, around a runner's model: without it, and made again."""
+"""The wrapper, such as DDP, around a runner's model: removing it and applying it again."""
 
 import copy
 import gc
@@ -13,7 +13,7 @@ def unwrapped(model: nn.Module) -> nn.Module:
     return model.module if is_model_wrapper(model) else model
 
 
-def bare_model(runner: Runner) -> nn.Module:
+def unwrapped_model(runner: Runner) -> nn.Module:
     """Return a runner's model without its wrapper."""
     return unwrapped(runner.model)
 
@@ -26,7 +26,7 @@ def wrap_again(runner: Runner) -> None:
     if not is_model_wrapper(runner.model):
         return
     compiled = 'train_step' in vars(runner.model)
-    runner.model = bare_model(runner)
+    runner.model = unwrapped_model(runner)
     gc.collect()  # the old reducer holds on to parameters and to gradient accumulators of their old shapes
     runner.model = runner.wrap_model(copy.deepcopy(runner.cfg.get('model_wrapper_cfg')), runner.model)
     if compiled:

@@ -17,7 +17,7 @@ from mmkd_video.core.checked import Optional, Whole, checked
 from mmkd_video.core.mistakes import WrongValueError
 from mmkd_video.core.registry import HOOKS
 from mmkd_video.hooks.model_contract import prunable_part
-from mmkd_video.hooks.model_wrapper import bare_model
+from mmkd_video.hooks.model_wrapper import unwrapped_model
 from mmkd_video.hooks.runner_pruning import prune_everywhere
 from mmkd_video.pruning import (
     PRUNING_KEY,
@@ -46,7 +46,7 @@ class PruningHook(Hook):
     """Prune a recognizer, or the student of a distillation, step by step while it trains.
 
     Between two iterations channels leave the model. Parameters stay the same objects, so the optimizer goes on with its
-    momentum, cut alike; an EMA copy and the connectors of a distillation are cut with them; DDP is wrapped anew. Each
+    momentum, cut alike; an EMA copy and the connectors of a distillation are cut with them; DDP is wrapped again. Each
     checkpoint holds the history under the top-level key ``pruning``, as JSON text, beside the plain ``state_dict``, and
     how many of its steps this training began with; a resumed one repeats it before the weights are loaded. A step that
     no checkpoint holds is found again, the same to the bit unless its target is a measured latency. With several ranks,
@@ -57,7 +57,7 @@ class PruningHook(Hook):
             recognizer that the config builds. None prunes nothing, but keeps the history of a ``PrunedRecognizer`` in
             the checkpoints.
         begin: Epoch (iteration) before which the first step is done, from 0.
-        end: That of the last step; ``begin`` by default.
+        end: Epoch (iteration) before which the last step is done; ``begin`` by default.
         steps: Number of steps, spread evenly from ``begin`` to ``end``.
         by_epoch: Whether ``begin`` and ``end`` are epochs.
         batches: Number of batches over which ``criterion='taylor'`` adds up gradients before a step.
@@ -93,7 +93,7 @@ class PruningHook(Hook):
         self._seen = 0
 
     def before_run(self, runner: Runner) -> None:
-        """See that the model can be pruned here, before anything is loaded.
+        """Check that the model can be pruned here, before anything is loaded.
 
         Raises:
             ValueError: The last step lies behind the end of the training, or the model is wrapped by another than DDP.
@@ -126,7 +126,7 @@ class PruningHook(Hook):
 
     @property
     def unfinished(self) -> bool:
-        """Whether gradients are being added up for a step, which no checkpoint holds."""
+        """Whether gradients are being added up for a step; no checkpoint holds them."""
         return self._seen > 0
 
     def before_train_iter(self, runner: Runner, batch_idx: int, data_batch: Any = None) -> None:
@@ -138,13 +138,13 @@ class PruningHook(Hook):
                 'PruningHook: a step is due, but the model has quantizers already; a quantized model is not pruned: '
                 'let QATHook begin later, or prune in a training before'
             )
-        model = bare_model(runner)
+        model = unwrapped_model(runner)
         if self.pruner.criterion == 'taylor':
             self._add_gradients(model, data_batch)
             if self._seen < self.batches:
                 return
         data = model.data_preprocessor(copy.deepcopy(data_batch), False)
-        step = self._find(runner, noise_like(data['inputs'][:1]))
+        step = self._find(runner, fixed_noise_like(data['inputs'][:1]))
         self._gradients, self._seen = {}, 0
         done = len(history_of(prunable_part(runner.model))) - self._base + 1
         prune_everywhere(runner, step)
@@ -154,7 +154,7 @@ class PruningHook(Hook):
             runner.logger.info(f'left whole: {step.settings["left_whole"]}')
 
     def after_train(self, runner: Runner) -> None:
-        """Say that steps were not done: gradients of as many batches did not fit before the end."""
+        """Log the steps that were not done, because the training ended before all their gradients were added up."""
         done = len(history_of(prunable_part(runner.model))) - self._base
         if done < len(self.points):
             runner.logger.warning(
@@ -254,7 +254,7 @@ def step_points(begin: int, end: int, steps: int) -> list[int]:
     return [begin + round((end - begin) * index / max(steps - 1, 1)) for index in range(steps)]
 
 
-def noise_like(inputs: Tensor) -> Tensor:
+def fixed_noise_like(inputs: Tensor) -> Tensor:
     """Return noise of the shape of some inputs, the same every time."""
     noise = torch.randn(inputs.shape, generator=torch.Generator().manual_seed(0))
     return noise.to(inputs.device, inputs.dtype)

@@ -20,7 +20,7 @@ from mmkd_video.core.checked import Flag, Number, OneOf, Whole, checked
 from mmkd_video.core.mistakes import WrongValueError
 from mmkd_video.core.registry import HOOKS
 from mmkd_video.hooks.model_contract import prunable_part
-from mmkd_video.hooks.model_wrapper import bare_model, wrap_again
+from mmkd_video.hooks.model_wrapper import unwrapped_model, wrap_again
 from mmkd_video.hooks.pruning_hook import PruningHook
 from mmkd_video.quantization import (
     QUANTIZATION_KEY,
@@ -91,7 +91,7 @@ class QATHook(Hook):
         self.lr_mult, self.operators, self.freeze_norms = lr_mult, operators, freeze_norms
 
     def before_run(self, runner: Runner) -> None:
-        """See that the model can be quantized here, before anything is loaded.
+        """Check that the model can be quantized here, before anything is loaded.
 
         Raises:
             ValueError: ``begin`` lies behind the end of the training or before a pruning step, or another part of the
@@ -205,7 +205,7 @@ class QATHook(Hook):
             raise WrongValueError(
                 'QATHook takes its first ranges from the validation set; the config has no val_dataloader'
             )
-        dataset, model = runner.val_loop.dataloader.dataset, bare_model(runner)
+        dataset, model = runner.val_loop.dataloader.dataset, unwrapped_model(runner)
         count = min(self.calibration, len(dataset))
         indices = np.unique(np.linspace(0, len(dataset) - 1, count).round().astype(int))
         batches = [indices[start : start + BATCH] for start in range(0, len(indices), BATCH)]

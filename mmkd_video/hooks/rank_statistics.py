@@ -1,4 +1,4 @@
-"""Running statistics of batch norms, which every process has its own of between two ends of an epoch."""
+"""Running statistics of batch norms, which differ between processes within an epoch."""
 
 from collections.abc import Mapping, Sequence
 
@@ -19,11 +19,11 @@ def gather_statistics(model: nn.Module) -> list[dict[str, Tensor]] | None:
 
 
 def take_statistics(model: nn.Module, gathered: Sequence[Mapping[str, Tensor]]) -> None:
-    """Give this process its own statistics back; nothing where there are more or fewer processes than there were.
+    """Restore this process's own statistics; nothing where the number of processes has changed.
 
     Args:
         model: The model without its wrapper; it is changed.
-        gathered: What :func:`gather_statistics` returned.
+        gathered: Statistics that :func:`gather_statistics` returned.
     """
     if len(gathered) != get_world_size():
         return

@@ -1,4 +1,4 @@
-"""One source of randomness: what a run draws follows from its seed and from where it stands."""
+"""Reproducible training: all randomness of a run depends on its seed and on its progress alone."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -10,13 +10,14 @@ from mmengine.runner import IterBasedTrainLoop, Runner
 from mmengine.runner.base_loop import BaseLoop
 from torch.utils.data import DataLoader, IterableDataset
 
-from mmkd_video.core.checked import Whole, checked
+from mmkd_video.core.checked import Number, Optional, Whole, checked
 from mmkd_video.core.mistakes import WorkFailedError, WrongValueError
 from mmkd_video.core.registry import HOOKS
-from mmkd_video.datasets import KeyedBatchSampler, SeededDataset, name_unreadable, seed_everything
+from mmkd_video.datasets import KeyedBatchSampler, SeededDataset, name_unreadable_videos, seed_everything
 from mmkd_video.datasets.label_check import expect_known_classes, wrong_label
 from mmkd_video.datasets.resuming_iterator import ResumingIterator
-from mmkd_video.hooks.model_wrapper import bare_model
+from mmkd_video.datasets.watched_loader import ReadingBoard, WatchedLoader
+from mmkd_video.hooks.model_wrapper import unwrapped_model
 
 _BATCHES = 2  # keeps these seeds apart from those of samples
 # What the rebuilt loader takes over; the dataset and the batch sampler are wrapped.
@@ -36,7 +37,11 @@ _SETTINGS = (
 
 
 @HOOKS.register_module()
-@checked(max_bad_videos=Whole(0))
+@checked(
+    max_bad_videos=Optional(Whole(0), 'any number'),
+    max_bad_share=Number(0, 1, above=True),
+    video_timeout=Optional(Number(0, above=True), 'workers are not watched'),
+)
 class ReproducibleHook(Hook):
     """Make training reproducible whatever the number of workers, and resume exact.
 
@@ -46,18 +51,25 @@ class ReproducibleHook(Hook):
 
     Args:
         max_bad_videos: Training stops when this many different videos could not be read by one process; each process
-            counts those of its own samples, so that several together may meet more.
+            counts those of its own samples, so that several together may meet more. None: any number.
+        max_bad_share: It stops, too, when they are this share of the videos that one process reads in an epoch; above
+            0, at most 1.
+        video_timeout: Seconds after which a video that a worker reads counts as one that cannot be read; decoders may
+            hang. None: workers are not watched. Without workers (``num_workers=0``) nothing is.
     """
 
     priority = 'VERY_HIGH'
 
-    def __init__(self, max_bad_videos: int = 10) -> None:
-        self.max_bad_videos = max_bad_videos
+    def __init__(
+        self, max_bad_videos: int | None = 10, max_bad_share: float = 0.25, video_timeout: float | None = 120.0
+    ) -> None:
+        self.max_bad_videos, self.max_bad_share = max_bad_videos, max_bad_share
+        self.video_timeout = video_timeout
         self.bad_videos: dict[str, str] = {}
         self._begins = False  # whether the next epoch is the first of this process
 
     def before_run(self, runner: Runner) -> None:
-        """Put the seeded dataset and its keys into the training loop, names into the errors of the others.
+        """Put the seeded dataset and its keys into the training loop, and name videos in the errors of the other loops.
 
         Raises:
             ValueError: If the dataset is empty, its samples have no index to follow, or a label has no class.
@@ -65,26 +77,26 @@ class ReproducibleHook(Hook):
         for name in ('_val_loop', '_test_loop'):
             tested = getattr(runner, name, None)
             if isinstance(tested, BaseLoop) and hasattr(tested.dataloader.dataset, '__dict__'):
-                name_unreadable(tested.dataloader.dataset)
-                expect_known_classes(tested.dataloader.dataset, bare_model(runner), labelled=name == '_val_loop')
+                tested.dataloader = _watch_tested(tested.dataloader, self.video_timeout)
+                expect_known_classes(tested.dataloader.dataset, unwrapped_model(runner), labelled=name == '_val_loop')
         loop = runner._train_loop  # the property would build a loop that validation and testing do not need
         if not isinstance(loop, BaseLoop) or isinstance(loop.dataloader.dataset, SeededDataset):
             return
         _check(loop.dataloader)
-        expect_known_classes(loop.dataloader.dataset, bare_model(runner))
-        old, loop.dataloader = loop.dataloader, _rebuild(loop.dataloader, runner.seed)
+        expect_known_classes(loop.dataloader.dataset, unwrapped_model(runner))
+        old, loop.dataloader = loop.dataloader, _rebuild(loop.dataloader, runner.seed, self.video_timeout)
         if isinstance(loop, IterBasedTrainLoop):
             _stop_workers(old, loop.dataloader_iterator)
             loop.dataloader_iterator = ResumingIterator(loop.dataloader)
 
     def before_train(self, runner: Runner) -> None:
-        """Go on with the batch after the last one trained on."""
+        """Continue with the batch after the last one trained on."""
         loop, self._begins = runner.train_loop, True
         if isinstance(loop, IterBasedTrainLoop) and isinstance(loop.dataloader.dataset, SeededDataset):
             loop.dataloader_iterator = ResumingIterator(loop.dataloader, loop.iter)
 
     def before_train_epoch(self, runner: Runner) -> None:
-        """Tell the keys which pass over the data comes next; go on within it where the training was interrupted."""
+        """Set the number of the next pass over the data; continue within it where the training was interrupted."""
         loop = runner.train_loop
         if isinstance(loop, IterBasedTrainLoop):
             return
@@ -99,7 +111,7 @@ class ReproducibleHook(Hook):
         vars(runner.train_loop).pop('run_iter', None)
 
     def before_train_iter(self, runner: Runner, batch_idx: int, data_batch: Any = None) -> None:
-        """Seed the global generators for this batch, look at its labels, count the videos that were replaced in it.
+        """Seed the global generators for this batch, check its labels, count the videos that were replaced in it.
 
         Raises:
             RuntimeError: If too many videos could not be read.
@@ -107,26 +119,43 @@ class ReproducibleHook(Hook):
         """
         samples = data_batch.get('data_samples', ()) if isinstance(data_batch, dict) else ()
         self._count(runner, samples)
-        wrong = wrong_label(samples, bare_model(runner)) if samples else None
+        wrong = wrong_label(samples, unwrapped_model(runner)) if samples else None
         if wrong:
             raise WrongValueError(f'{_source(runner.train_loop.dataloader.dataset)}: {wrong}')
         seed_everything(runner.seed, _BATCHES, get_rank(), runner.iter, cuda=True)
 
     def _count(self, runner: Runner, samples: Sequence) -> None:
-        for sample in samples:
-            for name, reason in sample.get('replaced_videos', {}).items():
-                if name not in self.bad_videos:
-                    self.bad_videos[name] = reason
-                    runner.logger.warning(
-                        f'{name} cannot be read ({reason}); replaced by another video '
-                        f'({len(self.bad_videos)} so far, training stops at max_bad_videos={self.max_bad_videos})'
-                    )
-        if self.bad_videos and len(self.bad_videos) >= self.max_bad_videos:
-            listed = '\n'.join(f'  {name}: {reason}' for name, reason in sorted(self.bad_videos.items()))
-            raise WorkFailedError(
-                f'{len(self.bad_videos)} videos cannot be read, max_bad_videos={self.max_bad_videos}; mend or remove '
-                f'them, or raise ReproducibleHook(max_bad_videos=...):\n{listed}'
+        replaced = {name: why for sample in samples for name, why in sample.get('replaced_videos', {}).items()}
+        new = {name: why for name, why in replaced.items() if name not in self.bad_videos}
+        self.bad_videos.update(new)
+        for name, reason in new.items():
+            runner.logger.warning(
+                f'{name} cannot be read ({reason}); replaced by another video ({len(self.bad_videos)} so far, training '
+                f'stops at max_bad_videos={self.max_bad_videos}, or at a share of {self.max_bad_share:g})'
             )
+        bad = len(self.bad_videos)
+        if bad and self.max_bad_videos is not None and bad >= self.max_bad_videos:
+            self._stop(f'max_bad_videos={self.max_bad_videos}')
+        own = _own_videos(runner) if bad else None
+        if own and bad >= self.max_bad_share * own:
+            self._stop(f'of {own} of this process, max_bad_share={self.max_bad_share:g}')
+
+    def _stop(self, limit: str) -> None:
+        listed = '\n'.join(f'  {name}: {reason}' for name, reason in sorted(self.bad_videos.items()))
+        raise WorkFailedError(
+            f'{len(self.bad_videos)} videos cannot be read, {limit}; mend or remove them (tools/check_data.py '
+            f'finds all), or raise ReproducibleHook({limit.rpartition(" ")[2].partition("=")[0]}=...):\n{listed}'
+        )
+
+
+def _own_videos(runner: Runner) -> int | None:
+    """Return how many videos this process reads in an epoch; None where that cannot be told."""
+    loader = getattr(getattr(runner, 'train_loop', None), 'dataloader', None)
+    dataset = getattr(loader, 'dataset', None)
+    if not isinstance(dataset, SeededDataset):
+        return None
+    sampler = getattr(loader.batch_sampler, 'sampler', None)
+    return -(-dataset.num_distinct // getattr(sampler, 'world_size', 1))
 
 
 def _skip(loop: BaseLoop, done: int) -> None:
@@ -176,14 +205,29 @@ def _annotation_files(dataset: Any) -> list[str]:
     return files or [str(name) for name in [vars(dataset).get('ann_file')] if name]
 
 
-def _rebuild(loader: DataLoader, seed: int) -> DataLoader:
-    """The same loader over seeded samples."""
+def _watch_tested(loader: DataLoader, timeout: float | None) -> DataLoader:
+    """The same loader over named samples, watched where it has workers."""
+    batches = getattr(loader, 'batch_sampler', None)
+    board = ReadingBoard(loader.num_workers, timeout) if timeout and getattr(loader, 'num_workers', 0) else None
+    name_unreadable_videos(loader.dataset, board)
+    if board is None or batches is None or isinstance(loader.dataset, IterableDataset):
+        return loader
+    settings = {key: getattr(loader, key) for key in _SETTINGS if hasattr(loader, key)}
+    return WatchedLoader(loader.dataset, batch_sampler=batches, board=board, **settings)
+
+
+def _rebuild(loader: DataLoader, seed: int, timeout: float | None = None) -> DataLoader:
+    """The same loader over seeded samples, watched where it has workers."""
     sampler = getattr(loader.batch_sampler, 'sampler', None)
     if isinstance(sampler, InfiniteSampler):
         sampler.indices = sampler._indices_of_rank()  # an iterator that prefetched has used up some
     settings = {key: getattr(loader, key) for key in _SETTINGS if hasattr(loader, key)}
-    return DataLoader(
-        SeededDataset(loader.dataset, seed), batch_sampler=KeyedBatchSampler(loader.batch_sampler), **settings
+    batches = KeyedBatchSampler(loader.batch_sampler)
+    if not timeout or not loader.num_workers:
+        return DataLoader(SeededDataset(loader.dataset, seed), batch_sampler=batches, **settings)
+    board = ReadingBoard(loader.num_workers, timeout)
+    return WatchedLoader(
+        SeededDataset(loader.dataset, seed, board=board), batch_sampler=batches, board=board, **settings
     )
 
 

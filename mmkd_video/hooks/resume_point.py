@@ -1,4 +1,4 @@
-"""Which checkpoint a training goes on from."""
+"""The checkpoint from which a training is resumed."""
 
 import logging
 import re
@@ -22,7 +22,7 @@ _WORDS = {dict: 'a dict', list: 'a list', bool: 'True or False', int: 'a whole n
 
 @dataclass(frozen=True)
 class ResumePoint:
-    """What a checkpoint must be like for one training to go on from it.
+    """The conditions under which a training can be resumed from a checkpoint.
 
     Args:
         work_dir: The run's folder; holds ``last_checkpoint``.
@@ -41,7 +41,7 @@ class ResumePoint:
     within_epochs: bool = False
 
     def check(self, path: Path) -> None:
-        """Refuse a checkpoint that was named by hand and cannot be gone on from.
+        """Refuse a checkpoint that the user named if the training cannot be resumed from it.
 
         Args:
             path: The checkpoint.
@@ -118,7 +118,7 @@ class ResumePoint:
         return None
 
     def _obstacle(self, path: Path) -> tuple[str | None, bool]:
-        """Return why training cannot go on from a file (None if it can), and whether it merely lies in epoch 0."""
+        """Return why training cannot be resumed from a file (None if it can), and whether it merely lies in epoch 0."""
         try:
             checkpoint = safe_load.load(path)
         except (OSError, safe_load.UnsafeCheckpointError, safe_load.UnreadableCheckpointError) as error:
@@ -128,7 +128,7 @@ class ResumePoint:
         missing = [key for key in needed if not isinstance(checkpoint, dict) or key not in checkpoint]
         if missing:
             return f'it is no complete training checkpoint (it lacks {", ".join(missing)})', False
-        odd = _odd(checkpoint, PARTS) or _odd(checkpoint['meta'], META, 'meta.')
+        odd = _wrong_type(checkpoint, PARTS) or _wrong_type(checkpoint['meta'], META, 'meta.')
         return (odd, False) if odd else self._within_epoch(checkpoint['meta'])
 
     def _within_epoch(self, meta: dict) -> tuple[str | None, bool]:
@@ -150,8 +150,8 @@ class ResumePoint:
         return reason, epoch == 0
 
 
-def _odd(found: Mapping[str, Any], types: Mapping[str, type], where: str = '') -> str | None:
-    """Return what is of another type than hooks take it for, of what is there; a number is not below zero."""
+def _wrong_type(found: Mapping[str, Any], types: Mapping[str, type], where: str = '') -> str | None:
+    """Return an error message for a value of another type than hooks expect, or a number below zero; else None."""
     for key, kind in types.items():
         value = found.get(key)
         fits = isinstance(value, (int, float) if kind is float else kind) and (

@@ -1,4 +1,4 @@
-"""What a work_dir was made by: ``mmkd_run.json``."""
+"""The record of the config that a work_dir was made by: ``mmkd_run.json``."""
 
 import hashlib
 import json
@@ -67,7 +67,7 @@ def fingerprint(leaves: dict[str, Any]) -> str:
 
 
 def deciding_settings(config: Mapping) -> dict[str, Any]:
-    """Return what of a config decides the weights, beside how long it trains, flattened.
+    """Return the settings of a config that determine the weights, beside the length of training, flattened.
 
     How samples get to the model (workers, pinned memory) and what is written where is left out.
 
@@ -90,7 +90,7 @@ def deciding_settings(config: Mapping) -> dict[str, Any]:
 
 
 def check_run_record(work_dir: Path, config: Mapping, has_checkpoints: bool) -> None:
-    """Refuse a work_dir whose checkpoints come from another config, else note this one's.
+    """Refuse a work_dir whose checkpoints come from another config, else record this one.
 
     The length of the training may change.
 
@@ -141,7 +141,7 @@ def _read(path: Path) -> dict[str, Any] | None:
 
 
 def difference(expected: dict[str, Any], got: dict[str, Any]) -> str:
-    """Return what differs between two flattened configs, one key a line, a few keys at most.
+    """Return the differences between two flattened configs, one key a line, a few keys at most.
 
     Args:
         expected: The one that was there first.

@@ -1,4 +1,4 @@
-"""One pruning step on all that a runner holds of its model."""
+"""A pruning step on a runner's model and all that belongs to it."""
 
 from mmengine.hooks import EMAHook
 from mmengine.optim import OptimWrapper
@@ -6,18 +6,18 @@ from mmengine.runner import Runner
 from torch import nn
 
 from mmkd_video.hooks.model_contract import FollowsPruning, ability_of, prunable_part
-from mmkd_video.hooks.model_wrapper import bare_model, wrap_again
-from mmkd_video.pruning import PruningStep, TensorCuts, apply_step, carry_over, surviving_channels
+from mmkd_video.hooks.model_wrapper import unwrapped_model, wrap_again
+from mmkd_video.pruning import PruningStep, TensorCuts, apply_step, cut_optimizer_state, surviving_channels
 
 
 def prune_everywhere(runner: Runner, step: PruningStep) -> None:
-    """Do one step on everything that a runner holds of its model: the model, EMA copies, optimizer, DDP.
+    """Apply one pruning step to a runner's model and all that belongs to it: EMA copies, optimizer, DDP.
 
     Args:
-        runner: Between two iterations, or before it loads a checkpoint.
-        step: Found on its model as it is now.
+        runner: Runner between two iterations, or before it loads a checkpoint.
+        step: Step that was found on its model as it is now.
     """
-    model = bare_model(runner)
+    model = unwrapped_model(runner)
     averages = [hook.ema_model for hook in runner.hooks if isinstance(hook, EMAHook) and hasattr(hook, 'ema_model')]
     changed = _cut_model(model, step)
     for average in averages:
@@ -25,7 +25,7 @@ def prune_everywhere(runner: Runner, step: PruningStep) -> None:
         kind = average.module.state_dict() if average.update_buffers else dict(average.module.named_parameters())
         average.avg_parameters = kind
     if isinstance(runner.optim_wrapper, OptimWrapper):
-        carry_over(runner.optim_wrapper.optimizer, changed)
+        cut_optimizer_state(runner.optim_wrapper.optimizer, changed)
         follower = ability_of(model, FollowsPruning)
         if follower is not None:
             follower.regroup(runner.optim_wrapper)

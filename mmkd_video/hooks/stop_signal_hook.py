@@ -20,11 +20,11 @@ from torch import Tensor
 from mmkd_video.core.checked import Number, checked
 from mmkd_video.core.files.atomic import AtomicBackend, write_atomically
 from mmkd_video.core.registry import HOOKS
-from mmkd_video.hooks.agreement import on_any_rank
 from mmkd_video.hooks.atomic_checkpoint_hook import AtomicCheckpointHook, interrupted_name
-from mmkd_video.hooks.model_wrapper import bare_model
-from mmkd_video.hooks.quiet_workers import outlive_signals
+from mmkd_video.hooks.model_wrapper import unwrapped_model
 from mmkd_video.hooks.rank_statistics import KEY, gather_statistics, take_statistics
+from mmkd_video.hooks.ranks import on_any_rank
+from mmkd_video.hooks.worker_signals import ignore_signals
 
 OWED = 'validation_owed'  # in a checkpoint's meta: the validation that was due when it was written was not finished
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
@@ -33,7 +33,7 @@ SIGNALS = (signal.SIGTERM, signal.SIGINT)
 @HOOKS.register_module()
 @checked(grace=Number(0, above=True))
 class StopSignalHook(Hook):
-    """Save a checkpoint and end when the process is told to: SIGTERM (Slurm, spot machines), or ctrl-C.
+    """Save a checkpoint and end at a signal: SIGTERM (Slurm, spot machines), or ctrl-C.
 
     The checkpoint is written after the step that runs, and the process ends with exit code 143 (130 after ctrl-C). A
     resume goes on with the next batch, and with the validation that was going on. Steps that belong together
@@ -43,7 +43,7 @@ class StopSignalHook(Hook):
     checkpoint.
 
     Args:
-        grace: Seconds after which the process ends even without a checkpoint; whoever sends SIGTERM sends SIGKILL
+        grace: Seconds after which the process ends even without a checkpoint; SIGTERM is usually followed by SIGKILL
             after a time of his own, often 30 seconds.
 
     Raises:
@@ -61,42 +61,42 @@ class StopSignalHook(Hook):
         self._statistics: list[dict[str, Tensor]] | None = None
 
     def before_run(self, runner: Runner) -> None:
-        """Have the loaders' workers outlive signals to the whole group."""
+        """Make the loaders' workers ignore signals to the whole process group."""
         for name in ('_train_loop', '_val_loop'):
             loop = getattr(runner, name, None)
             loader = getattr(loop, 'dataloader', None) if isinstance(loop, BaseLoop) else None
             if loader is not None:
-                loader.worker_init_fn = functools.partial(outlive_signals, then=loader.worker_init_fn)
+                loader.worker_init_fn = functools.partial(ignore_signals, then=loader.worker_init_fn)
 
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
-        """Note that a validation is owed, and what each rank had of its own."""
+        """Read whether a validation is still to be done, and the state that each rank had of its own."""
         self._owed = bool(runner._resume and checkpoint.get('meta', {}).get(OWED))
         self._statistics = checkpoint.get(KEY) if runner._resume else None
 
     def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
-        """Add what each rank has of its own, where that was gathered."""
+        """Add the state that each rank has of its own, where it was gathered."""
         if self._statistics is not None:
             checkpoint[KEY] = self._statistics
 
     def before_train(self, runner: Runner) -> None:
-        """Listen to signals; validate first where that is owed."""
+        """Install the signal handlers; validate first where that is still to be done."""
         if threading.current_thread() is threading.main_thread():  # Python allows handlers there only
-            heard = [number for number in SIGNALS if signal.getsignal(number) != signal.SIG_IGN]  # as in the background
-            self._before = {number: signal.signal(number, self._handle) for number in heard}
+            taken = [number for number in SIGNALS if signal.getsignal(number) != signal.SIG_IGN]  # as in the background
+            self._before = {number: signal.signal(number, self._handle) for number in taken}
         if self._statistics is not None:
-            take_statistics(bare_model(runner), self._statistics)
+            take_statistics(unwrapped_model(runner), self._statistics)
             self._statistics = None
         if self._owed and runner.val_loop is not None:
             runner.val_loop.run()
         self._owed = False
 
     def after_train(self, runner: Runner) -> None:
-        """Listen no longer."""
+        """Restore the signal handlers."""
         for number, handler in self._before.items():
             signal.signal(number, handler)
 
     def after_train_iter(self, runner: Runner, batch_idx: int, data_batch: Any = None, outputs: Any = None) -> None:
-        """End after this step if told to.
+        """End after this step if a signal came.
 
         Raises:
             SystemExit: With the exit code of the signal.
@@ -106,7 +106,7 @@ class StopSignalHook(Hook):
             self._end(runner, {**meta, OWED: True} if _validation_follows(runner) else meta)
 
     def after_val_iter(self, runner: Runner, batch_idx: int, data_batch: Any = None, outputs: Any = None) -> None:
-        """End within the validation of a training in one process if told to.
+        """End within the validation of a training in one process if a signal came.
 
         Raises:
             SystemExit: With the exit code of the signal.
@@ -119,7 +119,7 @@ class StopSignalHook(Hook):
         self._end(runner, {'epoch': runner.epoch, 'iter': runner.iter, OWED: True})
 
     def _end(self, runner: Runner, meta: dict) -> None:
-        self._statistics = gather_statistics(bare_model(runner))
+        self._statistics = gather_statistics(unwrapped_model(runner))
         path = save_interrupted(runner, meta)
         if self._timer is not None:
             self._timer.cancel()
@@ -152,7 +152,7 @@ class StopSignalHook(Hook):
 
 
 def save_interrupted(runner: Runner, meta: dict) -> Path:
-    """Write a checkpoint of this moment, whatever the CheckpointHook saves and when; to be called by every rank.
+    """Write a checkpoint now, independent of the CheckpointHook; to be called by every rank.
 
     Args:
         runner: The runner of the training.
@@ -171,7 +171,7 @@ def save_interrupted(runner: Runner, meta: dict) -> Path:
 
 
 def _is_complete(runner: Runner) -> bool:
-    """Return whether nothing but what checkpoints hold is carried from this step to the next."""
+    """Return whether a checkpoint holds all state that is carried from this step to the next."""
     wrapper = runner.optim_wrapper
     stepped = isinstance(wrapper, OptimWrapperDict) or wrapper.should_update()
     return stepped and not any(getattr(hook, 'unfinished', False) for hook in runner.hooks)

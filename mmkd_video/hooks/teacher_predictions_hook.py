@@ -1,4 +1,4 @@
-"""Asks the teacher about the validation set, once."""
+"""Lets the teachers predict the validation set, once."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -44,12 +44,12 @@ class TeacherPredictionsHook(Hook):
         self._done = False
 
     def before_train(self, runner: Runner) -> None:
-        """Say before training which teachers' agreement will be reported."""
+        """Log before training which teachers' agreement will be reported."""
         if runner.val_loop is not None and self._sources is None:
             self._sources = self._find_sources(runner)
 
     def before_val(self, runner: Runner) -> None:
-        """Hand the teachers' predictions to the metrics before the first validation.
+        """Give the teachers' predictions to the metrics before the first validation.
 
         Raises:
             ValueError: A teacher's predictions do not fit the validation set.

@@ -1,4 +1,4 @@
-"""How long a training took, over all its interruptions."""
+"""The time that a training took, over all its interruptions."""
 
 import time
 
@@ -54,11 +54,11 @@ class TrainingClock(Hook):
         self._pause()
 
     def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
-        """Write the count down."""
+        """Add the times to the checkpoint."""
         checkpoint['meta'].update({META_KEY: self.seconds, CPU_META_KEY: self.cpu_seconds})
 
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
-        """Take up the count of the training that is resumed."""
+        """Continue from the times of the training that is resumed."""
         if runner._resume:
             meta = checkpoint.get('meta', {})
             self._counted, self._counted_cpu = meta.get(META_KEY, 0.0), meta.get(CPU_META_KEY, 0.0)

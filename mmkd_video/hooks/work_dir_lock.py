@@ -12,13 +12,13 @@ _held: dict[str, int] = {}
 
 
 def hold_work_dir(folder: str | Path) -> None:
-    """Hold a folder for this process, until :func:`release_work_dir` or the end of the process, however it ends.
+    """Lock a folder for this process, until :func:`release_work_dir` or the end of the process.
 
     Held again by the same process nothing happens. Where the file system or, like Windows, the
     system knows no such locks, nothing is held.
 
     Args:
-        folder: Made when missing.
+        folder: Folder, which is made when missing.
 
     Raises:
         BlockingIOError: Another process holds it.
@@ -45,13 +45,18 @@ def hold_work_dir(folder: str | Path) -> None:
     except OSError:  # no locks on this file system
         os.close(descriptor)
         return
-    os.ftruncate(descriptor, 0)
-    os.pwrite(descriptor, f'process {os.getpid()} on {socket.gethostname()}\n'.encode(), 0)
+    try:
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, f'process {os.getpid()} on {socket.gethostname()}\n'.encode(), 0)
+    except OSError as error:
+        os.close(descriptor)
+        error.filename = str(path)
+        raise
     _held[str(path)] = descriptor
 
 
 def release_work_dir(folder: str | Path) -> None:
-    """Let a folder go that :func:`hold_work_dir` holds; nothing where it does not."""
+    """Release a folder that :func:`hold_work_dir` locked; nothing where it did not."""
     descriptor = _held.pop(str(Path(folder).resolve() / NAME), None)
     if descriptor is not None:
         os.close(descriptor)

@@ -20,7 +20,7 @@ class ABLoss(DistillLoss):
     layer is a term with its own weight.
 
     Args:
-        margin: Positive.
+        margin: Positive distance that the student must keep from zero on the right side.
 
     Raises:
         ValueError: ``margin`` is not above 0.

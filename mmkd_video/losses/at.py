@@ -19,7 +19,7 @@ class ATLoss(DistillLoss):
     features, which is the same for an even ``power`` and for activations after a ReLU.
 
     Args:
-        power: At least 1; larger values look at the strongest places only.
+        power: Exponent, at least 1; larger values look at the strongest places only.
 
     Raises:
         ValueError: ``power`` is below 1.

@@ -59,15 +59,15 @@ class DistillLoss(nn.Module):
 
     Attributes:
         layouts: Canonical layouts the loss accepts, out of ``logits``, ``vector``, ``tokens``, ``map``.
-        same_channels: Both sides must have equal channels: a trained connector is inserted where they differ.
-        same_positions: Both sides must have equal time and space: they are matched without parameters.
-        same_classes: Both sides must have equal class counts (logits).
-        multi_layer: The loss takes a list of features per side.
+        same_channels: Whether both sides must have equal channels: a trained connector is inserted where they differ.
+        same_positions: Whether both sides must have equal time and space: they are matched without parameters.
+        same_classes: Whether both sides must have equal class counts (logits).
+        multi_layer: Whether the loss takes a list of features per side.
         min_layers: Fewest entries of such a list.
         min_classes: Fewest classes for which the loss is defined (logits).
-        clips_only: A map must have time: ``(N, C, H, W)`` is refused.
-        flattens: Tokens and maps given directly are taken too, each sample as one vector.
-        softens: It compares class scores divided by its ``temperature``, as they are.
+        clips_only: Whether a map must have time: ``(N, C, H, W)`` is refused.
+        flattens: Whether tokens and maps given directly are taken too, each sample as one vector.
+        softens: Whether it compares class scores divided by its ``temperature``, as they are.
     """
 
     layouts: tuple[str, ...] = ()

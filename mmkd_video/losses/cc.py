@@ -20,7 +20,7 @@ class CCLoss(DistillLoss):
     Source: https://arxiv.org/abs/1904.01802, code HobbitLong/RepDistiller ``distiller_zoo/CC.py``.
 
     Args:
-        gather: Take the clips of all processes as one batch.
+        gather: Whether to take the clips of all processes as one batch.
     """
 
     layouts = ('vector',)

@@ -32,8 +32,8 @@ class CRDLoss(DistillLoss):
         teacher_channels: Channels of the teacher's vector; a term fills it in.
         num_samples: Size of the training set, at least 2; ``indices`` are below it.
         dim: Length of the embeddings.
-        num_negatives: How many other clips each clip is contrasted with.
-        temperature: Positive.
+        num_negatives: Number of other clips that each clip is contrasted with.
+        temperature: Positive divisor of the similarities.
         momentum: Share of the old embedding that stays in the bank, in [0, 1].
 
     Raises:

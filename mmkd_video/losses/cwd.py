@@ -18,7 +18,7 @@ class CWDLoss(DistillLoss):
     default temperature is 1, the paper's is 4.
 
     Args:
-        temperature: Positive; divides both features.
+        temperature: Positive divisor of both features.
 
     Raises:
         ValueError: ``temperature`` is not above 0.

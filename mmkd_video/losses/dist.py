@@ -22,10 +22,10 @@ class DISTLoss(DistillLoss):
     Source: https://arxiv.org/abs/2205.10536, code hunto/image_classification_sota ``lib/models/losses/dist_kd.py``.
 
     Args:
-        temperature: Positive; divides both logits.
+        temperature: Positive divisor of both logits.
         beta: Weight of the correlation over classes, at least 0.
         gamma: Weight of the correlation over samples, at least 0.
-        gather: Correlate over the samples of all processes instead of each process's own.
+        gather: Whether to correlate over the samples of all processes instead of each process's own.
 
     Raises:
         ValueError: A value is out of its range.

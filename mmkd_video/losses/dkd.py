@@ -20,7 +20,7 @@ class DKDLoss(DistillLoss):
     and everything stays in log-space. Its warm-up is a schedule of the term's weight.
 
     Args:
-        temperature: Positive; divides both logits.
+        temperature: Positive divisor of both logits.
         alpha: Weight of the target's part, at least 0.
         beta: Weight of the other classes' part, at least 0.
 

@@ -48,7 +48,7 @@ class FBKDLoss(DistillLoss):
 
     Args:
         teacher_channels: Channels of the teacher's feature; a term fills it in.
-        temperature: Positive; of the softmax attention.
+        temperature: Positive temperature of the softmax attention.
         feature: Weight of the masked features, at least 0.
         channels: Weight of the averages over places, at least 0.
         places: Weight of the averages over channels, at least 0.

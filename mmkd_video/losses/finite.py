@@ -1,4 +1,4 @@
-"""Refuse what is not a number, without making an accelerator wait."""
+"""Refusing NaN and infinity without making an accelerator wait."""
 
 import math
 from collections.abc import Mapping
@@ -17,7 +17,7 @@ REMEDIES = {
 
 
 class FiniteWatch:
-    """Look at what goes into a loss and at what comes out; name the first tensor that holds NaN or infinity.
+    """Check the inputs and the value of a loss; the error names the first tensor that holds NaN or infinity.
 
     The sum of a tensor is finite only if all of it is. On a CPU the sums are read at once. On CUDA reading them would
     make the host wait for the device in every step, so they travel beside the computation and are read at the next
@@ -39,7 +39,7 @@ class FiniteWatch:
         return FiniteWatch, ()
 
     def inputs(self, loss: nn.Module, named: Mapping[str, Tensor], may_overflow: bool) -> None:
-        """Look at the inputs of a call.
+        """Check the inputs of a call.
 
         Args:
             loss: The loss, for the message.
@@ -58,7 +58,7 @@ class FiniteWatch:
             self._look(loss, name, tensor)
 
     def value(self, loss: nn.Module, value: Tensor) -> None:
-        """Look at the scalar that a call gives.
+        """Check the scalar that a call returns.
 
         Raises:
             ValueError: It is not finite, although all inputs are.
@@ -91,7 +91,7 @@ class FiniteWatch:
         return tensor.device.type == 'cuda'
 
     def _send(self, totals: Tensor) -> tuple:
-        """Copy to the host beside the computation; return the copy and the event after which it is there."""
+        """Copy to the host beside the computation; return the copy and the event that marks its end."""
         host = torch.empty(totals.shape, dtype=totals.dtype, pin_memory=True)
         host.copy_(totals, non_blocking=True)
         arrival = torch.cuda.Event()

@@ -17,7 +17,7 @@ class FrameImportanceLoss(DistillLoss):
     mean and unit deviation; their mean is 1, so one frame gives :class:`FitNetLoss`. Ours.
 
     Args:
-        temperature: Positive; large values weigh all frames alike.
+        temperature: Positive number; large values weigh all frames alike.
 
     Raises:
         ValueError: ``temperature`` is not above 0.

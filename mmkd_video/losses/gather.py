@@ -52,7 +52,7 @@ def gather_batch(tensor: Tensor) -> Tensor:
 
 
 def _compare_sizes(tensor: Tensor) -> None:
-    """Refuse batches of differing sizes, for which the processes would wait for ever or read foreign memory."""
+    """Refuse batches of differing sizes, with which the processes would wait for ever or read foreign memory."""
     mine = torch.tensor([len(tensor)], device=tensor.device)
     sizes = [torch.empty_like(mine) for _ in range(dist.get_world_size())]
     dist.all_gather(sizes, mine)

@@ -17,7 +17,7 @@ class KDLoss(DistillLoss):
     Source: https://arxiv.org/abs/1503.02531, code HobbitLong/RepDistiller ``distiller_zoo/KD.py``.
 
     Args:
-        temperature: Positive; larger values soften both distributions.
+        temperature: Positive number; larger values soften both distributions.
 
     Raises:
         ValueError: ``temperature`` is not above 0.

@@ -23,8 +23,8 @@ class LaplacianLoss(ManifoldLoss):
 
     Args:
         k: Number of neighbours, at least 1; at most all other clips are taken.
-        gather: Take the clips of all processes as one batch.
-        queue_size: How many earlier clips to keep beside the batch.
+        gather: Whether to take the clips of all processes as one batch.
+        queue_size: Number of earlier clips to keep beside the batch.
         student_channels: Length of the student's vectors, for the queue; a term fills it in.
         teacher_channels: Length of the teacher's vectors, for the queue; a term fills it in.
 

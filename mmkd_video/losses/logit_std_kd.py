@@ -21,7 +21,7 @@ class LogitStdKDLoss(DistillLoss):
     ``mdistiller/distillers/KD.py``; like that code, the square of the temperature multiplies the result.
 
     Args:
-        temperature: Positive; divides both standardised logits.
+        temperature: Positive divisor of both standardised logits.
 
     Raises:
         ValueError: ``temperature`` is not above 0.

@@ -20,8 +20,8 @@ class MDSLoss(ManifoldLoss):
     Source: Kruskal, Psychometrika 1964, https://doi.org/10.1007/BF02289565; as a distillation loss it is ours.
 
     Args:
-        gather: Take the clips of all processes as one batch.
-        queue_size: How many earlier clips to keep beside the batch.
+        gather: Whether to take the clips of all processes as one batch.
+        queue_size: Number of earlier clips to keep beside the batch.
         student_channels: Length of the student's vectors, for the queue; a term fills it in.
         teacher_channels: Length of the teacher's vectors, for the queue; a term fills it in.
 

@@ -21,7 +21,7 @@ class MLKDLoss(DistillLoss):
     Source: Jin et al., CVPR 2023, code Jin-Ying/Multi-Level-Logit-Distillation ``mdistiller/distillers/KD_ours.py``.
 
     Args:
-        temperatures: Positive numbers, at least one.
+        temperatures: List of positive numbers, at least one.
 
     Raises:
         ValueError: There is none, or one is not above 0.

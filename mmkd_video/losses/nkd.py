@@ -18,7 +18,7 @@ class NKDLoss(DistillLoss):
     Source: https://arxiv.org/abs/2303.13005, code yzd-v/cls_KD ``mmcls/models/dis_losses/nkd.py``.
 
     Args:
-        temperature: Positive.
+        temperature: Positive number that softens the other classes only.
         gamma: Weight of the second part, at least 0.
 
     Raises:

@@ -25,7 +25,7 @@ class OFDLoss(DistillLoss):
     Args:
         margin: One number per channel, the teacher's expected negative response. Left out, it is computed from the
             teacher's batch norm (2-D or 3-D) before the tap, as the authors do.
-        teacher_norm: Returns scale and shift ``(C,)`` of that batch norm; a term fills it in.
+        teacher_norm: Function that returns scale and shift ``(C,)`` of that batch norm; a term fills it in.
 
     Raises:
         ValueError: ``margin`` is no list of numbers, or neither is given.

@@ -52,7 +52,7 @@ class ParaphrasedFTLoss(DistillLoss):
         teacher_channels: Channels of the teacher's map; a term fills it in.
         rate: Channels of the factor over those of the teacher, above 0.
         transfer: Weight of the factor transfer beside the reconstruction, at least 0.
-        norm: Put a batch norm in the place of every bias.
+        norm: Whether to put a batch norm in the place of every bias.
 
     Raises:
         ValueError: A value is out of its range.

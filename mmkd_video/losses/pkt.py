@@ -20,7 +20,7 @@ class PKTLoss(DistillLoss):
     Source: https://arxiv.org/abs/1803.10837, code HobbitLong/RepDistiller ``distiller_zoo/PKT.py``.
 
     Args:
-        gather: Relate the clips of all processes instead of each process's own.
+        gather: Whether to relate the clips of all processes instead of each process's own.
     """
 
     layouts = ('vector',)

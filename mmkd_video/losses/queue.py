@@ -17,7 +17,7 @@ class FeatureQueue(nn.Module):
     moves in training only, with the clips of all processes, so that these agree. A batch with infinities is left out.
 
     Args:
-        size: How many clips to keep per side; 0 keeps none.
+        size: Number of clips to keep per side; 0 keeps none.
         student_channels: Length of the student's vectors; needed if ``size`` is above 0.
         teacher_channels: Length of the teacher's vectors; needed if ``size`` is above 0.
 
@@ -46,7 +46,7 @@ class FeatureQueue(nn.Module):
         Args:
             student: ``(N, student_channels)``.
             teacher: ``(N, teacher_channels)``.
-            gathered: Both are already the clips of all processes.
+            gathered: Whether both are already the clips of all processes.
         """
         if self.size == 0:
             return student, teacher

@@ -22,9 +22,9 @@ class RKDLoss(DistillLoss):
     Source: https://arxiv.org/abs/1904.05068, code lenscloth/RKD ``metric/loss.py``.
 
     Args:
-        distance_weight: At least 0.
-        angle_weight: At least 0.
-        gather: Relate the clips of all processes instead of each process's own.
+        distance_weight: Weight of the distances, at least 0.
+        angle_weight: Weight of the angles, at least 0.
+        gather: Whether to relate the clips of all processes instead of each process's own.
 
     Raises:
         ValueError: A weight is negative.

@@ -19,7 +19,7 @@ class SPLoss(DistillLoss):
     Source: https://arxiv.org/abs/1907.09682, code HobbitLong/RepDistiller ``distiller_zoo/SP.py``.
 
     Args:
-        gather: Compare the clips of all processes instead of each process's own.
+        gather: Whether to compare the clips of all processes instead of each process's own.
     """
 
     layouts = ('vector', 'tokens', 'map')

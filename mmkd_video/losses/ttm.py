@@ -19,7 +19,7 @@ class TTMLoss(DistillLoss):
     to the power, which underflows in float32.
 
     Args:
-        exponent: Positive; 0.1 is what a temperature of 10 is elsewhere.
+        exponent: Positive number; 0.1 is what a temperature of 10 is elsewhere.
 
     Raises:
         ValueError: ``exponent`` is not above 0.

@@ -27,7 +27,7 @@ class VIDLoss(DistillLoss):
 
     Args:
         teacher_channels: Channels of the teacher's feature; a term fills it in.
-        initial_variance: Above 1e-5.
+        initial_variance: Variance at the start, above 1e-5.
 
     Raises:
         ValueError: A value is out of its range.

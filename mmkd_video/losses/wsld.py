@@ -19,7 +19,7 @@ class WSLDLoss(DistillLoss):
     the term's. That code's default temperature is 4, its configs have 2.
 
     Args:
-        temperature: Positive; divides both logits.
+        temperature: Positive divisor of both logits.
 
     Raises:
         ValueError: ``temperature`` is not above 0.

@@ -19,7 +19,7 @@ class WTTMLoss(DistillLoss):
     Source: https://arxiv.org/abs/2402.11148, code zkxufo/TTM ``distiller_zoo/wttm.py``.
 
     Args:
-        exponent: Positive.
+        exponent: Positive exponent of the teacher's probabilities, as in TTM.
 
     Raises:
         ValueError: ``exponent`` is not above 0.

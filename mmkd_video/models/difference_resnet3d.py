@@ -1,4 +1,4 @@
-"""A 3D ResNet that sees what changes."""
+"""A 3D ResNet on differences of frames."""
 
 from mmaction.models.backbones import ResNet3d
 from torch import Tensor

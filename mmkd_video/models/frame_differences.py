@@ -1,4 +1,4 @@
-"""2D backbones that see what changes from frame to frame."""
+"""2D backbones on differences of frames."""
 
 from collections.abc import Sequence
 
@@ -13,7 +13,7 @@ MOBILENET_LAYERS = MobileNetV2TSM.arch_settings  # expansion, channels, blocks, 
 
 
 def frame_differences(frames: Tensor, num_segments: int, gain: float) -> Tensor:
-    """Return, for every frame, how it differs from the one before it; the first is given the second one's.
+    """Return the difference of every frame from the one before it; the first is given that of the second.
 
     Args:
         frames: ``(N * T, C, H, W)``, the T frames of a clip in a row.
@@ -29,7 +29,7 @@ def frame_differences(frames: Tensor, num_segments: int, gain: float) -> Tensor:
 
 
 class _OnDifferences:
-    """Before a 2D backbone with ``num_segments`` among its bases: it gets differences of frames.
+    """Mixin before a 2D backbone with ``num_segments``, which then gets differences of frames.
 
     Args:
         gain: Factor on the differences, which are smaller than normalised frames.

@@ -46,10 +46,10 @@ class MobileNet3d(BaseModule):
         factorized: Split each depthwise 3x3x3 kernel into 1x3x3 and 3x1x1: fewer multiplications, one more layer.
         last_channels: Channels of ``conv2`` at ``widen_factor <= 1``.
         in_channels: Channels of a frame.
-        out_indices: Which layers to return, 0 to 6 for ``layer1`` to ``layer7``, 7 for ``conv2``.
+        out_indices: Indices of the layers to return, 0 to 6 for ``layer1`` to ``layer7``, 7 for ``conv2``.
         frozen_stages: Layers that are not trained, from ``conv1`` (0) on; -1 for none.
-        norm_eval: Keep the statistics of the batch norms as they are.
-        with_cp: Recompute activations in the backward pass to save memory.
+        norm_eval: Whether to keep the statistics of the batch norms as they are.
+        with_cp: Whether to recompute activations in the backward pass to save memory.
         norm_cfg: The norm layers.
         act_cfg: The activations.
         pretrained: Checkpoint to begin from.
@@ -138,8 +138,8 @@ class InvertedResidual3d(BaseModule):
         out_channels: Channels of the output.
         stride: Strides in time, height and width.
         expansion: Factor from ``in_channels`` to the channels in between.
-        factorized: Convolve over space first, then over time.
-        with_cp: Recompute activations in the backward pass.
+        factorized: Whether to convolve over space first, then over time.
+        with_cp: Whether to recompute activations in the backward pass.
         style: ``conv_cfg``, ``norm_cfg`` and ``act_cfg``.
     """
 

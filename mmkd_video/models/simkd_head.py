@@ -104,8 +104,8 @@ class SimKDHead(BaseHead):
 
         Args:
             x: The student's last map, ``(N * num_segments, in_channels, H, W)`` or ``(N, in_channels, T, H, W)``.
-            num_segs: Not used: it counts the frames of all clips of a sample.
-            **kwargs: Not used; what else recognizers hand to heads.
+            num_segs: Number of frames of all clips of a sample; not used.
+            **kwargs: Further keywords that recognizers hand to heads; not used.
         """
         pooled = self.projector(x).flatten(2).mean(2)
         if self.num_segments is not None:

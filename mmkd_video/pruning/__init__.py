@@ -6,12 +6,12 @@ from mmkd_video.pruning.history import PRUNING_KEY, PruningHistory, PruningStep,
 from mmkd_video.pruning.loading import check_widths, watch_loading
 from mmkd_video.pruning.masks import bake_masks, mask_weights
 from mmkd_video.pruning.measures import count_flops, count_params, latency_ratio
-from mmkd_video.pruning.optimizer_state import carry_over
+from mmkd_video.pruning.optimizer_state import cut_optimizer_state
 from mmkd_video.pruning.prune import fraction_after, prune
 from mmkd_video.pruning.pruner import TARGET, Pruner
 from mmkd_video.pruning.recognizer import build_pruned_recognizer, unpruned_config
-from mmkd_video.pruning.silence import surviving_channels
 from mmkd_video.pruning.surgery import TensorCuts, apply_step, remove_channels, replay
+from mmkd_video.pruning.zeroing import surviving_channels
 
 __all__ = [
     'PRUNING_KEY',
@@ -26,7 +26,7 @@ __all__ = [
     'apply_step',
     'bake_masks',
     'build_pruned_recognizer',
-    'carry_over',
+    'cut_optimizer_state',
     'check_widths',
     'count_flops',
     'count_params',

@@ -1,4 +1,4 @@
-"""One set of channels that leaves one side of one layer."""
+"""A set of channels that is removed from one side of one layer."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -30,7 +30,7 @@ class Cut:
         layer: Dotted name of the layer inside the model.
         side: ``'out'`` or ``'in'``; a normalization or a depthwise convolution has one side, ``'out'``, and an
             attention has ``'heads'``.
-        removed: Sorted indices of the removed channels, counted before the removal.
+        removed: Ascending indices of the removed channels, counted before the removal.
         size: Channels on that side before the removal.
     """
 

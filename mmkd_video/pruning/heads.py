@@ -11,7 +11,7 @@ from mmkd_video.core.mistakes import WrongValueError
 from mmkd_video.pruning.cut import Cut
 
 
-def attentions(model: nn.Module) -> dict[str, nn.Module]:
+def find_attentions(model: nn.Module) -> dict[str, nn.Module]:
     """Return every innermost module with a number of heads, by name."""
     found = {}
     for name, module in model.named_modules():
@@ -22,12 +22,12 @@ def attentions(model: nn.Module) -> dict[str, nn.Module]:
 
 
 def head_cuts(name: str, attention: nn.Module, heads: list[int]) -> list[Cut]:
-    """Return everything that must leave an attention with some of its heads.
+    """Return all cuts that removing some heads of an attention needs.
 
     Args:
         name: Name of the attention in the model.
         attention: Module with children ``qkv`` and ``proj``.
-        heads: Which leave.
+        heads: Indices of the heads that leave.
     """
     width, number = attention.out_dims, attention.num_heads
     columns = _columns(heads, width // number)
@@ -44,7 +44,7 @@ def head_importance(attention: nn.Module, criterion: str, generator: torch.Gener
 
     Args:
         attention: Module with children ``qkv`` and ``proj``.
-        criterion: See :func:`~mmkd_video.pruning.units.find_units`.
+        criterion: Criterion, as in :func:`~mmkd_video.pruning.units.find_units`.
         generator: Generator for ``'random'``.
 
     Returns:
@@ -72,7 +72,7 @@ def head_importance(attention: nn.Module, criterion: str, generator: torch.Gener
 
 
 def set_heads(attention: nn.Module, number: int) -> None:
-    """Note a new number of heads; their size stays."""
+    """Set a new number of heads; their size stays."""
     attention.out_dims = attention.out_dims // attention.num_heads * number
     attention.num_heads = number
 

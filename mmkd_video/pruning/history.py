@@ -1,4 +1,4 @@
-"""What was removed from a model, step by step: plain data that travels with a checkpoint."""
+"""The channels removed from a model, step by step: plain data that is kept in its checkpoint."""
 
 import json
 import os.path as osp
@@ -25,8 +25,8 @@ class PruningStep:
     """One pruning step.
 
     Attributes:
-        cuts: What was removed, counted on the model before the step.
-        settings: How it was chosen: target, criterion, scope; in words, which layers had to stay whole.
+        cuts: Removed channels, counted on the model before the step.
+        settings: Settings that chose it: target, criterion, scope; in words, which layers had to stay whole.
         before: ``params`` and, where counted, ``flops`` before the step.
         after: The same after it.
     """
@@ -51,7 +51,7 @@ class PruningHistory:
         return len(self.steps)
 
     def begins_with(self, other: 'PruningHistory') -> bool:
-        """Tell whether another history is a beginning of this one (or all of it)."""
+        """Return whether another history is a beginning of this one (or all of it)."""
         cuts = [step.cuts for step in self.steps[: len(other)]]
         return cuts == [step.cuts for step in other.steps]
 
@@ -88,7 +88,7 @@ class PruningHistory:
 
     @classmethod
     def load(cls, source: 'str | Mapping | PruningHistory') -> 'PruningHistory':
-        """Find a history wherever it is.
+        """Read a history from a checkpoint, a file or text.
 
         Args:
             source: Path of a JSON file, path of a pruned checkpoint, the JSON text itself, its dict, or a history.

@@ -9,8 +9,8 @@ Conv = nn.modules.conv._ConvNd
 BatchNorm = nn.modules.batchnorm._BatchNorm
 
 
-def obstacle(layer: nn.Module) -> str | None:
-    """Say why channels of a layer cannot be removed; None where they can."""
+def reason_against_pruning(layer: nn.Module) -> str | None:
+    """Return why channels of a layer cannot be removed; None where they can."""
     if isinstance(layer, Conv):
         if layer.transposed:
             return 'a transposed convolution'
@@ -23,7 +23,7 @@ def obstacle(layer: nn.Module) -> str | None:
 
 
 def is_depthwise(layer: nn.Module) -> bool:
-    """Tell whether a layer filters every channel by itself: its two sides are one."""
+    """Return whether a layer filters every channel by itself: its two sides are one."""
     return isinstance(layer, Conv) and layer.groups > 1 and layer.groups == layer.in_channels == layer.out_channels
 
 
@@ -57,7 +57,7 @@ def tensors_at(layer: nn.Module, side: str) -> list[tuple[str, Tensor, int]]:
 
 
 def set_channels(layer: nn.Module, side: str, channels: int) -> None:
-    """Note the new number of channels in a layer's attributes; its tensors are cut elsewhere."""
+    """Set the new number of channels in a layer's attributes; its tensors are cut elsewhere."""
     if has_separable_heads(layer):
         set_heads(layer, channels)
     elif isinstance(layer, BatchNorm):

@@ -18,7 +18,7 @@ def check_widths(model: nn.Module, checkpoint: Mapping) -> None:
     random layers.
 
     Args:
-        model: What is about to take the weights.
+        model: Model that is about to take the weights.
         checkpoint: Whole checkpoint.
 
     Raises:
@@ -49,11 +49,11 @@ def _checked(load: Callable) -> Callable:
     return load_to_model
 
 
-def _watch(module: ModuleType) -> None:
+def _patch(module: ModuleType) -> None:
     wrap(module, '_load_checkpoint_to_model', _checked)
 
 
 def watch_loading() -> None:
     """Check widths whenever MMEngine loads a checkpoint into a model."""
     for name in ('mmengine.runner.checkpoint', 'mmengine.runner.runner'):  # each has the function under its own name
-        after_import(name, _watch)
+        after_import(name, _patch)

@@ -20,7 +20,7 @@ from mmkd_video.pruning.layers import Conv
 def mask_weights(
     model: nn.Module, pattern: str = 'unstructured', ratio: float = 0.5, keep: Sequence[str] = ()
 ) -> dict[str, float]:
-    """Hold the smallest weights of convolutions and linear layers at zero; brings no speed by itself.
+    """Keep the smallest weights of convolutions and linear layers at zero; this alone makes nothing faster.
 
     Each masked layer gets ``weight_orig`` and ``weight_mask`` (``torch.nn.utils.prune``), so training goes on under the
     mask, but the ``state_dict`` has other keys until :func:`bake_masks` is called.

@@ -1,4 +1,4 @@
-"""What a target is counted in: parameters, operations, time."""
+"""Measures that a target is given in: parameters, operations, time."""
 
 import math
 import time
@@ -12,7 +12,7 @@ from mmkd_video.core.mistakes import WrongValueError, name_of_kind
 from mmkd_video.core.restoring import in_eval
 from mmkd_video.pruning.cut import Cut
 from mmkd_video.pruning.layers import tensors_at
-from mmkd_video.pruning.units import scores
+from mmkd_video.pruning.units import class_scores
 
 
 def count_params(model: nn.Module) -> int:
@@ -24,7 +24,7 @@ def params_after(model: nn.Module, cuts: list[Cut]) -> int:
     """Return the number of parameters that cuts would leave, without making them.
 
     Args:
-        model: Stays as it is.
+        model: Model, which stays as it is.
         cuts: One for each side of a layer.
     """
     layers = dict(model.named_modules())
@@ -63,7 +63,7 @@ def count_flops(model: nn.Module, inputs: Tensor) -> float:
 
 
 def latency_ratio(model: nn.Module, reference: nn.Module, inputs: Tensor, rounds: int = 15) -> float:
-    """Return how long a forward pass takes beside that of another model, the two timed in turn.
+    """Return the time of a forward pass over that of another model, the two timed in turn.
 
     Args:
         model: The model.
@@ -87,7 +87,7 @@ def latency_ratio(model: nn.Module, reference: nn.Module, inputs: Tensor, rounds
 def _seconds(model: nn.Module, inputs: Tensor) -> float:
     _wait_for(inputs.device)
     start = time.perf_counter()
-    scores(model, inputs)
+    class_scores(model, inputs)
     _wait_for(inputs.device)
     return time.perf_counter() - start
 

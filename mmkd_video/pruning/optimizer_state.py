@@ -6,12 +6,12 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 
-def carry_over(optimizer: Optimizer, changed: Mapping[Tensor, list[tuple[int, Tensor]] | None]) -> None:
-    """Cut what an optimizer remembers of each parameter as the parameter itself was cut.
+def cut_optimizer_state(optimizer: Optimizer, changed: Mapping[Tensor, list[tuple[int, Tensor]] | None]) -> None:
+    """Cut the optimizer's state of each parameter, such as momentum, as the parameter itself was cut.
 
     Args:
-        optimizer: Holds the same parameter objects as before.
-        changed: What happened to each: the dimensions that shrank and the indices kept there; None forgets all.
+        optimizer: Optimizer that holds the same parameter objects as before.
+        changed: The change of each parameter: the dimensions that shrank and the indices kept there; None forgets all.
     """
     for parameter, cuts in changed.items():
         state = optimizer.state.get(parameter)
@@ -28,7 +28,7 @@ def carry_over(optimizer: Optimizer, changed: Mapping[Tensor, list[tuple[int, Te
 
 
 def _fits(value: Tensor, parameter: Tensor, cuts: list[tuple[int, Tensor]]) -> bool:
-    """Tell whether a remembered tensor has the shape that the parameter had."""
+    """Return whether a remembered tensor has the shape that the parameter had."""
     if value.ndim != parameter.ndim:
         return False
     cut = {dim: int(kept.max()) for dim, kept in cuts}

@@ -7,16 +7,16 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor, nn
 
-from mmkd_video.core.checked import AnyOf, Fraction, ListOf, OneOf, Settings, Text, Whole, checked, wrong
+from mmkd_video.core.checked import AnyOf, Fraction, ListOf, OneOf, Settings, Text, Whole, checked, invalid_setting
 from mmkd_video.core.mistakes import WrongValueError, name_of_kind
 from mmkd_video.core.restoring import in_eval
-from mmkd_video.pruning.bare_copy import bare_copy
+from mmkd_video.pruning.copying import copy_without_hooks
 from mmkd_video.pruning.cut import Cut, merge_cuts
 from mmkd_video.pruning.history import PruningStep
 from mmkd_video.pruning.measures import count_flops, count_params, latency_ratio, params_after
-from mmkd_video.pruning.silence import silence
 from mmkd_video.pruning.surgery import remove_channels
-from mmkd_video.pruning.units import CRITERIA, Unit, Units, find_units, left_whole, scores
+from mmkd_video.pruning.units import CRITERIA, Unit, Units, class_scores, describe_unpruned, find_units
+from mmkd_video.pruning.zeroing import zero_channels
 
 TARGETS = ('params', 'flops', 'latency')
 SCOPES = ('global', 'layer')
@@ -53,7 +53,7 @@ class Pruner:
         criterion: ``'magnitude'``, ``'bn_scale'``, ``'taylor'`` or ``'random'``; see :func:`~.units.find_units`.
         scope: ``'global'``: channels of all layers compete; ``'layer'``: each unit loses the same fraction.
         keep: Names or patterns of layers that lose no output channel.
-        round_to: What is left of a unit is a multiple of this, where the unit has that many.
+        round_to: Number of which the channels left of a unit are a multiple, where the unit has that many.
         max_ratio: Largest fraction that a unit may lose, over all steps together.
         seed: Seed of ``'random'``.
 
@@ -83,8 +83,9 @@ class Pruner:
         Args:
             model: A recognizer. For ``'taylor'`` its parameters hold gradients.
             inputs: One batch as its ``forward`` takes it, ``(N, T, C, H, W)`` or ``(N, M, C, T, H, W)``.
-            fraction: What is to be left of this model; the target's own by default.
-            steps: Done before towards the same target. Before the first of several it is seen that the last one can be.
+            fraction: Fraction that is to be left of this model; the target's own by default.
+            steps: Steps that were done before towards the same target. Before the first of several it is seen that the
+                last one can be.
 
         Returns:
             The step, for :func:`~mmkd_video.pruning.apply_step`.
@@ -105,7 +106,7 @@ class Pruner:
             cuts, found = self._search(model, units, inputs, fraction * before, before)
             _verify(model, units, cuts, inputs)
         settings = dict(target={self.kind: self.fraction}, criterion=self.criterion, scope=self.scope)
-        if whole := left_whole(units.left):
+        if whole := describe_unpruned(units.left):
             settings['left_whole'] = whole
         sizes = dict(params=count_params(model)), dict(params=params_after(model, cuts))
         if self.kind != 'params':
@@ -134,7 +135,7 @@ class Pruner:
         return best
 
     def _expect_reach(self, model: nn.Module, units: Units, inputs: Tensor, before: float) -> None:
-        """See that the target can be reached when every unit has lost all that it may."""
+        """Check that the target can be reached when every unit has lost all that it may."""
         least = self._measure(model, units, self._cuts(units, [unit.size for unit in units.units]), inputs)
         if least > self.fraction * before:
             raise self._out_of_reach(units, least / before)
@@ -151,7 +152,7 @@ class Pruner:
     def _measure(self, model: nn.Module, units: Units, cuts: list[Cut], inputs: Tensor) -> float:
         if self.kind == 'params':
             return float(params_after(model, cuts))
-        pruned = bare_copy(model)
+        pruned = copy_without_hooks(model)
         try:
             remove_channels(pruned, cuts)
             if self.kind == 'flops':
@@ -162,7 +163,7 @@ class Pruner:
             raise
 
     def _cuts_at(self, units: Units, ratio: float) -> list[Cut]:
-        """Return what leaves the model when a fraction of all scored channels goes."""
+        """Return the cuts that remove a fraction of all scored channels."""
         if self.scope == 'global':
             return self._cuts(units, _least_important(units, ratio))
         return self._cuts(units, [math.floor(ratio * unit.size) for unit in units.units])
@@ -181,14 +182,14 @@ class Pruner:
 
 
 def check_target(target: Mapping[str, float]) -> tuple[str, float]:
-    """Return what a target is counted in and the fraction to be left.
+    """Return the measure of a target and the fraction to be left.
 
     Raises:
         ValueError: It is malformed.
     """
     TARGET.check('target', target)
     if len(target) != 1 or next(iter(target)) not in TARGETS:
-        raise wrong('target', target, TARGET.expected, TARGET.remedy)
+        raise invalid_setting('target', target, TARGET.expected, TARGET.remedy)
     ((kind, fraction),) = target.items()
     Fraction().check(f'target.{kind}', fraction)
     return kind, float(fraction)
@@ -206,7 +207,7 @@ def _least_important(units: Units, ratio: float) -> list[int]:
 
 
 def _verify(model: nn.Module, units: Units, cuts: list[Cut], inputs: Tensor) -> None:
-    """See that removing channels does to the scores what silencing them does, so that nothing was mistraced."""
+    """Check that removing channels changes the scores as zeroing them does, so that the trace was right."""
     problem = _difference(model, cuts, inputs)
     if problem is None:
         return
@@ -222,15 +223,15 @@ def _verify(model: nn.Module, units: Units, cuts: list[Cut], inputs: Tensor) -> 
 
 
 def _difference(model: nn.Module, cuts: list[Cut], inputs: Tensor) -> str | None:
-    silent = bare_copy(model)
-    silence(silent, cuts)
+    silent = copy_without_hooks(model)
+    zero_channels(silent, cuts)
     with in_eval(silent):
-        expected = scores(silent, inputs)
-    pruned = bare_copy(model)
+        expected = class_scores(silent, inputs)
+    pruned = copy_without_hooks(model)
     try:
         remove_channels(pruned, cuts)
         with in_eval(pruned):
-            got = scores(pruned, inputs)
+            got = class_scores(pruned, inputs)
     except RAISED_BY_BROKEN_MODELS as error:
         return f'without them the model does not run ({name_of_kind(error)}: {(str(error).splitlines() or [""])[0]})'
     if got.shape != expected.shape:

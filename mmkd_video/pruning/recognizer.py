@@ -27,7 +27,8 @@ def build_pruned_recognizer(
     Args:
         recognizer: Config of the unpruned recognizer. Pretrained weights of its backbone do not fit and are not loaded.
         history: Path of a pruned checkpoint or of a JSON file, the JSON text, or its dict.
-        data_preprocessor: Only what a config gives beside the model; it becomes the recognizer's if that has none.
+        data_preprocessor: Data preprocessor that a config gives beside the model; it becomes the recognizer's if that
+            has none.
 
     Raises:
         FileNotFoundError: The history's path does not exist.

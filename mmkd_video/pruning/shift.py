@@ -2,7 +2,7 @@
 
 ``TemporalShift`` moves the first ``C // shift_div`` channels one frame back and the next as many one frame on. Once
 channels are removed, ``C`` shrinks and others would be moved than those the network was trained to move; here the
-survivors of each part go on moving as they did.
+survivors of each part move as before.
 """
 
 from functools import partial
@@ -13,8 +13,8 @@ from torch import Tensor, nn
 from mmkd_video.recognizers.families import shifts_channels
 
 
-def stand_still(model: nn.Module) -> None:
-    """Let every shift of a model return its input: slices and concatenations over channels cannot be traced."""
+def disable_shifts(model: nn.Module) -> None:
+    """Make every shift of a model return its input: slices and concatenations over channels cannot be traced."""
     for module in model.modules():
         if shifts_channels(module):
             module.shift = _identity
@@ -31,7 +31,7 @@ def shifted_layers(model: nn.Module) -> dict[str, nn.Module]:
 
 
 def cut_shift(module: nn.Module, channels: int, removed: tuple[int, ...]) -> None:
-    """Keep moving what is left of each part after channels were removed.
+    """Adapt a shift to removed channels: what is left of each part moves as before.
 
     Args:
         module: A ``TemporalShift``.
@@ -52,8 +52,8 @@ def shift_parts(x: Tensor, num_segments: int, shift_div: int = 3, parts: tuple[i
     Args:
         x: ``(N * num_segments, C, H, W)``.
         num_segments: Frames of a clip.
-        shift_div: Not used; part of the signature of MMAction2's ``TemporalShift.shift``.
-        parts: How many channels go back, and how many go on.
+        shift_div: Argument of MMAction2's ``TemporalShift.shift``; not used.
+        parts: Numbers of channels that go back, and that go on.
 
     Returns:
         ``(N * num_segments, C, H, W)``.

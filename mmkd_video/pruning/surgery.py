@@ -6,7 +6,7 @@ from torch import Tensor, nn
 from mmkd_video.core.mistakes import WrongValueError
 from mmkd_video.pruning.cut import Cut, merge_cuts
 from mmkd_video.pruning.history import PruningHistory, PruningStep, history_of
-from mmkd_video.pruning.layers import channels_at, is_depthwise, obstacle, set_channels, tensors_at
+from mmkd_video.pruning.layers import channels_at, is_depthwise, reason_against_pruning, set_channels, tensors_at
 from mmkd_video.pruning.shift import cut_shift, shifted_layers
 
 TensorCuts = dict[Tensor, list[tuple[int, Tensor]]]
@@ -18,10 +18,10 @@ def remove_channels(model: nn.Module, cuts: list[Cut]) -> TensorCuts:
 
     Args:
         model: Model that is changed in place.
-        cuts: Counted on the model as it is now.
+        cuts: Cuts, counted on the model as it is now.
 
     Returns:
-        What happened to each parameter, for whoever keeps something of its shape (momentum).
+        The change of each parameter, for state of its shape (momentum).
 
     Raises:
         ValueError: The cuts belong to another model; nothing was changed.
@@ -46,11 +46,11 @@ def remove_channels(model: nn.Module, cuts: list[Cut]) -> TensorCuts:
 
 
 def apply_step(model: nn.Module, step: PruningStep) -> TensorCuts:
-    """Do one pruning step on a model and note it in the model's history.
+    """Apply one pruning step to a model and add it to the model's history.
 
     Args:
         model: Model that is changed in place.
-        step: Found on this model, or read from a history.
+        step: Step that was found on this model, or read from a history.
 
     Raises:
         ValueError: The step belongs to another model; nothing was changed.
@@ -61,7 +61,7 @@ def apply_step(model: nn.Module, step: PruningStep) -> TensorCuts:
 
 
 def replay(model: nn.Module, history: PruningHistory) -> list[TensorCuts]:
-    """Prune a model as another one was: afterwards it takes that one's ``state_dict``.
+    """Repeat the pruning of another model: afterwards this one takes its ``state_dict``.
 
     Args:
         model: Model as its config builds it, or pruned already by the first steps of ``history``. Changed in place.
@@ -101,7 +101,7 @@ def _check(cut: Cut, layer: nn.Module | None) -> None:
         raise WrongValueError(
             f'the pruning history names a layer {cut.layer!r} which this model lacks: it is of another one'
         )
-    reason = obstacle(layer)
+    reason = reason_against_pruning(layer)
     if reason is not None:
         raise WrongValueError(f'{cut.layer!r} is {reason}, of which no channels can be removed')
     found = channels_at(layer, cut.side)

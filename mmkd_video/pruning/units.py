@@ -1,4 +1,4 @@
-"""What can be pruned: sets of channels that must leave together, found by torch-pruning's dependency graph."""
+"""Units of pruning: sets of channels that must be removed together, found by torch-pruning's dependency graph."""
 
 import re
 from collections.abc import Mapping
@@ -11,11 +11,11 @@ from torch import Tensor, nn
 
 from mmkd_video.core.mistakes import WrongValueError, name_of_kind
 from mmkd_video.core.optional_packages import import_extra
-from mmkd_video.pruning.bare_copy import bare_copy
+from mmkd_video.pruning.copying import copy_without_hooks
 from mmkd_video.pruning.cut import Cut
-from mmkd_video.pruning.heads import attentions, head_cuts, head_importance
-from mmkd_video.pruning.layers import obstacle
-from mmkd_video.pruning.shift import stand_still
+from mmkd_video.pruning.heads import find_attentions, head_cuts, head_importance
+from mmkd_video.pruning.layers import reason_against_pruning
+from mmkd_video.pruning.shift import disable_shifts
 from mmkd_video.recognizers.families import has_separable_heads
 
 _GIVING = (nn.modules.conv._ConvNd, nn.Linear)
@@ -31,7 +31,7 @@ class Unit:
         name: The layer that gives the channels.
         size: Number of channels.
         importance: ``(size,)``, mean 1; the least important go first.
-        least: How many must stay.
+        least: Number of channels that must stay.
     """
 
     name: str
@@ -45,8 +45,8 @@ class Units:
     """All units of a model.
 
     Attributes:
-        units: What can be pruned.
-        left: What cannot: name of the layer that gives the channels, and why.
+        units: Units that can be pruned.
+        left: Reasons why the others cannot be, by the name of the layer that gives the channels.
     """
 
     units: list[Unit]
@@ -55,7 +55,7 @@ class Units:
     _layers: dict = field(repr=False)
 
     def cuts_for(self, unit: Unit, removed: list[int]) -> list[Cut]:
-        """Return everything that must leave the model with some channels of a unit."""
+        """Return all cuts that removing some channels of a unit needs."""
         root = self._layers[unit.name]
         if has_separable_heads(root):
             return head_cuts(unit.name, root, removed)
@@ -92,7 +92,7 @@ def find_units(model: nn.Module, inputs: Tensor, criterion: str, keep: tuple[str
     handles = [module.register_forward_hook(lambda module, *_: called.append(module)) for module in watched]
     try:
         with torch.enable_grad():
-            graph.build_dependency(traced, inputs, forward_fn=scores)
+            graph.build_dependency(traced, inputs, forward_fn=class_scores)
     except Exception as error:  # torch-pruning and the model raise what they like
         reason = (str(error).splitlines() or [''])[0]
         raise WrongValueError(
@@ -104,7 +104,7 @@ def find_units(model: nn.Module, inputs: Tensor, criterion: str, keep: tuple[str
     found = _Scored(graph, tp, criterion, keep, seed, classifier=called[-1])
     for group in graph.get_all_groups(root_module_types=list(_GIVING)):
         found.add(group)
-    for name, attention in attentions(traced).items():
+    for name, attention in find_attentions(traced).items():
         found.add_heads(name, attention)
     if not found.units:
         reasons = '\n'.join(f'  {name}: {reason}' for name, reason in list(found.left.items())[:10])
@@ -112,14 +112,14 @@ def find_units(model: nn.Module, inputs: Tensor, criterion: str, keep: tuple[str
     return Units(found.units, found.left, graph, dict(traced.named_modules()))
 
 
-def left_whole(left: Mapping[str, str]) -> str:
-    """Say in a few words which layers stay whole though the classifier alone must, such as ``a, b and 9 more (why)``.
+def describe_unpruned(left: Mapping[str, str]) -> str:
+    """Describe the layers that stay whole, beside the classifier, such as ``a, b and 9 more (why)``.
 
     Args:
         left: Attribute ``left`` of :class:`Units`.
 
     Returns:
-        Layers that stay whole for the same reason are one part; empty where there is nothing to say.
+        Layers that stay whole for the same reason are one part; empty where there are none.
     """
     groups: dict[str, list[str]] = {}
     for name, reason in left.items():
@@ -131,8 +131,8 @@ def left_whole(left: Mapping[str, str]) -> str:
     )
 
 
-def scores(model: nn.Module, inputs: Tensor) -> Tensor:
-    """Return the class scores of a recognizer, ``(N, K)``, or whatever another module returns.
+def class_scores(model: nn.Module, inputs: Tensor) -> Tensor:
+    """Return the class scores of a recognizer, ``(N, K)``, or the output of any other module.
 
     Args:
         model: The model.
@@ -153,7 +153,7 @@ class _Scored:
         self.left: dict[str, str] = {}
         self._graph, self._tp, self._keep, self._classifier = graph, tp, keep, classifier
         self._names = graph._module2name
-        self._attention = {m: name for name, layer in attentions(graph.model).items() for m in layer.modules()}
+        self._attention = {m: name for name, layer in find_attentions(graph.model).items() for m in layer.modules()}
         self._generator = torch.Generator().manual_seed(seed)
         self._criterion = criterion
         kinds = dict(
@@ -205,7 +205,7 @@ class _Scored:
                 return f'its channels meet in the attention {self._attention[layer]!r}'
             if gives and self._kept(name):
                 return 'keep names it'
-            problem = obstacle(layer)
+            problem = reason_against_pruning(layer)
             if problem is not None:
                 return f'{name!r} is {problem}'
         return None
@@ -228,7 +228,7 @@ def _cuts_of(graph: object, group: object) -> list[Cut]:
     for dependency, indices in group:
         layer = dependency.target.module
         name = graph._module2name.get(layer)
-        if name is None or isinstance(layer, nn.Parameter) or obstacle(layer) is not None or not indices:
+        if name is None or isinstance(layer, nn.Parameter) or reason_against_pruning(layer) is not None or not indices:
             continue
         gives = graph.is_out_channel_pruning_fn(dependency.handler)
         size = graph.get_out_channels(layer) if gives else graph.get_in_channels(layer)
@@ -238,12 +238,12 @@ def _cuts_of(graph: object, group: object) -> list[Cut]:
 
 def _copy_for_tracing(model: nn.Module) -> nn.Module:
     """Return a copy whose whole forward pass can be followed through autograd."""
-    traced = bare_copy(model)
+    traced = copy_without_hooks(model)
     for ours, theirs in zip(model.parameters(), traced.parameters(), strict=True):
         theirs.requires_grad_(True)
         theirs.grad = None if ours.grad is None else ours.grad.detach().clone()
     traced.eval()
-    stand_still(traced)
+    disable_shifts(traced)
     for module in traced.modules():
         if getattr(module, 'with_cp', False):
             module.with_cp = False  # what is recomputed in the backward pass is not in the graph

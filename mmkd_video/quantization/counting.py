@@ -1,4 +1,4 @@
-"""What really runs in int8."""
+"""The convolutions that really run in int8."""
 
 from dataclasses import dataclass
 from typing import Any

@@ -1,4 +1,4 @@
-"""Ranges with which OpenVINO can run a depthwise convolution in int8."""
+"""Quantization ranges with which OpenVINO can run a depthwise convolution in int8."""
 
 from typing import Any
 
@@ -10,8 +10,8 @@ LEVELS = 256
 TINY = 1e-3  # NNCF's range for a channel that was constant
 
 
-def without_zero_points(model: Any) -> int:
-    """Take the zero points from the inputs of depthwise convolutions, in place.
+def remove_zero_points(model: Any) -> int:
+    """Remove the zero points of the inputs of depthwise convolutions, in place.
 
     NNCF gives each channel of such an input a range of its own. With a zero point in any of them OpenVINO computes the
     layer in float, or cannot compile it where it prefers bfloat16. Two things cause zero points. A channel that was 0

@@ -21,7 +21,7 @@ def import_nncf() -> ModuleType:
 
 
 def preset_of(name: str) -> object:
-    """Return NNCF's preset of a name.
+    """Return NNCF's preset by its name.
 
     Args:
         name: ``'mixed'`` (symmetric weights, asymmetric activations) or ``'performance'`` (all symmetric).

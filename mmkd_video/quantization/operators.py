@@ -22,7 +22,7 @@ class TorchOperators:
 
 
 def choose_operators(kind: str = 'auto', cuda: bool = False) -> str:
-    """Choose what computes fake quantization and its gradient.
+    """Choose the operators that compute fake quantization and its gradient.
 
     NNCF compiles a C++ extension at the first step, once for each machine (about a minute). Where that fails it would
     compile others by ``torch.compile``, at every start.
@@ -65,7 +65,7 @@ def choose_operators(kind: str = 'auto', cuda: bool = False) -> str:
 
 
 def missing_compilers(cuda: bool = False) -> list[str]:
-    """Return which programs are missing that build NNCF's extension.
+    """Return the missing programs that building NNCF's extension needs.
 
     Args:
         cuda: Whether for a GPU.

@@ -7,7 +7,7 @@ import numpy as np
 
 from mmkd_video.core.mistakes import WorkFailedError, WrongValueError
 from mmkd_video.core.optional_packages import import_extra
-from mmkd_video.quantization.depthwise import without_zero_points
+from mmkd_video.quantization.depthwise import remove_zero_points
 from mmkd_video.quantization.nncf_library import import_nncf, preset_of
 
 LAYERS = ('Convolution', 'GroupConvolution', 'MatMul')
@@ -55,7 +55,7 @@ def quantize_openvino(
         )
     except nncf.errors.UnsupportedModelError as error:
         raise WorkFailedError(f'NNCF {nncf.__version__} cannot quantize this model: {error}') from error
-    without_zero_points(quantized)
+    remove_zero_points(quantized)
     return quantized
 
 

@@ -1,4 +1,4 @@
-"""Quantizers in a recognizer that trains."""
+"""Quantizers in a recognizer during training."""
 
 import copy
 import json
@@ -17,7 +17,7 @@ STORAGE = '__nncf_hooks'  # where NNCF keeps quantizers in a model
 
 
 def insert_quantizers(recognizer: nn.Module, clips: Sequence[Tensor], preset: str = 'mixed') -> None:
-    """Let the backbone of a recognizer compute with weights and activations rounded to 8 bits, in place.
+    """Make the backbone of a recognizer compute with weights and activations rounded to 8 bits, in place.
 
     All parameters stay the objects that they are; the quantizers' ranges are new ones, trained like the others. They
     are neither in the ``state_dict`` nor expected by it: see :func:`quantizer_state`.
@@ -26,7 +26,7 @@ def insert_quantizers(recognizer: nn.Module, clips: Sequence[Tensor], preset: st
 
     Args:
         recognizer: A ``Recognizer2D`` or ``Recognizer3D``.
-        clips: Preprocessed batches ``(N, M, ...)`` to find the first ranges on.
+        clips: Batches of preprocessed clips ``(N, M, ...)`` to find the first ranges on.
         preset: ``'mixed'`` or ``'performance'``.
 
     Raises:
@@ -57,7 +57,7 @@ def insert_quantizers(recognizer: nn.Module, clips: Sequence[Tensor], preset: st
 
 
 def load_quantizers(recognizer: nn.Module, state: Mapping) -> None:
-    """Give a recognizer the quantizers of another one, in place.
+    """Insert the quantizers of another recognizer, in place.
 
     Args:
         recognizer: Recognizer without quantizers, of the same architecture.
@@ -96,11 +96,11 @@ def load_quantizers(recognizer: nn.Module, state: Mapping) -> None:
     storage.to(device)
     storage.train(backbone.training)
     storage._register_state_dict_hook(_leave_out)
-    storage.register_load_state_dict_post_hook(_forgive)
+    storage.register_load_state_dict_post_hook(_allow_missing)
 
 
 def has_quantizers(recognizer: nn.Module) -> bool:
-    """Tell whether a recognizer computes with quantizers."""
+    """Return whether a recognizer computes with quantizers."""
     return hasattr(recognizer.backbone, STORAGE)
 
 
@@ -125,7 +125,7 @@ def backbone_inputs(recognizer: nn.Module, clips: Sequence[Tensor]) -> list[Tens
 
     Args:
         recognizer: Recognizer, without a trace of it afterwards: it runs in eval mode, without gradient.
-        clips: Preprocessed batches ``(N, M, ...)``.
+        clips: Batches of preprocessed clips ``(N, M, ...)``.
 
     Returns:
         ``(N * M, C, H, W)`` or ``(N * M, C, T, H, W)`` for each.
@@ -176,6 +176,6 @@ def _leave_out(_storage: nn.Module, state: dict, prefix: str, _metadata: dict) -
             del mapping[key]
 
 
-def _forgive(_storage: nn.Module, incompatible: tuple) -> None:
+def _allow_missing(_storage: nn.Module, incompatible: tuple) -> None:
     for keys in incompatible:
         keys[:] = [key for key in keys if STORAGE not in key]

@@ -9,7 +9,7 @@ from torch import nn
 
 from mmkd_video.core.mistakes import WorkFailedError
 from mmkd_video.core.optional_packages import import_extra
-from mmkd_video.quantization.depthwise import without_zero_points
+from mmkd_video.quantization.depthwise import remove_zero_points
 from mmkd_video.quantization.nncf_library import import_nncf
 from mmkd_video.quantization.operators import choose_operators
 
@@ -18,7 +18,7 @@ def convert_quantized(model: nn.Module, clips: np.ndarray, names: tuple[str, str
     """Convert a deployable recognizer to OpenVINO with the quantizers that it was trained with.
 
     Args:
-        model: Takes raw clips, returns probabilities; in eval mode.
+        model: Model that takes raw clips and returns probabilities, in eval mode.
         clips: ``(N, M, ...)`` of the shape and type that the file is to take; the batch becomes dynamic.
         names: Names of the input and of the output.
 
@@ -48,5 +48,5 @@ def convert_quantized(model: nn.Module, clips: np.ndarray, names: tuple[str, str
         ) from error
     converted.input(0).get_tensor().set_names({names[0]})
     converted.output(0).get_tensor().set_names({names[1]})
-    without_zero_points(converted)
+    remove_zero_points(converted)
     return converted

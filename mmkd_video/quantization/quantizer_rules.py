@@ -1,4 +1,4 @@
-"""What a checkpoint may say about quantizers: NNCF would import any class of its own that is named."""
+"""Rules for the quantizers in a checkpoint: NNCF would import any of its classes that is named there."""
 
 import math
 from typing import Any
@@ -38,8 +38,8 @@ def read_quantizer_config(text: str, where: str) -> dict[str, Any]:
     """Read the config of NNCF's quantizers.
 
     Args:
-        text: JSON.
-        where: Begins the error.
+        text: JSON text.
+        where: Beginning of the error.
 
     Raises:
         ValueError: It asks for anything but fake quantizers of 2 to 8 bits with ranges of limited size.

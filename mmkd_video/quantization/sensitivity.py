@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from mmkd_video.core.checked import Number
 from mmkd_video.core.mistakes import WorkFailedError, WrongValueError
 from mmkd_video.core.optional_packages import import_extra
 from mmkd_video.quantization.ptq import fold_constants, quantizable_layers, quantize_openvino
@@ -16,7 +17,7 @@ RANKING_CLIPS = 16
 
 @dataclass(frozen=True)
 class QuantizationResult:
-    """A quantized model and what it cost.
+    """A quantized model and its loss of accuracy.
 
     Args:
         model: The ``openvino.Model``.
@@ -34,10 +35,10 @@ class QuantizationResult:
 
 
 class DropTooLargeError(WrongValueError):
-    """No try keeps enough of the score.
+    """Quantization loses too much of the score in every try.
 
     Args:
-        message: What was asked for, what was found and what to do.
+        message: Text that says what was asked for, what was found and what to do.
         best: The try that keeps most.
     """
 
@@ -57,15 +58,15 @@ def quantize_within(
     """Quantize an OpenVINO model; leave the most sensitive layers in float until the score drops by little enough.
 
     Layers are ranked by how much nearer the probabilities come to those of the float model when that layer alone is in
-    float. How many of them stay in float is found by bisection, each try quantized and scored anew.
+    float. How many of them stay in float is found by bisection, each try quantized and scored by itself.
 
     Args:
         model: An ``openvino.Model`` in float; it is not changed.
         calibration: Clips, see :func:`quantize_openvino`.
         validation: Clips to score on, each ``(M, ...)``.
-        score: Takes ``(N, K)`` probabilities of ``validation``; larger is better.
+        score: Function that scores ``(N, K)`` probabilities of ``validation``; larger is better.
         max_drop: Largest loss of score.
-        preset: See :func:`quantize_openvino`.
+        preset: Preset, as in :func:`quantize_openvino`.
 
     Raises:
         MissingExtraError: NNCF or OpenVINO is not installed.
@@ -75,15 +76,14 @@ def quantize_within(
     """
     if not len(validation):
         raise WrongValueError('validation: got no clips, expected at least one; the data set is empty')
-    if max_drop < 0:
-        raise WrongValueError(f'max_drop: got {max_drop}, expected 0 or more')
+    Number(0).check('quantize_within.max_drop', max_drop)
     model = fold_constants(model)
-    expected = run(model, validation)
+    expected = classify(model, validation)
     before = score(expected)
 
     def attempt(float_layers: Sequence[str]) -> tuple[Any, float]:
         quantized = quantize_openvino(model, calibration, preset, float_layers)
-        return quantized, score(run_quantized(quantized, validation))
+        return quantized, score(classify_in_int8(quantized, validation))
 
     quantized, fully = attempt(())
     kept = QuantizationResult(quantized, (), before, fully, fully)
@@ -109,7 +109,7 @@ def quantize_within(
 
 
 def rank_layers(model: Any, quantized: Any, clips: Sequence[np.ndarray], expected: np.ndarray) -> list[str]:
-    """Order the layers of a model by how much is won when one of them is not quantized.
+    """Order the layers of a model by how much the error falls when one of them is not quantized.
 
     Args:
         model: Model in float, after ``fold_constants``.
@@ -121,13 +121,13 @@ def rank_layers(model: Any, quantized: Any, clips: Sequence[np.ndarray], expecte
         Names, most sensitive first.
     """
     errors = {
-        name: float(np.square(run_quantized(_with_float_layer(quantized, model, name), clips) - expected).mean())
+        name: float(np.square(classify_in_int8(_with_float_layer(quantized, model, name), clips) - expected).mean())
         for name in quantizable_layers(model)
     }
     return sorted(errors, key=errors.get)
 
 
-def run(model: Any, clips: Sequence[np.ndarray]) -> np.ndarray:
+def classify(model: Any, clips: Sequence[np.ndarray]) -> np.ndarray:
     """Classify clips one by one on the CPU; what is not quantized is computed in float32.
 
     Args:
@@ -139,24 +139,26 @@ def run(model: Any, clips: Sequence[np.ndarray]) -> np.ndarray:
 
     Raises:
         ValueError: A clip has another shape than the model takes.
-        RuntimeError: OpenVINO cannot run the model; what it says.
+        RuntimeError: OpenVINO cannot run the model.
     """
-    return _run(model, clips, nullcontext)
+    return _classify(model, clips, nullcontext)
 
 
-def run_quantized(model: Any, clips: Sequence[np.ndarray]) -> np.ndarray:
-    """Classify clips as :func:`run` does, with a quantized model.
+def classify_in_int8(model: Any, clips: Sequence[np.ndarray]) -> np.ndarray:
+    """Classify clips as :func:`classify` does, with a quantized model.
 
     Raises:
         ValueError: A clip has another shape than the model takes.
-        RuntimeError: OpenVINO cannot run the model in int8; says what to do.
+        RuntimeError: OpenVINO cannot run the model in int8; the message says what to do.
     """
-    return _run(model, clips, _told_for_int8)
+    return _classify(model, clips, _explaining_int8_errors)
 
 
-def _run(model: Any, clips: Sequence[np.ndarray], told: Callable[[], AbstractContextManager[None]]) -> np.ndarray:
+def _classify(
+    model: Any, clips: Sequence[np.ndarray], explaining: Callable[[], AbstractContextManager[None]]
+) -> np.ndarray:
     openvino = import_extra('openvino', 'quant')
-    with told():
+    with explaining():
         compiled = openvino.Core().compile_model(model, 'CPU', {'INFERENCE_PRECISION_HINT': 'f32'})
     taken, found = model.input(0).get_partial_shape(), []
     for index, clip in enumerate(clips):  # decoded here, which is no fault of the model
@@ -166,13 +168,13 @@ def _run(model: Any, clips: Sequence[np.ndarray], told: Callable[[], AbstractCon
                 f'clip {index} has the shape {clip.shape}, the model takes (N, {expected}); resize clips to one size, '
                 'for instance with CenterCrop'
             )
-        with told():
+        with explaining():
             found.append(compiled([clip[None]])[0])
     return np.concatenate(found)
 
 
 @contextmanager
-def _told_for_int8() -> Iterator[None]:
+def _explaining_int8_errors() -> Iterator[None]:
     try:
         yield
     except RuntimeError as error:

@@ -1,1 +1,1 @@
-"""MMAction2 seen from outside: configs, pipelines, sizes, weights, and what is known about a family by its name."""
+"""The package's knowledge of MMAction2: configs, pipelines, sizes, weights, and facts about families of models."""

@@ -1,4 +1,4 @@
-"""How long a training takes where its config says so in steps: the epochs follow from the number of clips."""
+"""The length of a training whose config gives it in steps: the number of epochs follows from the number of clips."""
 
 import math
 from collections.abc import Mapping
@@ -7,6 +7,7 @@ from pathlib import Path
 from mmengine.config import Config
 from mmengine.logging import print_log
 
+from mmkd_video.compat.annotation_rows import Columns, read_rows
 from mmkd_video.core.checked import Whole, table_of
 
 BUDGET = table_of('budget', dict(min_steps=Whole(0), min_epochs=Whole(1), validations=Whole(1)))
@@ -15,7 +16,7 @@ CHECKPOINTS = 20  # of a training; every epoch of a few steps would be too many
 
 
 def set_epochs_from_budget(config: Config) -> None:
-    """Set ``train_cfg.max_epochs`` from ``budget``; what the config or the command line says itself stays.
+    """Set ``train_cfg.max_epochs`` from ``budget``; a value from the config or the command line stays.
 
     ``budget = dict(min_steps=<optimizer steps>, min_epochs=<epochs>, validations=<how many>)``: at least so many steps
     (of the whole batch, in one process) and at least so many epochs. Learning rate schedules without ``end`` follow.
@@ -48,7 +49,7 @@ def set_epochs_from_budget(config: Config) -> None:
 
 
 def count_clips(dataset: Mapping) -> int:
-    """Return how many lines the annotation files of a data set have; 0 where they are not there.
+    """Return the number of lines in the annotation files of a data set; 0 where they are missing.
 
     Args:
         dataset: Its config.
@@ -59,8 +60,5 @@ def count_clips(dataset: Mapping) -> int:
         return times * sum(map(count_clips, inner))
     named = (dataset.get('ann_file'), dataset.get('unlabelled'))
     files = [Path(dataset.get('data_root') or '', name) for name in named if name]
-    return sum(_lines(file) for file in files if file.is_file())
-
-
-def _lines(file: Path) -> int:
-    return sum(bool(line.strip()) for line in file.read_text().splitlines())
+    columns = Columns(dataset.get('delimiter', ' '))
+    return sum(bool(row.text) for file in files if file.is_file() for row in read_rows(file, columns))

@@ -1,4 +1,4 @@
-"""The names of a config's classes, where there are any."""
+"""The class names that belong to a config."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,7 +18,7 @@ def class_names(config: Config, num_classes: int) -> tuple[str, ...] | None:
     config, a file with a name on each line, as MMAction2 has them; a file ``classes.txt`` in the data set's folder.
 
     Args:
-        config: With ``test_dataloader``.
+        config: Config with ``test_dataloader``.
         num_classes: Number of classes of the model.
 
     Returns:
@@ -61,7 +61,7 @@ def _read(path: Path) -> list[str]:
 
 
 def _folders(config: Config) -> list[Path]:
-    """Return where a file of names may lie: never the working directory, unless the test clips are listed there."""
+    """Return where a file of names may be: never in the working directory, unless the test clips are listed there."""
     dataset = innermost_dataset(config.get('test_dataloader'))
     root, listed = dataset.get('data_root') or '', dataset.get('ann_file') or ''
     folders = [Path(root)] if root else []

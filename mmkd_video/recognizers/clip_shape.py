@@ -14,7 +14,7 @@ OF_FILES = ('Init', 'Decode')  # what these steps read is made here
 
 
 def expect_shape(shape: Sequence[int], pipeline: Sequence[Mapping], any_clips: bool = False) -> None:
-    """Check the shape of one sample that was given in the place of a data set.
+    """Check the shape of one sample that the user gave instead of a data set.
 
     Args:
         shape: ``(M, C, H, W)`` or ``(M, C, T, H, W)``.

@@ -17,8 +17,8 @@ class ClipSource(Sequence):
     """Clips before normalisation, spread evenly over a data set; they need not fit in memory.
 
     Args:
-        dataset: In test mode.
-        count: How many; fewer where the data set has fewer.
+        dataset: Data set in test mode.
+        count: Number of clips; fewer where the data set has fewer.
     """
 
     def __init__(self, dataset: Sequence, count: int) -> None:
@@ -57,7 +57,7 @@ def unaugmented_clips(config: Config, count: int, loader: str) -> ClipSource:
 
     Args:
         config: Config of the student, or of its distillation.
-        count: How many.
+        count: Number of clips.
         loader: ``'train_dataloader'`` or ``'val_dataloader'``; a data set inside others (repeated ones) is found.
 
     Raises:

@@ -2,6 +2,7 @@
 
 import copy
 import difflib
+import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,11 +11,14 @@ from typing import Any
 from mmengine.config import Config, ConfigDict
 from mmengine.hub import get_config
 
+from mmkd_video.compat import own_configs
 from mmkd_video.core.mistakes import MissingFileError, WrongKeyError, WrongValueError, name_of_kind
 from mmkd_video.recognizers.budget import set_epochs_from_budget
+from mmkd_video.recognizers.class_folders import use_class_folder
 from mmkd_video.recognizers.config_keys import check_config
 from mmkd_video.recognizers.families import NO_RECOGNIZERS
 
+SHIPPED = 'configs'
 SUFFIXES = ('.py', '.json', '.yml', '.yaml')
 
 
@@ -22,30 +26,69 @@ def load_config(path: str | Path, key: str = 'config') -> Config:
     """Read a config file.
 
     Args:
-        path: Path of the file, or ``'mmaction::...'``.
-        key: What errors name.
+        path: Path of the file, or ``'mmaction::...'``, or ``'mmkd_video::...'`` for a config that comes with this
+            package. A relative path that begins with ``configs/`` and leads nowhere means that one too.
+        key: Name of the setting in errors.
 
     Raises:
         FileNotFoundError: There is no such file.
         ValueError: It is no config.
     """
-    if '::' in str(path):
+    if '::' in str(path) and not str(path).startswith(own_configs.PREFIX):
         with _named(path):
             return get_config(str(path))
-    file = Path(path)
+    file = _found(str(path), key)
     if not file.is_file():
         raise MissingFileError(
             f"{key}: got {str(path)!r}; expected the path of a config, or 'mmaction::...'; there is no such file"
+            f'{_shipped_hint(file.name)}'
         )
     if file.suffix not in SUFFIXES:
         raise WrongValueError(f'{key}: got {str(path)!r}; expected a file that ends in {", ".join(SUFFIXES)}')
     with _named(path):
-        return Config.fromfile(str(path))
+        config = Config.fromfile(str(file))
+    if _reads_class_folder(config) and use_class_folder():
+        with _named(path):
+            return Config.fromfile(str(file))
+    return config
+
+
+def shipped_configs(folder: str) -> list[str]:
+    """Return the paths of configs that come with this package, as :func:`load_config` takes them anywhere.
+
+    Args:
+        folder: Which of the folders of ``configs/``.
+    """
+    return [f'{SHIPPED}/{name}' for name in own_configs.shipped_names() if name.startswith(f'{folder}/')]
+
+
+def _found(path: str, key: str) -> Path:
+    """Return where a config lies: outside the clone, ``configs/...`` is among those that came with the package."""
+    if path.startswith(own_configs.PREFIX):
+        try:
+            return own_configs.shipped_config(path.removeprefix(own_configs.PREFIX))
+        except FileNotFoundError as error:
+            raise MissingFileError(f'{key}: got {error}') from error
+    file = Path(path)
+    if file.is_file() or file.is_absolute() or file.parts[:1] != (SHIPPED,):
+        return file
+    shipped = own_configs.configs_folder().joinpath(*file.parts[1:])
+    return shipped if shipped.is_file() else file
+
+
+def _shipped_hint(name: str) -> str:
+    same = [each for each in own_configs.shipped_names() if Path(each).name == name]
+    return f'; with this package comes {own_configs.PREFIX}{same[0]}' if same else ''
+
+
+def _reads_class_folder(config: Config) -> bool:
+    """Whether a config's training videos lie in the folder that the environment names."""
+    return config.get('data_root') is not None and config.get('data_root') == os.environ.get('CLIPS')
 
 
 @contextmanager
 def _named(path: str | Path) -> Iterator[None]:
-    """Name the config in whatever is raised while it is read."""
+    """Add the path of the config to any error while it is read."""
     try:
         yield
     except FileNotFoundError as error:  # a base
@@ -58,7 +101,7 @@ def _named(path: str | Path) -> Iterator[None]:
 
 
 def resolve_config(config: str | Mapping) -> tuple[dict, Config | None]:
-    """Find the model that a teacher's ``config`` means.
+    """Find the model config behind a teacher's ``config``.
 
     Args:
         config: Path, ``'mmaction::recognition/...'``, a whole config, or the dict of a model alone.
@@ -108,17 +151,17 @@ def expect_recognizer(model: Mapping, side: str) -> None:
 
 
 def read_config(path: str, options: Mapping[str, Any] | None = None, with_budget: bool = True) -> Config:
-    """Read a config and merge what the command line gives.
+    """Read a config and merge the options of the command line.
 
     Args:
-        path: Path of the config, or ``'mmaction::recognition/...'``.
+        path: Path of the config, ``'mmaction::recognition/...'`` or ``'mmkd_video::...'``.
         options: Settings by dotted key.
         with_budget: Whether ``budget`` becomes a number of epochs; not where more is merged later.
 
     Raises:
         FileNotFoundError: There is no such file.
         KeyError: The config has no place for an option.
-        ValueError: It is no config, or holds what cannot be meant.
+        ValueError: It is no config, or holds an invalid setting.
     """
     config = load_config(path)
     merge_cfg_options(config, options)
@@ -129,12 +172,12 @@ def read_config(path: str, options: Mapping[str, Any] | None = None, with_budget
 
 
 def merge_cfg_options(config: Config, options: Mapping[str, Any] | None) -> None:
-    """Merge what the command line gives into a config.
+    """Merge the options of the command line into a config.
 
-    A number, a word or None gives way to a dict that says its type, such as a schedule: whole, or key by key.
+    A number, a word or None is replaced by a dict with a ``type``, such as a schedule: as a whole, or key by key.
 
     Args:
-        config: It is changed.
+        config: Config, which is changed.
         options: Settings by dotted key; a number in a key is the place in a list.
 
     Raises:
@@ -149,7 +192,7 @@ def merge_cfg_options(config: Config, options: Mapping[str, Any] | None) -> None
 
 
 def _with(node: Any, parts: list[str], value: Any, key: str, options: Mapping[str, Any]) -> Any:
-    """Return a copy of settings in which one is another; ``key`` is where the settings are, ``parts`` lead on."""
+    """Return a copy of settings with one value replaced; ``key`` is where they are, ``parts`` the path below."""
     if not parts:
         return _merged(node, value)
     part, rest = parts[0], parts[1:]
@@ -173,7 +216,7 @@ def _with(node: Any, parts: list[str], value: Any, key: str, options: Mapping[st
 
 
 def _merged(old: Any, value: Any) -> Any:
-    """Return a value that comes to another: dicts are merged, as ``_base_`` does it, anything else is replaced."""
+    """Return a value merged into an old one: dicts as ``_base_`` merges them, anything else replaces the old value."""
     if not isinstance(value, Mapping):
         return ConfigDict(value=value).value  # with every dict in it a ConfigDict
     settings = {key: item for key, item in value.items() if key != '_delete_'}

@@ -1,4 +1,4 @@
-"""Configs as tools read them: what MMEngine's own keys may be, in the same table and words as ours."""
+"""The keys of whole configs: those of MMEngine are checked in the same table and with the same messages as ours."""
 
 import difflib
 from collections.abc import Iterator, Mapping
@@ -15,9 +15,9 @@ from mmkd_video.core.checked import (
     Settings,
     Text,
     Whole,
-    nearest,
+    did_you_mean,
+    invalid_setting,
     table_of,
-    wrong,
 )
 from mmkd_video.core.mistakes import WrongKeyError, WrongValueError
 
@@ -29,6 +29,7 @@ LOADER = dict(
 )
 LOOPS = ('EpochBasedTrainLoop', 'IterBasedTrainLoop')
 LOOP_KEYS = ('type', 'by_epoch', 'max_epochs', 'max_iters', 'val_begin', 'val_interval', 'dynamic_intervals')
+SCOPE = '_scope_'  # MMEngine writes it into every dict of a config that is inherited from another package
 SCHEDULED = {'begin', 'end', 'T_max', 'step_size', 'total_steps', 'gamma', 'start_factor', 'end_factor', 'eta_min'}
 OTHER_KEYS = ('custom_imports', 'default_scope', 'env_cfg', 'log_level', 'log_processor', 'visualizer', 'vis_backends')
 CONFIG = table_of(
@@ -73,21 +74,21 @@ CONFIG = table_of(
 
 
 def check_config(config: Config) -> None:
-    """See that what a whole config says can be meant, before anything is built.
+    """Check the keys and values of a whole config before anything is built.
 
     Args:
-        config: With all options merged.
+        config: Config with all options merged.
 
     Raises:
-        KeyError: A key is all but one of MMEngine's, which is missing.
-        ValueError: It cannot; names the key.
+        KeyError: A key looks like a misspelt one of MMEngine.
+        ValueError: A value is not valid; the message names the key.
     """
     if 'model' not in config:
         raise WrongValueError(
             f'model: got nothing in {config.filename or "the config"}; expected {BUILT.expected}; give the config of a '
             'training, which inherits a model or holds one'
         )
-    _expect_no_slip(config)
+    _expect_no_misspelt_key(config)
     for key, kind in CONFIG.kinds.items():
         value, found = config, True
         for part in key.split('.'):
@@ -104,11 +105,11 @@ def check_config(config: Config) -> None:
         for where, value in _dicts(config[part], part):
             kind = value.get('type')
             if kind is not None and not isinstance(kind, str) and not callable(kind):
-                raise wrong(f'{where}.type', kind, 'the name of a registered class')
+                raise invalid_setting(f'{where}.type', kind, 'the name of a registered class')
 
 
-def _expect_no_slip(config: Config) -> None:
-    """Refuse a name that is all but one of MMEngine's, where that one is missing: nobody would read it."""
+def _expect_no_misspelt_key(config: Config) -> None:
+    """Refuse a key that looks like a misspelt one of MMEngine: it would be ignored."""
     known = {key.partition('.')[0] for key in CONFIG.kinds} | set(OTHER_KEYS)
     for key in config:
         near = [] if key in known else difflib.get_close_matches(key, known - set(config), 1, cutoff=0.9)
@@ -119,20 +120,20 @@ def _expect_no_slip(config: Config) -> None:
 
 
 def _expect_known_loop(train_cfg: Mapping | None) -> None:
-    """Refuse a key that MMEngine's own loops do not have; they would refuse it too, or not look at it."""
+    """Refuse a key that MMEngine's own loops do not have: they would refuse it too, or ignore it."""
     if train_cfg is None or train_cfg.get('type', 'EpochBasedTrainLoop') not in LOOPS:
         return
     for key in train_cfg:
-        if key not in LOOP_KEYS:
+        if key not in (*LOOP_KEYS, SCOPE):
             expected = f'a key of {" or ".join(LOOPS)}: {", ".join(sorted(LOOP_KEYS))}'
-            raise wrong(f'train_cfg.{key}', train_cfg[key], expected, nearest(key, LOOP_KEYS))
+            raise invalid_setting(f'train_cfg.{key}', train_cfg[key], expected, did_you_mean(key, LOOP_KEYS))
 
 
 def _expect_numbers(schedulers: Mapping | list) -> None:
     for where, value in _dicts(schedulers, 'param_scheduler'):
         for key in SCHEDULED & set(value):
             if not isinstance(value[key], (int, float)) or isinstance(value[key], bool):
-                raise wrong(f'{where}.{key}', value[key], 'a number')
+                raise invalid_setting(f'{where}.{key}', value[key], 'a number')
 
 
 def _dicts(value: Any, where: str) -> Iterator[tuple[str, Mapping]]:

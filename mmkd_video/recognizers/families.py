@@ -1,6 +1,6 @@
-"""What is known about the recognizers of MMAction2, family by family, that their modules do not say themselves.
+"""Facts about the recognizers of MMAction2, family by family, that cannot be read from their modules.
 
-Every fact that hangs on the name of a class, of a constructor's argument or of a submodule stands in :data:`FAMILIES`;
+Every fact that depends on the name of a class, of a constructor's argument or of a submodule is in :data:`FAMILIES`;
 the rest of the package asks the functions and tables below. A recognizer of no family works wherever these facts do not
 matter.
 """
@@ -16,9 +16,9 @@ class Family:
     """A family of recognizers.
 
     Args:
-        name: The name it goes by.
+        name: Name of the family.
         backbones: Names of the classes of its backbones that :attr:`clip_size` holds for.
-        clip_size: Frames, height and width that it takes and no argument of its backbone tells.
+        clip_size: Frames, height and width that it takes where no argument of its backbone says so.
         frame_arguments: Arguments of a backbone, neck or head that say how many frames a clip has.
         pixel_arguments: Arguments of them that say how large a frame is.
         width_arguments: Arguments of the backbone that multiply its channels, each with the step it is rounded to.
@@ -122,7 +122,7 @@ def input_kind(model: nn.Module) -> str | None:
 
 
 def fixed_clip_size(backbone: type) -> tuple[int, int, int] | None:
-    """Return the frames, height and width that a backbone takes and no argument tells; None where any will do.
+    """Return the frames, height and width that a backbone needs and no argument sets; None where any will do.
 
     Args:
         backbone: Its class.
@@ -131,7 +131,7 @@ def fixed_clip_size(backbone: type) -> tuple[int, int, int] | None:
 
 
 def keeps_channels_last(module: nn.Module) -> bool:
-    """Tell whether a module keeps its channels last, itself and in all that is inside.
+    """Return whether a module keeps its channels last, itself and in all that is inside.
 
     Args:
         module: Any part of a recognizer.
@@ -157,7 +157,7 @@ def keeps_batch_second(module: nn.Module) -> bool:
 
 
 def has_separable_heads(module: nn.Module) -> bool:
-    """Tell whether a module is an attention that keeps working without some of its heads.
+    """Return whether a module is an attention that keeps working without some of its heads.
 
     Classes derived from a known one may do more with their heads, so they do not count.
 
@@ -168,7 +168,7 @@ def has_separable_heads(module: nn.Module) -> bool:
 
 
 def shifts_channels(module: nn.Module) -> bool:
-    """Tell whether a module moves some of its channels in time; classes derived from a known one do not count.
+    """Return whether a module moves some of its channels in time; classes derived from a known one do not count.
 
     Args:
         module: Any part of a recognizer.

@@ -112,7 +112,7 @@ def shape_of(inputs: Inputs) -> object:
     return tuple(inputs.shape)
 
 
-def noise_for(model: nn.Module, size: tuple[int, int, int]) -> Inputs:
+def noise_clip(model: nn.Module, size: tuple[int, int, int]) -> Inputs:
     """Make one clip of noise as a recognizer takes it.
 
     Args:

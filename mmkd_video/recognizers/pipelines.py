@@ -1,4 +1,4 @@
-"""Pipelines in configs: one way through the wrappers of data sets, for all who look."""
+"""The pipelines in a config, found through all wrappers of its data sets."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -71,7 +71,7 @@ def reads_frames(pipeline: Sequence) -> bool:
 
 
 def find_pipelines(teacher: Any, name: str) -> dict[str, list[dict]]:
-    """Find the pipelines meant by the ``teacher`` of ``DistillViews``.
+    """Find the pipelines that the ``teacher`` of ``DistillViews`` names.
 
     Args:
         teacher: A config (path, ``'mmaction::...'``, dict), a pipeline (list), a Distiller's ``dict(config=...)``, or a

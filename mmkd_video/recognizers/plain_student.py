@@ -1,4 +1,4 @@
-"""The student alone, from a distillation's own config."""
+"""The config of the student alone, made from that of its distillation."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -36,7 +36,7 @@ def is_one_teacher(teacher: Mapping) -> bool:
 
 
 def plain_student(config: Config) -> Config:
-    """Return the config that trains and tests the same student without a teacher; all the rest stays as it is.
+    """Return the config that trains and tests the same student without a teacher; everything else stays as it is.
 
     Of a mixed data set it sees the labelled clips only, in as many steps.
 

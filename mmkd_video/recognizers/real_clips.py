@@ -19,7 +19,7 @@ class RealClips:
         clips: Each ``(M, C, H, W)`` or ``(M, C, T, H, W)``.
         names: Files, or numbers where the data set has no files.
         labels: Class indices; -1 where a clip has not exactly one.
-        pipeline: That made them, as in the config.
+        pipeline: Pipeline that made them, as in the config.
     """
 
     clips: tuple[np.ndarray, ...]
@@ -33,8 +33,8 @@ def real_clips(config: Config, count: int, loader: str = 'test_dataloader') -> R
 
     Args:
         config: Config of the student, or of its distillation.
-        count: How many; fewer where the data set has fewer.
-        loader: Which data set; its own pipeline is used.
+        count: Number of clips; fewer where the data set has fewer.
+        loader: Name of the loader whose data set and pipeline are used.
 
     Raises:
         ValueError: The config has no such loader, the data set is empty, or clips differ in shape.

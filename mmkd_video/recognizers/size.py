@@ -6,7 +6,7 @@ from contextlib import contextmanager
 
 import torch
 
-from mmkd_video.core.checked import AnyOf, ListOf, Settings, Whole, nearest
+from mmkd_video.core.checked import AnyOf, ListOf, Settings, Whole, did_you_mean
 from mmkd_video.core.mistakes import WrongKeyError, WrongValueError
 from mmkd_video.core.registry import MODELS
 from mmkd_video.recognizers.families import FRAME_ARGUMENTS, PIXEL_ARGUMENTS, fixed_clip_size
@@ -21,7 +21,7 @@ COMPILERS = ('torch._dynamo', 'torch._inductor', 'torch._functorch', 'torch.fx')
 
 
 def find_size(model_config: Mapping, config: Mapping | None, asked: object, side: str) -> tuple[int, int, int]:
-    """Say on how many frames and pixels a model is tried.
+    """Return the size of the clip that a model is tried on.
 
     Args:
         model_config: The recognizer's config.
@@ -78,7 +78,7 @@ def _declared_size(backbone: Mapping) -> tuple[int, int, int]:
 
 
 def check_sides(asked: object, sides: Sequence[str]) -> None:
-    """See that sizes are given for models that there are.
+    """Check that sizes are given only for models that exist.
 
     Args:
         asked: ``input_size`` of the Distiller.
@@ -89,13 +89,13 @@ def check_sides(asked: object, sides: Sequence[str]) -> None:
     """
     for side in asked if isinstance(asked, Mapping) else ():
         if side not in sides:
-            hint = nearest(side, sides) or 'take it out'
+            hint = did_you_mean(side, sides) or 'take it out'
             raise WrongKeyError(f'input_size: got the unknown key {side!r}; expected {", ".join(sides)}; {hint}')
 
 
 @contextmanager
-def explain_failure(side: str, size: tuple[int, int, int]) -> Iterator[None]:
-    """Turn whatever a model says about a wrong size into one line that names ``input_size``.
+def explaining_size_errors(side: str, size: tuple[int, int, int]) -> Iterator[None]:
+    """Turn any error of a model about a wrong size into one line that names ``input_size``.
 
     Raises:
         ValueError: The block failed inside the model.
@@ -113,7 +113,7 @@ def explain_failure(side: str, size: tuple[int, int, int]) -> Iterator[None]:
 
 
 @contextmanager
-def explain_view(name: str, view: Inputs, tried: Inputs | None = None) -> Iterator[None]:
+def explaining_view_errors(name: str, view: Inputs, tried: Inputs | None = None) -> Iterator[None]:
     """Turn whatever a teacher says about clips that do not fit it into one line that names ``DistillViews``.
 
     What has nothing to do with the clips is left as it is: a full memory, a compiler that gives up, and whatever

@@ -1,4 +1,4 @@
-"""What a teacher asks of a sample: its frames, its size and its layout, read from its pipeline."""
+"""What a teacher needs of a sample: its frames, its size and its layout, read from its pipeline."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,14 +11,14 @@ SAMPLERS = ('SampleFrames', 'DenseSampleFrames', 'UniformSample')
 
 @dataclass(frozen=True)
 class ViewSpec:
-    """What one teacher contributes to a sample; everything random is the student's.
+    """One teacher's view of a sample; everything random in it is taken from the student.
 
     Attributes:
         name: Key of the view in the batch's ``views``.
         clip_len: Frames of one clip.
         num_clips: Clips of one sample.
         frame_interval: Distance of neighbouring frames, in frames of the video (of ``target_fps`` if that is given).
-        stretch: The frames are spread over the student's span whatever the interval (samplers by segment).
+        stretch: Whether the frames are spread over the student's span whatever the interval (samplers by segment).
         target_fps: Frame rate in which ``frame_interval`` counts, or None for the video's own.
         size: ``(width, height)`` in pixels, or None to keep the size of the crop in the video.
         interpolation: Name of the interpolation, as mmcv spells it.

@@ -1,4 +1,4 @@
-"""Weights of recognizers: read, compared with a model, loaded completely or not at all."""
+"""Weights of recognizers: reading, comparing with a model, loading completely or not at all."""
 
 import hashlib
 import json
@@ -50,10 +50,11 @@ def load_completely(model: nn.Module, weights: Mapping[str, Tensor], what: str, 
     """Load weights into a model, completely or not at all.
 
     Args:
-        model: Takes the weights; what a recognizer's data preprocessor had may be among them, and is left out.
+        model: Model that takes the weights; those of a recognizer's data preprocessor may be among them, and are left
+            out.
         weights: Tensors by key, as in a ``state_dict``; with or without the prefix ``module.`` of DDP.
-        what: Begins the error.
-        hint: Ends the error: what to do.
+        what: Beginning of the error.
+        hint: End of the error: what to do.
 
     Raises:
         ValueError: Keys are missing, unknown or of another shape.
@@ -67,13 +68,13 @@ def load_completely(model: nn.Module, weights: Mapping[str, Tensor], what: str, 
 def check_weights(
     model: nn.Module, weights: Mapping[str, Tensor], what: str, hint: str, unknown_allowed: bool = False
 ) -> None:
-    """See that weights belong to a model.
+    """Check that weights fit a model.
 
     Args:
-        model: It is not changed.
-        weights: As for :func:`load_completely`.
-        what: Begins the error.
-        hint: Ends the error: what to do.
+        model: Model, which is not changed.
+        weights: Weights, as for :func:`load_completely`.
+        what: Beginning of the error.
+        hint: End of the error: what to do.
         unknown_allowed: Whether there may be more weights than the model has.
 
     Raises:

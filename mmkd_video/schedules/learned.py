@@ -25,7 +25,7 @@ class _ReverseGradient(torch.autograd.Function):
 
 @checked(strength=Number(0), begin=Whole(0), end=Optional(Whole(1), 'the end of training'))
 class LearnedScalar(nn.Module):
-    """A loss argument that gradient ascent makes harder for the student, a little more in every epoch.
+    """A loss argument trained by gradient ascent to be hard for the student, a little more in every epoch.
 
     ``low + (high - low) * sigmoid(raw)`` with the trained number ``raw``; its gradient is reversed and scaled by a
     strength that rises along a cosine from 0 at ``begin`` to ``strength`` at ``end``.
@@ -38,7 +38,7 @@ class LearnedScalar(nn.Module):
     Args:
         low: Lower bound.
         high: Upper bound, above ``low``.
-        value: Where it starts, between the bounds; their middle if left out.
+        value: First value, between the bounds; their middle if left out.
         strength: Final factor on the reversed gradient, at least 0.
         begin: Epoch or iteration until which it rests.
         end: Epoch or iteration at which the strength is full; None for the end of training.
@@ -95,7 +95,7 @@ class LearnedScalar(nn.Module):
         return self.low, self.high
 
     def move(self, progress: Progress) -> None:
-        """Set the strength to where training stands."""
+        """Set the strength for the progress of the training."""
         now = progress.epoch if self.by_epoch else progress.iter
         end = self.end
         if end is None:

@@ -1,4 +1,4 @@
-"""A number of a config that may be a schedule."""
+"""A number in a config that may be a schedule."""
 
 import inspect
 from collections.abc import Mapping
@@ -6,7 +6,7 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
-from mmkd_video.core.checked import Number, Scheduled, keys_of, nearest
+from mmkd_video.core.checked import Number, Scheduled, did_you_mean, keys_of
 from mmkd_video.core.mistakes import WrongKeyError, WrongValueError
 from mmkd_video.core.registry import TASK_UTILS
 from mmkd_video.schedules.schedule import Progress, Schedule
@@ -16,7 +16,7 @@ SCHEDULES = ('Linear', 'Cosine', 'Warmup', 'Step')
 
 
 def is_schedule(value: object) -> bool:
-    """Tell whether a config value describes a schedule."""
+    """Return whether a config value describes a schedule."""
     return isinstance(value, Mapping) and 'type' in value
 
 
@@ -34,7 +34,7 @@ def build_schedule(config: dict, key: str) -> Schedule:
     kind = config['type']
     found = TASK_UTILS.get(kind) if isinstance(kind, str) else kind
     if not (inspect.isclass(found) and issubclass(found, Schedule)):
-        hint = nearest(kind, SCHEDULES) or 'a number is written as it is'
+        hint = did_you_mean(kind, SCHEDULES) or 'a number is written as it is'
         raise WrongKeyError(f'{key}.type: got the unknown schedule type {kind!r}; expected one of {SCHEDULES}; {hint}')
     arguments = {name: value for name, value in config.items() if name != 'type'}
     keys_of(found).check(key, arguments)
@@ -50,7 +50,7 @@ class Scalar:
     Args:
         value: A number or the config of a schedule.
         key: The key that holds it, for messages.
-        kind: What the number may be, whenever.
+        kind: Kind of the number, at all times.
 
     Raises:
         KeyError: An unknown schedule, or an unknown argument of one.
@@ -68,7 +68,7 @@ class Scalar:
         self.fixed = None if self.schedule else float(value)
 
     def reaches(self) -> tuple[float, ...]:
-        """Return values between which the number always lies, all of which it may take."""
+        """Return the ends of the range of the number, which it may both take."""
         return (self.fixed,) if self.schedule is None else self.schedule.reaches()
 
     def move(self, progress: Progress) -> None:

@@ -1,4 +1,4 @@
-"""What every schedule shares: the clock."""
+"""The base of all schedules, and the progress that they follow."""
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ ASSUMED_LENGTH = 10**6  # steps of a training whose length is not known yet
 
 @dataclass(frozen=True)
 class Progress:
-    """Where training stands; a pure function of it replaces stored schedule state.
+    """The progress of a training; schedules are pure functions of it and store no state.
 
     Attributes:
         iter: Iterations done, from 0.
@@ -64,7 +64,7 @@ class Schedule(ABC):
         return self.at(min(max(now - self.begin, 0), length - 1), length)
 
     def reaches(self) -> tuple[float, ...]:
-        """Return values between which the scalar always lies, all of which it may take."""
+        """Return the ends of the range of the scalar, which it may both take."""
         length = ASSUMED_LENGTH if self.end is None else self.end - self.begin
         return self.at(0, length), self.at(length - 1, length)
 
@@ -73,6 +73,6 @@ class Schedule(ABC):
         """Return the scalar ``step`` steps after ``begin``.
 
         Args:
-            step: From 0 to ``length - 1``.
+            step: Number of the step, from 0 to ``length - 1``.
             length: Number of steps in ``[begin, end)``.
         """

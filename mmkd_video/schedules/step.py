@@ -16,7 +16,7 @@ class StepSchedule(Schedule):
     Args:
         gamma: Factor of one step.
         step_size: A step every so many epochs or iterations.
-        milestones: Steps at these epochs or iterations, counted from ``begin``.
+        milestones: Epochs or iterations of the steps, counted from ``begin``.
         **clock: ``value``, ``begin``, ``end``, ``by_epoch`` of :class:`Schedule`.
 
     Raises:

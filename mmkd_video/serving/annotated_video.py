@@ -1,7 +1,5 @@
 """A video with what the model said about it."""
 
-import glob
-import os
 import threading
 from collections import deque
 from collections.abc import Callable
@@ -10,6 +8,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from mmkd_video.core.files.temporary import TemporaryFile, sync_folder
 from mmkd_video.core.mistakes import UnwrittenFileError, WrongValueError
 from mmkd_video.serving.caption import draw_caption
 from mmkd_video.serving.prediction import Prediction
@@ -48,7 +47,7 @@ class AnnotatedVideo:
         self.path, self.classes, self.fps, self.count = Path(path), classes, fps or DEFAULT_FPS, count
         if self.path.suffix != '.mp4':
             raise WrongValueError(f'annotate: got {str(path)!r}, expected a name that ends in .mp4')
-        self._temporary = self.path.with_name(f'.{self.path.stem}.{os.getpid()}.part.mp4')
+        self._file: TemporaryFile | None = None
         self._waiting: deque[tuple[int, np.ndarray]] = deque()
         self._waiting_bytes, self._most_bytes = 0, waiting_bytes
         self._lock, self._drawing = threading.Lock(), threading.Lock()
@@ -99,17 +98,16 @@ class AnnotatedVideo:
 
     def _place(self) -> None:
         try:
-            found = _pictures_in(self._temporary)  # OpenCV is silent about a full disk
+            found = _pictures_in(self._file.path)  # OpenCV is silent about a full disk
             if found != self._written:
                 raise UnwrittenFileError(
                     f'annotate: {self.path}: only {found} of {self._written} pictures could be written; '
                     'is the disk full?'
                 )
-            with open(self._temporary, 'rb') as file:
-                os.fsync(file.fileno())
-            os.replace(self._temporary, self.path)
+            self._file.commit()
+            sync_folder(self.path.parent)
         finally:
-            self._temporary.unlink(missing_ok=True)
+            self._file.discard()
 
     def _write(self, due: Callable[[int], bool]) -> None:
         """Write the pictures that wait longest, while ``due`` says so of their numbers; from either thread."""
@@ -139,28 +137,11 @@ class AnnotatedVideo:
         self._size = width * factor, height * factor
         self.path.parent.mkdir(parents=True, exist_ok=True)
         code = cv2.VideoWriter_fourcc(*'mp4v')
-        _remove_leftovers(self.path)
-        self._writer = cv2.VideoWriter(str(self._temporary), code, self.fps, self._size)
+        self._file = TemporaryFile(self.path, ending='.mp4')
+        self._writer = cv2.VideoWriter(str(self._file.path), code, self.fps, self._size)
         if not self._writer.isOpened():
+            self._file.discard()
             raise UnwrittenFileError(f'annotate: OpenCV cannot write {self.path}')
-
-
-def _remove_leftovers(path: Path) -> None:
-    """Remove what killed processes have left of a video."""
-    for part in path.parent.glob(f'.{glob.escape(path.stem)}.*.part.mp4'):
-        number = part.name.split('.')[-3]
-        if number.isdecimal() and not _is_running(int(number)):
-            part.unlink(missing_ok=True)
-
-
-def _is_running(number: int) -> bool:
-    try:
-        os.kill(number, 0)
-    except ProcessLookupError:
-        return False
-    except (PermissionError, OverflowError):
-        pass
-    return True
 
 
 def _pictures_in(path: Path) -> int:

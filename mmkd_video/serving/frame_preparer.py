@@ -89,7 +89,7 @@ class FramePreparer:
         """Lay the frames of a window out as the model takes them.
 
         Args:
-            frames: Prepared, each ``(crops, C, H, W)``, in the order of time.
+            frames: Prepared frames, each ``(crops, C, H, W)``, in the order of time.
 
         Returns:
             ``(M, C, H, W)`` or ``(M, C, T, H, W)``, as ``metadata.layout`` says.

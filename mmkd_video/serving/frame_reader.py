@@ -29,7 +29,7 @@ class FrameReader:
     Damaged pictures are left out and counted. A live source that is lost is opened again.
 
     Args:
-        source: Open source of the pictures.
+        source: Opened source of the pictures.
         preparer: Preparer that makes frames of them.
         window: Window that slides over the frames.
         queue: Queue that takes the windows; closed at the end.

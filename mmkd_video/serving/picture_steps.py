@@ -61,7 +61,7 @@ def build_steps(steps: Sequence[Mapping[str, Any]], path: object) -> list[Callab
     """Build the transforms that a file names, if all are on the list with arguments that they may have.
 
     Args:
-        steps: Between decoding and formatting, as the file has them.
+        steps: Steps between decoding and formatting, as the file has them.
         path: Path of the file, for the message.
 
     Raises:

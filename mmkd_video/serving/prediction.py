@@ -33,7 +33,7 @@ class Prediction:
 
         Args:
             classes: All names.
-            count: How many are wanted.
+            count: Number of classes that are wanted.
         """
         best = np.argsort(-self.scores, kind='stable')[:count]
         return [(classes[index], float(self.scores[index])) for index in best]

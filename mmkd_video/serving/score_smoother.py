@@ -29,7 +29,8 @@ class ScoreSmoother:
 
         Args:
             scores: ``(K,)`` of the next window.
-            segment: Segment of the stream; the average begins anew with each, as nobody knows what happened in between.
+            segment: Number of the stream's segment; the average begins anew with each, as nobody knows what happened in
+                between.
         """
         if not self.past or self._state is None or segment != self._segment:
             self._state = scores

@@ -41,7 +41,7 @@ class SlidingWindow:
         frames: Number of frames of a window.
         interval: Pictures from one frame of a window to the next.
         hop: Pictures from one window to the next.
-        repeat_last: Fill a video that is too short with its last frame, instead of beginning again.
+        repeat_last: Whether to fill a video that is too short with its last frame, instead of beginning again.
 
     Raises:
         ValueError: A number is below 1.
@@ -72,9 +72,9 @@ class SlidingWindow:
         """Take the next picture.
 
         Args:
-            frame: It, prepared; None where it was not wanted.
-            time: When it is shown, in seconds.
-            captured: When it was there, on the monotonic clock.
+            frame: The prepared picture; None where it was not wanted.
+            time: Time at which it is shown, in seconds.
+            captured: Time at which it was there, on the monotonic clock.
 
         Returns:
             The window that it completes, if it does.

@@ -3,7 +3,7 @@
 import math
 from dataclasses import dataclass
 
-from mmkd_video.core.mistakes import WrongValueError
+from mmkd_video.core.checked import Number, OneOf, Optional, Whole, checked
 from mmkd_video.export import ExportMetadata
 from mmkd_video.serving.video_source import VideoSource
 from mmkd_video.serving.window_queue import DROPPING
@@ -13,6 +13,15 @@ SPREAD_OVER = 2.0  # seconds of a window, for models whose frames are spread ove
 DEFAULT_FPS = 25.0
 
 
+@checked(
+    hop=Optional(Whole(1), 'half of a window'),
+    interval=Optional(Whole(1), "the model's"),
+    smooth=Number(0, 1, below=True),
+    drop=Optional(OneOf(*POLICIES), 'as the source needs it'),
+    queue=Whole(1),
+    reconnects=Whole(0),
+    pause=Number(0),
+)
 @dataclass(frozen=True)
 class StreamOptions:
     """How windows are taken, and what happens when there are too many.
@@ -22,7 +31,7 @@ class StreamOptions:
         interval: Number of pictures between two frames of a window; by default the model's, or for a model whose frames
             are spread over the whole video such that a window lasts two seconds.
         smooth: Weight of earlier windows, see :class:`ScoreSmoother`.
-        drop: What happens to windows that are too many: ``'oldest'`` drops the one that waits longest, ``'newest'`` the
+        drop: Rule for windows that are too many: ``'oldest'`` drops the one that waits longest, ``'newest'`` the
             new one, ``'none'`` lets the decoder wait. By default ``'oldest'`` for live sources, ``'none'`` for files.
         queue: Number of windows that may wait before one is dropped.
         reconnects: Number of times in a row that a lost live source is opened again before it is given up.
@@ -41,16 +50,6 @@ class StreamOptions:
     reconnects: int = 5
     pause: float = 1.0
     fit: bool = False
-
-    def __post_init__(self) -> None:
-        for name, least in (('hop', 1), ('interval', 1), ('queue', 1), ('reconnects', 0), ('pause', 0)):
-            value = getattr(self, name)
-            if value is not None and not value >= least:
-                raise WrongValueError(f'{name}: got {value}, expected at least {least}')
-        if not 0 <= self.smooth < 1:
-            raise WrongValueError(f'smooth: got {self.smooth}, expected at least 0 and below 1')
-        if self.drop is not None and self.drop not in POLICIES:
-            raise WrongValueError(f'drop: got {self.drop!r}, expected one of {", ".join(POLICIES)}')
 
     def interval_for(self, metadata: ExportMetadata, fps: float) -> int:
         """Return the distance of frames.

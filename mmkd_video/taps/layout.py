@@ -82,12 +82,12 @@ def to_vector(feature: Tensor) -> Tensor:
 
 
 def keeps_channels_last(model: nn.Module, name: str, pre: bool = False) -> bool:
-    """Tell whether a map leaves a module with its channels last: ``(N, T, H, W, C)``.
+    """Return whether a map leaves a module with its channels last: ``(N, T, H, W, C)``.
 
     Args:
         model: A recognizer of MMAction2.
         name: Dotted path of the module inside it.
-        pre: The map is not what the module returns but what its last activation is given.
+        pre: Whether the map is the input of the module's last activation instead of the module's output.
     """
     module = model.get_submodule(name)
     if pre:
@@ -130,7 +130,7 @@ def neck_feature(value: object) -> object:
     """Return the feature among what a neck of MMAction2 returns: ``(feature, auxiliary losses)``.
 
     Args:
-        value: What the neck returned; a feature in a tuple or list of its own is taken out of it.
+        value: The neck's output; a feature in a tuple or list of its own is taken out of it.
     """
     if isinstance(value, (tuple, list)) and value:
         value = value[0]
@@ -141,7 +141,7 @@ def pick_item(value: object, items: tuple[int, ...], name: str) -> Tensor:
     """Follow ``[i]`` indices into a tuple output.
 
     Args:
-        value: What the module returned.
+        value: The module's output.
         items: Indices, outermost first.
         name: Name of the tap, for the message.
 

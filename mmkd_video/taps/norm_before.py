@@ -15,7 +15,7 @@ __all__ = ['norm_before']
 
 
 class _Trace:
-    """Follow one forward pass: which batch norm came last, and whether an activation followed it."""
+    """A trace of one forward pass: which batch norm came last, and whether an activation followed it."""
 
     def __init__(self, path: TapPath) -> None:
         self.path = path
@@ -52,7 +52,7 @@ def norm_before(model: nn.Module, tap: str, side: str, run: Callable[[], object]
         model: A recognizer of MMAction2.
         tap: A tap before an activation, such as ``backbone.layer4:pre``.
         side: ``'student'`` or the teacher's name, for messages.
-        run: Makes one forward pass of the model.
+        run: Function that makes one forward pass of the model.
 
     Returns:
         The batch norm, 1-, 2- or 3-D.

@@ -1,4 +1,4 @@
-"""The small language in which a config names a tap."""
+"""The syntax in which a config names a tap."""
 
 import re
 from dataclasses import dataclass
@@ -15,8 +15,8 @@ class TapPath:
     Attributes:
         text: The name as written.
         module: Alias (``logits``, ``pooled``, ...) or dotted module path inside the recognizer.
-        pre: True for the input of the last activation inside the module (``:pre``).
-        call: Which call of a reused module, counted from 1 (``#n``); None for the only call.
+        pre: Whether it is the input of the last activation inside the module (``:pre``).
+        call: Number of the call of a reused module, counted from 1 (``#n``); None for the only call.
         items: Indices into a tuple output, outermost first (``[i]``).
     """
 

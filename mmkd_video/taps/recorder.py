@@ -1,4 +1,4 @@
-"""Recorders: the objects that stand at a module and note what passes while a step is watched."""
+"""Recorders: hooks on a module that keep a tensor of a step."""
 
 from torch import Tensor, nn
 
@@ -19,14 +19,14 @@ ACTIVATIONS = (
 
 
 class OutputRecorder:
-    """Note what a module returns at its n-th call.
+    """Keep the output of a module's n-th call.
 
     A later in-place operation (usually a ReLU) overwrites what a hook saw. Autograd counts such writes in the tensor's
     version, so the recorder notices it in the dry run and clones from then on; nobody else pays for a clone.
 
     Args:
         module: The module to watch.
-        call: Which call to keep, counted from 1; None when the module must be called exactly once.
+        call: Number of the call to keep, counted from 1; None when the module must be called exactly once.
     """
 
     def __init__(self, module: nn.Module, call: int | None) -> None:
@@ -40,15 +40,15 @@ class OutputRecorder:
         module.register_forward_hook(self._note)
 
     def start(self) -> None:
-        """Forget the last step and watch the next one."""
+        """Drop the last step and record the next one."""
         self.active, self.calls, self.value, self.source = True, 0, None, None
 
     def stop(self) -> None:
-        """Watch no longer: a recomputation during the backward pass is not a call."""
+        """Stop recording: a recomputation during the backward pass is not a call."""
         self.active = False
 
     def notice_overwriting(self) -> None:
-        """Clone from the next step on if the kept tensor was changed in place after it was noted."""
+        """Clone from the next step on if the kept tensor was changed in place after it was recorded."""
         if isinstance(self.value, Tensor) and self.value._version != self._version:
             self.clone = True
 
@@ -64,14 +64,14 @@ class OutputRecorder:
 
 
 class PreActivationRecorder:
-    """Note the input of the last activation that is called inside a module, before it can be overwritten.
+    """Keep the input of the last activation that is called inside a module, before it can be overwritten.
 
     An activation that works in place is let write elsewhere while a step is watched: that costs no copy. What is still
     overwritten is noticed in the dry run, as by :class:`OutputRecorder`, and cloned from then on.
 
     Args:
         module: The module to watch: an activation, a ConvModule, a residual block or a whole stage.
-        call: Which call of ``module`` to keep, counted from 1; None when it must be called exactly once.
+        call: Number of the call of ``module`` to keep, counted from 1; None when it must be called exactly once.
 
     Raises:
         ValueError: No activation module lives inside ``module``.
@@ -97,18 +97,18 @@ class PreActivationRecorder:
         module.register_forward_hook(self._note_end)
 
     def start(self) -> None:
-        """Forget the last step and watch the next one."""
+        """Drop the last step and record the next one."""
         self.active, self.calls, self._seen = True, 0, 0
         self.value, self.source, self._pending = None, None, (None, None)
 
     def stop(self) -> None:
-        """Watch no longer, and let activations work as they did."""
+        """Stop recording, and let activations work as before."""
         self.active, self._pending = False, (None, None)
         while self._in_place:
             self._in_place.pop().inplace = True
 
     def notice_overwriting(self) -> None:
-        """Clone from the next step on if the kept tensor was changed in place after it was noted."""
+        """Clone from the next step on if the kept tensor was changed in place after it was recorded."""
         if isinstance(self.value, Tensor) and self.value._version != self._version:
             self._clone = True
 
@@ -134,7 +134,7 @@ class PreActivationRecorder:
 
 
 class PooledRecorder:
-    """Note the input of the first dropout or linear layer that a head calls: its pooled feature, before dropout.
+    """Keep the input of the first dropout or linear layer that a head calls: its pooled feature, before dropout.
 
     Args:
         head: A classification head of MMAction2.
@@ -156,11 +156,11 @@ class PooledRecorder:
             layer.register_forward_pre_hook(self._note)
 
     def start(self) -> None:
-        """Forget the last step and watch the next one."""
+        """Drop the last step and record the next one."""
         self.active, self.calls, self.value, self.source = True, 0, None, None
 
     def stop(self) -> None:
-        """Watch no longer."""
+        """Stop recording."""
         self.active = False
 
     def notice_overwriting(self) -> None:
@@ -172,7 +172,7 @@ class PooledRecorder:
 
 
 class ClassMapRecorder:
-    """Note the class activation maps of a head: its classifier, without bias, at every place of the map it reads.
+    """Keep the class activation maps of a head: its classifier, without bias, at every place of the map it reads.
 
     Args:
         head: A classification head of MMAction2 that pools a map and ends in the linear layer ``fc_cls``.
@@ -194,11 +194,11 @@ class ClassMapRecorder:
         head.register_forward_pre_hook(self._note)
 
     def start(self) -> None:
-        """Forget the last step and watch the next one."""
+        """Drop the last step and record the next one."""
         self.active, self.calls, self.value, self.source = True, 0, None, None
 
     def stop(self) -> None:
-        """Watch no longer."""
+        """Stop recording."""
         self.active = False
 
     def notice_overwriting(self) -> None:

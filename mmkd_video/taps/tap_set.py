@@ -26,7 +26,7 @@ from mmkd_video.taps.recorder import ClassMapRecorder, OutputRecorder, PooledRec
 
 @dataclass(frozen=True)
 class Place:
-    """Where a tap stands in the graph of a step.
+    """The tensors of a tap in the graph of a step.
 
     Attributes:
         read: The tensor that the tap hands out, before it is laid out.
@@ -73,7 +73,7 @@ def find_module(model: nn.Module, path: TapPath, side: str) -> nn.Module:
 
 
 class TapSet:
-    """Stand at the named places of a recognizer and hand out their tensors in canonical layout.
+    """Read tensors at named places of a recognizer, in canonical layout.
 
     The hooks are registered once and do nothing unless :meth:`watch` is open, so validation, export and the
     recomputation of activation checkpointing pass unseen.
@@ -90,6 +90,8 @@ class TapSet:
 
     def __init__(self, model: nn.Module, names: Iterable[str], side: str) -> None:
         self.side = side
+        self._model = model
+        self._called: list[str] | None = None  # modules that the first watched step ran through, in order
         self.paths = {name: TapPath.parse(name) for name in dict.fromkeys(names)}
         self._recorders: dict[str, Recorder] = {}
         self._channels_last: dict[str, bool] = {}
@@ -103,14 +105,40 @@ class TapSet:
 
     @contextmanager
     def watch(self) -> Iterator[None]:
-        """Note what passes the taps while the block runs."""
+        """Record the tensors at the taps while the block runs."""
         for recorder in self._recorders.values():
             recorder.start()
         try:
-            yield
+            with self._noting_calls():
+                yield
         finally:
             for recorder in self._recorders.values():
                 recorder.stop()
+
+    @contextmanager
+    def _noting_calls(self) -> Iterator[None]:
+        """Note in the first step, the dry run, which modules are called; messages name some of them."""
+        if self._called is not None:
+            yield
+            return
+        self._called = []
+        handles = [
+            module.register_forward_hook(lambda _module, _inputs, _output, name=name: self._called.append(name))
+            for name, module in self._model.named_modules()
+            if name
+        ]
+        try:
+            yield
+        finally:
+            for handle in handles:
+                handle.remove()
+
+    def _called_like(self, target: str) -> list[str]:
+        """Return the last modules called in the same part of the model, a stage rather than a layer within one."""
+        part = target.partition('.')[0]
+        found = [name for name in dict.fromkeys(self._called or ()) if name.startswith(f'{part}.')]
+        fewest = min((name.count('.') for name in found), default=0)
+        return [name for name in found if name.count('.') == fewest][-5:]
 
     def read(self, inputs: Inputs, places: dict[str, Place] | None = None) -> dict[str, Tensor]:
         """Return the tensors of the last watched step.
@@ -156,9 +184,10 @@ class TapSet:
 
     def _check_calls(self, name: str, path: TapPath, recorder: Recorder) -> None:
         if recorder.calls == 0:
+            others = ', '.join(self._called_like(target_of(path)))
             raise WrongValueError(
                 f'{self.side} tap {name!r} never fired: the module exists but is not called in a training step; '
-                'tap a module that the forward pass runs through'
+                f'tap a module that the forward pass runs through{others and f", such as {others}"}'
             )
         if path.call is None and recorder.calls > 1:
             raise WrongValueError(

@@ -1,10 +1,10 @@
-"""What a config may say of teachers, and the teachers it says."""
+"""Teachers built from a config."""
 
 import inspect
 from collections.abc import Mapping
 from typing import Any
 
-from mmkd_video.core.checked import Optional, Settings, keys_of, nearest
+from mmkd_video.core.checked import Optional, Settings, did_you_mean, keys_of
 from mmkd_video.core.mistakes import WrongKeyError
 from mmkd_video.core.registry import MODELS
 from mmkd_video.recognizers.plain_student import named_teachers
@@ -22,7 +22,7 @@ def build_teachers(config: Mapping | None) -> dict[str, Teacher]:
 
     Raises:
         KeyError: An unknown key of a teacher.
-        ValueError: Neither of these, or a value that cannot be meant.
+        ValueError: Neither of these, or an invalid value.
     """
     TEACHERS.check('teacher', config)
     named = named_teachers(config)
@@ -32,15 +32,15 @@ def build_teachers(config: Mapping | None) -> dict[str, Teacher]:
 
 
 def check_teacher(name: str, config: Any) -> None:
-    """See that a teacher's settings can be meant, before it is built.
+    """Check a teacher's settings before it is built.
 
     Args:
         name: Name of the teacher.
-        config: What the config says of it.
+        config: Config of the teacher.
 
     Raises:
         KeyError: An unknown key, or an unknown kind of teacher.
-        ValueError: A value that cannot be meant.
+        ValueError: An invalid value.
     """
     FORM.check(name, config)
     if 'name' in config:
@@ -55,7 +55,9 @@ def check_teacher(name: str, config: Any) -> None:
         kinds = [
             each for each, kept in MODELS.module_dict.items() if inspect.isclass(kept) and issubclass(kept, Teacher)
         ]
-        hint = nearest(kind, kinds) if isinstance(kind, str) else 'register a subclass of mmkd_video.teachers.Teacher'
+        hint = (
+            did_you_mean(kind, kinds) if isinstance(kind, str) else 'register a subclass of mmkd_video.teachers.Teacher'
+        )
         raise WrongKeyError(
             f'{name}.type: got {kind!r}; expected the name of a teacher, such as {", ".join(map(repr, kinds))}; {hint}'
         )

@@ -1,4 +1,4 @@
-"""The teacher that only teaches."""
+"""A teacher with fixed weights."""
 
 import copy
 import functools
@@ -11,8 +11,8 @@ from mmkd_video.core.checked import AnyOf, ListOf, OneOf, Optional, Settings, Te
 from mmkd_video.core.mistakes import WrongValueError
 from mmkd_video.core.registry import MODELS, build_model
 from mmkd_video.recognizers.config import expect_recognizer, resolve_config
-from mmkd_video.recognizers.input_form import InputForm, Inputs, input_form, noise_for, shallow, to_device
-from mmkd_video.recognizers.size import explain_failure, explain_view, find_size
+from mmkd_video.recognizers.input_form import InputForm, Inputs, input_form, noise_clip, shallow, to_device
+from mmkd_video.recognizers.size import explaining_size_errors, explaining_view_errors, find_size
 from mmkd_video.recognizers.weights import fingerprint, load_weights
 from mmkd_video.taps import TapSet, norm_before
 from mmkd_video.taps.layout import class_scores
@@ -29,7 +29,7 @@ _REQUIRED = object()
     view=OneOf('own', 'student'),
 )
 class FrozenTeacher(Teacher):
-    """A trained recognizer that is learnt from.
+    """A trained recognizer as teacher.
 
     Kept outside the student's module tree it is in no ``state_dict``, optimizer, DDP bucket, buffer broadcast, EMA copy
     or checkpoint. Device and dtype moves reach it through :meth:`apply_to`. It stays in ``eval()`` and gets no
@@ -38,8 +38,8 @@ class FrozenTeacher(Teacher):
     Args:
         config: Path, ``'mmaction::recognition/...'``, or model dict.
         checkpoint: Path or URL; None says that untrained weights are meant. Leaving it out is an error.
-        classes: Which outputs of the teacher are the student's classes, in the student's order. None for all.
-        view: What it sees where no ``DistillViews`` makes it a view of its own: ``'student'``, the student's clip laid
+        classes: Indices of the teacher's outputs that are the student's classes, in the student's order. None for all.
+        view: Its input where no ``DistillViews`` makes it a view of its own: ``'student'``, the student's clip laid
             out and normalised for it; ``'own'`` makes that an error.
         name: Its name in terms and messages.
 
@@ -90,7 +90,7 @@ class FrozenTeacher(Teacher):
 
     @property
     def num_classes(self) -> int:
-        """How many classes it teaches."""
+        """Number of classes that it teaches."""
         return len(self.classes) if self.classes is not None else self._outputs()
 
     @functools.cached_property
@@ -99,7 +99,7 @@ class FrozenTeacher(Teacher):
         return fingerprint(self.module, {'model': self.model_config, 'classes': self.classes})
 
     def bind(self, taps: Sequence[str], probe: Probe) -> dict[str, Tensor]:
-        """Say at which places it will be read; the examples come from one forward pass on noise.
+        """Set the taps that will be read; the examples come from one forward pass on noise.
 
         Args:
             taps: The places.
@@ -114,8 +114,8 @@ class FrozenTeacher(Teacher):
         """
         self.tap(taps)
         size = find_size(self.model_config, self.config, probe.input_size, self.name)
-        self._example = to_device(noise_for(self.module, size), 'cpu')
-        with explain_failure(self.name, size):
+        self._example = to_device(noise_clip(self.module, size), 'cpu')
+        with explaining_size_errors(self.name, size):
             return self.features(to_device(self._example, next(self.module.parameters()).device))
 
     def teach(self, step: TeachingStep) -> dict[str, Tensor]:
@@ -127,11 +127,11 @@ class FrozenTeacher(Teacher):
         Raises:
             ValueError: The view does not fit the model.
         """
-        with explain_view(self.name, step.view, self._example):
+        with explaining_view_errors(self.name, step.view, self._example):
             return self.features(step.view)
 
     def tap(self, names: Iterable[str]) -> None:
-        """Say at which places it will be read.
+        """Set the taps that will be read.
 
         Raises:
             KeyError: A name points nowhere.
@@ -240,7 +240,7 @@ class FrozenTeacher(Teacher):
         """Move along with the student (``.to()``, ``.cuda()``, ``.half()``).
 
         Args:
-            function: What ``nn.Module._apply`` hands to every tensor.
+            function: Function that ``nn.Module._apply`` applies to every tensor.
         """
         self.module._apply(function)
         parameter = next(self.module.parameters(), None)

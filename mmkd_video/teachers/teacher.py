@@ -1,4 +1,4 @@
-"""What the distiller, its hooks and its data preprocessor ask of any teacher."""
+"""The interface of teachers, for the distiller, its hooks and its data preprocessor."""
 
 import abc
 from collections.abc import Callable, Mapping, Sequence
@@ -13,7 +13,7 @@ from mmkd_video.recognizers.input_form import InputForm
 
 @dataclass(frozen=True)
 class TeachingStep:
-    """What a teacher may look at in one training step.
+    """The inputs of a teacher in one training step.
 
     Attributes:
         view: Its own normalised view of the batch; None for a teacher that asks for none.
@@ -35,7 +35,7 @@ class TeachingStep:
 
 @dataclass(frozen=True)
 class Probe:
-    """What a teacher is given when a distiller is built, to answer with one example of each feature.
+    """The inputs of a teacher when a distiller is built, to answer with one example of each feature.
 
     Attributes:
         student: The student itself.
@@ -49,7 +49,7 @@ class Probe:
 
 
 class Teacher(abc.ABC):
-    """Where knowledge comes from.
+    """A teacher: the source of the features that a student learns from.
 
     A subclass is registered in ``MODELS`` and named by ``teacher=dict(type=...)``. It has to answer :meth:`bind` and
     :meth:`teach`; the rest has an answer that suits a teacher which is read and nothing else. A teacher is no
@@ -78,11 +78,11 @@ class Teacher(abc.ABC):
 
     @abc.abstractmethod
     def bind(self, taps: Sequence[str], probe: Probe) -> dict[str, Tensor]:
-        """Say at which places it will be read.
+        """Set the taps that will be read.
 
         Args:
-            taps: What terms read, and ``'logits'``, which is wanted for reports: a teacher without class scores leaves
-                it out of its answer where no term reads it.
+            taps: Taps that terms read, and ``'logits'``, which is wanted for reports: a teacher without class scores
+                leaves it out of its answer where no term reads it.
             probe: The student, and examples of its features.
 
         Returns:
@@ -101,11 +101,11 @@ class Teacher(abc.ABC):
         """
 
     def losses(self, step: TeachingStep, features: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """Return losses of its own, of a teacher that learns; they are added to the sum that is minimised.
+        """Return a learning teacher's own losses, which are added to the sum that is minimised.
 
         Args:
             step: The step that it taught in, with the student's features.
-            features: What it has taught.
+            features: Features that it has taught.
 
         Returns:
             0-d losses by name; they are logged as ``loss_<teacher>_<name>``.
@@ -113,7 +113,7 @@ class Teacher(abc.ABC):
         return {}
 
     def after_step(self, student: nn.Module) -> None:  # noqa: B027  most have nothing to do
-        """Take notice of an iteration that is over; with accumulated gradients not every one moves the student.
+        """Update after an iteration; with accumulated gradients not every one moves the student.
 
         Args:
             student: The student, as it is now.
@@ -123,12 +123,12 @@ class Teacher(abc.ABC):
         """Move along with the student (``.to()``, ``.cuda()``, ``.half()``); :attr:`state` moves by itself.
 
         Args:
-            function: What ``nn.Module._apply`` hands to every tensor.
+            function: Function that ``nn.Module._apply`` applies to every tensor.
         """
 
     @property
     def data_preprocessor(self) -> nn.Module | None:
-        """What normalises its view; None for a teacher that sees no clips."""
+        """Data preprocessor of its view; None for a teacher that sees no clips."""
         return None
 
     @property
@@ -138,12 +138,12 @@ class Teacher(abc.ABC):
 
     @property
     def num_classes(self) -> int | None:
-        """How many classes it teaches; None for one without class scores."""
+        """Number of classes that it teaches; None for one without class scores."""
         return None
 
     @property
     def fingerprint(self) -> str:
-        """Hash of what its answers follow from; files that keep its answers bear it."""
+        """Hash of all that determines its answers, kept in files with its answers."""
         self._cannot('fingerprint', 'leave out TeacherPredictionsHook')
 
     def predict(self, data: dict) -> Tensor:

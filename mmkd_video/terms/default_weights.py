@@ -1,4 +1,4 @@
-"""What terms weigh whose config does not say."""
+"""Weights of the terms whose config names none."""
 
 from collections.abc import Iterable, Sequence
 
@@ -12,7 +12,7 @@ DEFAULT_SHARE = 0.5
 
 
 def fill_weights(specs: Sequence[TermSpec], task_weight: Scalar) -> None:
-    """Balance the terms whose config names no weight; where the task counts nothing, they weigh 1.
+    """Balance the terms whose config names no weight; where the task's weight is 0, their weight is 1.
 
     Args:
         specs: The terms; they are changed.
@@ -24,7 +24,7 @@ def fill_weights(specs: Sequence[TermSpec], task_weight: Scalar) -> None:
 
 
 def expect_shares(terms: Iterable[Term], task_weight: Scalar) -> None:
-    """See that the weightings leave the task something.
+    """Check that the shares of all weightings leave a share for the task.
 
     Args:
         terms: All of them.

@@ -1,4 +1,4 @@
-"""One pair of taps and what makes its two features comparable."""
+"""A pair of taps, with all that makes its two features comparable."""
 
 import difflib
 import inspect
@@ -34,7 +34,7 @@ def find_connector(config: Mapping, where: str) -> type:
 
 
 class Pair(nn.Module):
-    """A student feature brought beside a teacher feature, in the form that a loss accepts.
+    """A student feature and a teacher feature, brought into the form that a loss accepts.
 
     Args:
         taps: ``(student tap, teacher tap)``.
@@ -42,7 +42,7 @@ class Pair(nn.Module):
             needs. One that lacks them is taken to compare features of equal shape.
         student: The student's feature from the dry run.
         teacher: The teacher's.
-        connector: None to infer it, False for none, or its config.
+        connector: Config of the connector; None to infer it, False for none.
         where: Name of the term, for messages.
 
     Raises:

@@ -1,4 +1,4 @@
-"""What a config says of a term, checked before anything is built."""
+"""The settings of a term in a config, checked before anything is built."""
 
 import difflib
 import inspect
@@ -21,10 +21,10 @@ from mmkd_video.core.checked import (
     Settings,
     Text,
     Whole,
+    did_you_mean,
+    invalid_setting,
     keys_of,
-    nearest,
     table_of,
-    wrong,
 )
 from mmkd_video.core.mistakes import WrongKeyError, WrongValueError
 from mmkd_video.core.registry import MODELS
@@ -65,7 +65,7 @@ class TermSpec:
         loss_class: The loss.
         pairs: ``(student tap, teacher tap)`` of each layer.
         weight: Number, schedule or weighting that multiplies the loss; None where the config leaves it out.
-        connector: None to infer it, False for none, or its config.
+        connector: Config of the connector; None to infer it, False for none.
         teacher: Name of the teacher it reads; None for the only one.
         begin: First epoch in which the term acts.
         end: Epoch from which on it acts no longer; None for never.
@@ -124,7 +124,7 @@ class TermSpec:
 
 
 def check_name(name: object, where: str) -> None:
-    """Refuse a name that logs or a ModuleDict cannot hold.
+    """Refuse a name that cannot be a key of logs or of a ModuleDict.
 
     Raises:
         ValueError: Says which names are free.
@@ -160,7 +160,7 @@ def find_loss(kind: str | type, where: str) -> type:
 
 
 def check_arguments(loss_class: type, arguments: Mapping, where: str) -> None:
-    """Refuse arguments that the loss does not know, or that it cannot mean; their range its constructor checks.
+    """Refuse arguments that the loss does not know, or of a wrong kind; its constructor checks their range.
 
     Raises:
         KeyError: Names the unknown key, the nearest one and all that are valid.
@@ -177,7 +177,7 @@ def check_arguments(loss_class: type, arguments: Mapping, where: str) -> None:
             valid = [*TERM_KEYS[1:], *parameters]
             raise WrongKeyError(
                 f'{where}: got the unknown argument {key!r} of {loss_class.__name__}; expected one of the loss '
-                f'{list(parameters)}, or of the term {list(TERM_KEYS[1:])}; {nearest(key, valid) or "take it out"}'
+                f'{list(parameters)}, or of the term {list(TERM_KEYS[1:])}; {did_you_mean(key, valid) or "take it out"}'
             )
 
 
@@ -215,4 +215,4 @@ def _parse_pair(at: object, where: str) -> tuple[str, str]:
     if isinstance(at, Sequence) and len(at) == 2 and all(isinstance(name, str) for name in at):
         return at[0], at[1]
     expected = "a tap such as 'logits', a pair (student, teacher), or dict(student=..., teacher=...)"
-    raise wrong(f'{where}.at', at, expected)
+    raise invalid_setting(f'{where}.at', at, expected)

@@ -31,10 +31,10 @@ class Term(nn.Module):
     """One summand of the objective: ``weight * loss(connector(student feature), teacher feature)``.
 
     Args:
-        spec: What the config says.
+        spec: Settings from the config.
         student: Student features of the dry run, by tap.
         teacher: Teacher features of the dry run, by tap.
-        norm_before: Returns scale and shift ``(C,)`` of the teacher's batch norm before a tap.
+        norm_before: Function that returns scale and shift ``(C,)`` of the teacher's batch norm before a tap.
 
     Raises:
         ValueError: The two sides cannot be compared, or an argument of the loss is out of range.
@@ -106,8 +106,9 @@ class Term(nn.Module):
         Args:
             student: Features by tap.
             teacher: Features by tap.
-            context: What else a loss may ask for by keyword: ``labels`` (N,) or (N, K), ``indices`` (N,) on the host,
-                ...; ``labelled``, the rows that have a label, None for all: a loss that needs labels sees no others.
+            context: Further inputs that a loss may ask for by keyword: ``labels`` (N,) or (N, K), ``indices`` (N,) on
+                the host, ...; ``labelled``, the rows that have a label, None for all: a loss that needs labels sees no
+                others.
 
         Returns:
             Scalar. Outside ``[begin, end)``, and where a loss that needs labels would see no clip, it is zero times

@@ -1,4 +1,4 @@
-"""What each model sees of a sample: frames, stride, size, layout and its own normalisation."""
+"""Views: the frames, stride, size, layout and normalisation in which each model sees a sample."""
 
 from mmkd_video.views.distill_views import DistillViews
 from mmkd_video.views.jitter_levels import JitterLevels

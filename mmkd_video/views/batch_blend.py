@@ -1,4 +1,4 @@
-"""Measuring how a batch blending mixed the student's clips, and mixing other views alike.
+"""Measuring how a batch blending mixes the student's clips, to mix other views alike.
 
 A blending (MixupBlending, CutmixBlending, RandomBatchAugment, a user's own) returns mixed clips, not what it drew. So
 it is run once more, from the same random state, on a probe whose values tell which samples were mixed by how much.
@@ -46,12 +46,12 @@ class BatchBlend:
 
 
 def measure_blend(blending: Callable, shape: Sequence[int], device: torch.device, data_samples: list) -> BatchBlend:
-    """Measure what a blending is about to do to a batch; the random state is left as it is found.
+    """Measure what a blending will do to a batch; the random state is restored.
 
     Args:
         blending: ``blending(imgs, data_samples) -> (imgs, data_samples)``, not yet called for this batch.
         shape: Shape of the student's batch, (N, M, C, H, W) or (N, M, C, T, H, W).
-        device: Where the student's batch is.
+        device: Device of the student's batch.
         data_samples: The batch's data samples; they are not changed.
 
     Returns:

@@ -1,4 +1,4 @@
-"""The training pipeline of a distillation: the student's sample and, of the same moment, what its teachers see."""
+"""The training pipeline of a distillation: the student's sample, and its teachers' views of the same moment."""
 
 import copy
 from collections.abc import Mapping, Sequence
@@ -51,7 +51,7 @@ class DistillViews(BaseTransform):
         span: ``'inside'`` puts the teacher's frames, at their own interval, in the middle of the student's span;
             ``'stretch'`` spreads them over it.
         name: Name of the view when there is one teacher.
-        on_short: What to do when a teacher's window is longer than the video: ``'error'``, or ``'clamp'`` to repeat its
+        on_short: Rule for when a teacher's window is longer than the video: ``'error'``, or ``'clamp'`` to repeat its
             first and last frames.
 
     Raises:
@@ -84,7 +84,7 @@ class DistillViews(BaseTransform):
         """Make the sample.
 
         Args:
-            results: What the dataset knows of the video.
+            results: The data set's record of the video.
 
         Returns:
             The student's packed sample with ``views``, or None when a transform of the student gave up on the sample.

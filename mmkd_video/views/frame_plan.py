@@ -1,4 +1,4 @@
-"""Which frames a teacher sees, given the frames a student drew."""
+"""The frames that a teacher sees, given the frames that a student drew."""
 
 import numpy as np
 
@@ -25,7 +25,7 @@ def plan_frames(
         student_frames: Frames the student drew, counted from 0, any shape.
         total_frames: Frames of the video.
         fps: Frame rate of the video, needed only when the view has a ``target_fps``.
-        clamp: Repeat the first and last frames when the window is longer than the video, instead of failing.
+        clamp: Whether to repeat the first and last frames when the window is longer than the video, instead of failing.
         video: Name of the video for the message.
 
     Returns:

@@ -63,7 +63,7 @@ def relative_crop(before: Sequence[float], after: Sequence[float]) -> Box:
     """The crop that turned one ``crop_quadruple`` into the next, relative to the first.
 
     Args:
-        before: x, y, width and height relative to the video's frame.
+        before: Crop as x, y, width and height relative to the video's frame.
         after: The same after the crop.
     """
     x, y, width, height = (float(value) for value in before)

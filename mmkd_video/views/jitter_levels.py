@@ -1,4 +1,4 @@
-"""Another exposure of a clip."""
+"""Random changes of the exposure of a clip."""
 
 import cv2
 import numpy as np

@@ -8,7 +8,7 @@ NOTE = 'labelled'
 
 
 def note_labels(samples: Sequence[BaseDataElement]) -> None:
-    """Note on every sample of a batch whether it has a label, so that nobody asks an accelerator at every step.
+    """Note on every sample of a batch whether it has a label, so that no step has to wait for an accelerator.
 
     Args:
         samples: Data samples before they go to the device.

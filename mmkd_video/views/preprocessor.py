@@ -1,4 +1,4 @@
-"""From the loader's batch to what the student and each teacher take as input."""
+"""The data preprocessor of a distillation: inputs for the student and each teacher."""
 
 import copy
 from collections.abc import Hashable, Mapping, Sequence
@@ -22,7 +22,7 @@ class DistillDataPreprocessor(BaseDataPreprocessor):
     Args:
         student: The student's ``ActionDataPreprocessor``.
         teachers: The teachers' ``ActionDataPreprocessor`` by name.
-        view: What a teacher sees where the batch holds no view for it: ``'student'``, the student's clip laid out and
+        view: A teacher's input where the batch holds no view for it: ``'student'``, the student's clip laid out and
             normalised for the teacher; ``'own'`` makes that an error. One for all, or a dict by teacher.
         forms: In which form the student (``'student'``) and the teachers take their input; what is not told is not
             checked.

@@ -1,4 +1,4 @@
-"""Repeating on a teacher's frames what a transform did to the student's."""
+"""Repeating a transform of the student's frames on a teacher's."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Weightings: how much a term counts, decided from what the terms and the task do."""
+"""Weightings: weights of terms that follow from the losses and gradients of terms and task."""
 
 from mmkd_video.weightings.balanced import BalancedWeighting
 from mmkd_video.weightings.build import build_weighting, is_weighting

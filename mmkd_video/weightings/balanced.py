@@ -1,4 +1,4 @@
-"""Weights from gradients: a term counts in proportion to what the task's own gradient is where the term reads."""
+"""Weights from gradients: a term's gradient is kept in proportion to the task's where the term reads."""
 
 import torch
 from torch import Tensor
@@ -24,9 +24,9 @@ class BalancedWeighting(Weighting):
     rates of learning instead.
 
     Args:
-        share: From above 0 to below 1.
-        settle: Steps in which the term acts, at the beginning, that are all measured.
-        interval: After these, every so many steps are.
+        share: Share of the gradient that the term gets, above 0 and below 1.
+        settle: Number of the term's first steps, which are all measured.
+        interval: Number of steps from one measurement to the next, after these.
 
     Raises:
         ValueError: An argument is out of range.
@@ -38,7 +38,7 @@ class BalancedWeighting(Weighting):
         for key in ('steps', 'measured', 'term_mean', 'task_mean', 'factor'):
             self.register_buffer(key, torch.zeros((), dtype=torch.float64))
         self._steps: int | None = None
-        self.register_load_state_dict_post_hook(_read_steps_anew)
+        self.register_load_state_dict_post_hook(_reset_step_cache)
 
     def forward(self, step: WeightingStep) -> Tensor:
         """Return the factor, 0-d; zero until something could be measured.
@@ -71,5 +71,5 @@ class BalancedWeighting(Weighting):
         self.factor.copy_(torch.where(self.term_mean > 0, ratio, 0.0))
 
 
-def _read_steps_anew(weighting: BalancedWeighting, _incompatible: object) -> None:
+def _reset_step_cache(weighting: BalancedWeighting, _incompatible: object) -> None:
     weighting._steps = None

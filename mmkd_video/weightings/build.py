@@ -9,7 +9,7 @@ from mmkd_video.weightings.weighting import Weighting
 
 
 def is_weighting(value: object) -> bool:
-    """Tell whether a config value describes a weighting: a dict whose type is one that is registered."""
+    """Return whether a config value describes a weighting: a dict whose type is one that is registered."""
     if not isinstance(value, Mapping) or 'type' not in value:
         return False
     found = _find(value['type'])

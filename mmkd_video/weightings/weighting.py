@@ -1,4 +1,4 @@
-"""What every weighting shares, and what it is told in a step."""
+"""The base of all weightings, and their inputs in a step."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -21,15 +21,15 @@ class Norms:
 
 @dataclass(frozen=True)
 class WeightingStep:
-    """What a weighting may look at in one step.
+    """The inputs of a weighting in one step.
 
     Attributes:
         name: Name of the term that is weighed.
         raws: Loss of every acting term by name, 0-d, not weighted, without gradient.
         task: Sum of the student's own losses, 0-d, before ``task_weight``, without gradient.
-        measure: Returns the term's :class:`Norms`, or None where they cannot be told (no labelled clip in the batch, a
-            tap off the task's way, an overflow in half precision). It costs a backward pass of the task down to the
-            term's taps, and one of the term.
+        measure: Function that returns the term's :class:`Norms`, or None without a measurement (no labelled clip in
+            the batch, a tap off the task's way, an overflow in half precision). It costs a backward pass of the task
+            down to the term's taps, and one of the term.
     """
 
     name: str
@@ -39,7 +39,7 @@ class WeightingStep:
 
 
 class Weighting(nn.Module):
-    """Decide in each step what a term is multiplied by.
+    """A factor for a term's loss that is computed in each step.
 
     A subclass is registered in ``TASK_UTILS`` and named in a config as ``weight=dict(type=...)`` of a term. It is a
     module of the training state: what it keeps in buffers is resumed exactly and is the same on every rank at the
@@ -58,6 +58,6 @@ class Weighting(nn.Module):
         """Return the factor of the term's loss, 0-d.
 
         Args:
-            step: What there is to look at.
+            step: Inputs of this step.
         """
         raise NotImplementedError(f'{type(self).__name__} must say in forward(step) how much a term weighs')

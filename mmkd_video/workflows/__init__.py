@@ -1,1 +1,1 @@
-"""What the tools do, as functions with typed keyword arguments: no parser, no exit code."""
+"""The work of the tools, as functions with typed keyword arguments: no parser, no exit code."""

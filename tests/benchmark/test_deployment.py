@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from mmkd_video.benchmark import Deployment, DeploymentReport, Row, draw_deployments
-from mmkd_video.benchmark.picture import COLORS, MARKERS, SPARE_COLORS, SPARE_MARKERS, label_offsets, looks
+from mmkd_video.benchmark.picture import COLORS, MARKERS, SPARE_COLORS, SPARE_MARKERS, assign_looks, label_offsets
 
 
 def line(model='teacher', runtime='eager', threads=2, seconds=0.1, accuracy=0.9):
@@ -104,8 +104,8 @@ def test_names_stay_within_the_axes(report, tmp_path, monkeypatch):
 
 def test_a_runtime_and_a_model_look_alike_in_every_picture():
     few, many = ['openvino', 'mine'], ['compile', 'openvino', 'eager', 'mine']
-    assert looks(few, MARKERS, 'X*') == {'openvino': '^', 'mine': 'X'}
-    assert looks(many, MARKERS, 'X*')['openvino'] == '^' and looks(many, MARKERS, 'X*')['mine'] == 'X'
+    assert assign_looks(few, MARKERS, 'X*') == {'openvino': '^', 'mine': 'X'}
+    assert assign_looks(many, MARKERS, 'X*')['openvino'] == '^' and assign_looks(many, MARKERS, 'X*')['mine'] == 'X'
     assert len(set(MARKERS.values()) | set(SPARE_MARKERS)) == len(MARKERS) + len(SPARE_MARKERS)
     assert len(set(COLORS.values()) | set(SPARE_COLORS)) == len(COLORS) + len(SPARE_COLORS)
 

@@ -9,7 +9,7 @@ from torch import nn
 
 from mmkd_video.cli.mistakes import TRACEBACK, exit_on_mistake
 from mmkd_video.core.layouts import channels_of
-from mmkd_video.core.mistakes import blaming_settings
+from mmkd_video.core.mistakes import as_settings_errors
 from mmkd_video.core.registry import MODELS
 from mmkd_video.workflows.train.prepare import needed_parts
 
@@ -33,7 +33,7 @@ def wrong_setting():
 
 
 def told(call, building, capsys):
-    with pytest.raises(SystemExit) as stopped, exit_on_mistake(PARSER), blaming_settings(lambda: not building):
+    with pytest.raises(SystemExit) as stopped, exit_on_mistake(PARSER), as_settings_errors(lambda: not building):
         call()
     assert stopped.value.code == 1
     return capsys.readouterr().err
@@ -50,7 +50,7 @@ def test_wrong_setting_is_one_line_while_building_only(capsys):
     said = told(wrong_setting, True, capsys)
     assert said.startswith('error: TypeError: ') and said.count('\n') == 1
     assert "'temprature'" in said and said.endswith(f'({TRACEBACK}=1 shows where)\n')
-    with pytest.raises(TypeError), exit_on_mistake(PARSER), blaming_settings(lambda: True):
+    with pytest.raises(TypeError), exit_on_mistake(PARSER), as_settings_errors(lambda: True):
         wrong_setting()
 
 
@@ -59,13 +59,13 @@ def test_wrong_setting_is_one_line_while_building_only(capsys):
     [(failure_below, RuntimeError, True), (failure_below, RuntimeError, False), (failure_within, TypeError, False)],
 )
 def test_failure_keeps_its_traceback(call, error, building):
-    with pytest.raises(error), exit_on_mistake(PARSER), blaming_settings(lambda: not building):
+    with pytest.raises(error), exit_on_mistake(PARSER), as_settings_errors(lambda: not building):
         call()
 
 
 def test_traceback_is_shown_when_asked_for(monkeypatch):
     monkeypatch.setenv(TRACEBACK, '1')
-    with pytest.raises(KeyError), exit_on_mistake(PARSER), blaming_settings():
+    with pytest.raises(KeyError), exit_on_mistake(PARSER), as_settings_errors():
         own_check()
 
 

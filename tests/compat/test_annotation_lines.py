@@ -21,7 +21,15 @@ WRONG = {
     'Latin-1': (b'a.mp4 1\nd\xe9j\xe0.mp4 2', ':2: got the byte 0xe9 in '),
     'comment': (b'# my clips\na.mp4 1', ":1: got the comment '# my clips'; expected `path label`; comments are not"),
     'empty line': (b'a.mp4 1\n\nb.mp4 1', ':2: got an empty line; expected `path label`; take the line out'),
-    'space in the name': (b'my clip.mp4 1', ":1: got 3 columns in 'my clip.mp4 1'; expected `path label`; a name with"),
+    'words for a name': (
+        b'my clip.mp4 at home 1',
+        ":1: got 4 columns in 'my clip.mp4 at home 1'; ",
+    ),
+    'open quote': (b'"my clip.mp4 1', ":1: got a quote without its end in '\"my clip.mp4 1'; expected `path label`"),
+    'drive': (
+        b'C:\\clips\\a.mp4 1',
+        r":1: got 'C:\\clips\\a.mp4', a path of Windows; expected one ",
+    ),
     'third column': (b'a.mp4 1 30', ":1: got 3 columns in 'a.mp4 1 30'; expected `path label`"),
     'tab': (b'a.mp4\t1', r":1: got a tab in 'a.mp4\t1'; expected `path label`; put a space there, or set delimiter="),
 }

@@ -17,7 +17,7 @@ losses['loss_cls'].backward()
 print(losses['loss_cls'].dtype, scores.grad.dtype, losses['top1_acc'].item())
 print(head.predict_by_feat(scores.detach(), samples)[0].pred_score.numpy().dtype)
 """
-# The one mend that the head needs to be importable, without the rest of mmkd_video.
+# The one patch that the head needs to be importable, without the rest of mmkd_video.
 DRN_ONLY = """
 import importlib.util, pathlib
 path = pathlib.Path('mmkd_video/compat/missing_drn.py').resolve()
@@ -36,10 +36,10 @@ def test_bfloat16_scores_break_the_head_without_and_not_with(breaks_without, hea
 
 def test_other_dtypes_are_passed_on_as_they_are():
     seen = []
-    mended = bfloat16_scores._in_float32(lambda self, scores, samples: seen.append(scores))
+    patched = bfloat16_scores._in_float32(lambda self, scores, samples: seen.append(scores))
     for dtype in (torch.float32, torch.float16, torch.float64):
         scores = torch.zeros(1, 2, dtype=dtype)
-        mended(None, scores, [])
+        patched(None, scores, [])
         assert seen[-1] is scores
-    mended(None, None, [])
+    patched(None, None, [])
     assert seen[-1] is None

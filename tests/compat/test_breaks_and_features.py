@@ -1,4 +1,4 @@
-"""What compat mends, what it adds, and that none of its modules imports in a circle."""
+"""What compat patches, what it adds, and that none of its modules imports in a circle."""
 
 import ast
 from pathlib import Path

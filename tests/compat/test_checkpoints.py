@@ -125,7 +125,7 @@ def test_no_other_attribute_is_given(name):
 
 def test_applying_twice_is_once():
     checkpoints.apply()
-    mended = loaders.CheckpointLoader.load_checkpoint.__func__, loaders.torch
+    patched = loaders.CheckpointLoader.load_checkpoint.__func__, loaders.torch
     checkpoints.apply()
-    assert (loaders.CheckpointLoader.load_checkpoint.__func__, loaders.torch) == mended
+    assert (loaders.CheckpointLoader.load_checkpoint.__func__, loaders.torch) == patched
     assert loaders.load_url is dl_utils.load_url is checkpoints.load_url

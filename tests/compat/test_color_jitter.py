@@ -33,9 +33,9 @@ def test_equals_the_original_where_the_original_works(healthy_with):
         import numpy as np
         from mmaction.datasets.transforms import ColorJitter
         image = np.random.default_rng(0).integers(0, 255, (32, 32, 3)).astype(np.float32)
-        mended = ColorJitter.adjust_hue
-        original = getattr(mended, '__wrapped__', mended)
-        print(all(np.array_equal(mended(image, h), original(image, h)) for h in (0.0, 0.02, 0.05, 0.1)))
+        patched = ColorJitter.adjust_hue
+        original = getattr(patched, '__wrapped__', patched)
+        print(all(np.array_equal(patched(image, h), original(image, h)) for h in (0.0, 0.02, 0.05, 0.1)))
     """)
     assert out.strip().endswith('True')
 
@@ -49,5 +49,5 @@ def test_stands_aside_on_numpy_1(monkeypatch):
     import types
 
     monkeypatch.setattr(color_jitter, 'applies', lambda: False)
-    color_jitter._mend(types.SimpleNamespace(ColorJitter=ColorJitter))
+    color_jitter._patch(types.SimpleNamespace(ColorJitter=ColorJitter))
     assert ColorJitter.adjust_hue(None, 0) == 'stock'

@@ -1,4 +1,4 @@
-import mmkd_video  # noqa: F401  isort: skip  mends the imports below
+import mmkd_video  # noqa: F401  isort: skip  patches the imports below
 import mmengine.config.config as module
 import pytest
 from mmengine.config import Config
@@ -15,7 +15,7 @@ def formatted(monkeypatch):
         seen.append(text)
         return f'formatted {text}', True
 
-    monkeypatch.setattr(module, 'FormatCode', config_text._remember(format_code))
+    monkeypatch.setattr(module, 'FormatCode', config_text._with_cache(format_code))
     return seen
 
 
@@ -40,5 +40,5 @@ def test_only_the_last_texts_are_kept(formatted):
 
 def test_the_formatter_of_this_process_remembers():
     assert config_text.applies()
-    assert module.FormatCode.mmkd_video_mends
+    assert module.FormatCode.mmkd_video_patches
     assert Config(dict(a=[1, 2])).pretty_text == 'a = [\n    1,\n    2,\n]\n'

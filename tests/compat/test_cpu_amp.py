@@ -40,5 +40,5 @@ def test_stands_aside_where_there_is_a_gpu(monkeypatch):
 
     original = Wrapper.__init__
     monkeypatch.setattr(torch.cuda, 'is_available', lambda: True)
-    cpu_amp._mend(types.SimpleNamespace(AmpOptimWrapper=Wrapper))
+    cpu_amp._patch(types.SimpleNamespace(AmpOptimWrapper=Wrapper))
     assert Wrapper.__init__ is original

@@ -36,5 +36,5 @@ def test_stands_aside_where_there_is_a_gpu(monkeypatch):
     monkeypatch.setattr(torch.cuda, 'is_available', lambda: True)
     module = types.SimpleNamespace(**{name: object() for name in cpu_launch.LAUNCHERS})
     before = dict(vars(module))
-    cpu_launch._mend(module)
+    cpu_launch._patch(module)
     assert vars(module) == before

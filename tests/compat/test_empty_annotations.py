@@ -18,7 +18,7 @@ with tempfile.NamedTemporaryFile('w', suffix='.txt') as file:
 """
 
 
-def test_an_empty_file_is_named_only_with_the_mend(breaks_without, run_python):
+def test_an_empty_file_is_named_only_with_the_patch(breaks_without, run_python):
     breaks_without(DATASET.format(prepare='', text=''), 'need at least one array to concatenate')
     failed = run_python(DATASET.format(prepare='import mmkd_video', text=''))
     assert failed.returncode and 'Listed: no samples in annotation file' in failed.stderr and '.txt' in failed.stderr
@@ -35,7 +35,7 @@ def test_it_bites_where_numpy_refuses_an_empty_list(monkeypatch):
 
 
 @pytest.mark.parametrize('data_list', [[], None])
-def test_the_mend_looks_before_it_packs(data_list):
+def test_the_patch_looks_before_it_packs(data_list):
     owner = type('Listed', (), dict(data_list=data_list, ann_file='train.txt'))()
     with pytest.raises(ValueError, match="Listed: no samples in annotation file 'train.txt'"):
         empty_annotations._named(lambda self: 1 / 0)(owner)

@@ -25,7 +25,7 @@ def test_other_errors_keep_their_traceback(run_python):
 
 @pytest.mark.parametrize('forced, allowed, fails', [('0', '0', False), ('1', '1', False), ('True', '0', True)])
 def test_what_the_two_variables_say(monkeypatch, forced, allowed, fails):
-    monkeypatch.setattr(forced_loading, '_tell_in_one_line', lambda: None)
+    monkeypatch.setattr(forced_loading, '_hide_tracebacks', lambda: None)
     monkeypatch.setenv(forced_loading.FORCED, forced)
     monkeypatch.setenv(forced_loading.ALLOWED, allowed)
     if fails:

@@ -8,10 +8,10 @@ from mmkd_video.compat.patching import after_import, replaced, wrap
 
 @pytest.fixture
 def module_on_path(tmp_path, monkeypatch):
-    (tmp_path / 'mended_later.py').write_text('VALUE = 1\ndef double(x):\n    return 2 * x\n')
+    (tmp_path / 'patched_later.py').write_text('VALUE = 1\ndef double(x):\n    return 2 * x\n')
     monkeypatch.syspath_prepend(tmp_path)
-    yield 'mended_later'
-    sys.modules.pop('mended_later', None)
+    yield 'patched_later'
+    sys.modules.pop('patched_later', None)
 
 
 def test_calls_back_after_the_import_and_only_then(module_on_path):
@@ -65,7 +65,7 @@ def test_wraps_once_and_keeps_the_original():
     assert owner.double.__wrapped__ is original
 
 
-def test_two_mends_of_one_function_both_hold():
+def test_two_patches_of_one_function_both_hold():
     owner = types.SimpleNamespace(double=lambda x: 2 * x)
 
     def plus_one(function):

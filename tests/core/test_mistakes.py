@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from mmkd_video.core import mistakes
-from mmkd_video.core.mistakes import Mistake, SettingsError, WrongKeyError, WrongValueError, blaming_settings
+from mmkd_video.core.mistakes import Mistake, SettingsError, WrongKeyError, WrongValueError, as_settings_errors
 
 KINDS = [getattr(mistakes, name) for name in mistakes.__all__ if name.endswith('Error')]
 
@@ -26,16 +26,16 @@ def test_an_error_is_named_as_python_knows_it():
 
 
 def test_what_settings_make_others_raise_is_their_mistake():
-    with pytest.raises(SettingsError, match='no such argument') as told, blaming_settings():
+    with pytest.raises(SettingsError, match='no such argument') as told, as_settings_errors():
         raise TypeError('no such argument')
     assert type(told.value.__cause__) is TypeError
-    with pytest.raises(WrongValueError, match='own'), blaming_settings():
+    with pytest.raises(WrongValueError, match='own'), as_settings_errors():
         raise WrongValueError('own')
 
 
 @pytest.mark.parametrize(('error', 'at_work'), [(TypeError, True), (RuntimeError, False)])
 def test_a_failure_stays_what_it_is(error, at_work):
-    with pytest.raises(error) as told, blaming_settings(until=lambda: at_work):
+    with pytest.raises(error) as told, as_settings_errors(until=lambda: at_work):
         raise error('broken')
     assert type(told.value) is error
 

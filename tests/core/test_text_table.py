@@ -14,3 +14,10 @@ def test_columns_are_aligned_under_a_header_with_a_rule():
 def test_long_lines_are_not_broken_and_nothing_hangs_over():
     header, rule, row = aligned([('measure', 'target'), ('x' * 500, '')], left=2)
     assert (header, rule, row) == ('measure' + ' ' * 495 + 'target', '-' * 508, 'x' * 500)
+
+
+def test_a_table_without_a_header_has_no_rule():
+    assert aligned([('file', 'a.onnx'), ('parity', 'passed')], left=2, rule=False) == [
+        'file    a.onnx',
+        'parity  passed',
+    ]

@@ -54,6 +54,15 @@ def test_label_and_note_stay_unless_others_are_given():
     assert 'Note' not in metafile['Models'][0]
 
 
+def test_the_readme_shows_the_main_examples_in_their_order():
+    metafile = dict(Models=[])
+    for name in ('a_third', *reversed(report.MAIN)):
+        report.record(metafile, measured(f'configs/distill/{name}.py', 0.5))
+    text = report.main_text(metafile)
+    places = [text.index(f'**{title}** (`configs/distill/{name}.py`)') for name, title in report.MAIN.items()]
+    assert places == sorted(places) and 'a_third' not in text
+
+
 def test_documents_say_what_the_metafile_says():
     metafile = yaml.safe_load((ROOT / report.METAFILE).read_text())
     assert report.results_text(metafile) in (ROOT / report.RESULTS).read_text()

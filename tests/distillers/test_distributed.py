@@ -38,6 +38,7 @@ def report(tmp_path_factory):
     return json.loads(out.read_text())
 
 
+@pytest.mark.slow
 def test_two_ranks_have_the_gradients_of_one_process(report):
     assert report['worst'] < 1e-4
 

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from mmkd_video.distillers import gradients
-from mmkd_video.distillers.gradients import measure, statistics_kept
+from mmkd_video.distillers.gradients import gradient_norms, keeping_statistics
 from mmkd_video.taps import Place
 from mmkd_video.weightings import Norms
 
@@ -39,40 +39,40 @@ def other(monkeypatch):
 
 
 def test_both_norms_are_told(tap):
-    norms = measure(*losses_at(tap), place_at(tap))
+    norms = gradient_norms(*losses_at(tap), place_at(tap))
     assert isinstance(norms, Norms) and (norms.term.item(), norms.task.item()) == (6.0, 8.0)
 
 
 def test_a_rank_that_reads_no_clip_takes_part_with_nothing(tap, other):
     told, others = other
     others.append([36.0, 64.0, 0.0, 1.0])
-    norms = measure(torch.zeros(()), losses_at(tap)[1], place_at(tap), idle=True)
+    norms = gradient_norms(torch.zeros(()), losses_at(tap)[1], place_at(tap), idle=True)
     assert told == [[0.0, 64.0, 0.0, 0.0]]
     assert norms.term.item() ** 2 == pytest.approx(18.0) and norms.task.item() == 8.0
 
 
 def test_where_no_rank_reads_a_clip_nothing_is_known(tap):
-    assert measure(torch.zeros(()), losses_at(tap)[1], place_at(tap), idle=True) is None
+    assert gradient_norms(torch.zeros(()), losses_at(tap)[1], place_at(tap), idle=True) is None
 
 
 def test_a_failure_on_one_rank_is_one_on_all_after_the_same_collectives(tap, other):
     told, others = other
     with pytest.raises(ValueError, match='cannot be measured'):
-        measure(torch.ones(4, requires_grad=True).sum(), losses_at(tap)[1], place_at(tap))
+        gradient_norms(torch.ones(4, requires_grad=True).sum(), losses_at(tap)[1], place_at(tap))
     assert len(told) == 1
     others.append([0.0, 64.0, 1.0, 1.0])  # the other one has failed
     with pytest.raises(ValueError, match='cannot be measured'):
-        measure(*losses_at(tap), place_at(tap))
+        gradient_norms(*losses_at(tap), place_at(tap))
     assert len(told) == 2
 
 
 def test_an_overflow_on_one_rank_is_tried_again_on_all(tap, other):
     told, others = other
     others += [[float('inf'), 64.0, 0.0, 1.0], [36.0, 64.0, 0.0, 1.0]]
-    norms = measure(*losses_at(tap), place_at(tap))
+    norms = gradient_norms(*losses_at(tap), place_at(tap))
     assert len(told) == 2 and (norms.term.item(), norms.task.item()) == (6.0, 8.0)
     others += [[float('nan'), 64.0, 0.0, 1.0]] * 2
-    assert measure(*losses_at(tap), place_at(tap)) is None
+    assert gradient_norms(*losses_at(tap), place_at(tap)) is None
 
 
 def test_without_memory_no_tap_is_blamed(tap, monkeypatch):
@@ -81,7 +81,7 @@ def test_without_memory_no_tap_is_blamed(tap, monkeypatch):
 
     monkeypatch.setattr(torch.autograd, 'grad', fail)
     with pytest.raises(torch.OutOfMemoryError):
-        measure(*losses_at(tap), place_at(tap))
+        gradient_norms(*losses_at(tap), place_at(tap))
 
 
 def test_checkpointed_layers_keep_their_statistics_while_they_are_measured():
@@ -89,8 +89,8 @@ def test_checkpointed_layers_keep_their_statistics_while_they_are_measured():
     features = torch.randn(8, 3, requires_grad=True)
     read = torch.utils.checkpoint.checkpoint(norm, features, use_reentrant=False)
     before = norm.running_mean.clone()
-    with statistics_kept(norm):
-        measure(read.square().sum(), read.sum(), place_at(features))
+    with keeping_statistics(norm):
+        gradient_norms(read.square().sum(), read.sum(), place_at(features))
     assert torch.equal(norm.running_mean, before) and norm.momentum == 0.1
-    measure(read.square().sum(), read.sum(), place_at(features))
+    gradient_norms(read.square().sum(), read.sum(), place_at(features))
     assert not torch.equal(norm.running_mean, before)

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from mmkd_video.distillers.lengths import expect_within
+from mmkd_video.distillers.lengths import expect_begins_within
 from mmkd_video.schedules import Progress, Scalar
 from mmkd_video.terms import Term, TermSpec
 
@@ -12,7 +12,7 @@ LATE = dict(type='Linear', begin=2)
 
 def check(task_weight=1.0, **keys):
     spec = TermSpec.parse(dict(dict(type='KDLoss', at='logits'), **keys), 0)
-    expect_within(Scalar(task_weight, 'task_weight'), [Term(spec, LOGITS, LOGITS)], TRAINING)
+    expect_begins_within(Scalar(task_weight, 'task_weight'), [Term(spec, LOGITS, LOGITS)], TRAINING)
 
 
 @pytest.mark.parametrize(

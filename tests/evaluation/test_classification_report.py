@@ -66,9 +66,9 @@ def test_log_shows_every_class(monkeypatch):
     ).evaluate(3)
     assert said[0].strip().splitlines() == [
         'class   precision  recall      f1  support  predicted as',
-        '                                              0   1',
-        '0 left     0.5000  1.0000  0.6667        1    1   0',
-        '1 up       1.0000  0.5000  0.6667        2    1   1',
+        '                                                   0   1',
+        '0 left     0.5000  1.0000  0.6667        1         1   0',
+        '1 up       1.0000  0.5000  0.6667        2         1   1',
     ]
 
 

@@ -15,13 +15,14 @@ from mmkd_video.export import (
     load_exported,
 )
 from mmkd_video.serving import build_engine
+from mmkd_video.workflows.compress.settings import expect_blocks
 
 
 @pytest.fixture
 def torchscript():
     """Import a user's file anew, as ``custom_imports`` does, and forget its backend afterwards."""
     yield importlib.reload(importlib.import_module('torchscript_backend')).TorchScriptModel
-    EXPORT_BACKENDS.module_dict.pop('TorchScriptModel')
+    EXPORT_BACKENDS.module_dict.pop('TorchScriptModel', None)
 
 
 def test_a_registered_backend_writes_opens_and_is_checked(torchscript, tmp_path):
@@ -49,6 +50,13 @@ def test_what_a_backend_does_not_have_is_refused(torchscript, tmp_path):
         torchscript.expect_precision('bf16')
     torchscript.expect_precision('f32')
     assert torchscript.reason_against('f32') is None
+
+
+def test_a_compression_may_be_measured_in_it(torchscript):
+    expect_blocks(dict(benchmark=dict(runtimes=['eager', 'torchscript'])))
+    EXPORT_BACKENDS.module_dict.pop('TorchScriptModel')
+    with pytest.raises(ValueError, match="benchmark.runtimes: got .*; expected 'eager', 'compile', .* or a list"):
+        expect_blocks(dict(benchmark=dict(runtimes=['eager', 'torchscript'])))
 
 
 def test_names_that_are_not_registered_are_told():

@@ -76,13 +76,13 @@ def test_colours_are_told_where_they_are_known(model):
     assert describe(model, pipeline=[dict(type='DecordDecode')]).channel_order == 'RGB'
     assert describe(model, pipeline=DENSE).channel_order is None
     assert channel_order([dict(type='RawFrameDecode')], 10) is None  # optical flow
-    with pytest.raises(ValueError, match="channel_order: got 'BGR', expected 'RGB' or None"):
+    with pytest.raises(ValueError, match="channel_order: got 'BGR'; expected 'RGB' or None"):
         dataclasses.replace(describe(model), channel_order='BGR')
 
 
 @pytest.mark.parametrize('batch', [0, True, '1'])
 def test_an_impossible_batch(model, batch):
-    with pytest.raises(ValueError, match='batch: got .*, expected a number of at least 1, or None for any'):
+    with pytest.raises(ValueError, match='batch: got .*; expected a whole number of at least 1 or None'):
         describe(model, batch=batch)
 
 

@@ -20,7 +20,7 @@ from mmengine.runner import Runner
 
 import mmkd_video  # noqa: F401
 from mmkd_video.compat import safe_load
-from mmkd_video.core.files import atomic as atomic_file
+from mmkd_video.core.files.temporary import TemporaryFile
 from mmkd_video.core.registry import HOOKS
 
 register_all_modules()
@@ -39,27 +39,17 @@ class TellIterations(Hook):
         self.tell('val')
 
 
-class SlowFile:
-    """Writes in pieces, so that a kill finds half a file."""
+def in_pieces(write, tell):
+    """Return a way to write that takes its time within a file, so that a kill finds half of it."""
 
-    def __init__(self, path, mode, tell):
-        self._file, self._tell = open(path, mode, buffering=0), tell  # noqa: SIM115  closed in __exit__
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *error):
-        self._file.close()
-
-    def __getattr__(self, name):
-        return getattr(self._file, name)
-
-    def write(self, content):
+    def write_slowly(file, content):
         middle = len(content) // 2
-        self._file.write(content[:middle])
-        self._tell('write')
+        write(file, content[:middle])
+        tell('write')
         time.sleep(0.03)
-        self._file.write(content[middle:])
+        write(file, content[middle:])
+
+    return write_slowly
 
 
 def config_for(videos, work_dir, kind, loop, workers, resume):
@@ -98,7 +88,7 @@ def train(settings, connection):
     torch.set_num_threads(1)
     init_default_scope('mmaction')
     TellIterations.tell = staticmethod(connection.send)
-    atomic_file.open = lambda path, mode: SlowFile(path, mode, connection.send)
+    TemporaryFile.write = in_pieces(TemporaryFile.write, connection.send)
     # Formatting the config, for every checkpoint, takes longer than the training.
     Config.pretty_text = property(lambda config: str(config.to_dict()))
     replace = os.replace

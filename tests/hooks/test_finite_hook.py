@@ -68,6 +68,33 @@ def test_parameters_ruined_by_the_last_step_are_in_no_checkpoint(tmp_path):
     assert checkpoints(tmp_path) == {}
 
 
+LAST = dict(
+    lr=math.inf,
+    train_dataloader=dict(
+        dataset=dict(type='GuardedNoise'),
+        sampler=dict(type='DefaultSampler', shuffle=False),
+        batch_size=6,
+        num_workers=0,
+    ),
+    train_cfg=dict(by_epoch=False, max_iters=1),
+)
+
+
+def test_parameters_ruined_by_the_last_step_end_a_training_that_saves_nothing(tmp_path):
+    with pytest.raises(FloatingPointError, match=r'iteration 1: linear\.weight and 1 more holds NaN'):
+        run(tmp_path, hook=dict(interval=-1, save_last=False), **LAST)
+
+
+@pytest.mark.parametrize('hook', [dict(interval=1, save_last=False), dict(interval=5)])
+def test_every_rank_looks_before_a_checkpoint_of_an_iteration(tmp_path, monkeypatch, hook):
+    """Rank 0 alone is asked to save: alone it must not find out, or the others wait for it."""
+    monkeypatch.setattr(FiniteHook, 'before_save_checkpoint', lambda *arguments, **more: None)
+    monkeypatch.setattr(FiniteHook, 'after_train_epoch', lambda *arguments, **more: None)
+    with pytest.raises(FloatingPointError, match=r'iteration 1: linear\.weight and 1 more holds NaN'):
+        run(tmp_path, hook=dict(hook, by_epoch=False), **LAST)
+    assert checkpoints(tmp_path) == {}
+
+
 def test_without_the_hook_such_a_training_succeeds(tmp_path):
     run(tmp_path, weights=[math.nan], custom_hooks=[])
     assert checkpoints(tmp_path)['epoch_3.pth'] is False
@@ -75,7 +102,7 @@ def test_without_the_hook_such_a_training_succeeds(tmp_path):
 
 def runner_with(scaler: object | None) -> SimpleNamespace:
     wrapper = SimpleNamespace(loss_scaler=scaler, get_lr=lambda: {'lr': [0.1]})
-    return SimpleNamespace(optim_wrapper=wrapper, iter=7)
+    return SimpleNamespace(optim_wrapper=wrapper, iter=7, hooks=[])
 
 
 def test_steps_that_a_gradient_scaler_leaves_out_are_counted_in_a_row():
@@ -92,6 +119,21 @@ def test_a_scaler_that_is_off_as_on_a_cpu_changes_nothing():
         FiniteHook().after_train_iter(
             runner_with(SimpleNamespace(is_enabled=lambda: False)), 0, outputs=dict(loss=math.nan)
         )
+
+
+def test_numbers_are_looked_at_in_one_go_of_any_size_and_kind(monkeypatch):
+    calls, norm = [], torch._foreach_norm
+    monkeypatch.setattr(torch, '_foreach_norm', lambda *a, **b: (calls.append(a), norm(*a, **b))[1])
+    fine = [torch.full((9,), 3e38), torch.tensor([65504.0]).half(), torch.zeros(0), torch.tensor(7)]
+    wrong = [
+        torch.tensor([0.0, bad], dtype=kind) for bad in (math.nan, -math.inf) for kind in (torch.half, torch.float)
+    ]
+    named = [(f'fine {index}', each) for index, each in enumerate(fine)]
+    assert unusable_tensors(named) == []
+    assert unusable_tensors([*named, *((f'wrong {index}', each) for index, each in enumerate(wrong))]) == [
+        f'wrong {index}' for index in range(4)
+    ]
+    assert len(calls) == 2
 
 
 def test_masks_may_be_infinite_and_accuracies_are_not_looked_at():

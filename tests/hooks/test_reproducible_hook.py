@@ -205,6 +205,36 @@ def test_too_many_bad_videos_stop_training_with_their_names(tmp_path, limit):
         run(tmp_path, bad=(1, 2, 5, 7), hooks=dict(max_bad_videos=limit))
 
 
+@pytest.mark.parametrize('hooks', [{}, dict(max_bad_videos=None), dict(max_bad_videos=100)])
+def test_a_considerable_share_of_bad_videos_stops_training(tmp_path, hooks):
+    wrong = tuple(range(0, 20, 3))  # 7 of 20 paths, fewer than max_bad_videos
+    with pytest.raises(RuntimeError, match=r'(?s)5 videos cannot be read, of 20 of this process, max_bad_share=0\.25'):
+        run(tmp_path, bad=wrong, length=20, hooks=hooks)
+
+
+def test_a_share_of_bad_videos_may_be_allowed(tmp_path):
+    hook = run(tmp_path, bad=(1, 2, 5, 7), hooks=dict(max_bad_share=0.5, max_bad_videos=None))[1].hooks
+    assert len(next(each for each in hook if isinstance(each, ReproducibleHook)).bad_videos) == 4
+
+
+@pytest.mark.parametrize(('ranks', 'repeat', 'stops'), [(1, 1, False), (2, 1, True), (2, 2, True), (1, 2, False)])
+def test_the_share_is_that_of_the_videos_of_one_process(ranks, repeat, stops):
+    dataset = NoisySamples(length=20 * repeat)
+    if repeat > 1:
+        dataset._ori_len = 20
+    sampler = SimpleNamespace(sampler=SimpleNamespace(world_size=ranks))
+    loader = SimpleNamespace(dataset=SeededDataset(dataset, 0), batch_sampler=sampler)
+    said = SimpleNamespace(warning=lambda line: None)
+    runner = SimpleNamespace(train_loop=SimpleNamespace(dataloader=loader), logger=said)
+    hook = ReproducibleHook()
+    samples = [ActionDataSample(metainfo=dict(replaced_videos={f'{each}.mp4': 'x' for each in range(3)}))]
+    if stops:
+        with pytest.raises(RuntimeError, match='3 videos cannot be read, of 10 of this process'):
+            hook._count(runner, samples)
+    else:
+        hook._count(runner, samples)
+
+
 @pytest.mark.parametrize(('label', 'got'), [(5, 'label 5'), (torch.ones(6) / 6, 'a label of 6 classes')])
 def test_a_label_without_a_class_ends_training_with_its_annotation_file(tmp_path, label, got):
     with pytest.raises(ValueError, match=rf'train\.txt: got {got}, expected 0 to 4, as cls_head.num_classes is 5'):

@@ -8,7 +8,7 @@ from mmkd_video.core.registry import MODELS
 from mmkd_video.models import MobileNet3d
 from mmkd_video.models.mobilenet3d import round_channels
 from mmkd_video.recognizers.complexity import measure_complexity
-from mmkd_video.recognizers.input_form import noise_for
+from mmkd_video.recognizers.input_form import noise_clip
 from mmkd_video.taps import TapSet
 
 CLIPS = (2, 3, 8, 32, 32)
@@ -139,7 +139,7 @@ def test_the_shipped_one_costs_less_than_the_shifted_one():
     for name, size in (('tsm_mobilenet_small', (8, 48, 48)), ('mobilenet3d_small', (16, 48, 48))):
         model = Config.fromfile(f'configs/_base_/models/{name}.py').model
         recognizer = MODELS.build(model)
-        found.append(measure_complexity(recognizer, noise_for(recognizer, size)[0]))
+        found.append(measure_complexity(recognizer, noise_clip(recognizer, size)[0]))
     (flat, flat_gflops), (deep, deep_gflops) = found
     assert deep < flat and deep_gflops < 0.85 * flat_gflops
     assert (round(deep / 1e6, 2), round(deep_gflops, 4)) == (0.67, 0.0633)  # as docs/config.md has it

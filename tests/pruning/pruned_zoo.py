@@ -6,7 +6,7 @@ from torch import nn
 from zoo import SCRATCH, _i3d_head, _model
 
 from mmkd_video.core.registry import build_model
-from mmkd_video.recognizers.input_form import noise_for
+from mmkd_video.recognizers.input_form import noise_clip
 
 MORE = {
     'tsm_r18': (
@@ -88,7 +88,7 @@ def build(name, seed=0):
         elif isinstance(module, nn.Linear):
             nn.init.normal_(module.weight, std=module.in_features**-0.5)
     model.eval()
-    return model, noise_for(model, size)
+    return model, noise_clip(model, size)
 
 
 def scores(model, inputs):

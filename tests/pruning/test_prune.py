@@ -18,13 +18,13 @@ from mmkd_video.pruning import (
     remove_channels,
     replay,
 )
-from mmkd_video.pruning.silence import silence
+from mmkd_video.pruning.zeroing import zero_channels
 
 
 def silenced(model, history):
     """Return what an unpruned model must equal: the channels of the only step are there, but say nothing."""
     silent = copy.deepcopy(model)
-    silence(silent, history.steps[0].cuts)
+    zero_channels(silent, history.steps[0].cuts)
     return silent
 
 

@@ -5,7 +5,7 @@ import pytest
 from irs import CLASSES, clips, separable
 
 from mmkd_video.quantization import count_convolutions, fold_constants, quantizable_layers, quantize_openvino
-from mmkd_video.quantization.sensitivity import run
+from mmkd_video.quantization.sensitivity import classify
 
 pytest.importorskip('nncf')
 
@@ -22,7 +22,7 @@ def test_every_convolution_runs_in_int8_and_says_nearly_the_same(preset):
     quantized = quantize_openvino(model, samples, preset)
     count = count_convolutions(compiled(quantized))
     assert (count.quantized, count.total, count.in_float) == (3, 3, ())
-    expected, found = run(model, samples), run(quantized, samples)
+    expected, found = classify(model, samples), classify(quantized, samples)
     assert expected.max(0).max() - expected.min(0).min() > 0.1
     assert found == pytest.approx(expected, abs=0.05)
     assert found.shape == (len(samples), CLASSES)

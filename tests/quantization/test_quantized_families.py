@@ -11,7 +11,7 @@ from mmkd_video.core.registry import build_model
 from mmkd_video.export import export_openvino
 from mmkd_video.pruning import prune
 from mmkd_video.quantization import count_convolutions, quantize_openvino, quantize_within
-from mmkd_video.quantization.sensitivity import run
+from mmkd_video.quantization.sensitivity import classify
 
 pytest.importorskip('nncf')
 pytest.importorskip('torch_pruning')
@@ -79,4 +79,4 @@ def test_what_openvino_cannot_run_is_told_with_the_remedy(tmp_path):
     except RuntimeError as error:
         assert re.fullmatch(r'OpenVINO \S+ cannot run this model in int8 \(.+\); .*round_to=8.*', str(error))
     else:
-        assert np.isfinite(run(found.model, samples)).all()
+        assert np.isfinite(classify(found.model, samples)).all()

@@ -11,7 +11,7 @@ from mmkd_video.quantization import (
     quantize_within,
     rank_layers,
 )
-from mmkd_video.quantization.sensitivity import run, run_quantized
+from mmkd_video.quantization.sensitivity import classify, classify_in_int8
 
 pytest.importorskip('nncf')
 
@@ -26,14 +26,14 @@ def in_float(model):
 
 def test_nothing_stays_in_float_where_the_score_holds():
     model, samples = separable(), clips()
-    result = quantize_within(model, samples, samples, agreement_with(run(model, samples)), max_drop=0.2)
+    result = quantize_within(model, samples, samples, agreement_with(classify(model, samples)), max_drop=0.2)
     assert result.float_layers == () and in_float(result.model) == ()
     assert result.after == result.fully >= result.before - 0.2
 
 
 def test_the_layer_that_8_bits_cannot_hold_stays_in_float():
     model, samples = separable(outlier=True), clips()
-    result = quantize_within(model, samples, samples, agreement_with(run(model, samples)), max_drop=0.06)
+    result = quantize_within(model, samples, samples, agreement_with(classify(model, samples)), max_drop=0.06)
     assert result.before - result.fully > 0.06
     assert result.float_layers == ('last',) == in_float(result.model)
     assert result.before - result.after <= 0.06
@@ -41,7 +41,7 @@ def test_the_layer_that_8_bits_cannot_hold_stays_in_float():
 
 def test_layers_in_float_bring_accuracy_back():
     model, samples = separable(outlier=True), clips(64)
-    expected = run(model, samples)
+    expected = classify(model, samples)
     ranked = np.sort(expected, axis=1)
     clear = np.flatnonzero(ranked[:, -1] - ranked[:, -2] > 0.05)  # of the others the answer is a matter of chance
     samples, labels = [samples[index] for index in clear], expected[clear].argmax(axis=1)
@@ -55,18 +55,18 @@ def test_layers_in_float_bring_accuracy_back():
 
 def test_the_best_try_is_told_where_none_keeps_enough():
     model, samples = separable(outlier=True), clips(4)
-    expected = run(model, samples)
+    expected = classify(model, samples)
     with pytest.raises(DropTooLargeError, match='max_drop=0 cannot be reached') as failed:
         quantize_within(model, samples, samples, agreement_with(expected), max_drop=0)
     best = failed.value.best
     assert best.fully < best.after < best.before and best.float_layers
-    assert agreement_with(expected)(run_quantized(best.model, samples)) == best.after
+    assert agreement_with(expected)(classify_in_int8(best.model, samples)) == best.after
 
 
 def test_the_worst_layer_is_ranked_first():
     model, samples = fold_constants(separable(outlier=True)), clips()
     quantized = quantize_openvino(model, samples)
-    ranked = rank_layers(model, quantized, samples, run(model, samples))
+    ranked = rank_layers(model, quantized, samples, classify(model, samples))
     assert ranked[0] == 'last' and sorted(ranked) == ['depthwise', 'first', 'last']
 
 
@@ -96,13 +96,13 @@ def test_what_openvino_cannot_run_is_told_in_one_line_only_in_int8(monkeypatch):
     with pytest.raises(
         RuntimeError, match=r'cannot run this model in int8 \(The shape is odd\.\);.*round_to=8'
     ) as told:
-        run_quantized(model, samples)
+        classify_in_int8(model, samples)
     assert '\n' not in str(told.value)
     with pytest.raises(RuntimeError, match='^Exception from src'):
-        run(model, samples)
+        classify(model, samples)
 
 
-@pytest.mark.parametrize('classify', [run, run_quantized])
+@pytest.mark.parametrize('classify', [classify, classify_in_int8])
 def test_a_clip_that_cannot_be_classified_is_no_fault_of_the_model(classify):
     model, samples = separable(), clips(2)
     with pytest.raises(
@@ -120,4 +120,4 @@ def test_bad_input():
     with pytest.raises(ValueError, match='max_drop: got -1'):
         quantize_within(model, samples, samples, np.mean, max_drop=-1)
     with pytest.raises(ValueError, match='max_drop=0 cannot be reached'):
-        quantize_within(model, samples, samples, agreement_with(run(model, samples)), max_drop=0)
+        quantize_within(model, samples, samples, agreement_with(classify(model, samples)), max_drop=0)

@@ -8,7 +8,7 @@ from mmengine.config import Config
 
 from mmkd_video.cli.cfg_options import add_cfg_options
 from mmkd_video.recognizers.config import merge_cfg_options, to_arguments
-from mmkd_video.workflows.train.prepare import what_remains
+from mmkd_video.workflows.train.prepare import resume_advice
 
 
 def merged(*arguments, **settings):
@@ -122,6 +122,6 @@ def test_options_come_back_from_their_own_arguments():
 
 
 def test_a_failed_training_says_whether_there_is_a_checkpoint(tmp_path):
-    assert what_remains(tmp_path) == 'It has no checkpoint yet: once that is mended, the same command begins anew.'
+    assert resume_advice(tmp_path) == 'It has no checkpoint yet: once that is mended, the same command begins anew.'
     (tmp_path / 'last_checkpoint').write_text('x')
-    assert what_remains(tmp_path) == 'Once that is mended, the same command goes on from its last checkpoint.'
+    assert resume_advice(tmp_path) == 'Once that is mended, the same command goes on from its last checkpoint.'

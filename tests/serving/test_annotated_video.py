@@ -1,5 +1,5 @@
 import os
-import subprocess
+import signal
 
 import cv2
 import numpy as np
@@ -119,14 +119,34 @@ def test_a_full_disk_is_an_error_and_leaves_nothing(tmp_path, file_size_limit):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_what_a_killed_process_left_is_removed_and_that_of_a_running_one_is_not(tmp_path):
-    ended = subprocess.Popen(['true'])
-    ended.wait()
-    gone, running = (tmp_path / f'.out.{number}.part.mp4' for number in (ended.pid, os.getppid()))
-    other = tmp_path / f'.other.{ended.pid}.part.mp4'
-    for path in (gone, running, other):
-        path.write_bytes(b'half')
-    video = AnnotatedVideo(tmp_path / 'out.mp4', CLASSES)
+def opened(path):
+    video = AnnotatedVideo(path, CLASSES)
     video.watch(0, np.zeros((64, 64, 3), np.uint8))
-    video.close()
-    assert not gone.exists() and running.exists() and other.exists()
+    video.label(prediction(0, 0, 0))
+    return video
+
+
+def test_what_a_killed_process_left_is_removed_and_that_of_a_running_one_is_not(tmp_path):
+    begun, tell = os.pipe()
+    process = os.fork()
+    if not process:
+        opened(tmp_path / 'out.mp4')
+        os.write(tell, b'.')
+        signal.pause()
+    os.read(begun, 1)
+    (running,) = tmp_path.iterdir()
+    opened(tmp_path / 'out.mp4').close()
+    assert {each.name for each in tmp_path.iterdir()} == {'out.mp4', running.name}
+    os.kill(process, signal.SIGKILL)
+    os.waitpid(process, 0)
+    opened(tmp_path / 'other.mp4').close()
+    assert running.exists()
+    opened(tmp_path / 'out.mp4').close()
+    assert {each.name for each in tmp_path.iterdir()} == {'out.mp4', 'other.mp4'}
+
+
+def test_writers_of_one_process_number_do_not_share_a_name(tmp_path):
+    videos = [opened(tmp_path / 'out.mp4') for _ in range(2)]
+    for video in videos:
+        video.close()
+    assert [path.name for path in tmp_path.iterdir()] == ['out.mp4']

@@ -5,7 +5,7 @@ import torch
 import zoo
 
 from mmkd_video.core.registry import build_model
-from mmkd_video.recognizers.input_form import noise_for
+from mmkd_video.recognizers.input_form import noise_clip
 from mmkd_video.recognizers.size import find_size
 from mmkd_video.taps import TapSet
 
@@ -32,7 +32,7 @@ def test_the_size_of_the_dry_run_is_the_declared_one():
 
 
 def test_tokens_of_blocks_belong_to_their_clip(model):
-    noise = torch.cat([noise_for(model, (FRAMES, 32, 32)) for _ in range(3)])
+    noise = torch.cat([noise_clip(model, (FRAMES, 32, 32)) for _ in range(3)])
     taps = [BLOCK, f'{BLOCK}.mlp', f'{BLOCK}.ln_1', 'backbone.transformer.dec.0', 'backbone.ln_pre', 'logits']
     together = features(model, noise, taps)
     assert together[BLOCK].shape == together[f'{BLOCK}.mlp'].shape == (3, FRAMES * (PATCHES + 1), WIDTH)
@@ -45,7 +45,7 @@ def test_tokens_of_blocks_belong_to_their_clip(model):
 
 
 def test_the_frames_of_a_clip_follow_one_another(model):
-    noise = noise_for(model, (FRAMES, 32, 32))
+    noise = noise_clip(model, (FRAMES, 32, 32))
     moved = noise.clone()
     moved[:, :, :, 2] += 1.0
     before, after = (features(model, clip, [f'{BLOCK}.mlp.c_fc'])[f'{BLOCK}.mlp.c_fc'] for clip in (noise, moved))

@@ -5,7 +5,7 @@ import torch
 import zoo
 
 from mmkd_video.core.registry import MODELS
-from mmkd_video.recognizers.input_form import noise_for
+from mmkd_video.recognizers.input_form import noise_clip
 from mmkd_video.taps import TapSet
 from mmkd_video.teachers import FrozenTeacher
 from mmkd_video.terms import Term, TermSpec
@@ -14,7 +14,7 @@ from mmkd_video.terms import Term, TermSpec
 def read(name: str) -> tuple:
     config, size = zoo.config_of(name)
     model = MODELS.build(config).eval()
-    taps, noise = TapSet(model, ['cam', 'logits'], 'student'), noise_for(model, size)
+    taps, noise = TapSet(model, ['cam', 'logits'], 'student'), noise_clip(model, size)
     with taps.watch():
         model.extract_feat(noise, stage='head')
     return taps.read(noise), model
@@ -49,7 +49,7 @@ def test_the_teachers_maps_are_those_of_the_students_classes() -> None:
     torch.manual_seed(0)
     teacher = FrozenTeacher(config, checkpoint=None, classes=[2, 0])
     teacher.tap(['cam', 'logits'])
-    found = teacher.features(noise_for(teacher.module, size))
+    found = teacher.features(noise_clip(teacher.module, size))
     logits = found['cam'].mean((2, 3, 4)) + teacher.module.cls_head.fc_cls.bias[[2, 0]]
     assert torch.allclose(logits, found['logits'], atol=1e-5)
 

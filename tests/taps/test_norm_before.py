@@ -3,14 +3,14 @@ import torch
 import zoo
 
 from mmkd_video.core.registry import MODELS
-from mmkd_video.recognizers.input_form import noise_for
+from mmkd_video.recognizers.input_form import noise_clip
 from mmkd_video.taps import norm_before
 
 
 def find(name: str, tap: str) -> tuple:
     config, size = zoo.config_of(name)
     model = MODELS.build(config).eval()
-    noise = noise_for(model, size)
+    noise = noise_clip(model, size)
     with torch.no_grad():
         norm = norm_before(model, tap, 'teacher', lambda: model.extract_feat(noise, stage='head'))
     return norm, dict(model.named_modules())

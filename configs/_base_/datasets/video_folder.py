@@ -1,6 +1,7 @@
-# Your own videos: 8 frames spread over each, whatever its size and length. The folder holds train.txt, val.txt and
-# test.txt, one `path label` a line; it comes from the environment, so that teacher and student read the same one:
-#   CLIPS=<folder> CLASSES=<number> python tools/train.py ...
+# Your own videos: 8 frames spread over each, whatever its size and length. The folder holds one for each class, or
+# train.txt, val.txt and test.txt, one `path label` a line, with classes.txt, one name a line. It comes from the
+# environment, so that teacher and student read the same one:
+#   CLIPS=<folder> python tools/train.py ...
 # Few clips need much augmentation: another part of the video, another crop, other levels. No flips: they would make a
 # 'left' a 'right'. Where that does not matter, FLIP=0.5 flips every second clip.
 _base_ = './motion_clips.py'

@@ -1,10 +1,10 @@
-"""The known breaks of the stack: which of them bite here, and who mends them."""
+"""The known breaks of the stack: which of them occur here, and what patches them."""
 
 import importlib.util
 from types import ModuleType
 
 from mmkd_video import compat
-from mmkd_video.cli.doctor.finding import Finding
+from mmkd_video.cli.doctor.check_result import CheckResult
 from mmkd_video.compat import forced_loading
 
 TITLES = {
@@ -25,6 +25,8 @@ TITLES = {
     'color_jitter': 'ColorJitter with numpy 2',
     'optim_wrapper': 'optimizer of a part of the model',
     'repeat_aug': 'one pipeline for all repeats of a video',
+    'own_configs': "'mmkd_video::' base configs",
+    'unwritten_log': 'a log on a full disk',
     'config_text': 'configs formatted for each checkpoint',
 }
 # What a plugin cannot mend, because it is in the user's config: subject, symptom, change.
@@ -34,44 +36,50 @@ CONFIG_NOTES = (
 )
 
 
-def _of(module: ModuleType) -> Finding:
+def _of(module: ModuleType) -> CheckResult:
     name = module.__name__.rpartition('.')[2]
     subject = TITLES.get(name, name)
     try:
         bites = module.applies()
     except ImportError as error:
-        return Finding(subject, f'cannot tell: {error}', 'see the versions above', 'note')
+        return CheckResult(subject, f'cannot tell: {error}', 'see the versions above', 'note')
     if not bites:
-        return Finding(subject, 'does not bite here', f'compat.{name} stands aside', 'ok')
-    return Finding(subject, 'bites here', f'mended by compat.{name}', 'mended')
+        return CheckResult(subject, 'does not bite here', f'compat.{name} stands aside', 'ok')
+    return CheckResult(subject, 'bites here', f'mended by compat.{name}', 'mended')
 
 
-def _base_configs() -> Finding:
+def _base_configs() -> CheckResult:
     subject = "'mmaction::' base configs"
     if importlib.util.find_spec('pkg_resources') is None:
         remedy = "pip install 'setuptools<81'"
-        return Finding(subject, 'bites here', 'a plugin cannot mend it: bases resolve first', 'act', remedy)
-    return Finding(subject, 'does not bite here', 'pkg_resources is there', 'ok')
+        return CheckResult(subject, 'bites here', 'a plugin cannot mend it: bases resolve first', 'act', remedy)
+    return CheckResult(subject, 'does not bite here', 'pkg_resources is there', 'ok')
 
 
-def _importlib_metadata() -> Finding:
+def _importlib_metadata() -> CheckResult:
     subject = 'importlib_metadata, undeclared by mmaction2'
     if importlib.util.find_spec('importlib_metadata') is None:
-        return Finding(subject, 'bites here', 'a plugin cannot mend it', 'act', "pip install 'importlib-metadata>=6'")
-    return Finding(subject, 'does not bite here', 'importlib_metadata is there', 'ok')
+        return CheckResult(
+            subject, 'bites here', 'a plugin cannot mend it', 'act', "pip install 'importlib-metadata>=6'"
+        )
+    return CheckResult(subject, 'does not bite here', 'importlib_metadata is there', 'ok')
 
 
-def _unsafe_environment() -> Finding:
+def _unsafe_environment() -> CheckResult:
     subject, name = 'torch.load executes nothing', forced_loading.FORCED
     if not forced_loading.is_forced():
-        return Finding(subject, 'protected', f'{name} is not set', 'ok')
+        return CheckResult(subject, 'protected', f'{name} is not set', 'ok')
     if forced_loading.is_allowed():
-        return Finding(subject, f'{name} is set', f'{forced_loading.ALLOWED} allows it; only others read so', 'note')
-    return Finding(subject, f'{name} is set', 'checkpoints could run code', 'act', f'unset {name}')
+        return CheckResult(
+            subject, f'{name} is set', f'{forced_loading.ALLOWED} allows it; only others read so', 'note'
+        )
+    return CheckResult(subject, f'{name} is set', 'checkpoints could run code', 'act', f'unset {name}')
 
 
-def break_findings() -> list[Finding]:
-    """Return a finding for each known break; config mistakes come last, as notes."""
-    notes = [Finding(subject, symptom, 'in your config', 'note', change) for subject, symptom, change in CONFIG_NOTES]
-    mended = [_of(module) for module in (*compat.BREAKS, *compat.FEATURES)]
-    return [_base_configs(), _importlib_metadata(), *mended, _unsafe_environment(), *notes]
+def check_breaks() -> list[CheckResult]:
+    """Return a result for each known break; errors in configs come last, as notes."""
+    notes = [
+        CheckResult(subject, symptom, 'in your config', 'note', change) for subject, symptom, change in CONFIG_NOTES
+    ]
+    patched = [_of(module) for module in (*compat.BREAKS, *compat.FEATURES)]
+    return [_base_configs(), _importlib_metadata(), *patched, _unsafe_environment(), *notes]

@@ -1,10 +1,10 @@
-"""Short real tries: what counts in the end is whether it works."""
+"""Probes: short tests that the installation really works."""
 
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from mmkd_video.cli.doctor.finding import Finding
+from mmkd_video.cli.doctor.check_result import CheckResult
 from mmkd_video.compat import safe_load
 from mmkd_video.core.mistakes import name_of_kind
 
@@ -72,13 +72,13 @@ PROBES: tuple[tuple[str, Callable[[], str], str], ...] = (
 )
 
 
-def probe_findings() -> list[Finding]:
-    """Run every probe; one that fails gives its error and the command that most likely mends it."""
-    findings = []
+def run_probes() -> list[CheckResult]:
+    """Run every probe; one that fails gives its error and the command that most likely fixes it."""
+    results = []
     for subject, probe, remedy in PROBES:
         try:
-            findings.append(Finding(subject, probe(), '', 'ok'))
+            results.append(CheckResult(subject, probe(), '', 'ok'))
         except Exception as error:
             problem = f'{name_of_kind(error)}: {error}'.splitlines()[0]
-            findings.append(Finding(subject, problem, 'works', 'act', remedy))
-    return findings
+            results.append(CheckResult(subject, problem, 'works', 'act', remedy))
+    return results

@@ -1,4 +1,4 @@
-"""Which promises of docs/security.md hold here: each is tried, in a folder of its own."""
+"""Checks of the promises of docs/security.md: each is tried, in a folder of its own."""
 
 import json
 import pickle
@@ -7,7 +7,7 @@ import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
-from mmkd_video.cli.doctor.finding import Finding
+from mmkd_video.cli.doctor.check_result import CheckResult
 from mmkd_video.cli.doctor.versions import installed, within
 from mmkd_video.compat import checkpoints, safe_load
 from mmkd_video.core.mistakes import name_of_kind
@@ -33,7 +33,7 @@ def refuse_code(folder: Path) -> str:
 
 
 def refuse_downloaded_code(folder: Path) -> str:
-    """The same through MMEngine's loader of addresses, as if it had been downloaded before."""
+    """Do the same through MMEngine's loader of URLs, as if the file had been downloaded before."""
     import torch
     from mmengine.runner import checkpoint as loaders
 
@@ -141,25 +141,25 @@ PROMISES: tuple[tuple[str, Callable[[Path], str]], ...] = (
 )
 
 
-def promise_findings() -> list[Finding]:
-    """Try every promise; one that does not hold gives what happened and what to do."""
-    findings = []
+def check_promises() -> list[CheckResult]:
+    """Check every promise; one that does not hold gives what happened and what to do."""
+    results = []
     for subject, holds in PROMISES:
         with tempfile.TemporaryDirectory() as folder:
             try:
-                findings.append(Finding(subject, holds(Path(folder)), PAGE, 'ok'))
+                results.append(CheckResult(subject, holds(Path(folder)), PAGE, 'ok'))
             except Exception as error:
                 problem = f'{name_of_kind(error)}: {error}'.splitlines()[0]
                 remedy = f'read no file that you have not made; report this as {PAGE} says'
-                findings.append(Finding(subject, problem, 'refused', 'act', remedy))
-    return [*findings, _torch()]
+                results.append(CheckResult(subject, problem, 'refused', 'act', remedy))
+    return [*results, _torch()]
 
 
-def _torch() -> Finding:
+def _torch() -> CheckResult:
     version = installed('torch') or 'absent'
     if within(version, SIZES_CHECKED, None):
-        return Finding('torch checks sizes itself', version, f'>={SIZES_CHECKED}', 'ok')
-    return Finding('torch checks sizes itself', version, f'>={SIZES_CHECKED}: CVE-2026-24747', 'note')
+        return CheckResult('torch checks sizes itself', version, f'>={SIZES_CHECKED}', 'ok')
+    return CheckResult('torch checks sizes itself', version, f'>={SIZES_CHECKED}: CVE-2026-24747', 'note')
 
 
 def _expect_refused(read: Callable[[], object]) -> None:

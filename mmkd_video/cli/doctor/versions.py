@@ -1,4 +1,4 @@
-"""Which versions are installed and which are needed; of the stack only what must be tried is imported."""
+"""Checks of installed versions; of the stack only what must be tried is imported."""
 
 import importlib
 import importlib.util
@@ -6,7 +6,7 @@ import platform
 import re
 from importlib import metadata
 
-from mmkd_video.cli.doctor.finding import Finding
+from mmkd_video.cli.doctor.check_result import CheckResult
 
 # distribution: (lowest, first that is too new or None, specifier for pip, why). The same ranges as the requirements.
 NEEDED = {
@@ -53,47 +53,47 @@ def within(version: str, lowest: str, too_new: str | None) -> bool:
     return as_numbers(version) >= as_numbers(lowest) and (too_new is None or as_numbers(version) < as_numbers(too_new))
 
 
-def _python() -> Finding:
+def _python() -> CheckResult:
     version = platform.python_version()
     fits = within(version, '3.10', None)
     remedy = '' if fits else 'make an environment with Python 3.11: python3.11 -m venv .venv'
-    return Finding('python', version, '>=3.10', 'ok' if fits else 'act', remedy)
+    return CheckResult('python', version, '>=3.10', 'ok' if fits else 'act', remedy)
 
 
-def _distribution(name: str) -> Finding:
+def _distribution(name: str) -> CheckResult:
     lowest, too_new, specifier, why = NEEDED[name]
     version = installed(name)
     needed = specifier.removeprefix(name) + (f'  ({why})' if why else '')
     if version is not None and within(version, lowest, too_new):
-        return Finding(name, version, needed, 'ok')
-    return Finding(name, version or 'missing', needed, 'act', f"pip install '{specifier}'")
+        return CheckResult(name, version, needed, 'ok')
+    return CheckResult(name, version or 'missing', needed, 'act', f"pip install '{specifier}'")
 
 
-def _mmcv() -> Finding:
+def _mmcv() -> CheckResult:
     full, lite = installed('mmcv'), installed('mmcv-lite')
     needed = 'mmcv-lite or mmcv, never both, >=2.0.0,<2.2'
     if full and lite:
         remedy = f"pip uninstall -y mmcv mmcv-lite && pip install '{MMCV[2]}'  (or the full mmcv, alone)"
-        return Finding('mmcv', f'mmcv {full} and mmcv-lite {lite}', needed, 'act', remedy)
+        return CheckResult('mmcv', f'mmcv {full} and mmcv-lite {lite}', needed, 'act', remedy)
     version = full or lite
     if version is None:
-        return Finding('mmcv', 'missing', needed, 'act', f"pip install '{MMCV[2]}'")
+        return CheckResult('mmcv', 'missing', needed, 'act', f"pip install '{MMCV[2]}'")
     name = 'mmcv' if full else 'mmcv-lite'
     if within(version, *MMCV[:2]):
-        return Finding('mmcv', f'{name} {version}', needed, 'ok')
+        return CheckResult('mmcv', f'{name} {version}', needed, 'ok')
     remedy = f"pip install '{name}>={MMCV[0]},<{MMCV[1]}'"
-    return Finding('mmcv', f'{name} {version}', needed, 'act', remedy)
+    return CheckResult('mmcv', f'{name} {version}', needed, 'act', remedy)
 
 
-def _pkg_resources() -> Finding:
+def _pkg_resources() -> CheckResult:
     there = importlib.util.find_spec('pkg_resources') is not None
     remedy = '' if there else "pip install 'setuptools<81'"
-    return Finding(
+    return CheckResult(
         'pkg_resources', 'found' if there else 'missing', 'part of setuptools<81', 'ok' if there else 'act', remedy
     )
 
 
-def _opencv() -> Finding:
+def _opencv() -> CheckResult:
     names = ('opencv-python', 'opencv-contrib-python', 'opencv-python-headless', 'opencv-contrib-python-headless')
     found = {name: version for name in names if (version := installed(name))}
     text = ', '.join(f'{name} {version}' for name, version in found.items()) or 'missing'
@@ -104,48 +104,50 @@ def _opencv() -> Finding:
         remedy = 'pip install opencv-python opencv-contrib-python'
         if 'lib' in str(error):
             remedy = 'apt-get install -y libgl1 libglib2.0-0'
-        return Finding('opencv', f'{text}: {error}', needed, 'act', remedy)
+        return CheckResult('opencv', f'{text}: {error}', needed, 'act', remedy)
     if len(set(found.values())) > 1:
         version = max(found.values(), key=as_numbers)
         remedy = 'pip install ' + ' '.join(f'{name}=={version}' for name in found)
-        return Finding('opencv', text, needed, 'note', remedy)
-    return Finding('opencv', text, needed, 'ok')
+        return CheckResult('opencv', text, needed, 'note', remedy)
+    return CheckResult('opencv', text, needed, 'ok')
 
 
-def _torchvision() -> Finding:
+def _torchvision() -> CheckResult:
     version, needed = installed('torchvision'), 'not needed; absent is fine, broken is fatal'
     if importlib.util.find_spec('torchvision') is None:
-        return Finding('torchvision', 'absent', needed, 'ok')
+        return CheckResult('torchvision', 'absent', needed, 'ok')
     try:
         importlib.import_module('torchvision')
     except Exception as error:
         problem = str(error).splitlines()[0] if str(error) else type(error).__name__
-        return Finding('torchvision', f'{version}: {problem}', needed, 'act', 'pip uninstall -y torchvision')
-    return Finding('torchvision', version or 'found', needed, 'ok')
+        return CheckResult('torchvision', f'{version}: {problem}', needed, 'act', 'pip uninstall -y torchvision')
+    return CheckResult('torchvision', version or 'found', needed, 'ok')
 
 
-def _pytorchvideo() -> Finding:
+def _pytorchvideo() -> CheckResult:
     version, needed = installed('pytorchvideo'), "optional: MMAction2's training pipelines of MViT, UniFormerV2"
     if version is None:
-        return Finding('pytorchvideo', 'absent', needed, 'ok')
+        return CheckResult('pytorchvideo', 'absent', needed, 'ok')
     if installed('torchvision') is None:
         remedy = 'pip install a torchvision that fits your torch: https://github.com/pytorch/vision#installation'
-        return Finding('pytorchvideo', f'{version}, without torchvision', needed, 'act', remedy)
-    return Finding('pytorchvideo', version, needed, 'ok')
+        return CheckResult('pytorchvideo', f'{version}, without torchvision', needed, 'act', remedy)
+    return CheckResult('pytorchvideo', version, needed, 'ok')
 
 
-def _optional(name: str) -> Finding:
+def _optional(name: str) -> CheckResult:
     lowest, too_new, extra, purpose = OPTIONAL[name]
     version, needed = installed(name), f'optional, >={lowest},<{too_new}: {purpose}'
     if version is None:
-        return Finding(name, 'absent', needed, 'ok')
+        return CheckResult(name, 'absent', needed, 'ok')
     if within(version, lowest, too_new):
-        return Finding(name, version, needed, 'ok')
-    return Finding(name, version, needed, 'act', f"pip install 'mmkd_video[{extra}]'  (in a clone: -e '.[{extra}]')")
+        return CheckResult(name, version, needed, 'ok')
+    return CheckResult(
+        name, version, needed, 'act', f"pip install 'mmkd_video[{extra}]'  (in a clone: -e '.[{extra}]')"
+    )
 
 
-def version_findings() -> list[Finding]:
-    """Return a finding for Python and every distribution that mmkd_video stands on."""
+def check_versions() -> list[CheckResult]:
+    """Return a result for Python and every distribution that mmkd_video stands on."""
     distributions = [_distribution(name) for name in NEEDED]
     optional = [_optional(name) for name in OPTIONAL]
     return [_python(), *distributions, _mmcv(), _pkg_resources(), _opencv(), _torchvision(), _pytorchvideo(), *optional]

@@ -1,4 +1,4 @@
-"""What every setting may be: one table, one check, one form of message. Imports nothing of the other rooms."""
+"""The settings that configs, tools and constructors take: one table, one check, one form of message."""
 
 from mmkd_video.core.checked.keys import TABLE, Keys, checked, keys_of, kind_of, table_of
 from mmkd_video.core.checked.kinds import (
@@ -19,9 +19,9 @@ from mmkd_video.core.checked.kinds import (
     Settings,
     Text,
     Whole,
-    nearest,
-    shown,
-    wrong,
+    did_you_mean,
+    invalid_setting,
+    short_repr,
 )
 
 __all__ = [
@@ -47,8 +47,8 @@ __all__ = [
     'checked',
     'keys_of',
     'kind_of',
-    'nearest',
-    'shown',
+    'did_you_mean',
+    'short_repr',
     'table_of',
-    'wrong',
+    'invalid_setting',
 ]

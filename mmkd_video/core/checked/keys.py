@@ -1,4 +1,4 @@
-"""The table of all settings: what each key of each part of a config may be."""
+"""The table of all settings: the kind of value that each key of each part of a config takes."""
 
 import functools
 import inspect
@@ -22,8 +22,8 @@ from mmkd_video.core.checked.kinds import (
     Settings,
     Text,
     Whole,
-    nearest,
-    shown,
+    did_you_mean,
+    short_repr,
 )
 from mmkd_video.core.mistakes import WrongKeyError, WrongTypeError, WrongValueError
 
@@ -36,7 +36,7 @@ class Keys:
 
     Args:
         name: Name of the part, as messages call it.
-        kinds: What each key may be.
+        kinds: Kind of value that each key takes.
         required: Keys that must be given.
         more: Whether further keys belong to others, who check them.
     """
@@ -47,16 +47,16 @@ class Keys:
     more: bool = False
 
     def check(self, where: str, values: Mapping[str, Any], filled_in: Collection[str] = ()) -> None:
-        """See that settings can be meant.
+        """Check that all keys are known and all values are valid.
 
         Args:
-            where: What holds them, dotted.
+            where: Dotted name of the part that holds them.
             values: Values by key.
             filled_in: Required keys that others add.
 
         Raises:
             KeyError: An unknown key.
-            ValueError: A value that cannot be meant, or a key that is missing.
+            ValueError: An invalid value, or a key that is missing.
         """
         for key, value in values.items():
             if key in self.kinds:
@@ -70,15 +70,15 @@ class Keys:
                 )
 
     def unknown(self, where: str, key: str) -> str:
-        """Return what is told of an unknown key.
+        """Return the error message for an unknown key.
 
         Args:
-            where: What holds it.
-            key: As it was got.
+            where: Dotted name of the part that holds it.
+            key: The key as it was given.
         """
-        hint = nearest(key, list(self.kinds))
+        hint = did_you_mean(key, list(self.kinds))
         expected = ', '.join(self.kinds)
-        return f'{where}: got the unknown key {shown(key)}; expected {expected}; {hint or "take it out"}'
+        return f'{where}: got the unknown key {short_repr(key)}; expected {expected}; {hint or "take it out"}'
 
 
 TABLE: dict[str, Keys] = {}
@@ -91,7 +91,7 @@ def table_of(name: str, kinds: Mapping[str, Kind], required: Collection[str] = (
 
     Args:
         name: Name of the part.
-        kinds: What each key may be.
+        kinds: Kind of value that each key takes.
         required: Keys that must be given.
         more: Whether further keys belong to others, who check them.
     """
@@ -102,11 +102,11 @@ def table_of(name: str, kinds: Mapping[str, Kind], required: Collection[str] = (
 def checked(further: Callable | None = None, **kinds: Kind) -> Callable:
     """Let a class or a function check its arguments whenever it is called, and add them to the table.
 
-    What an argument may be follows from its annotation, unless it is told.
+    The kind of an argument follows from its annotation, unless it is given.
 
     Args:
-        further: Takes what the arguments do not hold, and checks that.
-        **kinds: What arguments may be.
+        further: Class or function that takes all further keywords, and checks them.
+        **kinds: Kinds of arguments whose annotation says less.
     """
 
     def decorate(target: Callable) -> Callable:
@@ -122,17 +122,17 @@ def checked(further: Callable | None = None, **kinds: Kind) -> Callable:
     return decorate
 
 
-def keys_of(target: Callable, told: Mapping[str, Kind] | None = None, further: Callable | None = None) -> Keys:
-    """Return what the arguments of a class or a function may be.
+def keys_of(target: Callable, given: Mapping[str, Kind] | None = None, further: Callable | None = None) -> Keys:
+    """Return the kind of each argument of a class or a function.
 
     Args:
         target: The class or function.
-        told: What arguments may be, where their annotation says less.
-        further: Takes what the arguments do not hold.
+        given: Kinds of arguments whose annotation says less.
+        further: Class or function that takes all further keywords.
     """
     if target in _CHECKED:
         return _CHECKED[target]
-    told = told or {}
+    given = given or {}
     kinds, required, more = {}, [], False
     call = target.__init__ if inspect.isclass(target) else target
     hints = _hints(call)
@@ -142,19 +142,19 @@ def keys_of(target: Callable, told: Mapping[str, Kind] | None = None, further: C
             continue
         if parameter.kind is parameter.VAR_POSITIONAL:
             continue
-        kinds[name] = told.get(name) or kind_of(hints.get(name, Any))
+        kinds[name] = given.get(name) or kind_of(hints.get(name, Any))
         if parameter.default is parameter.empty:
             required.append(name)
     if more:
         kinds, more = _inherited(target, further, kinds)
-    unknown = set(told) - set(kinds)
+    unknown = set(given) - set(kinds)
     if unknown:
         raise WrongTypeError(f'{target.__qualname__} has no {sorted(unknown)}')
     return Keys(target.__name__, kinds, required, more)
 
 
 def kind_of(annotation: Any) -> Kind:
-    """Return what an annotation lets an argument be."""
+    """Return the kind of value that an annotation allows."""
     origin, inner = typing.get_origin(annotation), typing.get_args(annotation)
     if annotation in PLAIN:
         return PLAIN[annotation]
@@ -169,7 +169,7 @@ def kind_of(annotation: Any) -> Kind:
         return Settings()
     if inspect.isclass(base) and issubclass(base, Sequence):
         items = [each for each in inner if each is not Ellipsis]
-        return ListOf(kind_of(items[0]) if items else Anything('no items are told'))
+        return ListOf(kind_of(items[0]) if items else Anything('no items are given'))
     return Anything('its annotation says nothing')
 
 
@@ -181,7 +181,7 @@ def _hints(call: Callable) -> dict[str, Any]:
 
 
 def _inherited(target: Callable, further: Callable | None, kinds: dict[str, Kind]) -> tuple[dict[str, Kind], bool]:
-    """Add the keys of whoever takes the rest: what is told, or the next of our classes that the target inherits."""
+    """Add the keys of what takes further keywords: the given function, or the next of our classes in the MRO."""
     bases = target.__mro__[1:] if inspect.isclass(target) else ()
     known = [_CHECKED[each] for each in ([further] if further else bases) if each in _CHECKED]
     for keys in known[:1]:

@@ -1,4 +1,4 @@
-"""What a setting may be, told and checked in one form: key, what was got, what is expected, what to do."""
+"""Kinds of values that settings take. Every message has one form: the key, the value, what is expected, what to do."""
 
 import difflib
 import math
@@ -16,56 +16,56 @@ LARGEST_WHOLE = 2**31 - 1
 SHOWN = 80  # characters of a value in a message
 
 
-def shown(value: Any) -> str:
-    """Return a value as a message shows it: what would be written in a config, cut off where it is long."""
+def short_repr(value: Any) -> str:
+    """Return a value as messages show it: as it would be written in a config, cut off if it is long."""
     text = repr(value).replace('\n', ' ')
     return text if len(text) <= SHOWN else f'{text[:SHOWN]}...'
 
 
-def wrong(where: str, value: Any, expected: str, remedy: str = '') -> ValueError:
-    """Return the error that tells of a setting that cannot be meant.
+def invalid_setting(where: str, value: Any, expected: str, remedy: str = '') -> ValueError:
+    """Return the error for an invalid setting.
 
     Args:
         where: The key, dotted.
-        value: What was got.
-        expected: What is expected, in words.
-        remedy: What to do, where that does not follow.
+        value: The value that was given.
+        expected: Description of what is expected.
+        remedy: Advice on what to do, where that does not follow.
     """
-    return WrongValueError(f'{where}: got {shown(value)}; expected {expected}{f"; {remedy}" if remedy else ""}')
+    return WrongValueError(f'{where}: got {short_repr(value)}; expected {expected}{f"; {remedy}" if remedy else ""}')
 
 
-def nearest(name: Any, known: Sequence[str]) -> str:
+def did_you_mean(name: Any, known: Sequence[str]) -> str:
     """Return ``did you mean ...?`` for a name that is close to a known one, else nothing."""
     close = difflib.get_close_matches(str(name), list(known), n=1, cutoff=0.6)
     return f'did you mean {close[0]!r}?' if close else ''
 
 
 class Kind(ABC):
-    """What a setting may be."""
+    """A kind of values that a setting may take."""
 
     remedy = ''
 
     @property
     @abstractmethod
     def expected(self) -> str:
-        """What is expected, in words that follow ``expected``."""
+        """Description of the expected values, which messages show after the word ``expected``."""
 
     @abstractmethod
     def accepts(self, value: Any) -> bool:
-        """Return whether a value can be meant."""
+        """Return whether a value is valid."""
 
     def check(self, where: str, value: Any) -> None:
-        """See that a value can be meant.
+        """Check that a value is valid.
 
         Args:
             where: The key, dotted.
-            value: What was got.
+            value: The value that was given.
 
         Raises:
             ValueError: Names the key, what was got, what is expected and what to do.
         """
         if not self.accepts(value):
-            raise wrong(where, value, self.expected, self.hint(value))
+            raise invalid_setting(where, value, self.expected, self.hint(value))
 
     def hint(self, value: Any) -> str:
         """Return what to do about a wrong value."""
@@ -111,8 +111,8 @@ class Number(Kind):
 
     def hint(self, value: Any) -> str:
         """See :meth:`Kind.hint`."""
-        told = f'{self.most:g}' in self.expected
-        too_large = isinstance(value, Real) and not isinstance(value, bool) and value > self.most and not told
+        stated = f'{self.most:g}' in self.expected
+        too_large = isinstance(value, Real) and not isinstance(value, bool) and value > self.most and not stated
         return f'nothing may be larger than {self.most:g}' if too_large else self.remedy
 
 
@@ -146,8 +146,8 @@ class Text(Kind):
     """Text that is not empty.
 
     Args:
-        meaning: What it says, such as ``'the path of a config'``.
-        remedy: What to do.
+        meaning: Description of the text, such as ``'the path of a config'``.
+        remedy: Advice on what to do.
     """
 
     meaning: str = 'text'
@@ -219,7 +219,7 @@ class OneOf(Kind):
 
     def hint(self, value: Any) -> str:
         """See :meth:`Kind.hint`."""
-        return nearest(value, [each for each in self.values if isinstance(each, str)])
+        return did_you_mean(value, [each for each in self.values if isinstance(each, str)])
 
 
 @dataclass(frozen=True)
@@ -227,9 +227,9 @@ class Settings(Kind):
     """A dict.
 
     Args:
-        example: What it looks like.
+        example: Example of such a dict.
         needs: Keys that it must have.
-        remedy: What to do.
+        remedy: Advice on what to do.
     """
 
     example: str = 'a dict'
@@ -252,10 +252,10 @@ class ListOf(Kind):
     """A list or a tuple.
 
     Args:
-        item: What each item may be.
+        item: Kind of each item.
         least: Fewest items.
         length: Number of items; any by default.
-        example: What it looks like, in words.
+        example: Description of such a list.
     """
 
     item: Kind
@@ -322,7 +322,7 @@ class Nothing(Kind):
     """None.
 
     Args:
-        meaning: What it stands for.
+        meaning: Meaning of None.
     """
 
     meaning: str = ''
@@ -341,18 +341,18 @@ def Optional(kind: Kind, meaning: str = '') -> AnyOf:  # noqa: N802  reads like 
     """Return the kind of a setting that may be None.
 
     Args:
-        kind: What it may be else.
-        meaning: What None stands for.
+        kind: Kind of all other values.
+        meaning: Meaning of None.
     """
     return AnyOf(kind, Nothing(meaning))
 
 
 @dataclass(frozen=True)
 class Anything(Kind):
-    """What is checked where it is used.
+    """Any value, as it is checked where it is used.
 
     Args:
-        reason: Where, or why it needs no check.
+        reason: The place where it is checked, or why it needs no check.
     """
 
     reason: str

@@ -1,13 +1,11 @@
 """Files that are either old or new, never half."""
 
-import os
 from pathlib import Path
 
 from mmengine.fileio import LocalBackend, register_backend
 
+from mmkd_video.core.files.temporary import TemporaryFile, sync_folder
 from mmkd_video.core.mistakes import UnwrittenFileError
-
-TEMPORARY_SUFFIX = '.mmkd-tmp'
 
 
 def write_atomically(content: bytes, path: str | Path) -> None:
@@ -16,7 +14,7 @@ def write_atomically(content: bytes, path: str | Path) -> None:
     The bytes go to a temporary name in the same folder, are synced, and take the place of the old file in one step.
 
     Args:
-        content: What the file is to hold.
+        content: Bytes that the file is to hold.
         path: Place of the file; missing folders are made.
 
     Raises:
@@ -24,50 +22,21 @@ def write_atomically(content: bytes, path: str | Path) -> None:
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f'.{path.name}.{os.getpid()}{TEMPORARY_SUFFIX}')
+    temporary = None
     try:
-        with open(temporary, 'wb') as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
+        temporary = TemporaryFile(path)
+        temporary.write(content)
+        temporary.commit()
     except OSError as error:
-        temporary.unlink(missing_ok=True)
         told = UnwrittenFileError(
             f'{path} cannot be written ({error.strerror or error}); what was there before is untouched'
         )
         told.errno = error.errno
         raise told from error
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
-    _sync_folder(path.parent)
-
-
-def remove_temporary_files(folder: str | Path) -> list[Path]:
-    """Remove what writers that were killed have left in a folder.
-
-    Args:
-        folder: Looked at itself, not below; may be missing.
-
-    Returns:
-        The removed files.
-    """
-    stale = sorted(Path(folder).glob(f'.*{TEMPORARY_SUFFIX}'))
-    for path in stale:
-        path.unlink(missing_ok=True)
-    return stale
-
-
-def _sync_folder(folder: Path) -> None:
-    # The rename itself is only on disk once the folder is; Windows cannot open folders.
-    if os.name == 'nt':
-        return
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
     finally:
-        os.close(descriptor)
+        if temporary is not None:
+            temporary.discard()
+    sync_folder(path.parent)
 
 
 class AtomicBackend(LocalBackend):
@@ -83,7 +52,7 @@ class AtomicBackend(LocalBackend):
         """Write bytes atomically.
 
         Args:
-            obj: What the file is to hold.
+            obj: Bytes that the file is to hold.
             filepath: Place of the file; missing folders are made.
         """
         write_atomically(obj, filepath)

@@ -13,8 +13,8 @@ class JsonLines:
 
     Args:
         path: Path of the file; the standard output by default.
-        whole: Write under :attr:`partial`, and give the file its own name only when the block ends without an error;
-            otherwise what was written stays there until the next time.
+        whole: Whether to write under :attr:`partial`, and to give the file its own name only when the block ends
+            without an error; otherwise what was written stays there until the next time.
     """
 
     def __init__(self, path: str | Path | None = None, whole: bool = False) -> None:
@@ -53,7 +53,7 @@ class JsonLines:
         """Write one object.
 
         Args:
-            value: Ready for JSON.
+            value: Object that JSON can hold.
 
         Raises:
             OSError: It could not be written.

@@ -13,7 +13,7 @@ def try_lock(folder: Path, work: str = 'training') -> IO | None:
 
     Args:
         folder: The folder to hold.
-        work: What is done in it, which names the lock.
+        work: Name of the work that is done in it, and so of the lock.
 
     Returns:
         The open lock; None where another process holds it.
@@ -33,7 +33,7 @@ def locked(folder: Path, work: str = 'training') -> Iterator[int]:
 
     Args:
         folder: The folder to hold.
-        work: What is done in it.
+        work: Name of the work that is done in it.
 
     Yields:
         The lock's file descriptor, for ``subprocess``'s ``pass_fds``.

@@ -9,7 +9,7 @@ def expect_new(option: str, path: str | Path | None, force: bool | None = None) 
     """See that a tool would not replace what somebody has made.
 
     Args:
-        option: What names the file, such as ``--out``.
+        option: Option that names the file, such as ``--out``.
         path: The file; None where none is written.
         force: Whether it may be replaced; None where the tool has no ``--force``.
 

@@ -96,7 +96,7 @@ def commit_staged(written: Path, path: Path, suffixes: Sequence[str], passed: bo
     """Move checked files to their place; if they have failed and others are there, to ``<name>.failed<suffix>``.
 
     Args:
-        written: What :func:`staged_files` gave, within its block.
+        written: Path that :func:`staged_files` gave, within its block.
         path: Place of the first file.
         suffixes: Suffixes of all files that share the name; the first is placed last.
         passed: Whether they may take the place of others.

@@ -12,11 +12,11 @@ class Ablation:
     """Scores of a student alone, with the baseline's loss, and with each further loss.
 
     Args:
-        command: What made it.
+        command: Command that made it.
         baseline: Name of the config that all are compared with.
         epochs: Epochs of each training.
         clips: Training clips in an epoch.
-        metric: Measured on test with the last checkpoint.
+        metric: Metric, measured on test with the last checkpoint.
         seeds: Seeds of the runs.
         scores: Scores by name of the config (or ``'student alone'``), one for each seed.
     """

@@ -1,4 +1,4 @@
-"""What is compared: the student alone, distilled in one or several ways, and alone for as long."""
+"""The arms of a comparison: the student alone, distilled in one or several ways, and alone for as long."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -34,10 +34,10 @@ class Arm:
     """One way to train the student.
 
     Args:
-        name: In tables.
+        name: Name in tables.
         folder: Folder of its runs, below the work dir.
-        config: With the teacher and its views for a distilled arm; of the distillation too for the others, from which
-            :meth:`training` takes the teacher away, so that one key means the same in all arms.
+        config: Config, with the teacher and its views for a distilled arm; for the others the distillation's too, from
+            which :meth:`training` takes the teacher away, so that one key means the same in all arms.
         kind: ``ALONE``, ``DISTILLED`` or ``AS_LONG``.
         epochs: Epochs (or iterations) of training for ``AS_LONG``; None: as shipped.
         of: Name of the distilled arm whose time is bought, for ``AS_LONG``.
@@ -51,7 +51,7 @@ class Arm:
     of: str | None = None
 
     def training(self, config: Config) -> Config:
-        """Return what is really trained.
+        """Return the config that is really trained.
 
         Args:
             config: The arm's config with a point's settings; it is not changed.
@@ -99,7 +99,7 @@ def arm_folder(kind: str, config: str = '') -> str:
 
 
 def baseline_settings(config: Config) -> dict[str, Any]:
-    """Return what of a distillation decides its student alone, flattened.
+    """Return the settings of a distillation that determine its student alone, flattened.
 
     Args:
         config: The distillation config.
@@ -109,7 +109,7 @@ def baseline_settings(config: Config) -> dict[str, Any]:
 
 
 def length_of(config: Config) -> tuple[str, int]:
-    """Return which key of ``train_cfg`` says how long is trained, and what it says.
+    """Return the key of ``train_cfg`` that holds the length of training, and its value.
 
     Raises:
         ValueError: Neither epochs nor iterations are given.
@@ -127,7 +127,7 @@ def stretched(config: Config, length: int) -> Config:
     counts epochs or iterations. Settings of hooks are not.
 
     Args:
-        config: As shipped; it is not changed.
+        config: Config as shipped; it is not changed.
         length: The new ``max_epochs`` or ``max_iters``.
     """
     longer = Config(config.to_dict(), filename=config.filename)

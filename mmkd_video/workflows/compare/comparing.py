@@ -49,7 +49,7 @@ def compare_configs(
         may_prepare: Whether clips may be rendered and teachers trained first.
 
     Returns:
-        What all runs say, with the settings as its ``options``.
+        The comparison of all runs, with the settings as its ``options``.
 
     Raises:
         FileNotFoundError: A config is missing, or something that may not be prepared.

@@ -62,7 +62,7 @@ def fold_config(config: Config, templates: Mapping[str, str], fold: int) -> Conf
 
 
 def settings_of(templates: Mapping[str, str], fold: int) -> dict[str, str]:
-    """Return what templates mean for a fold, by dotted key."""
+    """Return the settings that templates give for a fold, by dotted key."""
     return {key: text.replace('{}', str(fold)) for key, text in templates.items()}
 
 
@@ -133,13 +133,14 @@ def compare_folds(
     Args:
         configs: Distillation configs by name.
         seeds: Seeds of the evaluation, in each fold.
-        work_dir: Has a folder for each fold.
+        work_dir: Folder that holds one for each fold.
         templates: ``KEY=VALUE`` each, with ``{}`` in the place of the fold's number.
         num_folds: Folds are counted from 0.
-        prepare: Makes what a config needs, such as the teacher of the fold.
-        read: Reads a config anew with further settings, so that what it derives from its clips is the fold's.
-        jobs: Runs side by side.
-        say: Prints a line.
+        prepare: Function that makes what a config needs, such as the teacher of the fold.
+        read: Function that reads a config again with further settings, so that what it derives from its clips is the
+            fold's.
+        jobs: Number of runs side by side.
+        say: Function that prints a line.
         **given: Further settings of :func:`~mmkd_video.workflows.compare.protocol.compare`.
 
     Raises:

@@ -24,7 +24,7 @@ class Axis:
     Args:
         key: Dotted path in the config, list items by their number: ``model.terms.0.weight``.
         texts: Values as they were written; ``x0.5`` is half of what the config ships.
-        name: What labels call it; the last part of its key by default.
+        name: Name in labels; the last part of its key by default.
     """
 
     key: str
@@ -57,10 +57,10 @@ class Axis:
         return _has_keys(holder) or _read(config, self.key) is not _MISSING
 
     def values(self, config: Config) -> list[tuple[str, Any]]:
-        """Return the values, with what each is called.
+        """Return the values with their names in labels.
 
         Args:
-            config: Ships the value that factors are relative to.
+            config: Config with the value that factors are relative to.
 
         Raises:
             ValueError: A factor is given and the config ships no number.
@@ -89,7 +89,7 @@ class Point:
     """Settings of one trial.
 
     Args:
-        label: What the point is called in tables.
+        label: Name of the point in tables.
         settings: Values by dotted key, without those that are shipped; empty for the recipe as shipped.
     """
 
@@ -142,8 +142,8 @@ def points_of(axes: Sequence[Axis], config: Config) -> list[Point]:
     return points
 
 
-def named_apart(axes: Sequence[Axis]) -> list[Axis]:
-    """Return axes that labels of points call by the shortest end of their key that no other one has."""
+def with_distinct_names(axes: Sequence[Axis]) -> list[Axis]:
+    """Return axes with distinct short names: the shortest end of each key that no other one has."""
     keys = [axis.key.split('.') for axis in axes]
 
     def shortest(key: list[str]) -> str:
@@ -155,7 +155,7 @@ def named_apart(axes: Sequence[Axis]) -> list[Axis]:
 
 
 def check_axes(axes: Sequence[Axis], configs: Mapping[str, Config]) -> None:
-    """See that every key is given once and exists somewhere.
+    """Check that every key is given once and exists somewhere.
 
     Raises:
         ValueError: It does not.

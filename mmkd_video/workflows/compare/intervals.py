@@ -1,4 +1,4 @@
-"""What paired scores say: means with intervals, wins, and the share of a gap that is closed."""
+"""Statistics of paired scores: means with intervals, wins, and the share of a gap that is closed."""
 
 import math
 import statistics
@@ -14,7 +14,7 @@ CONFIDENCE = 0.95
 
 @dataclass(frozen=True)
 class Interval:
-    """Where a mean may lie.
+    """An interval of a mean.
 
     Args:
         low: Lower end.
@@ -34,7 +34,7 @@ def student_interval(values: Sequence[float], confidence: float = CONFIDENCE) ->
 
     Args:
         values: Independent measurements.
-        confidence: Above 0 and below 1.
+        confidence: Coverage of the interval, above 0 and below 1.
     """
     if len(values) < 2:
         return None
@@ -50,7 +50,7 @@ def bootstrap_interval(values: Sequence[float], confidence: float = CONFIDENCE) 
 
     Args:
         values: Independent measurements.
-        confidence: Above 0 and below 1.
+        confidence: Coverage of the interval, above 0 and below 1.
     """
     if len(values) < 2:
         return None
@@ -110,7 +110,7 @@ class Gain:
         """Return the number of pairs below a limit.
 
         Args:
-            limit: Such as -0.01, one point of accuracy.
+            limit: Limit, such as -0.01: one point of accuracy.
         """
         return sum(each < limit - 1e-9 for each in self.pairs)  # 0.89 - 0.90 is not below -0.01
 

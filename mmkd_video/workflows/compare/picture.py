@@ -21,7 +21,7 @@ def draw_comparison(comparison: Comparison, path: str | Path) -> Path:
     Thin lines join the runs of one seed; a bar is the mean.
 
     Args:
-        comparison: What was measured.
+        comparison: Comparison to draw.
         path: Path of the picture, such as ``.png`` or ``.svg``.
 
     Returns:

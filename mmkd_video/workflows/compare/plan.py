@@ -1,4 +1,4 @@
-"""What is run: points of a grid for each arm, seeds that choose, and seeds that are evaluated."""
+"""The plan of a comparison: points of a grid for each arm, tuning seeds, and evaluation seeds."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -20,8 +20,8 @@ class Plan:
         arms: The student alone first.
         axes: Axes of the grid.
         seeds: Seeds of the evaluation.
-        tuning_seeds: Tuning seeds of the tuning; none: no tuning.
-        work_dir: Has one folder for each run.
+        tuning_seeds: Seeds of the tuning; none: no tuning.
+        work_dir: Folder that holds one for each run.
 
     Attributes:
         lacking: Keys of the grid that the student alone does not have.
@@ -63,7 +63,7 @@ class Plan:
         return [*self.tuning_seeds, *following][:wanted]
 
     def tuning(self, arm: Arm) -> list[Run]:
-        """Return the trials that an arm's settings are chosen by, seed by seed."""
+        """Return the trials by which an arm's settings are chosen, seed by seed."""
         return [
             make_run(arm, point, seed, TUNING, self.work_dir)
             for seed in self.seeds_of(arm)

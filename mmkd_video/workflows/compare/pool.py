@@ -42,11 +42,11 @@ def run_all(
     that fails does not stop the others. Whatever ends this function early ends the runs too.
 
     Args:
-        runs: In the order in which they are started; none twice.
-        jobs: At least 1.
-        progress: Shows how far they are.
-        on_result: Called with each run and its result.
-        on_failure: Called with each run that failed, and why.
+        runs: Runs in the order in which they are started; none twice.
+        jobs: Number of runs at a time, at least 1.
+        progress: Display of how far they are.
+        on_result: Function that is called with each run and its result.
+        on_failure: Function that is called with each run that failed, and why.
 
     Raises:
         ValueError: A folder holds a run of another config.
@@ -62,7 +62,7 @@ def run_all(
                     going.remove(each)
                     _end(each, progress, _below(status, on_result), _below(status, on_failure))
                 status.show(progress.line())
-                progress.say_now_and_then(status.active)
+                progress.print_once_a_minute(status.active)
                 if going or waiting:
                     time.sleep(POLL_SECONDS)
         finally:
@@ -70,7 +70,7 @@ def run_all(
 
 
 def _below(status: StatusLine, call: Callable) -> Callable:
-    """Return a call that takes the status line away before it says something."""
+    """Return a function that clears the status line before it prints something."""
 
     def clear_and_call(*arguments: Any) -> None:
         status.clear()
@@ -97,7 +97,7 @@ def _start(
             return
         lock = try_lock(run.folder.path)
         if lock is None:
-            progress.held_elsewhere(run)
+            progress.runs_elsewhere(run)
             continue
         if run.folder.read() is not None:  # the other process has just finished it
             lock.close()
@@ -142,7 +142,7 @@ def _stop(going: Sequence[_Process]) -> None:
 
 @contextlib.contextmanager
 def _terminated_as_interrupted() -> Iterator[None]:
-    """Let SIGTERM and SIGHUP do what ctrl-C does, so that no run outlives its parent."""
+    """Make SIGTERM and SIGHUP act as ctrl-C, so that no run outlives its parent."""
 
     def interrupt(number: int, frame: FrameType | None) -> None:
         raise KeyboardInterrupt

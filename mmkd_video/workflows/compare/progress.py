@@ -1,4 +1,4 @@
-"""How far a comparison is, and how long it will take."""
+"""The progress of a comparison, and the time that it will take."""
 
 import re
 import time
@@ -25,7 +25,7 @@ class Progress:
 
     Args:
         total: Runs in all, finished ones included.
-        jobs: Runs at a time.
+        jobs: Number of runs at a time.
         clock: Seconds.
     """
 
@@ -38,25 +38,25 @@ class Progress:
         self._said = clock()
 
     def expect(self, more: int) -> None:
-        """Take in runs that were not known at the start.
+        """Add runs that were not known at the start.
 
         Args:
-            more: How many.
+            more: Number of further runs.
         """
         self.total += more
 
     def started(self, run: Run) -> None:
-        """Take in that a run began."""
+        """Note that a run began."""
         self._going[run.title] = (run, _Started(self._clock()))
 
-    def held_elsewhere(self, run: Run) -> None:
-        """Say once that another process is at work on a run."""
+    def runs_elsewhere(self, run: Run) -> None:
+        """Print once that another process works on a run."""
         if run.title not in self._elsewhere:
             self._elsewhere.add(run.title)
             print(f'{run.title}: another process is training in {run.folder.path}; waiting for it', flush=True)
 
     def ended(self, run: Run, began_here: bool) -> None:
-        """Take in that a run ended.
+        """Note that a run ended.
 
         Args:
             run: The run.
@@ -76,7 +76,7 @@ class Progress:
         time_left = f', about {in_words(left)} left' if left is not None else ''
         return f'{self.done} of {self.total + self.later} runs{time_left}' + (f': {"; ".join(shown)}' if shown else '')
 
-    def say_now_and_then(self, terminal: bool) -> None:
+    def print_once_a_minute(self, terminal: bool) -> None:
         """Print the line once a minute where no terminal shows it.
 
         Args:
@@ -117,7 +117,7 @@ class Progress:
 
 
 def trained_fraction(run: Run) -> float:
-    """Return how much of its training a run has done, 0 to 1, as its log says."""
+    """Return the share of its training that a run has done, 0 to 1, read from its log."""
     path = run.folder.path / LOG
     try:
         with open(path, 'rb') as file:

@@ -10,7 +10,7 @@ from mmengine.config import Config
 from mmkd_video.core.mistakes import WorkFailedError, WrongValueError
 from mmkd_video.workflows.compare.arms import AS_LONG, DISTILLED, Arm, length_of, make_arms
 from mmkd_video.workflows.compare.clips import agreement_of, chance_of, correct_by_clip
-from mmkd_video.workflows.compare.grid import SHIPPED, Axis, Point, check_axes, named_apart
+from mmkd_video.workflows.compare.grid import SHIPPED, Axis, Point, check_axes, with_distinct_names
 from mmkd_video.workflows.compare.plan import Plan
 from mmkd_video.workflows.compare.pool import run_all
 from mmkd_video.workflows.compare.progress import Progress
@@ -40,21 +40,21 @@ def compare(
     keep_clips: bool = False,
     progress: Progress | None = None,
 ) -> Comparison:
-    """Run what is not finished yet, and return what all runs say.
+    """Run what is not finished yet, and return the comparison of all runs.
 
     Args:
         configs: Distillation configs by name; what they need is there.
         seeds: Seeds of the evaluation.
-        work_dir: Has one folder for each run.
+        work_dir: Folder that holds one for each run.
         grid: ``KEY=V1,V2,...`` each; every arm is tuned over the same points, on validation.
-        tuning_seeds: Tuning seeds of the tuning; none: no tuning, which only ``at_grid`` can do without.
-        at_grid: Evaluate every point on all seeds.
-        as_long: Train the student alone for as long as each distilled arm takes, too.
-        jobs: Runs side by side.
-        metric: What is compared; ``acc/top1`` by default, or the test's first one.
-        command: Kept beside the results.
-        say: Prints a line.
-        keep_clips: Keep in each row how often each clip was right.
+        tuning_seeds: Seeds of the tuning; none: no tuning, which only ``at_grid`` can do without.
+        at_grid: Whether to evaluate every point on all seeds.
+        as_long: Whether to train the student alone for as long as each distilled arm takes, too.
+        jobs: Number of runs side by side.
+        metric: Metric to compare; ``acc/top1`` by default, or the test's first one.
+        command: Command line, kept beside the results.
+        say: Function that prints a line.
+        keep_clips: Whether to keep in each row how often each clip was right.
         progress: Progress of several comparisons; of this one alone by default.
 
     Raises:
@@ -69,7 +69,7 @@ def compare(
         raise WrongValueError(
             '--tuning-seeds: got none; expected some to choose by, or --at-grid to evaluate all points'
         )
-    axes = named_apart([Axis.parse(text) for text in grid])
+    axes = with_distinct_names([Axis.parse(text) for text in grid])
     arms = make_arms(configs)
     check_axes(axes, configs)
     plan = Plan(configs, arms, axes, seeds, tuning_seeds, work_dir)
@@ -85,11 +85,11 @@ class Protocol:
 
     Args:
         configs: Distillation configs by name.
-        plan: What is run.
-        jobs: Runs side by side.
-        metric: What is compared; None until the first result says what there is.
-        say: Prints a line.
-        keep_clips: Keep in each row how often each clip was right.
+        plan: Runs to do.
+        jobs: Number of runs side by side.
+        metric: Metric to compare; None until the first result says which there are.
+        say: Function that prints a line.
+        keep_clips: Whether to keep in each row how often each clip was right.
     """
 
     configs: Mapping[str, Config]
@@ -110,7 +110,7 @@ class Protocol:
         self._known: set[Path] = set()
 
     def check(self) -> None:
-        """See that no seed is for tuning and for evaluation, now or in an earlier call; that test chooses nothing.
+        """Check that no seed is for tuning and for evaluation, now or in an earlier call; that test chooses nothing.
 
         Raises:
             ValueError: It is.
@@ -178,7 +178,7 @@ class Protocol:
         return found
 
     def _run_as_long(self, best: dict[str, Point]) -> list[Arm]:
-        """Run the student alone for as long as each distilled arm, as their runs at shipped settings tell."""
+        """Run the student alone for as long as each distilled arm took at shipped settings."""
         alone, longer = self.arms[0], []
         for arm in self.arms[1:]:
             runs = [self.plan.evaluation(each, Point()) for each in (alone, arm)]
@@ -245,19 +245,19 @@ class Protocol:
     def _note_trials(self, trials: Sequence[Tuned]) -> None:
         if self.plan.lacking and trials:
             counts = {arm.name: sum(len(each.seeds) for each in trials if each.arm == arm.name) for arm in self.arms}
-            told = ', '.join(f'{name} {count}' for name, count in counts.items())
+            text = ', '.join(f'{name} {count}' for name, count in counts.items())
             self.notes.append(
                 f'The student alone does not have {", ".join(self.plan.lacking)}; it was tuned over the others, with '
-                f'more seeds, so that no arm had more trials (an arm with one setting has nothing to choose): {told}.'
+                f'more seeds, so that no arm had more trials (an arm with one setting has nothing to choose): {text}.'
             )
 
     def _note_rounding(self) -> None:
         kinds = {tuple(result.get(key) for key in MACHINE) for result in self.results.values()}
         if len(kinds) > 1:
-            told = '; '.join(
+            text = '; '.join(
                 sorted(', '.join(f'{key} {value}' for key, value in zip(MACHINE, kind, strict=True)) for kind in kinds)
             )
-            self.notes.append(f'Runs were made in several ways, whose rounding differs: {told}.')
+            self.notes.append(f'Runs were made in several ways, whose rounding differs: {text}.')
 
     def _teacher(self, teacher: TestedTeacher) -> Teacher:
         found = self.results[teacher.run.folder.path]
@@ -313,9 +313,9 @@ def pick_metric(metrics: Mapping[str, float], wanted: str | None, split: str = '
     """Return what is compared.
 
     Args:
-        metrics: What a split measures.
-        wanted: See ``--metric``.
-        split: For the message.
+        metrics: Metrics of a split.
+        wanted: Name of the metric that was asked for with ``--metric``.
+        split: Name of the split, for the message.
 
     Raises:
         ValueError: There is no such metric.

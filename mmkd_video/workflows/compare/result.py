@@ -1,4 +1,4 @@
-"""What a comparison found: scores by arm and seed, and what follows from them."""
+"""The results of a comparison: scores by arm and seed, and what follows from them."""
 
 import statistics
 from collections.abc import Mapping, Sequence
@@ -19,8 +19,8 @@ class Teacher:
     """A teacher by itself.
 
     Args:
-        name: In tables.
-        score: On test.
+        name: Name in tables.
+        score: Score on test.
         params: Number of parameters.
         gflops: GFLOPs of one forward pass, as MMEngine counts (a multiply-add is one); None when not counted.
         seconds: Wall time of its training; None when not counted.
@@ -44,19 +44,20 @@ class Row:
         kind: ``ALONE``, ``DISTILLED`` or ``AS_LONG``.
         label: Label of its settings.
         settings: Values by dotted key that differ from what is shipped.
-        scores: On test, one for each seed.
-        val: On validation.
+        scores: Scores on test, one for each seed.
+        val: Scores on validation.
         agreement: Fraction of test clips on which the student's answer is the teacher's.
         seconds: Wall time of training, validation left out.
         cpu_seconds: The same on the CPUs, loaders included.
         params: Number of parameters.
         gflops: GFLOPs of one forward pass; None when not counted.
         teacher: Name of the teacher that its gap and agreement are about; None where none was tested.
-        of: For ``AS_LONG``: the distilled arm whose time is bought.
+        of: The distilled arm whose time is bought, for ``AS_LONG``.
         length: Length of training, such as ``16 epochs``, for ``AS_LONG``.
-        device: Where it was trained.
-        pairs: What is paired with another row, where that is more than the scores: those of all folds and seeds.
-        clips: For each test clip of all folds, the fraction of seeds that got it right.
+        device: Device on which it was trained.
+        pairs: Scores that are paired with another row's, where they are more than ``scores``: those of all folds and
+            seeds.
+        clips: The fraction of seeds that got it right, for each test clip of all folds.
     """
 
     arm: str
@@ -108,7 +109,7 @@ class Section:
     """All arms at one setting each.
 
     Args:
-        title: Which settings.
+        title: Description of the settings.
         rows: The student alone first.
         in_grid: Whether it is one of all points of a grid.
     """
@@ -143,7 +144,7 @@ def gain_of(row: Row, other: Row) -> Gain | None:
 
 
 def gain_by_clip(row: Row, other: Row) -> Gain | None:
-    """Return how much more often a row is right than another, clip by clip; None where the clips are not known."""
+    """Return how much more often a row is correct than another, clip by clip; None where the clips are not known."""
     if row.clips is None or other.clips is None:
         return None
     return Gain([after - before for before, after in zip(other.clips, row.clips, strict=True)])
@@ -160,7 +161,7 @@ def gap_of(row: Row, other: Row, goal: float) -> tuple[float | None, Interval | 
 
 @dataclass(frozen=True)
 class Tuned:
-    """What an arm scored on validation at one point of the grid.
+    """The scores of an arm on validation at one point of the grid.
 
     Args:
         arm: Its name.
@@ -181,16 +182,16 @@ class Tuned:
 
 @dataclass(frozen=True)
 class Comparison:
-    """Everything that was found, and how.
+    """All results of a comparison, and how they were obtained.
 
     Args:
         configs: Paths of the distillation configs by name.
-        command: What made it.
-        metric: What the scores are.
+        command: Command that made it.
+        metric: Name of the metric.
         seeds: Seeds of the evaluation.
         teachers: Each by itself.
         sections: The recipe as shipped first, then each arm at its best, then points of the grid.
-        grid: As it was given.
+        grid: The grid as it was given.
         tuning: Trials on validation.
         chance: Accuracy of always giving the most frequent answer on test; None when not known.
         missing: Runs that failed.
@@ -232,7 +233,7 @@ class Comparison:
         """Return every number, ready for JSON; what follows from the scores is added for readers."""
         found = dict(format=FORMAT, **asdict(self))
         found['findings'] = [
-            _finding(self, section, row, other) for section in self.sections for row, other in section.pairs()
+            _paired_statistics(self, section, row, other) for section in self.sections for row, other in section.pairs()
         ]
         return found
 
@@ -254,7 +255,7 @@ class Comparison:
         return cls(**given)
 
 
-def _finding(comparison: Comparison, section: Section, row: Row, other: Row) -> dict:
+def _paired_statistics(comparison: Comparison, section: Section, row: Row, other: Row) -> dict:
     gain, teacher = gain_of(row, other), comparison.teacher(row.teacher)
     found: dict[str, Any] = dict(section=section.title, arm=row.arm, minus=other.arm)
     if gain is None:

@@ -83,9 +83,9 @@ class Run:
         arm: Its name.
         label: Label of the settings.
         settings: Values by dotted key that differ from what is shipped.
-        seed: None for a teacher.
+        seed: Seed; None for a teacher.
         purpose: ``TUNING``, ``EVALUATION`` or ``TEACHER``.
-        folder: Where it is.
+        folder: Folder of the run.
     """
 
     arm: str
@@ -97,14 +97,14 @@ class Run:
 
     @property
     def title(self) -> str:
-        """For messages."""
+        """Name of the run, for messages."""
         if self.seed is None:
             return self.arm
         return ', '.join([self.arm, *([self.label] if self.settings else []), f'seed {self.seed}'])
 
     @property
     def splits(self) -> tuple[str, ...]:
-        """What it is scored on."""
+        """Splits that it is scored on."""
         return self.folder.splits
 
 
@@ -114,7 +114,7 @@ def make_run(arm: Arm, point: Point, seed: int, purpose: str, work_dir: Path) ->
     A tuning trial is scored on validation alone: nothing of test exists when the choice is made.
 
     Args:
-        arm: What is trained.
+        arm: Arm to train.
         point: Its settings.
         seed: Seed of the run.
         purpose: ``TUNING`` or ``EVALUATION``.
@@ -132,8 +132,8 @@ def describe(run: Run, result: Mapping | None, metric: str | None) -> dict:
 
     Args:
         run: The trial.
-        result: What it gave; None where it failed.
-        metric: What is compared.
+        result: Result of the run; None where it failed.
+        metric: Metric to compare.
     """
     found = dict(result or {})
     key = metric or ''
@@ -169,10 +169,10 @@ class Ledger:
                 self.trials.append(trial)
 
     def add(self, trial: dict) -> None:
-        """Write a trial down, once; where its run is, seen from the work dir, so that it holds on any machine.
+        """Record a trial, once; with its folder relative to the work dir, so that it holds on any machine.
 
         Args:
-            trial: What :func:`describe` gave.
+            trial: Trial, as :func:`describe` gives it.
         """
         if 'run' in trial:
             trial = dict(trial, run=os.path.relpath(trial['run'], self.path.parent))
@@ -215,10 +215,10 @@ def scores(results: Mapping[Path, dict], runs: Sequence[Run], split: str, metric
     """Return the scores of runs; None for those that are missing.
 
     Args:
-        results: What finished runs gave, by their folder.
-        runs: Whose scores.
+        results: Results of finished runs, by their folder.
+        runs: Runs whose scores are wanted.
         split: ``'val'`` or ``'test'``.
-        metric: What is compared.
+        metric: Metric to compare.
     """
     key = 'metrics' if split == 'test' else split
     return [(results.get(run.folder.path) or {}).get(key, {}).get(metric) for run in runs]

@@ -1,4 +1,4 @@
-"""What decides the table of a comparison, and the command that makes it."""
+"""The settings of a comparison that determine its table, and the command that makes it."""
 
 import shlex
 from collections.abc import Sequence
@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
+from mmkd_video.core.command_line import words_of
 from mmkd_video.core.mistakes import WrongValueError
 from mmkd_video.core.plain_data import Anything, Table, read_json
 from mmkd_video.recognizers.config import to_arguments
@@ -18,7 +19,7 @@ _TABLE = Table(Anything(1_000_000), most=50)
 
 @dataclass(frozen=True)
 class ComparisonSettings:
-    """What decides the table of a comparison.
+    """The settings that determine the table of a comparison.
 
     Args:
         seeds: Seeds of the evaluation.
@@ -96,7 +97,7 @@ def command_of(configs: Sequence[str], settings: ComparisonSettings, work_dir: s
         settings: Settings of the table.
         work_dir: Folder of the comparison, as it was given; None: it was not.
     """
-    words = ['python', 'tools/compare.py', *configs, '--seeds', *map(str, settings.seeds)]
+    words = [*words_of('compare'), *configs, '--seeds', *map(str, settings.seeds)]
     if settings.grid:
         words += ['--grid', *settings.grid]
         if settings.tuning_seeds != list(TUNING_SEEDS):

@@ -1,4 +1,4 @@
-"""Whether validation and test are two sets: what is tuned on test is no result."""
+"""Checks that validation and test are two sets: what is tuned on test is no result."""
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -6,6 +6,7 @@ from typing import Any
 
 from mmengine.config import Config
 
+from mmkd_video.compat.annotation_rows import Columns, read_rows, video_paths
 from mmkd_video.core.mistakes import WrongValueError
 
 SHOWN = 3
@@ -13,7 +14,7 @@ OF_LOOKING = ('pipeline', 'test_mode', 'type')  # how a clip is looked at, not w
 
 
 def check_splits(config: Config) -> None:
-    """See that settings can be chosen on validation without a look at test.
+    """Check that settings can be chosen on validation without seeing test.
 
     Args:
         config: Config of any arm.
@@ -39,7 +40,7 @@ def check_splits(config: Config) -> None:
 
 
 def _leaves(dataset: Mapping) -> Iterator[dict[str, Any]]:
-    """Yield which clips the datasets inside wrappers read."""
+    """Yield the settings of the datasets inside wrappers that decide which clips they read."""
     inner = dataset.get('datasets') or ([dataset['dataset']] if 'dataset' in dataset else [])
     for each in inner:
         yield from _leaves(each)
@@ -52,8 +53,7 @@ def _lines(dataset: Mapping) -> set[str]:
     path = Path(dataset.get('data_root') or '', dataset.get('ann_file') or '')
     prefix = dataset.get('data_prefix') or {}
     folder = Path(dataset.get('data_root') or '', next(iter(prefix.values()), '') or '')
-    try:
-        lines = path.read_text().splitlines()
-    except (OSError, UnicodeDecodeError):
+    if not path.is_file():
         return set()
-    return {str(folder / line.split()[0]) for line in lines if line.strip()}
+    rows = [row for row in read_rows(path, Columns(dataset.get('delimiter', ' '))) if row.names]
+    return set(video_paths(rows, str(folder)))

@@ -1,4 +1,4 @@
-"""For how long the student alone trains in the time that a distilled one takes."""
+"""The length of training of the student alone in the time that a distilled one takes."""
 
 import json
 import math

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 
+from mmkd_video.core.text_table import aligned
 from mmkd_video.workflows.compare.arms import ALONE, AS_LONG
 from mmkd_video.workflows.compare.intervals import Gain, Interval
 from mmkd_video.workflows.compare.result import (
@@ -30,8 +31,8 @@ def as_markdown(comparison: Comparison, brief: bool = False) -> str:
     """Return the tables for a document, with the command.
 
     Args:
-        comparison: What was measured.
-        brief: Say of a grid only how often its points kept the promise, and leave the trials out.
+        comparison: Comparison to write down.
+        brief: Whether to say of a grid only how often its points kept the promise, and to leave the trials out.
     """
     return f'{_document(comparison, _markdown_table, "**{}**", brief)}\n\n`{comparison.command}`'
 
@@ -166,7 +167,7 @@ def tuning_cells(comparison: Comparison) -> Cells:
 
 
 def note(comparison: Comparison) -> str:
-    """Return what a reader of the tables must know."""
+    """Return notes for a reader of the tables."""
     seeds = comparison.seeds
     spread = (
         f'mean and sample standard deviation over {len(seeds)} seeds'
@@ -215,13 +216,7 @@ def _short(row: Row) -> str:
 
 
 def _text_table(table: Cells) -> str:
-    widths = [max(len(row[column]) for row in table) for column in range(len(table[0]))]
-    lines = []
-    for row in table:
-        first, *others = (cell.rjust(width) for cell, width in zip(row, widths, strict=True))
-        lines.append('  '.join([row[0].ljust(widths[0]), *others]).rstrip())
-    lines.insert(1, '-' * max(map(len, lines)))
-    return '\n'.join(lines)
+    return '\n'.join(aligned(table))
 
 
 def _markdown_table(table: Cells) -> str:

@@ -19,9 +19,9 @@ class TestedTeacher:
     """A teacher that can be tested.
 
     Args:
-        name: In tables.
+        name: Name in tables.
         run: Its test.
-        classes: Which of its outputs are the student's classes; None for all.
+        classes: Indices of its outputs that are the student's classes; None for all.
     """
 
     name: str

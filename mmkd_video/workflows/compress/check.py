@@ -1,4 +1,4 @@
-"""What ``tools/compress.py`` looks at before it trains for hours."""
+"""Checks that ``tools/compress.py`` makes before it trains for hours."""
 
 from collections.abc import Mapping
 
@@ -17,12 +17,12 @@ EXTRAS = {  # packages that a block needs, and the extras that bring them; expor
 
 
 def trains_in_int8(config: Config) -> bool:
-    """Tell whether a training leaves a student with quantizers."""
+    """Return whether a training leaves a student with quantizers."""
     return any(hook.get('type') == 'QATHook' for hook in config.get('custom_hooks') or [])
 
 
 def expect_pruning(run: Config, in_int8: bool = False) -> None:
-    """See that a pruning has a target and settings that can be meant.
+    """Check that a pruning has a target and valid settings.
 
     Args:
         run: The config of the training that prunes; the last of its hooks does.
@@ -57,7 +57,7 @@ def expect_pruning(run: Config, in_int8: bool = False) -> None:
 
 
 def expect_extras(settings: Mapping) -> None:
-    """See that the packages of all stages are installed.
+    """Check that the packages of all stages are installed.
 
     Args:
         settings: The block ``compress``.

@@ -23,7 +23,7 @@ PRUNED = 'student pruned'
 
 
 def check(work: CompressionWork, checkpoint: str | None = None) -> None:
-    """See, before anything is trained, that the settings of every stage can be meant and that its packages are there.
+    """Check, before anything is trained, that the settings of every stage are valid and its packages installed.
 
     Args:
         work: The compression, before anything is made.
@@ -32,7 +32,7 @@ def check(work: CompressionWork, checkpoint: str | None = None) -> None:
     Raises:
         FileNotFoundError: There is no such checkpoint.
         KeyError: A block holds an unknown setting.
-        ValueError: A setting cannot be meant, or the checkpoint cannot be read.
+        ValueError: A setting is not valid, or the checkpoint cannot be read.
         MissingExtraError: A package is missing.
     """
     expect_blocks(work.settings)

@@ -1,6 +1,7 @@
-"""The block ``compress`` of a config: what each stage may be told."""
+"""The block ``compress`` of a config: the settings of each stage."""
 
 from collections.abc import Mapping
+from typing import Any
 
 from mmengine.config import Config
 
@@ -22,7 +23,7 @@ from mmkd_video.core.mistakes import WrongKeyError, WrongValueError
 from mmkd_video.export.metadata import PRECISIONS
 from mmkd_video.quantization.nncf_library import PRESETS
 from mmkd_video.recognizers.plain_student import is_distillation
-from mmkd_video.workflows.measure.deploy_candidates import RUNTIMES
+from mmkd_video.workflows.measure.deploy_runtimes import all_runtimes
 
 
 def _options(name: str, **kinds: Kind) -> Keys:
@@ -31,6 +32,23 @@ def _options(name: str, **kinds: Kind) -> Keys:
 
 def _several(kind: Kind) -> Kind:
     return AnyOf(kind, ListOf(kind))
+
+
+class RuntimeName(Kind):
+    """The name of a runtime; also of one that the config imports, which is known only when it is checked."""
+
+    @property
+    def expected(self) -> str:
+        """See :attr:`Kind.expected`."""
+        return OneOf(*all_runtimes()).expected
+
+    def accepts(self, value: Any) -> bool:
+        """See :meth:`Kind.accepts`."""
+        return OneOf(*all_runtimes()).accepts(value)
+
+    def hint(self, value: Any) -> str:
+        """See :meth:`Kind.hint`."""
+        return OneOf(*all_runtimes()).hint(value)
 
 
 OPTIONS = Settings('a dict of settings')
@@ -66,7 +84,7 @@ QUANTIZE = _options(
 )
 BENCHMARK = _options(
     'benchmark',
-    runtimes=_several(OneOf(*RUNTIMES)),
+    runtimes=_several(RuntimeName()),
     threads=_several(Whole(1)),
     rounds=Whole(1),
     max_rounds=Whole(1),
@@ -81,7 +99,7 @@ BENCHMARK = _options(
     target_drop=Number(),
 )
 BLOCKS = {'prune': PRUNE, 'export': EXPORT, 'quantize': QUANTIZE, 'benchmark': BENCHMARK}
-CHOSEN_HERE = ('format', 'model', 'file', 'out', 'picture', 'force')  # options that no block may hold
+NOT_FOR_USERS = ('format', 'model', 'file', 'out', 'picture', 'force')  # options that no block may hold
 
 
 def read_settings(config: Config) -> dict:
@@ -108,7 +126,7 @@ def read_settings(config: Config) -> dict:
 
 
 def expect_blocks(settings: Mapping) -> None:
-    """See that blocks hold settings of their stages, and none that are made up here.
+    """Check that blocks hold settings of their stages, and none that the stages set themselves.
 
     Args:
         settings: The block ``compress``.
@@ -120,7 +138,7 @@ def expect_blocks(settings: Mapping) -> None:
     """
     for name, options in BLOCKS.items():
         block = settings.get(name) or {}
-        taken = sorted(set(block) & set(CHOSEN_HERE))
+        taken = sorted(set(block) & set(NOT_FOR_USERS))
         if taken and name != 'prune':
             raise WrongValueError(
                 f'compress.{name}: got {", ".join(taken)}, which compress.py chooses itself; leave it out'

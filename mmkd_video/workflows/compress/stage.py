@@ -20,13 +20,13 @@ _NOTE = Record(
 
 @dataclass(frozen=True)
 class Stage:
-    """A step that makes files from files. What it is told is both called and shown as the command of a tool.
+    """A step that makes files from files. Its settings are passed to a function and shown as the command of a tool.
 
     Args:
         name: The stage's name.
         tool: Path of the tool that does the same by hand, with its subcommand.
-        function: What does it; called with ``sources``, the settings as keywords and ``force``.
-        sources: What comes first on the tool's command line.
+        function: Function that does the work; called with ``sources``, the settings as keywords and ``force``.
+        sources: Positional arguments of the tool's command line.
         settings: Options of the tool by name, with ``_`` for ``-``; None and False leave one out.
         inputs: Files it reads.
         outputs: Files it writes.
@@ -49,7 +49,7 @@ class Stage:
 
     @property
     def command(self) -> str:
-        """What does the same by hand."""
+        """The command that does the same by hand."""
         return shlex.join(['python', *self.tool.split(), *self.arguments])
 
     def run(self, folder: Path, force: bool = False) -> bool:
@@ -57,7 +57,7 @@ class Stage:
 
         Args:
             folder: Folder of the notes.
-            force: Do it again where it was done with other settings or from other files.
+            force: Whether to do it again where it was done with other settings or from other files.
 
         Returns:
             False where it was done before.

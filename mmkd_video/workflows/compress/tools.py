@@ -1,4 +1,4 @@
-"""What the stages after training do, told in the options of the tools that do the same."""
+"""The functions of the stages after training, with the options of the tools that do the same."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -33,7 +33,7 @@ def export_file(
     """Do what ``tools/export.py`` does; see :func:`export_student`.
 
     Raises:
-        ValueError: The file does not say what the model says.
+        ValueError: The file does not give what the model gives.
     """
     report = export_student(
         read_config(config),
@@ -68,7 +68,7 @@ def quantize_file(
     """Do what ``tools/quantize.py`` does; see :func:`quantize_student`.
 
     Raises:
-        ValueError: The file does not say what the model says.
+        ValueError: The file does not give what the model gives.
     """
     found = quantize_student(
         read_config(config),

@@ -1,4 +1,4 @@
-"""What a compression has made so far."""
+"""The state of a compression: what it has made so far."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -14,7 +14,7 @@ Model = tuple[str, str, str]
 
 @dataclass
 class CompressionWork:
-    """What there is after each stage.
+    """The models that there are after each stage.
 
     Args:
         config: The distillation.

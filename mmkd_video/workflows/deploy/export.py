@@ -26,8 +26,8 @@ from mmkd_video.recognizers.real_clips import RealClips, real_clips
 from mmkd_video.workflows.deploy.quantized_student import (
     VALIDATION,
     Source,
-    best_kept,
     convert_trained,
+    keeping_best_try,
     write_quantized,
 )
 from mmkd_video.workflows.deploy.student import StudentCheckpoint
@@ -131,7 +131,7 @@ def export_target(path: str | Path, format: str | None = None, force: bool = Fal
 
 def _write_int8(config: Config, source: Source, path: Path, found: RealClips, check: bool) -> ParityReport | None:
     validating = unaugmented_clips(config, VALIDATION, 'val_dataloader') if check else None
-    with best_kept(source, path):
+    with keeping_best_try(source, path):
         model, scores = convert_trained(source, np.stack(found.clips[:1]), validating)
     written = write_quantized(source, model, path, found if check else None, scores=scores)
     print(written.summary)

@@ -14,9 +14,10 @@ from mmkd_video.core.compression import in_order
 from mmkd_video.core.files.atomic import write_atomically
 from mmkd_video.core.files.staged import expect_new_files
 from mmkd_video.core.mistakes import WrongValueError
+from mmkd_video.core.text_table import aligned
 from mmkd_video.pruning import PRUNING_KEY, Pruning, PruningHistory, count_flops, count_params, prune
 from mmkd_video.quantization import Quantization
-from mmkd_video.recognizers.input_form import noise_for
+from mmkd_video.recognizers.input_form import noise_clip
 from mmkd_video.recognizers.plain_student import plain_student
 from mmkd_video.recognizers.real_clips import real_clips
 from mmkd_video.recognizers.size import find_size
@@ -46,8 +47,8 @@ def prune_student(
         config: The student's config, or that of its distillation.
         checkpoint: The student's checkpoint.
         out: The pruned checkpoint, ``.pth``; the config gets the same name with ``.py``.
-        target: What is to be left, such as ``dict(params=0.5)``; see :func:`mmkd_video.pruning.prune`.
-        criterion: Which channels go; see :class:`mmkd_video.pruning.Pruner`, as the next five.
+        target: Target that says what is to be left, such as ``dict(params=0.5)``; see :func:`mmkd_video.pruning.prune`.
+        criterion: Criterion of which channels go; see :class:`mmkd_video.pruning.Pruner` for this and the next five.
         scope: Part of the model within which channels compete.
         keep: Layers that stay whole, ``*`` allowed.
         round_to: A number of which every layer keeps a multiple of channels.
@@ -72,7 +73,7 @@ def prune_student(
     trained = StudentCheckpoint.read(checkpoint)
     kept = _followed(trained)
     model = trained.build(config)
-    inputs = noise_for(model, find_size(plain.model, plain, None, 'student'))
+    inputs = noise_clip(model, find_size(plain.model, plain, None, 'student'))
     if criterion == 'taylor':
         add_gradients(model, config, clips)
     rows = [('', 'params', 'GFLOPs'), ('before', *sizes_of(model, inputs))]
@@ -94,7 +95,7 @@ def prune_student(
     torch.save(dict(meta=meta, state_dict=state, **{**kept, PRUNING_KEY: history.to_json()}), content)
     write_atomically(content.getvalue(), out)
     written = write_pruned_config(config, out, rewritten)
-    print('\n'.join(f'{name:8}{params:>14}{gflops:>10}' for name, params, gflops in rows))
+    print('\n'.join(aligned(rows, rule=False)))
     if whole := history.steps[-1].settings.get('left_whole'):
         print(f'left whole: {whole}')
     print(f'wrote {out} ({out.stat().st_size / 1e6:.2f} MB) and {written}, which builds and tests it')
@@ -102,7 +103,7 @@ def prune_student(
 
 
 def _followed(trained: StudentCheckpoint) -> dict[str, Any]:
-    """Return what other compressions wrote that a pruned student keeps; say or refuse what it cannot keep."""
+    """Return what other compressions wrote that a pruned student keeps; print or refuse what it cannot keep."""
     kept = {}
     for each in in_order(trained.compressions):
         if each.key in Pruning.may_follow:

@@ -21,8 +21,8 @@ from mmkd_video.workflows.deploy.quantized_student import (
     VALIDATION,
     QuantizedStudent,
     Source,
-    best_kept,
     convert_trained,
+    keeping_best_try,
     megabytes,
     top1,
     write_quantized,
@@ -80,11 +80,11 @@ def quantize_student(
     clips = unaugmented_clips(config, calibration, 'train_dataloader')
     validating = unaugmented_clips(config, validation, 'val_dataloader')
     with TemporaryDirectory() as folder:
-        if Path(source).suffix == '.xml':
+        if Path(source).suffix == OpenVINOModel.written[0]:
             start = _exported(config, Path(source))
         else:
             start = _loaded(config, source, clips, Path(folder) / 'float.xml')
-        with best_kept(start, path):
+        with keeping_best_try(start, path):
             model, float_layers, scores = _quantize(start, clips, validating, max_drop, preset)
         compared = real_clips(config, max(num_clips, 2)) if check else None
         return write_quantized(start, model, path, compared, float_layers, scores)

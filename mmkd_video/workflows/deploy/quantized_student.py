@@ -26,7 +26,7 @@ from mmkd_video.quantization import (
     convert_quantized,
     count_convolutions,
 )
-from mmkd_video.quantization.sensitivity import run_quantized
+from mmkd_video.quantization.sensitivity import classify_in_int8
 from mmkd_video.recognizers.clip_source import ClipSource
 from mmkd_video.recognizers.real_clips import RealClips
 
@@ -39,8 +39,8 @@ class QuantizedStudent:
 
     Args:
         path: The ``.xml``.
-        report: What the parity check found; None without one.
-        convolutions: How many of them run in int8.
+        report: Report of the parity check; None without one.
+        convolutions: Number of convolutions that run in int8.
         float_layers: Names of the layers left in float so that the accuracy holds.
         scores: Top-1 on the validation clips, 0 to 1, of the model it was made from and of the file; None where it was
             not measured.
@@ -56,7 +56,7 @@ class QuantizedStudent:
 
     @property
     def summary(self) -> str:
-        """All but what the parity check found."""
+        """Summary of the file, without the parity check."""
         rows = [
             f'wrote {self.path} ({self.megabytes[1]:.2f} MB; in float {self.megabytes[0]:.2f} MB)',
             str(self.convolutions),
@@ -74,12 +74,12 @@ class QuantizedStudent:
 
 @dataclasses.dataclass(frozen=True)
 class Source:
-    """What an int8 file is made from.
+    """The source of an int8 file.
 
     Args:
         reference: The model whose probabilities the file is to give.
         name: Name of the reference.
-        metadata: What the file is to say about itself; its precision becomes int8.
+        metadata: Description that the file will carry of itself; its precision becomes int8.
         megabytes: Size in float.
         exported: The float file; None where the quantizers were trained, so that the reference has them.
     """
@@ -103,7 +103,7 @@ def convert_trained(
     """Convert a model with the ranges it was trained with, and see that OpenVINO can run it.
 
     Args:
-        source: What :meth:`Source.trained` returned.
+        source: Source that :meth:`Source.trained` returned.
         clips: ``(N, M, ...)`` of the shape and type that the file is to take.
         validating: Clips to measure top-1 on; None to measure none.
         max_drop: Top-1 that may be lost on them, 0 to 1.
@@ -117,11 +117,11 @@ def convert_trained(
     """
     model = convert_quantized(source.reference, clips)
     if validating is None:
-        run_quantized(model, clips[:1])
+        classify_in_int8(model, clips[:1])
         return model, None
     expected, labels = source.reference.predict(validating), validating.labels
     score = top1(expected.argmax(axis=1) if labels is None else labels)
-    before, after = score(expected), score(run_quantized(model, validating))
+    before, after = score(expected), score(classify_in_int8(model, validating))
     if before - after > max_drop:
         raise DropTooLargeError(
             f'max_drop={max_drop}: the file loses {before - after:.2%} of top-1 beside the checkpoint, and its layers '
@@ -133,11 +133,11 @@ def convert_trained(
 
 
 @contextmanager
-def best_kept(source: Source, path: Path) -> Iterator[None]:
+def keeping_best_try(source: Source, path: Path) -> Iterator[None]:
     """Write the best try as ``<name>.failed.xml`` where none keeps enough accuracy: minutes of work are in it.
 
     Args:
-        source: What it was made from.
+        source: Source that it was made from.
         path: Place that the file would have had.
 
     Raises:
@@ -171,7 +171,7 @@ def write_quantized(
     """Write a quantized model and compare the file with what it was made from.
 
     Args:
-        source: What it was made from.
+        source: Source that it was made from.
         model: An ``openvino.Model``.
         path: The ``.xml``; files there are replaced unless the comparison fails.
         compared: Clips for the comparison; None for none.

@@ -28,8 +28,8 @@ class StudentCheckpoint:
     Args:
         path: The file, or a URL.
         weights: Tensors by key, as in a ``state_dict``.
-        meta: What MMEngine and our hooks noted of the training.
-        compressions: What each registered compression wrote, by its key.
+        meta: Notes of MMEngine and our hooks on the training.
+        compressions: The part that each registered compression wrote, by its key.
     """
 
     path: str

@@ -17,9 +17,10 @@ from mmkd_video.benchmark import (
     paired_ratios,
 )
 from mmkd_video.core.mistakes import MissingFileError, WrongValueError
+from mmkd_video.export import expect_backend
 from mmkd_video.recognizers.real_clips import RealClips, real_clips
 from mmkd_video.workflows.deploy.quantized_student import MAX_DROP
-from mmkd_video.workflows.measure.deploy_candidates import INT8, Candidate
+from mmkd_video.workflows.measure.deploy_candidates import Candidate
 from mmkd_video.workflows.measure.deploy_lines import (
     CLIPS_PER_CALLER,
     RECOMPILE_LIMIT,
@@ -28,8 +29,9 @@ from mmkd_video.workflows.measure.deploy_lines import (
     say,
 )
 from mmkd_video.workflows.measure.deploy_models import FOLDER, MeasuredModels
-from mmkd_video.workflows.measure.deploy_runtimes import choose_runtimes
+from mmkd_video.workflows.measure.deploy_runtimes import INT8, all_runtimes, choose_runtimes, expect_runtimes
 from mmkd_video.workflows.measure.deploy_settings import WARMUP, DeploySettings, settings_for
+from mmkd_video.workflows.measure.exported_file import ExportedFile
 from mmkd_video.workflows.measure.random_models import PAIR, random_models
 
 PICTURE = FOLDER / 'deploy.png'
@@ -61,7 +63,9 @@ def benchmark_deploy(
     target_drop: float = TARGET_DROP,
     picture: str | Path | None = None,
 ) -> DeploymentReport:
-    """Measure models side by side in eager PyTorch, torch.compile, ONNX Runtime and OpenVINO.
+    """Measure models side by side in eager PyTorch, torch.compile and every registered backend.
+
+    A backend of a user's own is registered by the config of any model that imports it (``custom_imports``).
 
     Args:
         models: Name, config and checkpoint of each trained recognizer; the first, in its first runtime, is 1 x.
@@ -78,7 +82,7 @@ def benchmark_deploy(
         clips: Number of test clips for the accuracy, 0 for none; 1000, or 0 where weights are random.
         memory: Whether memory is measured.
         reference: Name of the model with whose accuracy that of the last line is compared.
-        target_speedup: How many times as many single clips a second the last line should do as the first.
+        target_speedup: Single clips a second that the last line should do, as a multiple of the first line's.
         target_drop: Points that the accuracy of the last line may lie below that of the reference.
         picture: Path of a picture of accuracy against latency, which is drawn where any line has both.
 
@@ -101,13 +105,17 @@ def benchmark_deploy(
     models, int8 = chosen_models(models, int8, random_weights)
     # What random weights answer is not worth any layer in float.
     candidates = _candidates(models, files, int8, settings.calibration, 1.0 if random_weights else MAX_DROP)
-    given = _files(files, candidates, reference)
+    _expect_files(files, candidates, reference)
+    configs = {name: each.settings for name, each in candidates.items()}  # what they import is registered now
+    expect_runtimes(runtimes)
+    given = {name: (of, ExportedFile(expect_backend(path), Path(path))) for name, of, path in files}
     longest = max(settings.clips, settings.batch_size)
-    data = {name: real_clips(each.settings, longest) for name, each in candidates.items()}
+    data = {name: real_clips(config, longest) for name, config in configs.items()}
     chosen, left_out = choose_runtimes(runtimes)
     for runtime, reason in left_out.items():
         say(f'{runtime} is left out: {reason}')
-    measured = MeasuredModels(candidates, given, chosen, int8, FOLDER)
+    known = all_runtimes()
+    measured = MeasuredModels(candidates, given, [known[name] for name in chosen], int8, FOLDER)
     report = _measured_report(settings, measured, data)
     report.facts = _facts(settings, measured, data, left_out, random_weights) | report.facts
     report.targets = list(_targets(report, reference, target_speedup, target_drop))
@@ -171,9 +179,7 @@ def _candidates(
     return {name: Candidate(name, config, checkpoint, calibration, max_drop) for name, config, checkpoint in models}
 
 
-def _files(
-    files: Sequence[GivenFile], candidates: Mapping[str, Candidate], reference: str | None
-) -> dict[str, tuple[str, Path]]:
+def _expect_files(files: Sequence[GivenFile], candidates: Mapping[str, Candidate], reference: str | None) -> None:
     for name, of, path in files:
         if of not in candidates:
             raise WrongValueError(f'--file {name}: got {of!r} as its model; expected one of {", ".join(candidates)}')
@@ -181,7 +187,6 @@ def _files(
             raise MissingFileError(f'--file {name}: {path} does not exist')
     if reference is not None and reference not in candidates:
         raise WrongValueError(f'--reference: got {reference!r}; expected one of {", ".join(candidates)}')
-    return {name: (of, Path(path)) for name, of, path in files}
 
 
 def _targets(
@@ -212,9 +217,8 @@ def _facts(
     random_weights: bool,
 ) -> dict[str, str]:
     versions = [f'mmkd_video {mmkd_video.__version__}', f'torch {torch.__version__}']
-    for package in ('onnxruntime', 'openvino'):
-        if any(runtime.startswith(package) for runtime in models.runtimes) or models.files or models.int8:
-            versions.append(f'{package} {_version(package)}')
+    packages = dict.fromkeys(package for each in models.backends for package in each.packages)
+    versions += [f'{package} {_version(package)}' for package in packages]
     facts = {
         'measured': f'CPU time of all threads, and wall time; at least {settings.rounds} interleaved rounds in random '
         f'order after {settings.warmup} to warm up, of one clip and of two at most {settings.max_rounds}; medians with '

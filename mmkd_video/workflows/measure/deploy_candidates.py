@@ -1,4 +1,4 @@
-"""The models that a deployment benchmark compares, each opened in each runtime."""
+"""The models that a deployment benchmark compares, and their files."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,22 +12,14 @@ from torch import nn
 
 from mmkd_video.benchmark import tensor_bytes
 from mmkd_video.core.files.digest import sha256_of
-from mmkd_video.export import DeployableRecognizer, ExportMetadata, backend_of_file, load_exported
+from mmkd_video.export import DeployableRecognizer, ExportedModel, ExportMetadata, OpenVINOModel
 from mmkd_video.recognizers.complexity import measure_complexity
 from mmkd_video.recognizers.config import read_config
 from mmkd_video.workflows.deploy.quantize import quantize_student
 from mmkd_video.workflows.deploy.quantized_student import MAX_DROP
 from mmkd_video.workflows.deploy.student import StudentCheckpoint
 
-EAGER, COMPILE = 'eager', 'compile'
-EXPORTED = {  # name of a runtime: suffix of its file, precision
-    'onnxruntime': ('.onnx', 'f32'),
-    'openvino': ('.xml', 'f32'),
-    'openvino bf16': ('.xml', 'bf16'),
-}
-INT8 = 'openvino int8'
 CALIBRATION = 256  # training clips
-RUNTIMES = (EAGER, COMPILE, *EXPORTED)
 Classify = Callable[[np.ndarray], np.ndarray]
 
 
@@ -68,45 +60,32 @@ class Candidate:
         """Bytes of the weights, which is what a checkpoint of the bare recognizer holds."""
         return tensor_bytes(self.recognizer.state_dict())
 
-    def open(self, runtime: str, threads: int, folder: Path, clips: np.ndarray) -> tuple[Classify, int]:
-        """Open the recognizer in a runtime; files are exported once, into a folder.
+    def exported(self, backend: type[ExportedModel], folder: Path, clips: np.ndarray) -> Path:
+        """Return the file that a backend wrote from this checkpoint; it is written if it is not there.
 
         Args:
-            runtime: One of ``RUNTIMES``, or ``INT8``.
-            threads: Number of CPU threads.
+            backend: The backend.
             folder: Folder of exported files.
-            clips: ``(N, M, ...)``, of the very shape that is to be run: with a fixed batch, runtimes plan ahead.
-
-        Returns:
-            What classifies a batch, and the bytes of its file.
+            clips: ``(N, M, ...)`` of the shape and type that the file is to take.
         """
-        if runtime in EXPORTED:
-            suffix, precision = EXPORTED[runtime]
-            path = self.exported(suffix, folder, clips)
-            return load_exported(path, threads=threads, precision=precision, batch=len(clips)), file_size(path)
-        if runtime == INT8:
-            path = self.quantized(folder, clips)
-            return load_exported(path, threads=threads, batch=len(clips)), file_size(path)
-        model = DeployableRecognizer(self.recognizer)
-        if runtime == COMPILE:
-            return in_torch(torch.compile(model, dynamic=False)), self.weight_bytes
-        return in_torch(model), self.weight_bytes
-
-    def exported(self, suffix: str, folder: Path, clips: np.ndarray) -> Path:
-        """Return the file with a suffix that was exported from this checkpoint; it is written if it is not there."""
-        path = self._path(folder, suffix)
+        path = self._path(folder, backend.written[0])
         if not path.exists():
             path.parent.mkdir(parents=True, exist_ok=True)
             model = DeployableRecognizer(self.recognizer)
             metadata = ExportMetadata.describe(model, clips[:1])
-            backend_of_file(path).export(model, path, clips[:1], metadata)
+            backend.export(model, path, clips[:1], metadata)
         return path
 
     def quantized(self, folder: Path, clips: np.ndarray) -> Path:
-        """Return the int8 file that was made from this checkpoint; it is calibrated and written if it is not there."""
-        path = self._path(folder, f'_int8_{self.calibration}.xml')
+        """Return the int8 file that was made from this checkpoint; it is calibrated and written if it is not there.
+
+        Args:
+            folder: Folder of exported files.
+            clips: ``(N, M, ...)`` of the shape and type that the file is to take.
+        """
+        path = self._path(folder, f'_int8_{self.calibration}{OpenVINOModel.written[0]}')
         if not path.exists():
-            source = self.exported('.xml', folder, clips)
+            source = self.exported(OpenVINOModel, folder, clips)
             settings = dict(calibration=self.calibration, max_drop=self.max_drop, check=False)
             print(quantize_student(self.settings, source, path, **settings).summary)
         return path
@@ -124,9 +103,3 @@ def in_torch(model: Callable[[torch.Tensor], torch.Tensor]) -> Classify:
             return model(torch.from_numpy(clips)).numpy()
 
     return classify
-
-
-def file_size(path: Path) -> int:
-    """Return the bytes of an exported file, with those that belong to it."""
-    backend = backend_of_file(path)
-    return sum(each.stat().st_size for each in (backend.files(path) if backend else [path]) if each.exists())

@@ -20,10 +20,11 @@ from mmkd_video.benchmark import (
 )
 from mmkd_video.benchmark.load_watch import unsteady
 from mmkd_video.recognizers.real_clips import RealClips
-from mmkd_video.workflows.measure.deploy_candidates import COMPILE, EAGER, Classify
+from mmkd_video.workflows.measure.deploy_candidates import Classify
 from mmkd_video.workflows.measure.deploy_models import Line, MeasuredModels
+from mmkd_video.workflows.measure.deploy_runtimes import COMPILE, EAGER
 from mmkd_video.workflows.measure.deploy_settings import DeploySettings
-from mmkd_video.workflows.measure.deployment_memory import measure_deployment
+from mmkd_video.workflows.measure.deployment_memory import measure_deployment, measure_file
 
 CLIPS_PER_CALLER = 20  # where several work side by side; fewer where one clip takes long
 UNTIMED_CALLS = 10  # before a measured one, clip by clip: with one, a small model still ran at half its speed
@@ -156,13 +157,10 @@ def accuracy(
 
 
 def _memory(line: Line, threads: int, models: MeasuredModels, data: RealClips) -> int:
-    file = models.file_of(line, batch(data, 1))
-    job = dict(runtime=line[1], threads=threads, shape=[1, *data.clips[0].shape])
-    job['file'] = None if file is None else str(file)
-    if file is None:
-        candidate = models.candidates[line[0]]
-        job |= dict(config=candidate.config, checkpoint=candidate.checkpoint)
-    return measure_deployment(job)
+    file, shape = models.file_of(line, batch(data, 1)), [1, *data.clips[0].shape]
+    if file is not None:
+        return measure_file(file, threads, shape)
+    return measure_deployment(models.candidates[line[0]], line[1], threads, shape)
 
 
 def batch(data: RealClips, size: int) -> np.ndarray:

@@ -49,8 +49,8 @@ class LossCosts:
     """All configs of one run.
 
     Args:
-        title: What was measured.
-        facts: What a reader needs to measure it again.
+        title: Heading that says what was measured.
+        facts: Facts that a reader needs to measure it again.
         costs: Costs by name of the config.
         raw: Every single measurement; kept out of :meth:`summary`.
     """

@@ -10,13 +10,14 @@ import torch
 import mmkd_video
 from mmkd_video.benchmark import LoadWatch, Timings, measure_interleaved, median_interval, paired_ratios
 from mmkd_video.core.mistakes import WrongValueError
+from mmkd_video.recognizers.config import shipped_configs
 from mmkd_video.workflows.measure.default_clips import default_clips
 from mmkd_video.workflows.measure.loss_costs import LossCost, LossCosts
 from mmkd_video.workflows.measure.pair import FEATURES, SCORES, BenchmarkPair
 from mmkd_video.workflows.measure.rounds import StepSettings, measured_facts
 from mmkd_video.workflows.measure.training_memory import measure_training
 
-CONFIGS, BASELINE = Path('configs/losses'), 'configs/losses/kd.py'
+BASELINE = 'configs/losses/kd.py'
 SETTINGS = StepSettings(warmup=6, memory_runs=1)
 LOGITS_TARGET, FEATURE_TARGET = 1.01, 1.05
 ONLY_STATED = {'CRDLoss', 'MGDLoss'}  # a bank of all training clips, a generator: their cost is what they are
@@ -43,7 +44,7 @@ def benchmark_losses(
         ValueError: A config is no distillation, or has another pair, data or optimizer than the baseline.
         RuntimeError: A process that measures memory failed.
     """
-    paths = [baseline, *(configs or sorted(map(str, CONFIGS.glob('*.py'))))]
+    paths = [baseline, *(configs or shipped_configs('losses'))]
     with nullcontext('') if configs else default_clips(batch_size) as clips:
         jobs = {Path(path).stem: dict(config=path, clips=clips, batch_size=batch_size, features=None) for path in paths}
         return _benchmark_jobs(jobs, Path(baseline).stem, settings, progress)

@@ -79,7 +79,7 @@ def benchmark_stream(
         requests: Number of windows in the model at once.
         threads: Number of the model's threads.
         decoder_threads: Number of the decoder's threads.
-        backend: ``'openvino'`` or ``'onnxruntime'``; by the model's name by default.
+        backend: Name of the runtime, such as ``'openvino'``; by the model's name by default.
         precision: ``'f32'``, ``'bf16'`` or ``'int8'``; what the model says by default.
         progress: Function that is called with (rounds done, rounds in all, what is measured).
 

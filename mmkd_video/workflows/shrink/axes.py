@@ -1,4 +1,4 @@
-"""What makes a recognizer cheaper: width, depth, frames and size, set in its config."""
+"""The axes on which a recognizer shrinks: width, depth, frames and size, set in its config."""
 
 import copy
 import inspect
@@ -13,11 +13,11 @@ from mmkd_video.core.mistakes import WrongValueError
 from mmkd_video.core.registry import MODELS, build_model
 from mmkd_video.recognizers.complexity import measure_complexity
 from mmkd_video.recognizers.families import DEPTH_ARGUMENTS, DEPTHS, FRAME_ARGUMENTS, PIXEL_ARGUMENTS, WIDTH_ARGUMENTS
-from mmkd_video.recognizers.input_form import noise_for
+from mmkd_video.recognizers.input_form import noise_clip
 from mmkd_video.recognizers.pipelines import type_name
 from mmkd_video.recognizers.plain_student import named_teachers
 from mmkd_video.recognizers.size import find_size
-from mmkd_video.recognizers.weightless import channels_without_weights, count_without_weights
+from mmkd_video.recognizers.without_weights import channels_without_weights, count_without_weights
 
 AXES = ('width', 'depth', 'frames', 'size')
 MIN_FRAMES, MIN_SIZE, FRAME_STEP, SIZE_STEP = 4, 32, 2, 8
@@ -92,7 +92,7 @@ class Shrinkable:
         return tuple(axis for axis in AXES if getattr(self.shape, axis) is not None)
 
     def rounded(self, factors: Mapping[str, float]) -> Shape:
-        """Return the shape that is meant by factors on the axes."""
+        """Return the shape for factors on the axes."""
         shape = self.shape.scaled(factors)
         if 'width' in factors:
             shape = replace(shape, width=_round(shape.width, WIDTH_ARGUMENTS[self._width]))
@@ -160,7 +160,7 @@ class Shrinkable:
             ValueError: The model does not run on that shape.
         """
         recognizer = build_model(copy.deepcopy(dict(self._model(self.with_shape(shape)))))
-        return measure_complexity(recognizer, noise_for(recognizer, _size(shape))[0])
+        return measure_complexity(recognizer, noise_clip(recognizer, _size(shape))[0])
 
     def estimate(self, shape: Shape) -> tuple[int, float | None]:
         """Return about what :meth:`cost` does, without the head, and in a moment where the model runs without weights.
@@ -230,7 +230,7 @@ def _backbone_channels(model: Mapping, shape: Shape) -> int:
         return found
     try:
         recognizer = build_model(copy.deepcopy(dict(model))).eval()
-        noise = noise_for(recognizer, _size(shape))
+        noise = noise_clip(recognizer, _size(shape))
         with torch.no_grad():
             found = recognizer.extract_feat(noise, stage='neck')[0]
     except (RuntimeError, TypeError, AssertionError, IndexError) as error:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from mmkd_video.core.mistakes import WrongKeyError, WrongValueError
 from mmkd_video.core.text_table import aligned
 from mmkd_video.workflows.shrink.axes import Shape, Shrinkable
-from mmkd_video.workflows.shrink.counting import Counting
+from mmkd_video.workflows.shrink.progress import CountingProgress
 
 HALVINGS = 6  # of the factor; what they leave of the budget is filled axis by axis
 SMALLEST_FACTOR = 1 / 4096
@@ -35,7 +35,7 @@ class Proposal:
 
 
 def propose(student: Shrinkable, budget: float) -> list[Proposal]:
-    """Find, for each way to shrink, the largest student within a budget; a way that the model cannot go is told.
+    """Find, for each way to shrink, the largest student within a budget; a way that the model does not have is named.
 
     Args:
         student: Student that is shrunk.
@@ -47,7 +47,7 @@ def propose(student: Shrinkable, budget: float) -> list[Proposal]:
     """
     ways = {'balanced': student.axes, **{axis: (axis,) for axis in student.axes}}
     ways['width and size'] = tuple(axis for axis in ('width', 'size') if axis in student.axes)
-    with Counting(len(ways) * COUNTS_PER_WAY) as counting:
+    with CountingProgress(len(ways) * COUNTS_PER_WAY) as counting:
         counted = _Counted(student, counting)
         now = counted.exact(student.shape)[1]
         if not 0 < budget < now:
@@ -108,7 +108,7 @@ def as_table(student: Shrinkable, proposals: Sequence[Proposal]) -> str:
 class _Counted:
     """Costs of shapes, each counted once: about, while shapes are looked for, and exactly, before one is proposed."""
 
-    def __init__(self, student: Shrinkable, counting: Counting) -> None:
+    def __init__(self, student: Shrinkable, counting: CountingProgress) -> None:
         self._student, self._counting = student, counting
         self._estimates: dict[Shape, tuple[int, float]] = {}
         self._exact: dict[Shape, tuple[int, float]] = {}

@@ -29,8 +29,8 @@ SETTINGS = 'settings.json'
 
 
 @dataclass(frozen=True)
-class FolderEnd:
-    """How the work on a folder of videos ended.
+class FolderResult:
+    """The end of the work on a folder of videos.
 
     Args:
         out: Folder of the results.
@@ -59,7 +59,7 @@ def stream_folder(
     force: bool = False,
     topk: int = TOPK,
     decoder_threads: int = 1,
-) -> FolderEnd:
+) -> FolderResult:
     """Classify every video of a folder that has no results yet, and write one line of JSON a window.
 
     Args:
@@ -126,12 +126,12 @@ class FolderOfVideos:
                 f'{self.folder} holds no video; expected files that end in {", ".join(sorted(SUFFIXES))}'
             )
 
-    def run(self) -> FolderEnd:
+    def run(self) -> FolderResult:
         """Read every video that has no results yet, one process at a time."""
         with locked(self.out, 'streaming'):
             return self._run()
 
-    def _run(self) -> FolderEnd:
+    def _run(self) -> FolderResult:
         self._record_settings()
         waiting = [path for path in self.videos if not self.result(path).exists()]
         done, failed = len(self.videos) - len(waiting), []
@@ -153,7 +153,7 @@ class FolderOfVideos:
                     break
                 done += 1
                 bar.update(task, completed=done)
-        return FolderEnd(self.out, len(self.videos), done, len(failed), interrupts.signal)
+        return FolderResult(self.out, len(self.videos), done, len(failed), interrupts.signal)
 
     def result(self, video: Path) -> Path:
         """Return where the lines of a video are."""
@@ -163,9 +163,8 @@ class FolderOfVideos:
     def settings(self) -> dict:
         """Return all that decides what is in the lines."""
         model = self.engine.model
-        parts = [path for path in (model.path, model.path.with_suffix('.bin')) if path.is_file()]
         digest = hashlib.sha256()
-        for path in parts:
+        for path in model.files(model.path):
             digest.update(path.read_bytes())
         return {
             'model': model.path.name,
@@ -188,7 +187,7 @@ class FolderOfVideos:
                 result.unlink(missing_ok=True)
                 JsonLines.partial(result).unlink(missing_ok=True)
         elif path.is_file():
-            before = read_json(path.read_bytes(), Table(Anything(100), most=50), str(path))
+            before = self._recorded(path)
             changed = [name for name in settings if before.get(name) != settings[name]]
             if changed:
                 was = ', '.join(f'{name} {before.get(name)!r}, now {settings[name]!r}' for name in changed)
@@ -198,6 +197,12 @@ class FolderOfVideos:
         elif any(result.exists() for result in results):
             raise WrongValueError(f'{self.out} holds results of unknown settings; give another --out, or --force')
         write_atomically((json.dumps(settings, indent=1) + '\n').encode(), path)
+
+    def _recorded(self, path: Path) -> dict:
+        try:
+            return read_json(path.read_bytes(), Table(Anything(100), most=50), str(path))
+        except WrongValueError as error:
+            raise WrongValueError(f'{error}; give another --out, or --force to begin again') from error
 
     def _read(self, path: Path, interrupts: Interrupts, show: Callable[[float], None]) -> bool:
         """Write the lines of one video; whether it was read to its end."""

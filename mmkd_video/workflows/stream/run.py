@@ -32,7 +32,7 @@ class ModelSettings:
 
     Args:
         path: Path of the exported file.
-        backend: ``'openvino'`` or ``'onnxruntime'``; by the file's name by default.
+        backend: Name of the runtime, such as ``'openvino'``; by the file's name by default.
         threads: Number of the model's threads; the runtime's choice by default.
         precision: ``'f32'``, ``'bf16'`` or ``'int8'``; what the file says by default.
         requests: Number of windows in the model at once.
@@ -57,7 +57,7 @@ class ModelSettings:
 
 
 @dataclass(frozen=True)
-class StreamEnd:
+class StreamResult:
     """How a stream ended.
 
     Args:
@@ -89,7 +89,7 @@ def stream_video(
     topk: int = TOPK,
     realtime: bool = False,
     decoder_threads: int = 1,
-) -> StreamEnd:
+) -> StreamResult:
     """Classify a video while it is read, and write one line of JSON a window.
 
     Args:
@@ -119,7 +119,7 @@ def stream_video(
 
 
 def expect_classes(topk: int) -> None:
-    """See that a line would hold a class.
+    """Check that a line would hold a class.
 
     Args:
         topk: Number of classes in a line.
@@ -138,7 +138,7 @@ def _stream(
     out: str | Path | None,
     annotate: str | Path | None,
     topk: int,
-) -> StreamEnd:
+) -> StreamResult:
     classes = engine.model.metadata.classes
     video = AnnotatedVideo(annotate, classes) if annotate else None
     stream = Stream(source, engine, how, video.watch if video else None)
@@ -162,4 +162,4 @@ def _stream(
         finally:
             if video is not None:
                 video.close()
-    return StreamEnd(source.name, stream.statistics, stream.preparer.repeats, interrupts.signal)
+    return StreamResult(source.name, stream.statistics, stream.preparer.repeats, interrupts.signal)

@@ -1,6 +1,7 @@
-"""How far one comes without a network: histograms of optical flow and logistic regression."""
+"""A baseline without a network: histograms of optical flow and logistic regression."""
 
 import math
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,10 +9,12 @@ from pathlib import Path
 import numpy as np
 from mmengine.config import Config
 
+from mmkd_video.compat.annotation_rows import Columns, read_rows, video_paths
 from mmkd_video.core.mistakes import MissingFileError, WrongValueError
 from mmkd_video.core.status_line import StatusLine
-from mmkd_video.datasets.mixed_video_dataset import share_of_labels
+from mmkd_video.datasets.mixed_video_dataset import choose_labelled
 from mmkd_video.evaluation import LogisticRegression, flow_histogram
+from mmkd_video.recognizers.class_folders import folder_of_lists
 from mmkd_video.recognizers.config import read_config
 from mmkd_video.recognizers.plain_student import plain_student
 
@@ -21,11 +24,11 @@ SPLITS = ('val', 'test')
 
 @dataclass(frozen=True)
 class Score:
-    """How many clips of a list were told rightly.
+    """The number of clips of a list that were classified correctly.
 
     Args:
         name: Name of the list.
-        right: Number of clips that were told rightly.
+        right: Number of clips that were classified correctly.
         clips: Number of all clips.
     """
 
@@ -40,7 +43,7 @@ class Score:
 
     @property
     def interval(self) -> tuple[float, float]:
-        """Where the accuracy on more such clips lies with 95 % confidence (Wilson's interval)."""
+        """95 % confidence interval of the accuracy on more such clips (Wilson's)."""
         share, count, z = self.accuracy, self.clips, 1.96
         middle = share + z * z / (2 * count)
         half = z * math.sqrt(share * (1 - share) / count + (z / (2 * count)) ** 2)
@@ -59,7 +62,7 @@ class FlowBaseline:
         self._known: dict[Path, np.ndarray] = {}
 
     def describe(self, clips: Iterable[Path]) -> None:
-        """Compute the histograms of videos, with a line that says how far it is.
+        """Compute the histograms of videos, with a line that shows the progress.
 
         Raises:
             ValueError: A video cannot be read.
@@ -98,7 +101,7 @@ def score_source(
 
     Args:
         source: Folder with lists, or a config.
-        prefix: Where in the folder the paths of the lists begin.
+        prefix: Subfolder in which the paths of the lists begin.
         folds: Folder in the source, with ``fold<k>_train.txt`` and ``fold<k>_test.txt``; None: no folds.
         cfg_options: Settings that replace those of the config, by dotted key.
 
@@ -133,7 +136,7 @@ def score_folds(root: Path, folder: str, prefix: str = '') -> list[Score]:
     Args:
         root: Folder of the videos.
         folder: Folder in it, with ``fold<k>_train.txt`` and ``fold<k>_test.txt``.
-        prefix: Where in ``root`` the paths of the lists begin.
+        prefix: Subfolder of ``root`` in which the paths of the lists begin.
 
     Raises:
         FileNotFoundError: There are no folds, or a video is missing.
@@ -158,7 +161,7 @@ def find_lists(source: str, prefix: str = '', cfg_options: Mapping | None = None
 
     Args:
         source: A folder with lists, or a config.
-        prefix: Where in the folder the paths of the lists begin.
+        prefix: Subfolder in which the paths of the lists begin.
         cfg_options: Settings that replace those of the config, by dotted key.
 
     Raises:
@@ -167,6 +170,8 @@ def find_lists(source: str, prefix: str = '', cfg_options: Mapping | None = None
     """
     if Path(source).is_dir():
         root = Path(source)
+        if not (root / 'train.txt').is_file() and any(each.is_dir() for each in root.iterdir()):
+            root = folder_of_lists(root)
         files = {name: root / f'{name}.txt' for name in ('train', *SPLITS)}
         lists = {
             name: read_list(file, root / prefix) for name, file in files.items() if name == 'train' or file.exists()
@@ -194,10 +199,10 @@ def lists_of(config: Config) -> dict[str, Clips]:
             continue
         root = Path(dataset.get('data_root') or '')
         prefix = (dataset.get('data_prefix') or {}).get('video') or ''
-        clips = read_list(root / dataset['ann_file'], root / prefix)
+        clips = read_list(root / dataset['ann_file'], root / prefix, dataset.get('delimiter', ' '))
         share = dataset.get('labelled_share', 1.0)
         if share != 1.0:  # what the network learns from, too
-            kept = share_of_labels([label for _, label in clips], share, dataset.get('label_seed', 0))
+            kept = choose_labelled([label for _, label in clips], share, dataset.get('label_seed', 0))
             clips = [(clip, label if place in kept else -1) for place, (clip, label) in enumerate(clips)]
         lists[name] = clips
     if 'train' not in lists:
@@ -205,29 +210,31 @@ def lists_of(config: Config) -> dict[str, Clips]:
     return lists
 
 
-def read_list(file: Path, root: Path) -> Clips:
+def read_list(file: Path, root: Path, delimiter: str = ' ') -> Clips:
     """Read an annotation file of videos.
 
     Args:
         file: One ``path label`` a line; a line without label means -1.
         root: Folder in which the paths begin.
+        delimiter: Between name and label.
 
     Raises:
         FileNotFoundError: There is no such file, or its first video is missing.
-        ValueError: A label is no whole number.
+        ValueError: A line cannot be read, or a label is no whole number.
     """
     if not file.is_file():
         raise MissingFileError(f'{file} does not exist; expected a list of videos, one `path label` a line')
-    clips: list[tuple[Path, int]] = []
-    for number, line in enumerate(file.read_text().splitlines(), 1):
-        name, _, label = line.strip().rpartition(' ')
-        name, label = (name, label) if name else (label, '-1')
-        if not label.lstrip('-').isdigit():
+    rows = []
+    for row in read_rows(file, Columns(delimiter)):
+        if row.problem and (row.text or 'an empty line' not in row.problem):
+            raise WrongValueError(f'{file}:{row.number}: {row.problem}')
+        if len(row.labels) > 1 or not all(re.fullmatch(r'-?\d+', label) for label in row.labels):
             raise WrongValueError(
-                f'{file}:{number}: got {line!r}; expected `path label`, the label a whole number from 0'
+                f'{file}:{row.number}: got {row.text!r}; expected `path label`, the label a whole number from 0'
             )
-        if name:
-            clips.append((root / name, int(label)))
+        rows += [row] if row.names else []
+    labels = [int((row.labels or ('-1',))[0]) for row in rows]
+    clips = [(Path(path), label) for path, label in zip(video_paths(rows, str(root)), labels, strict=True)]
     if clips and not clips[0][0].is_file():
         raise MissingFileError(
             f'{clips[0][0]} does not exist, the first video of {file}; where the paths begin in a folder of their own, '

@@ -42,12 +42,12 @@ class RateTrials:
 
     @property
     def command(self) -> str:
-        """What makes it by hand."""
+        """The command that makes it by hand."""
         return 'the same command without --no-prepare, or with prepare.rates=None'
 
     @property
     def note(self) -> Path:
-        """Where the choice is kept, with what every trial reached."""
+        """File that holds the choice, with the score of every trial."""
         return Path(self.config.work_dir, NOTE)
 
     def exists(self) -> bool:
@@ -165,7 +165,7 @@ def prepare_rate(config: Config, allowed: bool = True) -> None:
         return
     if allowed and not trials.exists():
         make_parts(config, [trials], allowed)
-    take_rate(config, trials)
+    set_rate(config, trials)
 
 
 def rate_trials(config: Config) -> RateTrials | None:
@@ -180,7 +180,7 @@ def rate_trials(config: Config) -> RateTrials | None:
     return RateTrials(config, tuple(factors))
 
 
-def take_rate(config: Config, trials: RateTrials) -> None:
+def set_rate(config: Config, trials: RateTrials) -> None:
     """Set the learning rate that was chosen.
 
     Args:

@@ -1,4 +1,4 @@
-"""What a distillation needs before it can be built: its embedded data, and a trained teacher."""
+"""Preparations that a distillation needs before it can be built: its embedded data, and a trained teacher."""
 
 import io
 import logging
@@ -19,6 +19,7 @@ from mmengine.logging import print_log
 from mmkd_video.compat import safe_load
 from mmkd_video.compat.file_address import without_scheme
 from mmkd_video.core.checked import AnyOf, Flag, ListOf, Number, Optional, Settings, Text, table_of
+from mmkd_video.core.command_line import words_of
 from mmkd_video.core.compression import compressions
 from mmkd_video.core.files.atomic import write_atomically
 from mmkd_video.core.files.lock import locked
@@ -75,8 +76,8 @@ class Clips:
 
     @property
     def command(self) -> str:
-        """What makes them by hand."""
-        return shlex.join(['python', 'tools/data/render_motion_clips.py', str(self.root)])
+        """The command that makes them by hand."""
+        return shlex.join([*words_of('render'), str(self.root)])
 
     def exists(self) -> bool:
         """Return whether rendering finished and no clip was removed since."""
@@ -102,13 +103,13 @@ class TrainedTeacher:
 
     @property
     def work_dir(self) -> Path:
-        """Where it is trained: beside the checkpoint, under its name."""
+        """Folder of its training: beside the checkpoint, under its name."""
         return self.checkpoint.with_suffix('')
 
     @property
     def command(self) -> str:
-        """What makes it by hand; the checkpoint is to be given the expected name then."""
-        return shlex.join(['python', 'tools/train.py', *self._arguments, '--publish', str(self.checkpoint)])
+        """The command that makes it by hand; the checkpoint is to be given the expected name then."""
+        return shlex.join([*words_of('train'), *self._arguments, '--publish', str(self.checkpoint)])
 
     @property
     def _arguments(self) -> list[str]:
@@ -126,7 +127,7 @@ class TrainedTeacher:
         return self.checkpoint.is_file()
 
     def check(self) -> None:
-        """See that a checkpoint which ``tools/train.py`` published comes from these very settings.
+        """Check that a checkpoint which ``tools/train.py`` published comes from these very settings.
 
         What others have made is taken as it is.
 
@@ -170,7 +171,7 @@ class TrainedTeacher:
                 code = training.wait()
         if code != 0 or not self.exists():
             raise WorkFailedError(
-                f'{self} was not trained (exit code {code}); its messages are above. {what_remains(self.work_dir)} By '
+                f'{self} was not trained (exit code {code}); its messages are above. {resume_advice(self.work_dir)} By '
                 f'hand: {self.command}'
             )
         _say(f'{self} is ready')
@@ -187,7 +188,7 @@ def prepare(config: Config, allowed: bool = True) -> None:
 
     Args:
         config: The distillation config, with the command line merged.
-        allowed: Whether things may be made; False to say what to run.
+        allowed: Whether parts may be made; False to say which command to run.
 
     Raises:
         FileNotFoundError: Something is missing and ``allowed`` is False; the message holds the commands.
@@ -219,7 +220,7 @@ def make_parts(config: Config, missing: Sequence[Any], allowed: bool) -> None:
     Args:
         config: Config of the training.
         missing: Parts to make.
-        allowed: Whether they may be made; False to say what to run.
+        allowed: Whether they may be made; False to say which command to run.
 
     Raises:
         FileNotFoundError: ``allowed`` is False; the message holds the commands.
@@ -288,7 +289,7 @@ def merge_teacher_options(config: Config) -> None:
 
 
 def teacher_settings(config: Config) -> dict[str, Any]:
-    """Return what of a teacher's training config decides what it has learnt; its seed does not.
+    """Return the settings of a teacher's training config that determine what it has learnt; the seed is left out.
 
     Args:
         config: Whole config of the training.
@@ -335,8 +336,8 @@ def publish(work_dir: Path, target: Path, settings: Mapping[str, Any] | None = N
     _say(f'{last} is published as {target}')
 
 
-def what_remains(work_dir: Path) -> str:
-    """Return the sentence that says where a training that failed begins again.
+def resume_advice(work_dir: Path) -> str:
+    """Return the sentence that says from where a failed training is resumed.
 
     Args:
         work_dir: Folder of the training.

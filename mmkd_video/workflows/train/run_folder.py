@@ -20,7 +20,7 @@ from mmkd_video.core.mistakes import WorkFailedError, WrongValueError
 from mmkd_video.core.plain_data import Anything, Table, read_json
 from mmkd_video.hooks.run_record import fingerprint, flatten
 from mmkd_video.recognizers.plain_student import named_teachers
-from mmkd_video.workflows.train.prepare import what_remains
+from mmkd_video.workflows.train.prepare import resume_advice
 
 CONFIG = 'config.py'
 RESULT = 'result.json'
@@ -82,7 +82,7 @@ class RunFolder:
         return self.read() is not None and known.is_file() and known.read_text() == self._note()
 
     def claim(self) -> None:
-        """Note the config and the weights it begins from, or see that they are the same as before.
+        """Record the config and the weights it begins from, or check that they are the same as before.
 
         Raises:
             ValueError: They are not.
@@ -103,7 +103,7 @@ class RunFolder:
         """Start the run in a process, and a session, of its own.
 
         Args:
-            output: File that takes what the run says.
+            output: File that takes the output of the run.
             threads: Number of its threads; ``OMP_NUM_THREADS`` counts before it, and all cores are taken by default.
             keep: File descriptors that it inherits.
         """
@@ -152,7 +152,7 @@ class RunFolder:
         if process.returncode != 0:
             raise WorkFailedError(
                 f'the run in {self.path} failed (exit code {process.returncode}); the end of {self.path / LOG}:\n'
-                f'{self.tail()}{what_remains(self.path)}'
+                f'{self.tail()}{resume_advice(self.path)}'
             )
 
 

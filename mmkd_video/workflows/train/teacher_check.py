@@ -1,4 +1,4 @@
-"""Whether a teacher knows more than a simple reference: else nothing can be learnt from it."""
+"""Checks that a teacher is better than a simple reference: else nothing can be learnt from it."""
 
 import hashlib
 import json
@@ -25,12 +25,12 @@ REMEDY = (
 
 
 def check_teachers(teachers: Iterable[TrainedTeacher]) -> None:
-    """Say of every teacher that was trained here whether it is better than a simple reference.
+    """Print for every teacher that was trained here whether it is better than a simple reference.
 
-    What cannot be compared is told and stops nothing: this is advice.
+    A teacher that cannot be compared is named, and stops nothing: this is advice.
 
     Args:
-        teachers: They are there.
+        teachers: Teachers, which are there.
     """
     for each in teachers:
         try:
@@ -43,12 +43,12 @@ def check_teachers(teachers: Iterable[TrainedTeacher]) -> None:
 
 
 def check_teacher(config: Config, checkpoint: Path, work_dir: Path) -> str:
-    """Compare a teacher with the simple reference on its validation clips, and say what was found.
+    """Compare a teacher with the simple reference on its validation clips, and print the result.
 
     Args:
         config: The teacher's whole config.
         checkpoint: Checkpoint with its weights.
-        work_dir: Keeps both results.
+        work_dir: Folder that keeps both results.
 
     Returns:
         One line: a warning where the teacher is not better.
@@ -73,7 +73,7 @@ def verdict(teacher: float | None, reference: float, clips: int, other: str = 't
         teacher: Accuracy of the teacher, 0 to 1; None where it is not measured.
         reference: Accuracy of what it should be above.
         clips: Number of clips in the validation.
-        other: What the reference is.
+        other: Name of the reference.
     """
     if teacher is None:
         return f'teacher: its validation measures no acc/top1; not compared with {other} ({reference:.1%})'
@@ -87,8 +87,8 @@ def reference_on_validation(config: Config, work_dir: Path) -> tuple[float, int]
     """Return the accuracy of flow histograms on a config's validation clips, and how many there are.
 
     Args:
-        config: With the loaders of training and validation.
-        work_dir: Keeps the result.
+        config: Config with the loaders of training and validation.
+        work_dir: Folder that keeps the result.
     """
     lists, known = lists_of(config), _lists(config)
     path = work_dir / REFERENCE

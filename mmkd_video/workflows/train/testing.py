@@ -9,11 +9,11 @@ from mmengine.config import Config
 from mmengine.runner import Runner
 
 from mmkd_video.core.files.new import expect_new
-from mmkd_video.core.mistakes import MissingFileError, WrongValueError, blaming_settings
+from mmkd_video.core.mistakes import MissingFileError, WrongValueError, as_settings_errors
 from mmkd_video.datasets.label_check import expect_known_classes
 from mmkd_video.evaluation import dumped_results  # noqa: F401  registers WholeDumpResults
-from mmkd_video.export.loading import backend_of_file, export_backends, exported_suffixes
-from mmkd_video.hooks.model_wrapper import bare_model
+from mmkd_video.export import backend_of_file, export_backends, exported_suffixes
+from mmkd_video.hooks.model_wrapper import unwrapped_model
 from mmkd_video.recognizers.class_names import class_names
 from mmkd_video.recognizers.config import merge_cfg_options, read_config
 from mmkd_video.recognizers.config_keys import check_config
@@ -68,7 +68,7 @@ def run_test(
     Args:
         path: Path of the config.
         checkpoint: Path or URL of the student's checkpoint, or path of an exported file.
-        settings: How it is tested.
+        settings: Settings of the test.
         force: Whether an existing report or dump may be replaced.
 
     Returns:
@@ -80,7 +80,7 @@ def run_test(
         FileNotFoundError: There is no such config or checkpoint.
         ValueError: A setting does not go with the config, or the checkpoint does not belong to its model.
     """
-    with blaming_settings():
+    with as_settings_errors():
         if not _is_here(checkpoint):
             raise MissingFileError(f'checkpoint {checkpoint!r} does not exist')
         for name, file in (('--report', settings.report), ('--dump', settings.dump)):
@@ -91,7 +91,7 @@ def run_test(
         check_config(config)
         runner = build_test(config, checkpoint, path=path, trained=trained)
         del trained  # its weights would stay in memory while the model is tested
-    with blaming_settings(until=lambda: not is_exported(checkpoint)):  # an exported file may not take these clips
+    with as_settings_errors(until=lambda: not is_exported(checkpoint)):  # an exported file may not take these clips
         return runner.test()
 
 
@@ -110,7 +110,7 @@ def read_student(checkpoint: str) -> StudentCheckpoint | None:
 
 
 def fit_student(config: Config, trained: StudentCheckpoint | None) -> None:
-    """Let the config of a test build the model that the weights fit.
+    """Change the config of a test so that it builds the model that the weights fit.
 
     Args:
         config: Config from :func:`merge_settings`; it is changed.
@@ -125,7 +125,7 @@ def fit_student(config: Config, trained: StudentCheckpoint | None) -> None:
 
 
 def build_test(config: Config, checkpoint: str, *, path: str, trained: StudentCheckpoint | None = None) -> Runner:
-    """Build all that a test needs, so that mistakes in a config show before it begins.
+    """Build all that a test needs, so that errors in a config show before it begins.
 
     Args:
         config: Config from :func:`merge_settings`.
@@ -142,10 +142,10 @@ def build_test(config: Config, checkpoint: str, *, path: str, trained: StudentCh
             f'{path} has no test: expected test_dataloader, test_evaluator and test_cfg; they are what '
             "tools/test.py runs (test_cfg = dict(type='TestLoop'))"
         )
-    expect_known_classes(runner.test_loop.dataloader.dataset, bare_model(runner))
+    expect_known_classes(runner.test_loop.dataloader.dataset, unwrapped_model(runner))
     if trained is not None:
         check_weights(
-            bare_model(runner),
+            unwrapped_model(runner),
             trained.weights,
             f'{checkpoint} does not belong to {path}',
             'check backbone, depth and num_classes',
@@ -165,7 +165,7 @@ def merge_settings(
     Args:
         config: Config as it was read; it may be changed.
         checkpoint: Path or URL of the student's checkpoint, or path of an exported file.
-        settings: How it is tested.
+        settings: Settings of the test.
         path: Path of the config.
 
     Returns:
@@ -260,7 +260,7 @@ def exported_config(
 
 
 def add_report(config: Config, out_file: str | None = None) -> None:
-    """Let a test report precision, recall, F1 and the confusion matrix too.
+    """Make a test report precision, recall, F1 and the confusion matrix too.
 
     Args:
         config: Config of the test; it is changed.
@@ -276,11 +276,11 @@ def add_report(config: Config, out_file: str | None = None) -> None:
 
 
 def show_predictions(config: Config, settings: EvaluationSettings) -> None:
-    """Let a test show what is predicted.
+    """Make a test show its predictions.
 
     Args:
         config: Config of the test; it is changed.
-        settings: How it is shown.
+        settings: Settings of the display.
 
     Raises:
         ValueError: The config has no hook that shows anything.
@@ -299,7 +299,7 @@ def show_predictions(config: Config, settings: EvaluationSettings) -> None:
 
 
 def dump_predictions(config: Config, file: str) -> None:
-    """Let a test write all predictions.
+    """Make a test write all predictions.
 
     Args:
         config: Config of the test; it is changed.

@@ -1,4 +1,4 @@
-"""A training from its config to the checkpoint: what is made first, and what makes it safe to kill and to resume."""
+"""A training from its config to the checkpoint: preparations, and safety when it is killed and resumed."""
 
 import os
 from collections.abc import Mapping
@@ -10,7 +10,7 @@ from mmengine.config import Config
 from mmengine.runner import Runner
 
 from mmkd_video.core.files.new import expect_new
-from mmkd_video.core.mistakes import WrongValueError, blaming_settings
+from mmkd_video.core.mistakes import WrongValueError, as_settings_errors
 from mmkd_video.hooks import CheckpointGuardHook, FiniteHook, ReproducibleHook, StopSignalHook
 from mmkd_video.hooks.training_clock import TrainingClock
 from mmkd_video.hooks.work_dir_lock import hold_work_dir, release_work_dir
@@ -46,7 +46,7 @@ def run_training(
         ValueError: A setting does not go with the config.
     """
     publishes = bool(publish_as) and own_rank(config.launcher) == 0
-    with blaming_settings():
+    with as_settings_errors():
         if publishes:
             expect_new('--publish', publish_as)
         check_config(config)
@@ -74,7 +74,7 @@ def train(config: Config, *, signal_grace: float | None = None) -> None:
         BlockingIOError: Another process trains in the work dir.
     """
     clock = TrainingClock()
-    with blaming_settings(until=lambda: clock.started):
+    with as_settings_errors(until=lambda: clock.started):
         if own_rank(config.get('launcher') or 'none') == 0:
             hold_work_dir(config.work_dir)  # MMEngine writes there while it builds
         try:

@@ -35,12 +35,12 @@ def run_trial(run: Path, *, checkpoint: Path | None = None, splits: Sequence[str
     config = Config.fromfile(run / CONFIG)
     config.work_dir, config.launcher = str(run), 'none'
     if checkpoint is None:
-        go_on(config)
+        train_or_resume(config)
     result = score(plain_student(config), checkpoint or find_last(run), run / 'test', splits)
     write_atomically(json.dumps(result, indent=1).encode(), run / RESULT)
 
 
-def go_on(config: Config) -> None:
+def train_or_resume(config: Config) -> None:
     """Train to the end, from the newest checkpoint in the work dir if there is one, else from ``load_from``.
 
     Args:
@@ -101,7 +101,7 @@ def training_time(meta: Mapping) -> dict[str, float | None]:
     """Return how long the training that wrote a checkpoint took.
 
     Args:
-        meta: What the checkpoint says beside its weights.
+        meta: Metadata of the checkpoint.
 
     Returns:
         ``seconds`` of the wall clock and ``cpu_seconds``; None where they were not counted.

@@ -11,7 +11,7 @@ import torch
 from mmkd_video import compat
 from mmkd_video.cli.doctor import command as doctor
 from mmkd_video.cli.doctor import known_breaks, probes, promises, versions
-from mmkd_video.cli.doctor.finding import Finding
+from mmkd_video.cli.doctor.check_result import CheckResult
 
 ROOT = Path(__file__).parents[3]
 
@@ -24,7 +24,7 @@ def pretend(monkeypatch):
         real = versions.installed
         by_name = {name.replace('_', '-'): version for name, version in found.items()}
         monkeypatch.setattr(versions, 'installed', lambda name: by_name[name] if name in by_name else real(name))
-        return {item.subject: item for item in versions.version_findings()}
+        return {item.subject: item for item in versions.check_versions()}
 
     return set_versions
 
@@ -32,8 +32,8 @@ def pretend(monkeypatch):
 @pytest.fixture
 def healthy(monkeypatch):
     """A machine on which every section has one good line."""
-    for name in ('version_findings', 'break_findings', 'probe_findings', 'promise_findings'):
-        monkeypatch.setattr(doctor, name, lambda name=name: [Finding(name, 'found', 'needed', 'ok')])
+    for name in ('check_versions', 'check_breaks', 'run_probes', 'check_promises'):
+        monkeypatch.setattr(doctor, name, lambda name=name: [CheckResult(name, 'found', 'needed', 'ok')])
 
 
 def test_the_command_reports_and_leaves_with_zero():
@@ -72,25 +72,25 @@ def test_healthy_is_zero(healthy, capsys):
 
 
 def test_one_thing_to_do_is_one_with_its_command(healthy, monkeypatch, capsys):
-    bad = Finding('numpy', 'missing', '>=1.24', 'act', "pip install 'numpy>=1.24'")
-    monkeypatch.setattr(doctor, 'version_findings', lambda: [bad, bad])
+    bad = CheckResult('numpy', 'missing', '>=1.24', 'act', "pip install 'numpy>=1.24'")
+    monkeypatch.setattr(doctor, 'check_versions', lambda: [bad, bad])
     assert doctor.main([]) == 1
     todo = capsys.readouterr().out.split('To do:')[1]
     assert todo.count("pip install 'numpy>=1.24'") == 1
 
 
 def test_notes_and_mended_breaks_ask_for_nothing(healthy, monkeypatch):
-    items = [Finding('a', 'b', 'c', 'note', 'd'), Finding('a', 'b', 'c', 'mended')]
-    monkeypatch.setattr(doctor, 'break_findings', lambda: items)
+    items = [CheckResult('a', 'b', 'c', 'note', 'd'), CheckResult('a', 'b', 'c', 'mended')]
+    monkeypatch.setattr(doctor, 'check_breaks', lambda: items)
     assert doctor.main([]) == 0
 
 
 def test_nothing_is_tried_while_a_version_is_wrong(healthy, monkeypatch):
     tried = []
-    monkeypatch.setattr(doctor, 'probe_findings', lambda: tried.append(1) or [Finding('a', 'b', 'c', 'ok')])
+    monkeypatch.setattr(doctor, 'run_probes', lambda: tried.append(1) or [CheckResult('a', 'b', 'c', 'ok')])
     doctor.main([])
     assert tried == [1]
-    monkeypatch.setattr(doctor, 'version_findings', lambda: [Finding('numpy', 'missing', '>=1', 'act', 'pip')])
+    monkeypatch.setattr(doctor, 'check_versions', lambda: [CheckResult('numpy', 'missing', '>=1', 'act', 'pip')])
     assert doctor.main([]) == 1
     assert tried == [1]
 
@@ -130,7 +130,7 @@ def test_the_doctor_itself_needs_nothing_of_the_stack(tmp_path):
 
 
 def test_columns_are_aligned():
-    items = [Finding('short', 'x', 'right', 'ok'), Finding('much longer', 'y', 'right', 'mended')]
+    items = [CheckResult('short', 'x', 'right', 'ok'), CheckResult('much longer', 'y', 'right', 'mended')]
     lines = doctor.table('title', items).splitlines()[1:]
     assert len({line.index('right') for line in lines}) == 1
 
@@ -149,14 +149,14 @@ def test_columns_are_aligned():
     ],
 )
 def test_each_wrong_version_has_its_command(pretend, found, subject, command):
-    finding = pretend(**found)[subject]
-    assert finding.state == 'act'
-    assert finding.remedy.startswith(command)
+    result = pretend(**found)[subject]
+    assert result.state == 'act'
+    assert result.remedy.startswith(command)
 
 
 def test_a_full_mmcv_alone_is_respected(pretend):
-    finding = pretend(mmcv='2.1.0', mmcv_lite=None)['mmcv']
-    assert (finding.state, finding.found) == ('ok', 'mmcv 2.1.0')
+    result = pretend(mmcv='2.1.0', mmcv_lite=None)['mmcv']
+    assert (result.state, result.found) == ('ok', 'mmcv 2.1.0')
 
 
 def test_a_broken_torchvision_is_to_be_removed(tmp_path, monkeypatch):
@@ -164,10 +164,10 @@ def test_a_broken_torchvision_is_to_be_removed(tmp_path, monkeypatch):
     (tmp_path / 'torchvision' / '__init__.py').write_text("raise RuntimeError('operator nms does not exist')")
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.delitem(sys.modules, 'torchvision', raising=False)
-    finding = versions._torchvision()
-    assert finding.state == 'act'
-    assert 'nms' in finding.found
-    assert finding.remedy == 'pip uninstall -y torchvision'
+    result = versions._torchvision()
+    assert result.state == 'act'
+    assert 'nms' in result.found
+    assert result.remedy == 'pip uninstall -y torchvision'
 
 
 def test_ranges_are_those_of_the_requirements():
@@ -191,19 +191,19 @@ def test_within(version, expected):
 def test_every_break_has_a_title_and_a_line():
     names = {module.__name__.rpartition('.')[2] for module in (*compat.BREAKS, *compat.FEATURES)}
     assert names == set(known_breaks.TITLES)
-    subjects = {item.subject for item in known_breaks.break_findings()}
+    subjects = {item.subject for item in known_breaks.check_breaks()}
     assert set(known_breaks.TITLES.values()) <= subjects
 
 
 def test_a_break_that_does_not_bite_is_said_to_stand_aside(monkeypatch):
     monkeypatch.setattr(compat.color_jitter, 'applies', lambda: False)
-    finding = {item.subject: item for item in known_breaks.break_findings()}[known_breaks.TITLES['color_jitter']]
-    assert (finding.state, finding.needed) == ('ok', 'compat.color_jitter stands aside')
+    result = {item.subject: item for item in known_breaks.check_breaks()}[known_breaks.TITLES['color_jitter']]
+    assert (result.state, result.needed) == ('ok', 'compat.color_jitter stands aside')
 
 
 def test_switching_the_protection_off_is_to_be_undone(monkeypatch):
     monkeypatch.setitem(os.environ, 'TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD', '1')
-    acts = [item.remedy for item in known_breaks.break_findings() if item.state == 'act']
+    acts = [item.remedy for item in known_breaks.check_breaks() if item.state == 'act']
     assert acts == ['unset TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD']
 
 
@@ -212,11 +212,11 @@ def test_a_failing_probe_is_reported_with_its_error(monkeypatch):
         raise OSError('no codec\nsecond line')
 
     monkeypatch.setattr(probes, 'PROBES', (('video', fails, 'pip install decord'),))
-    assert probes.probe_findings() == [Finding('video', 'OSError: no codec', 'works', 'act', 'pip install decord')]
+    assert probes.run_probes() == [CheckResult('video', 'OSError: no codec', 'works', 'act', 'pip install decord')]
 
 
 def test_every_promise_holds_here():
-    found = promises.promise_findings()
+    found = promises.check_promises()
     assert [item.state for item in found] == ['ok'] * len(found), found
     assert [item.subject for item in found[:-1]] == [subject for subject, _ in promises.PROMISES]
 
@@ -225,10 +225,10 @@ def test_every_promise_holds_here():
 def test_a_promise_that_does_not_hold_is_noticed(monkeypatch, broken):
     monkeypatch.setattr(promises.safe_load, broken, lambda *_, **__: {})
     if broken == '_scan':  # the other walls still hold
-        assert promises.promise_findings()[0].state == 'ok'
+        assert promises.check_promises()[0].state == 'ok'
         return
-    (finding, *_) = promises.promise_findings()
-    assert finding.state == 'act' and 'it was read' in finding.found and 'docs/security.md' in finding.remedy
+    (result, *_) = promises.check_promises()
+    assert result.state == 'act' and 'it was read' in result.found and 'docs/security.md' in result.remedy
 
 
 def test_a_torch_that_trusts_sizes_is_told(monkeypatch):
@@ -239,4 +239,4 @@ def test_a_torch_that_trusts_sizes_is_told(monkeypatch):
 @pytest.mark.parametrize(('state', 'remedy'), [('fine', ''), ('act', '')])
 def test_a_finding_without_sense_is_refused(state, remedy):
     with pytest.raises(ValueError, match='numpy'):
-        Finding('numpy', 'a', 'b', state, remedy)
+        CheckResult('numpy', 'a', 'b', state, remedy)

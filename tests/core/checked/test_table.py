@@ -6,6 +6,7 @@ import pytest
 from test_config_page import names, tables
 
 from mmkd_video import losses
+from mmkd_video.cli.arguments import TEXTS
 from mmkd_video.core.checked import TABLE, Anything, keys_of
 from mmkd_video.core.registry import DATA_SAMPLERS, DATASETS, HOOKS, LOOPS, METRICS, MODELS, TASK_UTILS, TRANSFORMS
 from mmkd_video.workflows.compress import settings  # noqa: F401  its parts join the table
@@ -27,6 +28,7 @@ ELSEWHERE = {
     ('MixedBatchSampler', 'sampler'): 'MMEngine fills it in',
     ('OFDLoss', 'teacher_norm'): 'a term fills it in',
     ('term', 'at'): 'parse_taps',
+    **{('texts of tools', key): kind.reason for key, kind in TEXTS.kinds.items() if isinstance(kind, Anything)},
 }
 # The keys that a table of docs/config.md names, and the parts of the table that take them.
 PAGE = {

@@ -98,7 +98,7 @@ def clips(monkeypatch):
             found = super().result(run)
             return dict(found, metrics={'acc/top1': float(right(run).mean())})
 
-    monkeypatch.setattr('mmkd_video.workflows.compare.clips.clips_of', scored)
+    monkeypatch.setattr('mmkd_video.workflows.compare.clips.scored_clips', scored)
     return Folds(monkeypatch)
 
 

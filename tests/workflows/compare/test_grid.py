@@ -3,7 +3,7 @@
 import pytest
 from mmengine.config import Config
 
-from mmkd_video.workflows.compare.grid import SHIPPED, Axis, Point, check_axes, named_apart, points_of
+from mmkd_video.workflows.compare.grid import SHIPPED, Axis, Point, check_axes, points_of, with_distinct_names
 
 
 def config():
@@ -82,5 +82,5 @@ def test_unknown_and_repeated_keys_are_refused():
 
 def test_labels_tell_keys_with_one_end_apart():
     keys = ('model.terms.0.weight', 'model.terms.1.weight', 'optim_wrapper.optimizer.lr')
-    axes = named_apart([Axis.parse(f'{key}=1,2') for key in keys])
+    axes = with_distinct_names([Axis.parse(f'{key}=1,2') for key in keys])
     assert [axis.name for axis in axes] == ['0.weight', '1.weight', 'lr']

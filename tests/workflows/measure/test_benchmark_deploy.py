@@ -1,6 +1,10 @@
 """Models in their runtimes, measured from the command line."""
 
 import json
+import os
+import sys
+from functools import partial
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -9,18 +13,20 @@ import torch
 from mmengine.config import Config
 
 from dev import update_benchmarks
-from mmkd_video.benchmark import Deployment, DeploymentReport, Timings
+from mmkd_video.benchmark import Deployment, DeploymentReport, SideBySide, Timings
 from mmkd_video.cli import benchmark
-from mmkd_video.core.registry import build_model
+from mmkd_video.core.registry import EXPORT_BACKENDS, build_model
 from mmkd_video.datasets import render_motion_clips
-from mmkd_video.export import openvino_model
+from mmkd_video.export import OpenVINOModel, export_backends, openvino_model
 from mmkd_video.recognizers.complexity import measure_complexity
 from mmkd_video.recognizers.real_clips import RealClips
 from mmkd_video.workflows.measure import deploy, deploy_lines, deploy_runtimes
-from mmkd_video.workflows.measure.deploy_candidates import RUNTIMES as ALL
 from mmkd_video.workflows.measure.deploy_candidates import Candidate
-from mmkd_video.workflows.measure.deploy_runtimes import choose_runtimes, reason_against
+from mmkd_video.workflows.measure.deploy_models import MeasuredModels
+from mmkd_video.workflows.measure.deploy_runtimes import all_runtimes, choose_runtimes, reason_against
 from mmkd_video.workflows.measure.deploy_settings import settings_for
+from mmkd_video.workflows.measure.deployment_memory import measure_file
+from mmkd_video.workflows.measure.exported_file import ExportedFile
 
 pytestmark = pytest.mark.usefixtures('quiet_machine')
 
@@ -83,11 +89,56 @@ def test_clips_side_by_side_are_measured_where_there_are_several_threads(student
     monkeypatch.setattr(deploy_lines, 'CLIPS_PER_CALLER', 2)
     before = torch.get_num_threads()
     candidate = Candidate('small', *model[2:])
-    file = candidate.exported('.xml', student / 'given', np.zeros((1, 8, 3, 48, 48), np.uint8))
+    file = candidate.exported(OpenVINOModel, student / 'given', np.zeros((1, 8, 3, 48, 48), np.uint8))
     files = ['--file', 'file', 'small', str(file)]
     report = run(student, monkeypatch, *model, *files, *RUNTIMES, '--no-memory', '--threads', '1', '2')
     assert [len(each.side_by_side) for each in report.deployments] == [0] * 4 + [2] * 4
     assert torch.get_num_threads() == before and 'measuring 2 clips side by side' in capsys.readouterr().out
+
+
+@pytest.fixture
+def own(student):
+    """The same model with a config that imports a backend of a user's own, which is forgotten afterwards."""
+    config = student / 'own.py'
+    imports = "custom_imports = dict(imports=['torchscript_backend'], allow_failed_imports=False)"
+    config.write_text(f"_base_ = 'student.py'\n{imports}\n")
+    sys.modules.pop('torchscript_backend', None)
+    yield ['--model', 'own', str(config), str(student / 'student.pth')]
+    EXPORT_BACKENDS.module_dict.pop('TorchScriptModel', None)
+
+
+def test_a_backend_that_a_config_imports_is_a_runtime_of_all_models(student, own, monkeypatch, capsys):
+    report = run(student, monkeypatch, *own, '--runtimes', 'eager', 'torchscript', '--no-memory')
+    assert [each.runtime for each in report.deployments] == ['eager', 'torchscript']
+    assert report.deployments[0].accuracy == report.deployments[1].accuracy is not None
+    (exported,) = (student / 'exported').glob('own_*.ts')
+    assert report.deployments[1].file_bytes == exported.stat().st_size
+    monkeypatch.setattr(deploy_runtimes, 'reason_against', lambda name: None if name == 'torchscript' else 'not now')
+    assert choose_runtimes(None)[0] == ['torchscript']  # by default too
+
+
+@pytest.mark.slow
+def test_other_processes_know_it_too(student, own, monkeypatch):
+    tests = Path(__file__).parents[2]
+    monkeypatch.setenv('PYTHONPATH', f'{tests}{os.pathsep}{os.environ.get("PYTHONPATH", "")}')
+    candidate, clip = Candidate('own', *own[2:]), np.zeros((1, 8, 3, 48, 48), np.uint8)
+    assert candidate.settings is not None  # reads the config
+    backend = export_backends()['torchscript']
+    file = ExportedFile(backend, candidate.exported(backend, student / 'given', clip))
+    models = MeasuredModels({}, dict(file=('own', file)), [])
+    with SideBySide(1, 1, partial(deploy_lines._open_calls, models, dict(own=clip))) as side_by_side:
+        side_by_side.run(('file', 'torchscript'))
+    assert measure_file(file, 1, clip.shape) > 1e6
+
+
+def test_a_runtime_that_nobody_registers_is_refused_before_anything_runs(student, monkeypatch, capsys):
+    model = ['--model', 'small', str(student / 'student.py'), str(student / 'student.pth')]
+    monkeypatch.setattr(deploy, 'real_clips', None)
+    with pytest.raises(SystemExit) as stop:
+        run(student, monkeypatch, *model, '--runtimes', 'eager', 'torchscript')
+    assert stop.value.code == 1
+    expected = "--runtimes: got 'torchscript'; expected one of eager, compile, onnxruntime, openvino, openvino bf16"
+    assert expected in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
@@ -120,7 +171,7 @@ def test_runtimes_that_cannot_run_here_are_left_out_and_told(student, monkeypatc
     report = run(student, monkeypatch, *model, '--no-memory')
     assert [each.runtime for each in report.deployments] == ['eager']
     said = capsys.readouterr().out
-    for name in set(ALL) - {'eager'}:
+    for name in set(all_runtimes()) - {'eager'}:
         assert f'{name}: no {name} here' in report.facts['left out']
         assert f'{name} is left out: no {name} here' in said
     assert report.facts['a clip'].endswith('frames x height x width: 8 x 48 x 48')
@@ -130,7 +181,7 @@ def test_runtimes_that_cannot_run_here_are_left_out_and_told(student, monkeypatc
 def test_runtimes_that_were_asked_for_are_not_left_out(monkeypatch):
     monkeypatch.setattr(deploy_runtimes, 'reason_against', lambda name: 'never')
     assert choose_runtimes(['compile', 'openvino bf16']) == (['compile', 'openvino bf16'], {})
-    assert choose_runtimes(None) == ([], dict.fromkeys(ALL, 'never'))
+    assert choose_runtimes(None) == ([], dict.fromkeys(all_runtimes(), 'never'))
 
 
 @pytest.mark.parametrize(('able', 'reason'), [('FP32 BF16', None), ('FP32', 'this processor has no bf16 instructions')])

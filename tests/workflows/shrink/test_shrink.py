@@ -16,9 +16,9 @@ from mmkd_video.cli import test as test_tool
 from mmkd_video.core.registry import MODELS, build_model
 from mmkd_video.recognizers.complexity import measure_complexity
 from mmkd_video.recognizers.config import read_config
-from mmkd_video.recognizers.input_form import noise_for
-from mmkd_video.recognizers.weightless import count_without_weights
-from mmkd_video.workflows.shrink import counting
+from mmkd_video.recognizers.input_form import noise_clip
+from mmkd_video.recognizers.without_weights import count_without_weights
+from mmkd_video.workflows.shrink import progress
 from mmkd_video.workflows.shrink.axes import Shape, Shrinkable
 from mmkd_video.workflows.shrink.search import Proposal, pick, propose
 from mmkd_video.workflows.train import testing
@@ -164,7 +164,7 @@ def test_what_is_counted_without_weights_is_about_what_is_counted_with_them(name
         model['backbone'].update(arch=dict(embed_dims=24, depths=[2, 2], num_heads=[2, 4]), out_indices=(1,))
         model['cls_head']['in_channels'] = 48
     recognizer = build_model(copy.deepcopy(model))
-    params, gflops = measure_complexity(recognizer, noise_for(recognizer, size)[0])
+    params, gflops = measure_complexity(recognizer, noise_clip(recognizer, size)[0])
     found = count_without_weights(model, size)
     assert found[0] == params - sum(parameter.numel() for parameter in recognizer.cls_head.parameters())
     assert 0.85 * gflops < found[1] <= gflops
@@ -172,14 +172,14 @@ def test_what_is_counted_without_weights_is_about_what_is_counted_with_them(name
 
 def test_a_model_that_runs_with_weights_only_is_counted_with_them(monkeypatch):
     student = Shrinkable(read_config(STUDENT))
-    monkeypatch.setattr('mmkd_video.recognizers.weightless.build_model', None)
+    monkeypatch.setattr('mmkd_video.recognizers.without_weights.build_model', None)
     assert student.estimate(student.shape) == student.cost(student.shape)
     assert student.with_shape(Shape(0.25, None, 8, 48)).model.cls_head.in_channels == 1280
 
 
 def test_the_time_left_is_told_without_a_terminal_too(monkeypatch, capsys):
-    monkeypatch.setattr(counting, 'LINE_SECONDS', 0.0)
-    with counting.Counting(4) as bar:
+    monkeypatch.setattr(progress, 'LINE_SECONDS', 0.0)
+    with progress.CountingProgress(4) as bar:
         bar.begin('width', 2)
         bar.step()
         bar.step()

@@ -6,7 +6,7 @@ import pytest
 from mmengine.config import Config
 
 from mmkd_video.workflows.train import learning_rate
-from mmkd_video.workflows.train.learning_rate import RateTrials, choose, prepare_rate, rate_trials, take_rate
+from mmkd_video.workflows.train.learning_rate import RateTrials, choose, prepare_rate, rate_trials, set_rate
 from mmkd_video.workflows.train.prepare import needed_parts
 
 
@@ -116,7 +116,7 @@ def test_the_configs_own_rate_must_not_fail(config, runs, monkeypatch):
 def test_without_preparing_the_configs_own_rate_is_taken(config, runs):
     prepare_rate(config, allowed=False)
     assert not runs and config.optim_wrapper.optimizer.lr == 0.02
-    take_rate(config, rate_trials(config))
+    set_rate(config, rate_trials(config))
     assert config.optim_wrapper.optimizer.lr == 0.02
 
 

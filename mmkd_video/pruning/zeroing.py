@@ -1,4 +1,4 @@
-"""Channels that are there but say nothing: what a pruned model must equal."""
+"""Zeroed channels: a pruned model must give what the model with zeroed channels gives."""
 
 from collections.abc import Callable, Mapping
 
@@ -9,12 +9,12 @@ from mmkd_video.pruning.cut import Cut
 from mmkd_video.pruning.layers import tensors_at
 
 
-def silence(model: nn.Module, cuts: list[Cut]) -> None:
+def zero_channels(model: nn.Module, cuts: list[Cut]) -> None:
     """Zero, in place, what :func:`~mmkd_video.pruning.surgery.remove_channels` would remove.
 
     Args:
         model: Model that is changed in place.
-        cuts: Counted on the model as it is now.
+        cuts: Cuts, counted on the model as it is now.
     """
     layers = dict(model.named_modules())
     with torch.no_grad():
@@ -47,16 +47,16 @@ def set_positive_weights(model: nn.Module, seed: int = 0) -> None:
 def surviving_channels(
     model: nn.Module, cuts: list[Cut], read: Callable[[], Mapping[str, Tensor]]
 ) -> dict[str, Tensor]:
-    """Tell which channels of a model's features will be left when cuts are made.
+    """Return which channels of a model's features will be left when cuts are made.
 
-    A module may hand on what a layer far above it gave, so the cuts alone do not tell. The model is run once, with
-    weights that let every channel be heard but the cut ones; then it gets its own weights back.
+    A module may pass on what a layer far above it gave, so this does not follow from the cuts. The model is run once,
+    with weights that make every channel positive but the cut ones; then it gets its own weights back.
 
     Args:
-        model: Not yet cut; as it was afterwards.
-        cuts: Counted on it.
-        read: Runs the model, in eval mode and on inputs above zero, and returns features ``(N, C, T, H, W)``,
-            ``(N, L, C)`` or ``(N, C)`` by name.
+        model: Model that is not yet cut; afterwards it is as it was.
+        cuts: Cuts, counted on it.
+        read: Function that runs the model, in eval mode and on inputs above zero, and returns features ``(N, C, T, H,
+            W)``, ``(N, L, C)`` or ``(N, C)`` by name.
 
     Returns:
         By name, ``(C,)``: whether the channel stays.
@@ -64,14 +64,14 @@ def surviving_channels(
     tensors = [*model.parameters(), *model.buffers()]
     own = [tensor.data.clone() for tensor in tensors]
     set_positive_weights(model)
-    silence(model, cuts)
+    zero_channels(model, cuts)
     try:
         features = read()
     finally:
         for tensor, data in zip(tensors, own, strict=True):
             tensor.data.copy_(data)
-    heard = {}
+    surviving = {}
     for name, feature in features.items():
         channels_first = feature.movedim(-1, 0) if feature.ndim == 3 else feature.transpose(0, 1)
-        heard[name] = channels_first.flatten(1).ne(0).any(dim=1).cpu()
-    return heard
+        surviving[name] = channels_first.flatten(1).ne(0).any(dim=1).cpu()
+    return surviving

@@ -1,4 +1,4 @@
-"""Recognizers without weights: what they cost and which channels they give, in a moment."""
+"""Costs and channels of recognizers, found without their weights in a moment."""
 
 import copy
 from collections.abc import Mapping
@@ -8,11 +8,11 @@ from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from mmkd_video.core.registry import build_model
-from mmkd_video.recognizers.input_form import noise_for
+from mmkd_video.recognizers.input_form import noise_clip
 
 
 def count_without_weights(model: Mapping, size: tuple[int, int, int]) -> tuple[int, float] | None:
-    """Count what comes before the head, on torch's meta device, which computes shapes alone.
+    """Count parameters and operations before the head, on torch's meta device, which computes shapes alone.
 
     torch's ``FlopCounterMode`` counts convolutions and matrix products alone: it misses up to a tenth of what MMEngine
     counts, about the same share whatever the size.
@@ -25,9 +25,9 @@ def count_without_weights(model: Mapping, size: tuple[int, int, int]) -> tuple[i
         Parameters, and GFLOPs of one forward pass (a multiply-add is one); None where the model does not run so.
     """
     try:
-        recognizer = _built(model)
+        recognizer = built_without_weights(model)
         with torch.device('meta'), torch.no_grad(), FlopCounterMode(display=False) as counter:
-            recognizer.extract_feat(noise_for(recognizer, size), stage='neck')
+            recognizer.extract_feat(noise_clip(recognizer, size), stage='neck')
     except Exception:  # whatever a model says to tensors without numbers
         return None
     found = sum(
@@ -44,15 +44,20 @@ def channels_without_weights(model: Mapping, size: tuple[int, int, int]) -> int 
         size: Frames, height and width of a clip.
     """
     try:
-        recognizer = _built(model)
+        recognizer = built_without_weights(model)
         with torch.device('meta'), torch.no_grad():
-            found = recognizer.extract_feat(noise_for(recognizer, size), stage='neck')[0]
+            found = recognizer.extract_feat(noise_clip(recognizer, size), stage='neck')[0]
     except Exception:  # as above
         return None
     return found.shape[1] if isinstance(found, torch.Tensor) else None
 
 
-def _built(model: Mapping) -> nn.Module:
+def built_without_weights(model: Mapping) -> nn.Module:
+    """Build a recognizer on torch's meta device, in evaluation mode.
+
+    Args:
+        model: Config of the recognizer; it is not changed.
+    """
     settings = copy.deepcopy(dict(model))
     try:
         with torch.device('meta'):

@@ -1,23 +1,27 @@
-"""A pipeline that says which video it could not read."""
+"""Errors of loading that name the video that cannot be read."""
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from typing import Any
 
 from mmkd_video.core.mistakes import WorkFailedError, name_of_kind
 from mmkd_video.datasets.unreadable import is_unreadable
+from mmkd_video.datasets.watched_loader import ReadingBoard
 
 
-class NamingPipeline:
-    """Load a sample; where its video cannot be read, name it and say what to do.
+class PipelineWithNamedErrors:
+    """Load a sample; if its video cannot be read, the error names the video and says what to do.
 
     Training replaces such videos; a validation that did would give the score of other videos.
 
     Args:
-        pipeline: What loads samples; its attributes are reached through the wrapper.
+        pipeline: Pipeline that loads samples; its attributes are reached through the wrapper.
+        board: Board on which workers note the video that they read; None where nobody looks.
     """
 
-    def __init__(self, pipeline: Callable[[dict], Any]) -> None:
+    def __init__(self, pipeline: Callable[[dict], Any], board: ReadingBoard | None = None) -> None:
         self.pipeline = pipeline
+        self.board = board
 
     def __getattr__(self, name: str) -> Any:
         # Unpickling and copying ask before there is a pipeline.
@@ -33,7 +37,8 @@ class NamingPipeline:
         """
         name = info.get('filename') or info.get('frame_dir')
         try:
-            return self.pipeline(info)
+            with self.board.reading(str(name)) if self.board and name else nullcontext():
+                return self.pipeline(info)
         except Exception as error:
             if name is None or not is_unreadable(error):
                 raise
@@ -44,14 +49,15 @@ class NamingPipeline:
             ) from error
 
 
-def name_unreadable(dataset: Any) -> None:
-    """Let a dataset, or all those that it wraps, name the videos that cannot be read.
+def name_unreadable_videos(dataset: Any, board: ReadingBoard | None = None) -> None:
+    """Make a dataset, and all that it wraps, name videos that cannot be read in their errors.
 
     Args:
         dataset: Its pipelines are replaced.
+        board: Where workers say which video they read; None: nobody looks.
     """
     held = vars(dataset)
-    if 'pipeline' in held and not isinstance(held['pipeline'], NamingPipeline):
-        dataset.pipeline = NamingPipeline(held['pipeline'])
+    if 'pipeline' in held and not isinstance(held['pipeline'], PipelineWithNamedErrors):
+        dataset.pipeline = PipelineWithNamedErrors(held['pipeline'], board)
     for inner in (*[held[key] for key in ('dataset', '_dataset') if key in held], *held.get('datasets', ())):
-        name_unreadable(inner)
+        name_unreadable_videos(inner, board)

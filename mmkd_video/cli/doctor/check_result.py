@@ -1,4 +1,4 @@
-"""One line of the doctor's report."""
+"""The result of one of the doctor's checks: one line of its report."""
 
 from dataclasses import dataclass
 
@@ -8,13 +8,13 @@ STATES = ('ok', 'mended', 'note', 'act')
 
 
 @dataclass(frozen=True)
-class Finding:
-    """What was looked at, what was found, and what to do.
+class CheckResult:
+    """The result of one check: what was found, and what to do.
 
     Args:
-        subject: What was looked at.
-        found: What is there.
-        needed: What should be there, or what the thing is good for.
+        subject: Name of the thing that was checked.
+        found: The version or the state that was found.
+        needed: The version or the state that is needed, or the use of the thing.
         state: ``ok``; ``mended`` (mmkd_video takes care of it); ``note`` (good to know); ``act`` (the user must act).
         remedy: The exact command or config change; required for ``act``.
 

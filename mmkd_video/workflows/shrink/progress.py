@@ -1,4 +1,4 @@
-"""How long it will still take: a bar on a terminal, a line now and then elsewhere."""
+"""Progress with the time left: a bar on a terminal, otherwise a line now and then."""
 
 import sys
 import time
@@ -10,7 +10,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 LINE_SECONDS = 15.0  # seconds between lines where no terminal shows a bar
 
 
-class Counting:
+class CountingProgress:
     """Progress over about as many steps as are expected, on the standard error.
 
     Args:
@@ -27,7 +27,7 @@ class Counting:
         self._began = self._told = time.monotonic()
         self._counted = 0
 
-    def __enter__(self) -> 'Counting':
+    def __enter__(self) -> 'CountingProgress':
         self._bar.start()
         return self
 

@@ -6,7 +6,7 @@ from mmengine.dataset import Compose, ConcatDataset, RepeatDataset
 from mmengine.registry import DATASETS
 
 import mmkd_video  # noqa: F401
-from mmkd_video.datasets import NamingPipeline, name_unreadable
+from mmkd_video.datasets import PipelineWithNamedErrors, name_unreadable_videos
 
 
 @pytest.fixture
@@ -26,8 +26,8 @@ def dataset(tmp_path):
 
 
 def test_unreadable_video_is_named_with_what_to_do(dataset):
-    name_unreadable(dataset)
-    name_unreadable(dataset)
+    name_unreadable_videos(dataset)
+    name_unreadable_videos(dataset)
     assert isinstance(dataset.pipeline.pipeline, Compose)  # named once
     assert 'inputs' in dataset[0]
     for index in (1, 2):
@@ -39,7 +39,7 @@ def test_unreadable_video_is_named_with_what_to_do(dataset):
 @pytest.mark.parametrize('wrap', [lambda each: ConcatDataset([each, each]), lambda each: RepeatDataset(each, 2)])
 def test_wrapped_datasets_name_theirs(dataset, wrap):
     wrapped = wrap(dataset)
-    name_unreadable(wrapped)
+    name_unreadable_videos(wrapped)
     with pytest.raises(RuntimeError, match='1.mp4 cannot be read'):
         wrapped[4]
 
@@ -49,9 +49,9 @@ def test_mistake_in_the_pipeline_is_left_as_it_is():
         raise KeyError('imgs')
 
     with pytest.raises(KeyError, match='imgs'):
-        NamingPipeline(fail)(dict(filename='a.mp4'))
+        PipelineWithNamedErrors(fail)(dict(filename='a.mp4'))
 
 
 def test_attributes_are_those_of_the_pipeline_also_in_a_worker(dataset):
-    pipeline = pickle.loads(pickle.dumps(NamingPipeline(dataset.pipeline)))
+    pipeline = pickle.loads(pickle.dumps(PipelineWithNamedErrors(dataset.pipeline)))
     assert len(pipeline.transforms) == 6

@@ -1,4 +1,4 @@
-"""Workers that end with their loader, not with a signal to all processes at once."""
+"""Signals in the workers of a loader: they end with their loader, not with a signal to all processes."""
 
 import os
 import signal
@@ -6,15 +6,15 @@ import threading
 from collections.abc import Callable
 
 
-def outlive_signals(worker: int, then: Callable[[int], None] | None = None) -> None:
-    """Have a loader's worker pay no attention to ctrl-C, and to SIGTERM from anybody but its parent.
+def ignore_signals(worker: int, then: Callable[[int], None] | None = None) -> None:
+    """Make a loader's worker ignore ctrl-C, and SIGTERM from any process but its parent.
 
     A terminal, ``timeout`` and Slurm send signals to every process; without its workers a training could not even
     finish its step. They notice by themselves when their parent is gone.
 
     Args:
         worker: Number of the worker.
-        then: Called with it at the end; the loader's own ``worker_init_fn``.
+        then: Function that is called with it at the end: the loader's own ``worker_init_fn``.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     if hasattr(signal, 'sigwaitinfo'):  # Linux

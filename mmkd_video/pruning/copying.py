@@ -1,4 +1,4 @@
-"""A copy of a model that nobody watches."""
+"""Copies of models without their hooks."""
 
 import copy
 from collections import OrderedDict
@@ -16,13 +16,13 @@ _HOOKS = (
 )
 
 
-def bare_copy(model: nn.Module) -> nn.Module:
+def copy_without_hooks(model: nn.Module) -> nn.Module:
     """Copy a model without its forward and backward hooks.
 
-    Those who watch a model in training may hold tensors of its last step, which cannot be copied.
+    The hooks of a model in training may hold tensors of its last step, which cannot be copied.
 
     Args:
-        model: Keeps its hooks.
+        model: Model to copy, which keeps its hooks.
     """
     kept = [(vars(module), name) for module in model.modules() for name in _HOOKS if name in vars(module)]
     hooks = [attributes[name] for attributes, name in kept]

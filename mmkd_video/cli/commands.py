@@ -1,0 +1,104 @@
+"""``mmkd <command>``, the same as ``python -m mmkd_video <command>``: every tool under one name.
+
+A command's module is imported when it is asked for; the list of all of them needs neither torch nor MMAction2.
+"""
+
+import argparse
+import difflib
+import importlib
+import sys
+from collections.abc import Sequence
+
+import mmkd_video
+from mmkd_video.core.command_line import COMMAND
+from mmkd_video.core.version import __version__
+
+# command: (its module here, what it does)
+COMMANDS = {
+    'new': ('new', 'write a config for a student and a teacher'),
+    'train': ('train', 'train a recognizer, alone or distilled'),
+    'test': ('test', 'test a checkpoint or an exported file'),
+    'compare': ('compare', 'teacher, student alone and student distilled, over seeds'),
+    'ablate': ('ablate', 'many losses at one budget'),
+    'baseline': ('baseline', 'what histograms of optical flow reach on a data set'),
+    'compress': ('compress', 'the whole way: distil, prune, export, quantize, measure'),
+    'shrink': ('shrink', 'propose smaller students for a budget'),
+    'prune': ('prune', 'remove channels from a trained student'),
+    'export': ('export', 'write a student as ONNX or OpenVINO, and check the file'),
+    'quantize': ('quantize', 'write a student in int8, and check the file'),
+    'benchmark': ('benchmark', 'measure training steps, losses, models in runtimes, or streams'),
+    'stream': ('stream', 'classify a video, a folder or a camera with an exported file'),
+    'render': ('render', 'write the embedded motion clips'),
+    'doctor': ('doctor.command', 'check this installation'),
+}
+WITHOUT_STACK = {'doctor'}  # works where MMAction2 does not import
+WRONG_USAGE = 2
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the named command with the remaining arguments.
+
+    Args:
+        arguments: The command and its arguments; those of this process by default.
+
+    Returns:
+        The exit code.
+    """
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    parser = build_parser()
+    if not words:
+        parser.print_help(sys.stderr)
+        return WRONG_USAGE
+    if words[0].startswith('-'):
+        parser.parse_args(words[:1])
+    if words[0] not in COMMANDS:
+        print(f'error: {COMMAND} {words[0]}: {unknown(words[0])}', file=sys.stderr)
+        return WRONG_USAGE
+    return run(words[0], words[1:])
+
+
+def run(command: str, arguments: Sequence[str]) -> int:
+    """Run a command that exists, under its own name.
+
+    Args:
+        command: One of ``COMMANDS``.
+        arguments: What follows it.
+
+    Returns:
+        The exit code.
+    """
+    if command not in WITHOUT_STACK:
+        mmkd_video.register()
+    tool = importlib.import_module(f'{__package__}.{COMMANDS[command][0]}')
+    before, sys.argv = sys.argv, [f'{COMMAND} {command}', *arguments]
+    try:
+        result = tool.main()
+    finally:
+        sys.argv = before
+    return result if isinstance(result, int) else 0
+
+
+def unknown(command: str) -> str:
+    """Return what to say of a command that does not exist.
+
+    Args:
+        command: What was asked for.
+    """
+    near = difflib.get_close_matches(command, COMMANDS, 1)
+    hint = f'did you mean {near[0]!r}? ' if near else ''
+    return f'there is no such command; {hint}these exist: {", ".join(COMMANDS)}'
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """Return the parser of what stands before a command."""
+    width = max(map(len, COMMANDS))
+    lines = [f'  {name:{width}}  {what}' for name, (_, what) in COMMANDS.items()]
+    parser = argparse.ArgumentParser(
+        prog=COMMAND,
+        usage='%(prog)s <command> [arguments]',
+        description='Knowledge distillation for video recognizers.',
+        epilog='\n'.join(['commands:', *lines, '', f'{COMMAND} <command> --help tells the arguments of each']),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument('--version', action='version', version=f'mmkd_video {__version__}')
+    return parser

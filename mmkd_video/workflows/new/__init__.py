@@ -1,0 +1,1 @@
+"""New distillation configs for a given student and teacher."""
