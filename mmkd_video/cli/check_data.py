@@ -9,6 +9,7 @@ from mmkd_video.cli.arguments import checked_options
 from mmkd_video.cli.cfg_options import add_cfg_options
 from mmkd_video.cli.interrupts import exit_on_interrupt
 from mmkd_video.cli.mistakes import EXITS, REFUSED, exit_on_error
+from mmkd_video.core.command_line import program_of
 from mmkd_video.core.progress_bar import ProgressBar, at_each_tenth
 from mmkd_video.workflows.train.data_check import check_data, write_report
 
@@ -41,7 +42,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def build_parser() -> argparse.ArgumentParser:
     """Return the parser."""
     parser = argparse.ArgumentParser(
-        prog='check_data.py',
+        prog=program_of('check-data'),
         description='Read the lists of a config, open every video once, and write what is wrong.',
         epilog=EXITS,
     )

@@ -16,6 +16,7 @@ from mmkd_video.core.version import __version__
 # command: (its module here, what it does)
 COMMANDS = {
     'new': ('new', 'write a config for a student and a teacher'),
+    'check-data': ('check_data', 'open every video of a config once, and list what is wrong'),
     'train': ('train', 'train a recognizer, alone or distilled'),
     'test': ('test', 'test a checkpoint or an exported file'),
     'compare': ('compare', 'teacher, student alone and student distilled, over seeds'),

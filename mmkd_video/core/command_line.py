@@ -7,7 +7,8 @@ import sys
 from pathlib import Path
 
 COMMAND = 'mmkd'
-SCRIPTS = {'render': 'data/render_motion_clips'}  # below tools/; the others have the names of their commands
+# below tools/; the others have the names of their commands
+SCRIPTS = {'render': 'data/render_motion_clips', 'check-data': 'check_data'}
 
 
 def program_of(tool: str) -> str:

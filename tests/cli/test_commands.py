@@ -69,7 +69,7 @@ def test_a_number_that_a_command_returns_is_the_exit_code(monkeypatch, result, c
 
 
 def test_every_tool_is_a_command():
-    tools = {path.stem.removesuffix('_motion_clips') for path in (ROOT / 'tools').rglob('*.py')}
+    tools = {path.stem.removesuffix('_motion_clips').replace('_', '-') for path in (ROOT / 'tools').rglob('*.py')}
     assert tools | {'doctor'} == set(commands.COMMANDS)
 
 
