@@ -63,7 +63,7 @@ def run(command: str, arguments: Sequence[str]) -> int:
 
     Args:
         command: One of ``COMMANDS``.
-        arguments: What follows it.
+        arguments: The arguments that follow the command.
 
     Returns:
         The exit code.
@@ -83,7 +83,7 @@ def unknown(command: str) -> str:
     """Return what to say of a command that does not exist.
 
     Args:
-        command: What was asked for.
+        command: Name that was asked for.
     """
     near = difflib.get_close_matches(command, COMMANDS, 1)
     hint = f'did you mean {near[0]!r}? ' if near else ''

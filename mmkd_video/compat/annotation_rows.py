@@ -54,11 +54,11 @@ class Row:
 
     Attributes:
         number: Number of the line, from 1.
-        names: Where the sample may lie; usually one name, for Kinetics one for each way to store it.
+        names: Names under which the sample may lie; usually one, for Kinetics one for each way to store it.
         counts: Words where whole numbers are expected.
         labels: Words where labels are expected; class indices, where a table gave names of classes.
         text: The line.
-        problem: What is wrong; empty where nothing is.
+        problem: Description of what is wrong; empty where nothing is.
     """
 
     number: int
@@ -75,7 +75,7 @@ def read_rows(path: str | Path, columns: Columns) -> Iterator[Row]:
     Args:
         path: A file that exists. One that ends in ``.csv`` or ``.tsv`` is a table: with or without a header, and its
             labels may be names of ``classes.txt`` beside it.
-        columns: What each line holds.
+        columns: Meanings of the columns, in order.
     """
     path = Path(path)
     content = path.read_bytes()
@@ -189,8 +189,8 @@ class _Table:
 
     Args:
         path: Path of the file.
-        delimiter: Between columns; a semicolon where the first line has that alone.
-        columns: What each line holds.
+        delimiter: Character between columns; a semicolon where the first line has that alone.
+        columns: Meanings of the columns, in order.
         first: The first line.
     """
 

@@ -54,7 +54,7 @@ def name_unreadable_videos(dataset: Any, board: ReadingBoard | None = None) -> N
 
     Args:
         dataset: Its pipelines are replaced.
-        board: Where workers say which video they read; None: nobody looks.
+        board: Board on which workers say which video they read; None where nobody looks.
     """
     held = vars(dataset)
     if 'pipeline' in held and not isinstance(held['pipeline'], PipelineWithNamedErrors):

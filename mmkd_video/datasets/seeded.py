@@ -43,7 +43,7 @@ class SeededDataset:
             through the wrapper.
         seed: The run's seed.
         max_tries: Videos to try for one sample before giving up.
-        board: Where workers say which video they read; None: nobody looks.
+        board: Board on which workers say which video they read; None where nobody looks.
     """
 
     def __init__(self, dataset: Sized, seed: int, max_tries: int = 10, board: ReadingBoard | None = None) -> None:

@@ -20,7 +20,7 @@ class VideoStuckError(Exception):
 
     Args:
         name: Name of the video.
-        seconds: How long a video may take.
+        seconds: Longest time that a video may take.
         process: Worker that reads it.
     """
 
@@ -34,7 +34,7 @@ class ReadingBoard:
 
     Args:
         workers: Number of workers.
-        seconds: How long a video may take.
+        seconds: Longest time that a video may take.
     """
 
     def __init__(self, workers: int, seconds: float) -> None:
@@ -81,7 +81,7 @@ class WatchedLoader(DataLoader):
 
     Args:
         *args: Arguments of ``DataLoader``.
-        board: What the dataset's workers write on.
+        board: Board on which the dataset's workers write.
         **kwargs: Further arguments of ``DataLoader``.
     """
 
@@ -163,7 +163,7 @@ def end_workers(iterator: Any, stuck: Any) -> None:
     """End the workers of a loader, the stuck one by force.
 
     Args:
-        iterator: What iterates over the loader.
+        iterator: Iterator over the loader.
         stuck: Process of the worker that does not come back.
     """
     if iterator._worker_pids_set:  # its death is meant: torch's handler of SIGCHLD would raise

@@ -52,8 +52,8 @@ class ReproducibleHook(Hook):
     Args:
         max_bad_videos: Training stops when this many different videos could not be read by one process; each process
             counts those of its own samples, so that several together may meet more. None: any number.
-        max_bad_share: It stops, too, when they are this share of the videos that one process reads in an epoch; above
-            0, at most 1.
+        max_bad_share: Share of the videos that one process reads in an epoch at which it stops, too; above 0, at
+            most 1.
         video_timeout: Seconds after which a video that a worker reads counts as one that cannot be read; decoders may
             hang. None: workers are not watched. Without workers (``num_workers=0``) nothing is.
     """

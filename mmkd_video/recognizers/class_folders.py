@@ -62,7 +62,7 @@ def folder_of_lists(root: Path, seed: str = '0') -> Path:
 
     Args:
         root: Folder with lists, with a folder of videos for each class, or with these in ``train``, ``val``, ``test``.
-        seed: Decides which videos are on which side; a whole number as text.
+        seed: Whole number, as text, that decides which videos are on which side.
 
     Raises:
         ValueError: The folder holds none of these, or a class has too few videos.

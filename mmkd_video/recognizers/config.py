@@ -57,7 +57,7 @@ def shipped_configs(folder: str) -> list[str]:
     """Return the paths of configs that come with this package, as :func:`load_config` takes them anywhere.
 
     Args:
-        folder: Which of the folders of ``configs/``.
+        folder: Name of a folder of ``configs/``.
     """
     return [f'{SHIPPED}/{name}' for name in own_configs.shipped_names() if name.startswith(f'{folder}/')]
 

@@ -67,8 +67,8 @@ def draw_split(
     Args:
         videos: Class of each video.
         groups: Group of each video; a group stays whole.
-        seed: Decides which; the same videos and seed come to the same.
-        sides: Which sides there are.
+        seed: Text that decides which; the same videos and seed give the same.
+        sides: Names of the sides.
 
     Returns:
         The side of each video.

@@ -74,7 +74,7 @@ def count_clips(inputs: Inputs, kind: str | None = None) -> int:
     """Return the number of clips N of a batch, several clips of one sample counted each.
 
     Args:
-        inputs: As the recognizer takes them.
+        inputs: Inputs of the recognizer.
         kind: The kind of its form; by default ``'NCHW'`` for inputs of 5 dimensions and ``'NCTHW'`` for those of 6.
     """
     first = one_of(inputs)

@@ -121,8 +121,8 @@ def explaining_view_errors(name: str, view: Inputs, tried: Inputs | None = None)
 
     Args:
         name: The teacher's name.
-        view: What it is given.
-        tried: What it has taken before; None where nothing was tried.
+        view: Inputs that it is given.
+        tried: Inputs that it has taken before; None where nothing was tried.
 
     Raises:
         ValueError: The block failed inside the teacher.

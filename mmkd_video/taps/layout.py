@@ -118,7 +118,7 @@ def class_scores(value: object) -> object:
     Their probabilities are averaged, as such a head does when it predicts; the scores are the logarithms.
 
     Args:
-        value: What the head returned.
+        value: Result of the head.
     """
     if not isinstance(value, Mapping):
         return value

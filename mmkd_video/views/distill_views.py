@@ -117,8 +117,8 @@ class DistillViews(BaseTransform):
         """Make several samples of one video that is decoded once, as ``RepeatAugDataset`` asks for them.
 
         Args:
-            results: What the dataset knows of the video.
-            times: How many.
+            results: Sample as the dataset describes it.
+            times: Number of repeats.
             sample_once: Whether all have the same frames and differ in their augmentation only.
 
         Raises:

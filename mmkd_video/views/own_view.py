@@ -29,7 +29,7 @@ class OwnView:
         """Return the view of one sample, or None when a transform gave up on it.
 
         Args:
-            known: What the data set knows of the video; it is not changed.
+            known: Sample as the dataset describes it; it is not changed.
             state: State of all random generators before the student's pipeline ran.
 
         Raises:

@@ -24,8 +24,8 @@ class DistillDataPreprocessor(BaseDataPreprocessor):
         teachers: The teachers' ``ActionDataPreprocessor`` by name.
         view: A teacher's input where the batch holds no view for it: ``'student'``, the student's clip laid out and
             normalised for the teacher; ``'own'`` makes that an error. One for all, or a dict by teacher.
-        forms: In which form the student (``'student'``) and the teachers take their input; what is not told is not
-            checked.
+        forms: Forms in which the student (``'student'``) and the teachers take their input; one that is not given
+            is not checked.
 
     Raises:
         ValueError: If a ``view`` is unknown.

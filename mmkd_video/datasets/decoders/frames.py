@@ -10,7 +10,7 @@ class Frames:
     """One frame or several.
 
     Attributes:
-        array: uint8 ``(N, H, W, 3)`` or ``(H, W, 3)``, RGB.
+        array: Pixels, uint8 ``(N, H, W, 3)`` or ``(H, W, 3)``, RGB.
     """
 
     array: np.ndarray

@@ -52,8 +52,8 @@ def probe_videos(
         paths: Paths of files, each one once.
         decoder: Name of the decoder that the environment asks for.
         workers: Number of processes.
-        seconds: How long a video may take.
-        progress: Called with (done, in all).
+        seconds: Longest time that a video may take.
+        progress: Function that is called with (done, in all).
 
     Returns:
         What is wrong, by path, in the order of ``paths``; without those that are right.

@@ -88,7 +88,7 @@ class Recipe:
     """A new distillation config.
 
     Attributes:
-        text: What the file is to hold.
+        text: Text of the file.
         summary: Lines on what the pair costs, and where it can be compared.
     """
 
@@ -103,7 +103,7 @@ def write_recipe(
 
     Args:
         student: Path of the student's plain config, or ``'mmaction::...'``.
-        teacher: That of the teacher.
+        teacher: Path of the teacher's config, or ``'mmaction::...'``.
         out: File that will hold it; paths in the config are relative to its folder.
         checkpoint: Path or URL of the teacher's weights; by default what MMAction2's model zoo gives for its own
             configs, else the place where ``mmkd train`` puts the teacher that it trains first.

@@ -50,9 +50,9 @@ def check_data(
     Args:
         path: Path of the config.
         workers: Number of processes; as many as there are processors by default.
-        seconds: How long a video may take.
+        seconds: Longest time that a video may take.
         cfg_options: Settings that replace those of the config, by dotted key.
-        progress: Called with (done, in all).
+        progress: Function that is called with (done, in all).
 
     Raises:
         FileNotFoundError: There is no such config.
@@ -85,7 +85,7 @@ def write_report(report: DataReport, path: str | Path) -> None:
     """Write what is wrong, one line each.
 
     Args:
-        report: What was found.
+        report: Result of the check.
         path: File to write.
 
     Raises:

@@ -216,7 +216,7 @@ def read_list(file: Path, root: Path, delimiter: str = ' ') -> Clips:
     Args:
         file: One ``path label`` a line; a line without label means -1.
         root: Folder in which the paths begin.
-        delimiter: Between name and label.
+        delimiter: Character between name and label.
 
     Raises:
         FileNotFoundError: There is no such file, or its first video is missing.
