@@ -12,6 +12,7 @@ from mmengine.logging import print_log
 from mmkd_video.compat.annotation_rows import CLASSES, Columns, read_rows
 from mmkd_video.core.files.atomic import write_atomically
 from mmkd_video.core.mistakes import MissingFileError, WrongValueError
+from mmkd_video.core.plain_data import Anything, Table, read_json
 from mmkd_video.recognizers.group_split import SIDES, draw_split, group_names
 
 VIDEOS = ('.mp4', '.avi', '.mkv', '.mov', '.webm', '.m4v', '.mpg', '.mpeg', '.wmv', '.flv', '.3gp', '.ts')
@@ -181,8 +182,9 @@ def _tell_unlisted(lists: Path, root: Path, found: Found) -> None:
 def _reads(lists: Path, root: Path) -> bool:
     """Whether lists that are there were made of this folder, or by hand."""
     try:
-        return json.loads((lists / NOTE).read_bytes())['videos'] == str(root)
-    except (OSError, ValueError, KeyError, TypeError):
+        note = read_json((lists / NOTE).read_bytes(), Table(Anything(), most=20), NOTE)
+        return note.get('videos') == str(root)
+    except (OSError, ValueError):
         return ELSEWHERE not in lists.parents
 
 

@@ -44,7 +44,9 @@ PACKAGE = Path(mistakes.__file__).parents[1]
 BUILTINS = {kind.__mro__[2].__name__ for kind in KINDS if kind is not SettingsError}
 PLAIN = {  # where a check raises a builtin error, and why
     'functional/labels.py': 'imports torch only',
+    'compat/own_configs.py': 'it is read without the package, too',
     'compat/pickle_scan.py': 'its reader tells what is wrong with the file',
+    'datasets/seeded.py': 'one more reason why a video cannot be read; caught where such videos are counted',
     'cli/doctor/probes.py': 'a finding of the doctor, not a mistake',
     'cli/doctor/promises.py': 'a finding of the doctor, not a mistake',
 }

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from mmkd_video.core.mistakes import WrongValueError
 from mmkd_video.core.optional_packages import import_extra
 from mmkd_video.datasets.decoders.frames import Frames
 
@@ -31,7 +32,7 @@ class PyAVReader:
         self._open = lambda: av.open(io.BytesIO(content))
         self._container = self._open()
         if not self._container.streams.video:
-            raise ValueError('holds no video')
+            raise WrongValueError('holds no video')
         self._stream = self._container.streams.video[0]
         self._stream.thread_count = threads
         self._stream.thread_type = 'SLICE' if threads == 1 else 'AUTO'
@@ -44,7 +45,7 @@ class PyAVReader:
         if len(set(self._times)) < len(packets) or not self._keys:
             self._frames = self._decode_all()
         if not len(self):
-            raise ValueError('holds no frames')
+            raise WrongValueError('holds no frames')
         self._next = 0
 
     def __len__(self) -> int:
