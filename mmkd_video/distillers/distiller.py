@@ -264,7 +264,7 @@ class Distiller(BaseModel):
         return self.student
 
     def tap_features(self, inputs: Inputs | None = None) -> dict[str, Tensor]:
-        """Run the student alone, as it is now, without a trace in its statistics.
+        """Run the student alone, as it is now, without changing its statistics.
 
         Args:
             inputs: One batch; by default noise above zero, of the dry run's size.
