@@ -75,6 +75,6 @@ def test_what_is_really_missing_is_said(run_python, tmp_path, files, lacking):
 def test_the_doctor_knows_what_pytorchvideo_needs(monkeypatch, pytorchvideo, torchvision, state, says):
     found = {'pytorchvideo': pytorchvideo, 'torchvision': torchvision}
     monkeypatch.setattr(versions, 'installed', found.get)
-    finding = next(item for item in versions.version_findings() if item.subject == 'pytorchvideo')
+    finding = next(item for item in versions.check_versions() if item.subject == 'pytorchvideo')
     assert finding.state == state and says in f'{finding.found} {finding.remedy}'
     assert 'MViT, UniFormerV2' in finding.needed
