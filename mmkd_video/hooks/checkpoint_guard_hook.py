@@ -4,7 +4,7 @@ import os.path as osp
 from pathlib import Path
 from typing import Any
 
-from mmengine.dist import broadcast_object_list, is_main_process
+from mmengine.dist import broadcast_object_list, get_world_size, is_main_process
 from mmengine.fileio import LocalBackend, get_file_backend
 from mmengine.hooks import CheckpointHook, Hook
 from mmengine.runner import EpochBasedTrainLoop, Runner
@@ -14,9 +14,10 @@ from mmkd_video.core.checked import checked
 from mmkd_video.core.files.atomic import write_atomically
 from mmkd_video.core.files.temporary import remove_temporary_files
 from mmkd_video.core.registry import HOOKS
+from mmkd_video.hooks.another_length import count_anew
 from mmkd_video.hooks.atomic_checkpoint_hook import AtomicCheckpointHook
 from mmkd_video.hooks.reproducible_hook import ReproducibleHook
-from mmkd_video.hooks.resume_point import LENGTH, ResumePoint
+from mmkd_video.hooks.resume_point import LENGTH, RANKS, SAMPLES, ResumePoint
 from mmkd_video.hooks.run_record import check_run_record
 from mmkd_video.hooks.work_dir_lock import hold_work_dir, release_work_dir
 
@@ -33,7 +34,7 @@ class CheckpointGuardHook(Hook):
     * removes the temporary files that a killed writer has left;
     * on ``resume`` without a named checkpoint, falls back from an unreadable or incomplete one to the one before. A
       loop over epochs goes on within one where a ReproducibleHook skips what was trained on, and the epochs are as long
-      as they were;
+      as they were; on another number of processes, from the end of an epoch;
     * compares model, training data, optimizer, schedules and seed with those that ``mmkd_run.json`` in the work_dir
       holds; the length of the training may change.
 
@@ -76,9 +77,17 @@ class CheckpointGuardHook(Hook):
             runner._load_from = resume_from
 
     def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
-        """Add the length of an epoch to the checkpoint."""
+        """Add to the checkpoint how long an epoch is, and what makes it so."""
         if isinstance(runner._train_loop, EpochBasedTrainLoop):
-            checkpoint['meta'][LENGTH] = len(runner.train_dataloader)
+            loader = runner.train_dataloader
+            checkpoint['meta'].update({LENGTH: len(loader), RANKS: get_world_size(), SAMPLES: len(loader.dataset)})
+
+    def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
+        """Count in iterations of this run when a training goes on with another number of processes."""
+        if runner._resume and isinstance(runner._train_loop, EpochBasedTrainLoop):
+            done = count_anew(runner, checkpoint, len(runner.train_dataloader), get_world_size())
+            if done:
+                runner.logger.info(done)
 
     def after_run(self, runner: Runner) -> None:
         """Release the work_dir."""
@@ -111,6 +120,8 @@ class CheckpointGuardHook(Hook):
             iters_per_epoch=len(loop.dataloader) if by_epoch else None,
             needs_optimizer=any(hook.save_optimizer for hook in hooks),
             within_epochs=any(isinstance(hook, ReproducibleHook) for hook in runner._hooks),
+            ranks=get_world_size(),
+            num_samples=len(loop.dataloader.dataset) if by_epoch else None,
         )
         if runner._load_from is not None:
             if '://' not in str(runner._load_from):

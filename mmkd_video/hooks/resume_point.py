@@ -13,10 +13,10 @@ from mmkd_video.compat import safe_load
 from mmkd_video.core.mistakes import MissingFileError, WrongValueError
 
 NEEDED = ('meta', 'state_dict', 'message_hub')
-LENGTH = 'iters_per_epoch'  # in a checkpoint's meta
+LENGTH, RANKS, SAMPLES = 'iters_per_epoch', 'ranks', 'num_samples'  # in a checkpoint's meta
 PARTS = dict(meta=dict, state_dict=dict, message_hub=dict, pruning_base=int, rank_statistics=list)
-META = dict(epoch=int, iter=int, iters_per_epoch=int, validation_owed=bool, training_seconds=float)
-META |= dict(training_cpu_seconds=float)  # the types of what hooks read
+META = dict(epoch=int, iter=int, iters_per_epoch=int, ranks=int, num_samples=int, validation_owed=bool)
+META |= dict(training_seconds=float, training_cpu_seconds=float)  # the types of what hooks read
 _WORDS = {dict: 'a dict', list: 'a list', bool: 'True or False', int: 'a whole number', float: 'a number'}
 
 
@@ -32,6 +32,8 @@ class ResumePoint:
         within_epochs: Whether a loop by epochs can go on within one; otherwise only checkpoints at the end of an epoch
             count. Those that do not say how long their epochs were never count within one.
         needs_optimizer: Whether the run saves its optimizer, so that a checkpoint without it is not complete.
+        ranks: Number of processes. Of another number than a checkpoint's, its epochs count, not its iterations.
+        num_samples: Number of samples of the training data, which must then be the same.
     """
 
     work_dir: Path
@@ -39,6 +41,8 @@ class ResumePoint:
     iters_per_epoch: int | None = None
     needs_optimizer: bool = True
     within_epochs: bool = False
+    ranks: int = 1
+    num_samples: int | None = None
 
     def check(self, path: Path) -> None:
         """Refuse a checkpoint that the user named if the training cannot be resumed from it.
@@ -142,12 +146,20 @@ class ResumePoint:
         same = meta.get(LENGTH) == self.iters_per_epoch
         if self.within_epochs and same and 0 < done <= self.iters_per_epoch:
             return None, False
+        if self._is_of_other_ranks(meta):
+            return None, False
         reason = (
             f'it was saved after {epoch} epochs and {iteration} iterations, but {epoch} epochs of this run are '
             f'{epoch * self.iters_per_epoch} iterations, and a loop over epochs goes on only from the end of one '
-            '(saved within an epoch, or with another data set, batch size or number of processes)'
+            '(saved within an epoch by another number of processes, or with another data set or batch size)'
         )
         return reason, epoch == 0
+
+    def _is_of_other_ranks(self, meta: dict) -> bool:
+        """Tell whether a checkpoint was saved at the end of an epoch of these samples by more or fewer processes."""
+        told = all(meta.get(key) for key in (LENGTH, RANKS, SAMPLES))
+        others = told and meta[RANKS] != self.ranks and meta[SAMPLES] == self.num_samples
+        return others and meta['iter'] == meta['epoch'] * meta[LENGTH]
 
 
 def _wrong_type(found: Mapping[str, Any], types: Mapping[str, type], where: str = '') -> str | None:

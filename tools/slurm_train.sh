@@ -1,0 +1,19 @@
+#!/usr/bin/env bash
+# Usage: tools/slurm_train.sh PARTITION JOB CONFIG [arguments of tools/train.py]
+# GPUS (8), GPUS_PER_NODE (8), CPUS_PER_TASK (5) and SRUN_ARGS of the environment go to srun.
+set -euo pipefail
+if [ "$#" -lt 3 ]; then
+    echo "usage: tools/slurm_train.sh PARTITION JOB CONFIG [arguments of tools/train.py]" >&2
+    exit 2
+fi
+
+PARTITION=$1
+JOB=$2
+CONFIG=$3
+PER_NODE=${GPUS_PER_NODE:-8}
+# One port for all tasks, another one for each job. Slurm sends SIGTERM first: a checkpoint is written, --resume goes on.
+export MASTER_PORT="${MASTER_PORT:-$((12000 + RANDOM % 20000))}"
+# shellcheck disable=SC2086  SRUN_ARGS are several words
+exec srun --partition="$PARTITION" --job-name="$JOB" --gres=gpu:"$PER_NODE" --ntasks="${GPUS:-8}" \
+    --ntasks-per-node="$PER_NODE" --cpus-per-task="${CPUS_PER_TASK:-5}" --kill-on-bad-exit=1 ${SRUN_ARGS:-} \
+    python -u "$(dirname "$0")/train.py" "$CONFIG" --launcher slurm "${@:4}"
