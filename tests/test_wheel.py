@@ -140,6 +140,8 @@ def test_the_doctor_finds_the_installation_well(site, tmp_path):
 
 
 def test_every_shipped_config_has_its_name(site, tmp_path):
+    for side in ('train', 'val', 'test'):
+        (tmp_path / f'{side}.txt').write_text('a.mp4 0\n')
     variables = dict(PYTHONPATH=site, CLIPS='.', CLASSES=8, UT_INTERACTION='.')
     said, _ = run(sys.executable, '-c', PARSE, cwd=tmp_path, **variables)
     assert said.count(f'parsed {site.resolve()}') == len(own_configs.shipped_names())
