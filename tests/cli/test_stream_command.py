@@ -368,6 +368,13 @@ def test_a_reader_of_the_lines_that_goes_away(model, tmp_path):
     assert 'Traceback' not in error and 'BrokenPipe' not in error
 
 
+def test_lines_that_do_not_arrive(video, model):
+    with open('/dev/full', 'w') as full:
+        process = start(video, '--model', model, stdout=full)
+        error = process.communicate(timeout=60)[1]
+    assert process.returncode == 1 and error == 'error: the output cannot be written (No space left on device)\n'
+
+
 def test_a_picture_of_which_little_is_seen_is_warned_about_once(tmp_path, capsys):
     torch.manual_seed(0)
     pipeline = [step for step in steps() if step['type'] != 'Resize']
