@@ -26,7 +26,7 @@ class WatchedOutput:
         """Write a text.
 
         Args:
-            text: What is printed.
+            text: Text that is printed.
 
         Raises:
             OSError: It could not be written.
@@ -72,7 +72,7 @@ def discard(stream: TextIO) -> None:
     """Let what is in a stream's buffer, and all that follows, go nowhere.
 
     Args:
-        stream: Stream of a file descriptor.
+        stream: Stream that has a file descriptor.
     """
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, stream.fileno())

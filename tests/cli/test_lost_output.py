@@ -10,7 +10,9 @@ from pathlib import Path
 from unittest.mock import Mock
 
 import pytest
+from clips import encode
 from mmengine.logging import MMLogger
+from streams import export_tiny
 
 from mmkd_video import cli
 from mmkd_video.cli import benchmark, check_data
@@ -150,6 +152,15 @@ def run(command, **settings):
 def test_the_doctor():
     done = run([sys.executable, '-m', 'mmkd_video', 'doctor'], env={**os.environ, 'PYTHONPATH': str(ROOT)})
     assert done.returncode == 1 and 'Traceback' not in done.stderr and done.stderr.endswith(FULL)
+
+
+@pytest.mark.slow
+def test_the_lines_of_a_stream(tmp_path):
+    model = export_tiny(tmp_path, suffix='.onnx')
+    encode(tmp_path / 'a.mp4', 1, frames=40)
+    command = [sys.executable, ROOT / 'tools/stream.py', tmp_path / 'a.mp4', '--model', model, '--threads', '1']
+    done = run(command, env={**os.environ, 'PYTHONPATH': str(ROOT), 'OMP_NUM_THREADS': '1'})
+    assert done.returncode == 1 and done.stderr == FULL
 
 
 @pytest.mark.slow

@@ -16,7 +16,6 @@ import cv2
 import pytest
 import torch
 from clips import encode
-from damaged_file import flipped
 from streams import CLASSES, FakeCamera, TinyRecognizer, export_tiny, metadata_for, steps
 
 from mmkd_video.cli import stream as command
@@ -367,42 +366,6 @@ def test_a_reader_of_the_lines_that_goes_away(model, tmp_path):
     process.stderr.close()
     assert process.wait(60) == 141
     assert 'Traceback' not in error and 'BrokenPipe' not in error
-
-
-DAMAGES = {
-    'cut in half': lambda content: content[: len(content) // 2],
-    'cut by a byte': lambda content: content[:-1],
-    'empty': lambda content: b'',
-    'a flipped bit': flipped,
-}
-
-
-@pytest.mark.parametrize('part', ['.bin', '.xml'])
-@pytest.mark.parametrize('damage', DAMAGES)
-def test_a_damaged_file_is_named_in_one_line(video, tmp_path, capsys, part, damage):
-    path = export_tiny(tmp_path, suffix='.xml')
-    damaged = path.with_suffix(part)
-    content = DAMAGES[damage](damaged.read_bytes())
-    damaged.write_bytes(content)
-    said = fails(capsys, video, '--model', path, '--out', tmp_path / 'lines.jsonl')
-    assert said.startswith(f'error: {path}') and said.endswith('again\n')
-    assert f'{damaged.name} ({len(content)} bytes)' in said
-    assert part == '.xml' or 'the digest in it does not match' in said
-    assert not (tmp_path / 'lines.jsonl').exists()
-
-
-def test_weights_that_are_not_there_are_named_in_one_line(video, tmp_path, capsys):
-    path = export_tiny(tmp_path, suffix='.xml')
-    path.with_suffix('.bin').unlink()
-    said = fails(capsys, video, '--model', path)
-    assert said == f'error: openvino: {path} needs the weights {path.with_suffix(".bin")} beside it\n'
-
-
-def test_lines_that_do_not_arrive(video, model):
-    with open('/dev/full', 'w') as full:
-        process = start(video, '--model', model, stdout=full)
-        error = process.communicate(timeout=60)[1]
-    assert process.returncode == 1 and error == 'error: the output cannot be written (No space left on device)\n'
 
 
 def test_a_picture_of_which_little_is_seen_is_warned_about_once(tmp_path, capsys):
