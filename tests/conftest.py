@@ -11,6 +11,7 @@ TESTS = Path(__file__).parent
 # They load OpenVINO, ONNX Runtime or NNCF. Once OpenVINO has asked for AMX, the signal stacks of other libraries may be
 # too small, and a signal can end the process: these tests have processes of their own.
 RUNTIMES = (
+    'cli/test_damaged_exports.py',
     'cli/test_stream_command.py',
     'configs/test_quantize_configs.py',
     'export/',

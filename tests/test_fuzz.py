@@ -20,7 +20,12 @@ def run(program, seed, count, folder):
     return json.loads(done.stdout.splitlines()[-1])
 
 
-SIZES = [(1, 300), pytest.param(2, 10_000, marks=pytest.mark.slow)]
+MORE = os.environ.get('FUZZ_SEEDS', '3 4 5').split()  # other seeds, for files that were never tried
+SIZES = [
+    (1, 300),
+    pytest.param(2, 10_000, marks=pytest.mark.slow),
+    *(pytest.param(int(seed), 10_000, marks=[pytest.mark.slow, pytest.mark.full]) for seed in MORE),
+]
 
 
 @pytest.mark.parametrize('seed, count', SIZES)

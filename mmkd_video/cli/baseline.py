@@ -21,8 +21,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
         scores = score_source(
             options.source, prefix=options.prefix, folds=options.folds, cfg_options=options.cfg_options
         )
-    print('histograms of optical flow and logistic regression: a network that is not above this has learnt too little')
-    print('\n'.join(map(str, scores)))
+        print(
+            'histograms of optical flow and logistic regression: a network that is not above this has learnt too little'
+        )
+        print('\n'.join(map(str, scores)))
 
 
 def build_parser() -> argparse.ArgumentParser:

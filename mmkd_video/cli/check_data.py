@@ -31,12 +31,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
                 progress=bar,
             )
         write_report(report, out)
-    print('\n'.join(report.problems[:SHOWN]))
+        print('\n'.join(report.problems[:SHOWN]))
+        if not report.problems:
+            print(f'{report.videos} videos can be read with {report.decoder}; nothing is wrong')
     if report.problems:
         parser.exit(
             REFUSED, f'error: {len(report.problems)} problems in {report.videos} videos; all are listed in {out}\n'
         )
-    print(f'{report.videos} videos can be read with {report.decoder}; nothing is wrong')
 
 
 def build_parser() -> argparse.ArgumentParser:

@@ -33,7 +33,7 @@ COMMANDS = {
     'doctor': ('doctor.command', 'check this installation'),
 }
 WITHOUT_STACK = {'doctor'}  # works where MMAction2 does not import
-WRONG_USAGE = 2
+WRONG_USAGE, INTERRUPTED = 2, 130
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -68,9 +68,13 @@ def run(command: str, arguments: Sequence[str]) -> int:
     Returns:
         The exit code.
     """
-    if command not in WITHOUT_STACK:
-        mmkd_video.register()
-    tool = importlib.import_module(f'{__package__}.{COMMANDS[command][0]}')
+    try:
+        if command not in WITHOUT_STACK:
+            mmkd_video.register()
+        tool = importlib.import_module(f'{__package__}.{COMMANDS[command][0]}')
+    except KeyboardInterrupt:  # the stack takes seconds to import
+        print('\ninterrupted', file=sys.stderr)
+        return INTERRUPTED
     before, sys.argv = sys.argv, [f'{COMMAND} {command}', *arguments]
     try:
         result = tool.main()

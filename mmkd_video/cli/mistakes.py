@@ -4,8 +4,9 @@ import argparse
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 
+from mmkd_video.cli.watched_output import WatchedOutput, discard
 from mmkd_video.core.files.full_disk import is_full_disk, told_of_full_disk
 from mmkd_video.core.mistakes import Mistake, SettingsError
 
@@ -29,7 +30,8 @@ def exit_on_mistake(parser: argparse.ArgumentParser) -> Iterator[None]:
         parser: Parser of the command.
     """
     try:
-        yield
+        with _output_that_arrives(parser):
+            yield
     except Exception as error:
         if os.environ.get(TRACEBACK) or not (isinstance(error, Mistake) or is_full_disk(error)):
             raise
@@ -45,23 +47,37 @@ def exit_on_error(parser: argparse.ArgumentParser, resumes: bool = False) -> Ite
         resumes: Whether the same command goes on where an interrupted one stopped.
     """
     try:
-        yield
+        with _output_that_arrives(parser):
+            yield
     except KeyboardInterrupt:
         parser.exit(INTERRUPTED, f'\ninterrupted{"; the same command goes on from here" if resumes else ""}\n')
     except BrokenPipeError:  # nobody reads on
-        _discard_output()
+        discard(sys.stdout)
         parser.exit(BROKEN_PIPE)
     except Exception as error:
-        if is_full_disk(error):
-            _discard_output()
         if os.environ.get(TRACEBACK):
             raise
         parser.exit(REFUSED, f'error: {error_line(error)}\n')
 
 
-def _discard_output() -> None:
-    # What is left in the buffer would be written at exit, and fail again.
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+@contextmanager
+def _output_that_arrives(parser: argparse.ArgumentParser) -> Iterator[None]:
+    """End with one line where what the block prints or logs is not written, with 141 alone where nobody reads on."""
+    if sys.stdout is None:  # closed by whoever started the tool
+        yield
+        return
+    output = WatchedOutput(sys.stdout)
+    try:
+        with redirect_stdout(output):
+            yield
+    except BaseException as error:
+        if output.finish() is not error or os.environ.get(TRACEBACK):
+            raise
+    lost = output.finish()
+    if isinstance(lost, BrokenPipeError):
+        parser.exit(BROKEN_PIPE)
+    if lost is not None:
+        parser.exit(REFUSED, f'error: the output cannot be written ({lost.strerror or lost})\n')
 
 
 def error_line(error: Exception) -> str:

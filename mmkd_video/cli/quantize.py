@@ -33,7 +33,7 @@ def main(arguments: Sequence[str] | None = None) -> QuantizedStudent:
             check=not options.no_check,
             force=options.force,
         )
-    print(found)
+        print(found)
     if found.report is not None and not found.report.passed:
         parser.exit(1, f'error: {found.report.failure}\n')
     return found

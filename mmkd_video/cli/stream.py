@@ -10,7 +10,7 @@ import cv2
 
 from mmkd_video.cli.arguments import checked_options
 from mmkd_video.cli.custom_imports import add_custom_imports, import_modules
-from mmkd_video.cli.mistakes import BROKEN_PIPE, INTERRUPTED, exit_on_error
+from mmkd_video.cli.mistakes import INTERRUPTED, exit_on_error
 from mmkd_video.core.checked import Text
 from mmkd_video.core.command_line import program_of
 from mmkd_video.core.mistakes import WrongValueError
@@ -42,9 +42,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     with exit_on_error(parser):
         try:
             return _run(options)
-        except BrokenPipeError:
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # nothing is flushed into the pipe at exit
-            return BROKEN_PIPE
         except KeyboardInterrupt:
             return INTERRUPTED
 

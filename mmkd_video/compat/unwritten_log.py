@@ -2,12 +2,14 @@
 
 Cause: for a line that could not be written Python's ``logging`` prints a traceback to stderr, and goes on.
 
-Mend: the log files of MMEngine's loggers raise :class:`UnwrittenFileError`, once; what follows is not written.
+Mend: the log files of MMEngine's loggers raise :class:`UnwrittenFileError`, once; what follows is not written. Their
+standard output ends with one line on stderr: a training goes on without its terminal. The tools tell of it at the end.
 """
 
+import contextlib
 import sys
 from collections.abc import Callable
-from logging import FileHandler, Handler, LogRecord
+from logging import FileHandler, Handler, LogRecord, NullHandler, StreamHandler
 from types import ModuleType
 from typing import Any
 
@@ -33,12 +35,30 @@ def _raising(handler: FileHandler, handlers: list) -> Callable[[LogRecord], None
     return tell
 
 
+def _ending(handler: StreamHandler, handlers: list) -> Callable[[LogRecord], None]:
+    known = handler.handleError
+
+    def tell(record: LogRecord) -> None:
+        error = sys.exc_info()[1]
+        if not isinstance(error, OSError):
+            known(record)
+            return
+        handlers[handlers.index(handler)] = NullHandler()  # the list is being gone through
+        if not isinstance(error, BrokenPipeError):  # nobody reads on
+            with contextlib.suppress(OSError):
+                print(f'warning: the log is not shown any more ({error.strerror or error})', file=sys.stderr)
+
+    return tell
+
+
 def _with_raising_files(init: Callable) -> Callable:
     def construct(self: Any, *args: Any, **kwargs: Any) -> None:
         init(self, *args, **kwargs)
         for handler in self.handlers:
             if isinstance(handler, FileHandler):
                 handler.handleError = _raising(handler, self.handlers)
+            elif isinstance(handler, StreamHandler):
+                handler.handleError = _ending(handler, self.handlers)
 
     return construct
 

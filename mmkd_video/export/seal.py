@@ -53,14 +53,21 @@ def expect_sealed(path: Path, suffixes: Sequence[str]) -> None:
             return
     if seals:
         beside = f', or {" and ".join(str(path.with_suffix(suffix)) for suffix in suffixes[1:])}' * (len(suffixes) > 1)
+        sizes = _sizes(path, suffixes)
         again = ' (or both belong to different exports)' if beside else ''
         raise WrongValueError(
-            f'{path}{beside} is damaged{again}: the digest in it does not match; copy it again, or export it again'
+            f'{path}{beside} is damaged{again}: the digest in it does not match {sizes}; '
+            'copy it again, or export it again'
         )
 
 
 def _others(path: Path, suffixes: Sequence[str]) -> list[bytes]:
     return [path.with_suffix(suffix).read_bytes() for suffix in suffixes[1:]]
+
+
+def _sizes(path: Path, suffixes: Sequence[str]) -> str:
+    parts = [path.with_suffix(suffix) for suffix in suffixes]
+    return ' and '.join(f'{part.name} ({part.stat().st_size} bytes)' for part in parts)
 
 
 def _digest(content: bytes, others: Sequence[bytes]) -> bytes:

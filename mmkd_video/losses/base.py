@@ -86,6 +86,14 @@ class DistillLoss(nn.Module):
         self._finite = FiniteWatch()
         self._built_for: dict[str, Sequence[int | None]] = {}
 
+    def moved(self, key: str, value: float) -> None:
+        """Hear which number a schedule has given to an argument; to read the argument is to wait for its device.
+
+        Args:
+            key: Name of the argument.
+            value: The number.
+        """
+
     def check(self, student: Features, teacher: Features) -> None:
         """Refuse inputs the loss is not defined for.
 

@@ -43,8 +43,8 @@ class FBKDLoss(DistillLoss):
     blocks g and h. Places are all of ``T * H * W``; the map of averages over channels is adapted by a 3x3x3
     convolution.
     Source: https://openreview.net/forum?id=uKhGRvM8QNH, code open-mmlab/mmrazor ``FBKDLoss`` and its connectors; there
-    the non-local output passes a batch norm, and on large maps its configs max-pool the keys and values of the
-    non-local blocks (``sub_sample``, ``maxpool_stride``); here every place gathers from all places.
+    the non-local output passes a batch norm, and its config max-pools the keys and values of the non-local blocks on
+    all four maps (``sub_sample``; by 8, 4, 2 and 2, the largest map most); here every place gathers from all places.
 
     Args:
         teacher_channels: Channels of the teacher's feature; a term fills it in.

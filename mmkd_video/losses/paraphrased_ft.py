@@ -74,17 +74,23 @@ class ParaphrasedFTLoss(DistillLoss):
         factor = max(round(teacher_channels * positive('rate', rate)), 1)
         self.transfer = at_least('transfer', transfer, 0)
         self._in_stages = transfer == 0
+        self._transfers: bool | None = None  # as a schedule said last
         ours, theirs = (student_channels, student_channels), (teacher_channels, teacher_channels)
         self.paraphraser = _stack(nn.Conv3d, (*theirs, factor, factor), norm)
         self.reconstruction = _stack(nn.ConvTranspose3d, (factor, factor, *theirs), norm)
         self.translator = _stack(nn.Conv3d, (*ours, factor, factor), norm)
+
+    def moved(self, key: str, value: float) -> None:
+        """See :meth:`DistillLoss.moved`."""
+        if key == 'transfer':
+            self._transfers = value > 0
 
     @in_float32
     def forward(self, student: Tensor, teacher: Tensor) -> Tensor:
         """Return the scalar loss of two maps ``(N, C, [T,] H, W)``."""
         if student.ndim == 4:
             student, teacher = student.unsqueeze(2), teacher.unsqueeze(2)
-        at_rest = self._in_stages and bool(self.transfer > 0)
+        at_rest = self._in_stages and self._acts()
         self.paraphraser.train(self.training and not at_rest)
         if at_rest:
             with torch.no_grad():
@@ -96,3 +102,9 @@ class ParaphrasedFTLoss(DistillLoss):
         if self._in_stages and not at_rest:  # the transfer has no weight yet
             return reconstruction + _unused(self.translator) + student.sum() * 0.0
         return reconstruction + self.transfer * ft(self.translator(student), factor.detach())
+
+    def _acts(self) -> bool:
+        """Return whether the transfer has a weight, without waiting for the device of one that a schedule moves."""
+        if isinstance(self.transfer, Tensor) and self._transfers is not None:
+            return self._transfers
+        return bool(self.transfer > 0)

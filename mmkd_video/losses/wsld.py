@@ -16,7 +16,7 @@ class WSLDLoss(DistillLoss):
     ``temperature**2 * mean (1 - exp(-ce_s / (ce_t + 1e-7))) * ce(softmax(teacher / temperature), student /
     temperature)``; the weight is a constant for the gradient. Equal sides are not zero.
     Source: https://arxiv.org/abs/2102.00650, code yzd-v/cls_KD ``mmcls/models/dis_losses/wsld.py``; its outer weight is
-    the term's. That code's default temperature is 4, its configs have 2.
+    the term's. That code's default temperature is 4; its ImageNet configs have 2, as the authors' own code.
 
     Args:
         temperature: Positive divisor of both logits.

@@ -13,6 +13,7 @@ from mmkd_video.core.checked import Number
 from mmkd_video.core.layouts import channels_of
 from mmkd_video.core.mistakes import WrongKeyError, WrongValueError
 from mmkd_video.core.registry import MODELS
+from mmkd_video.losses.base import DistillLoss
 from mmkd_video.schedules import LearnedScalar, Progress, Scalar
 from mmkd_video.terms.fusion import build_fusion, dry_fuse
 from mmkd_video.terms.pair import Pair
@@ -96,6 +97,8 @@ class Term(nn.Module):
         for key, scalar in self.scalars.items():
             scalar.move(progress)
             getattr(self.loss, key).copy_(scalar.tensor)
+            if isinstance(self.loss, DistillLoss):
+                self.loss.moved(key, float(scalar.tensor))
         for key, scalar in self.learned.items():
             scalar.move(progress)
             getattr(self.loss, key).copy_(scalar().detach())

@@ -3,6 +3,7 @@
 import importlib
 import os
 import re
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -112,6 +113,16 @@ def test_commands_other_than_the_doctor_have_all_classes(asked, monkeypatch):
         commands.main([name])
         assert calls == ([] if name == 'doctor' else ['registered'])
         calls.clear()
+
+
+def test_ctrl_c_while_the_stack_is_imported_is_one_line(monkeypatch, capsys):
+    monkeypatch.setattr(mmkd_video, 'register', lambda: signal.raise_signal(signal.SIGINT))
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        assert commands.main(['shrink']) == 130
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert capsys.readouterr().err == '\ninterrupted\n'
 
 
 def test_the_usage_names_the_command(capsys):

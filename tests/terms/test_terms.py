@@ -1,8 +1,10 @@
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from mmkd_video.core.registry import MODELS
+from mmkd_video.losses.finite import FiniteWatch
 from mmkd_video.schedules import Progress
 from mmkd_video.terms import Term, TermSpec, parse_terms
 
@@ -123,6 +125,27 @@ def test_a_paraphraser_rests_where_its_schedule_has_come_to_the_transfer():
         built(ours, theirs, {})
         rests.append(not built.loss.paraphraser.training)
     assert rests == [False, False, True, True] and built.loss.transfer == 500
+
+
+class NoReading(TorchDispatchMode):
+    """What reads a number out of a tensor: on an accelerator the host would wait for it."""
+
+    def __torch_dispatch__(self, function, types, args=(), kwargs=None):
+        assert function is not torch.ops.aten._local_scalar_dense.default, 'a number was read out of a tensor'
+        return function(*args, **(kwargs or {}))
+
+
+def test_the_stages_of_a_paraphraser_do_not_make_the_host_wait(monkeypatch):
+    monkeypatch.setattr(FiniteWatch, '_waits_for', lambda *_: True)  # as on CUDA, where it reads a step later
+    monkeypatch.setattr(FiniteWatch, '_send', lambda *_: None)
+    ours, theirs = dict(x=torch.randn(2, 3, 2, 2, 2)), dict(x=torch.randn(2, 4, 2, 2, 2))
+    transfer = dict(type='Warmup', value=500.0, begin=0, end=2)
+    built = term(dict(type='ParaphrasedFTLoss', at='x', transfer=transfer), ours, theirs).train()
+    for epoch in range(2):
+        built.move(Progress(epoch, epoch, 1, 2))
+        with NoReading():
+            built(ours, theirs, {}).backward()
+        assert built.loss.paraphraser.training == (epoch == 0)
 
 
 def test_a_scheduled_argument_must_exist_on_the_loss():

@@ -68,7 +68,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     with exit_on_error(parser), warnings.catch_warnings():
         warnings.simplefilter('ignore')
         sections = run_checks()
-    print('\n\n'.join(table(title, results) for title, results in sections))
-    everything = [item for _, results in sections for item in results]
-    print('\n' + closing_lines(everything))
+        everything = [item for _, results in sections for item in results]
+        print('\n\n'.join(table(title, results) for title, results in sections))
+        print('\n' + closing_lines(everything))
     return int(any(item.state == 'act' for item in everything))

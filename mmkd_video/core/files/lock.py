@@ -19,7 +19,7 @@ def try_lock(folder: Path, work: str = 'training') -> IO | None:
         The open lock; None where another process holds it.
     """
     file = _open(folder, work)
-    if lock_descriptor(file.fileno(), blocking=False):
+    if _hold(file):
         return file
     file.close()
     return None
@@ -39,10 +39,18 @@ def locked(folder: Path, work: str = 'training') -> Iterator[int]:
         The lock's file descriptor, for ``subprocess``'s ``pass_fds``.
     """
     with _open(folder, work) as file:
-        if not lock_descriptor(file.fileno(), blocking=False):
+        if not _hold(file):
             print(f'another process is {work} in {folder}; waiting for it', flush=True)
             lock_descriptor(file.fileno())
         yield file.fileno()
+
+
+def _hold(file: IO) -> bool:
+    """Return whether the lock is now this process's; where the file system has none, everybody works."""
+    try:
+        return lock_descriptor(file.fileno(), blocking=False)
+    except OSError:
+        return True
 
 
 def _open(folder: Path, work: str) -> IO:

@@ -85,7 +85,9 @@ def staged_files(path: Path, suffixes: Sequence[str]) -> Iterator[Path]:
     folder = _folder_of(path)
     held = _hold(folder)
     if held is None:
-        raise ExistingFileError(f'another process is writing {path}; wait for it, or give another name')
+        raise ExistingFileError(
+            f'another process is writing {path}; wait for it, or give another name; if there is none, remove {folder}'
+        )
     try:
         yield folder / path.name
     finally:
@@ -143,17 +145,35 @@ def _folder_of(path: Path) -> Path:
 
 
 def _hold(folder: Path) -> int | None:
-    """Make a folder and hold it for this process; return the lock's file descriptor, or None where another holds it."""
+    """Make a folder and hold it for this process; return the lock's file descriptor, or None where another holds it.
+
+    On a file system without locks whoever makes it holds it, and what a killed maker has left is not told apart.
+    """
     lock = folder if FOLDERS_OPEN else folder / LOCK
     while True:
-        folder.mkdir(exist_ok=True)
+        made = _make(folder)
         descriptor = os.open(lock, os.O_RDONLY if FOLDERS_OPEN else os.O_RDWR | os.O_CREAT)
-        if not lock_descriptor(descriptor, blocking=False):
+        try:
+            ours = lock_descriptor(descriptor, blocking=False)
+        except OSError:
+            ours = made
+        if not ours:
             os.close(descriptor)
             return None
         if lock.exists() and os.path.samestat(os.fstat(descriptor), os.stat(lock)):
             return descriptor
         os.close(descriptor)  # it was removed by another process between the two calls
+
+
+def _make(folder: Path) -> bool:
+    """Make a folder; return whether it is new."""
+    try:
+        folder.mkdir()
+    except FileExistsError:
+        if not folder.is_dir():
+            raise
+        return False
+    return True
 
 
 def _let_go(folder: Path, held: int) -> None:

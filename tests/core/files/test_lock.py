@@ -1,6 +1,7 @@
 """Who works in a folder keeps others out, also after its parent's death."""
 
 import ast
+import errno
 import subprocess
 from pathlib import Path
 
@@ -43,3 +44,12 @@ def test_importing_the_package_needs_nothing_that_only_posix_has():
             if POSIX_ONLY & set(names):
                 found[path.relative_to(PACKAGE).as_posix()] = names
     assert found == {}
+
+
+def test_where_there_are_no_locks_the_work_is_done(tmp_path, monkeypatch):
+    def none(descriptor, blocking=True):
+        raise OSError(errno.ENOLCK, 'No locks available')
+
+    monkeypatch.setattr('mmkd_video.core.files.lock.lock_descriptor', none)
+    with locked(tmp_path / 'a') as descriptor, try_lock(tmp_path / 'b') as file:
+        assert descriptor and file

@@ -1,3 +1,4 @@
+import errno
 import itertools
 import os
 import signal
@@ -35,6 +36,20 @@ def test_a_failure_leaves_nothing_behind(tmp_path):
         temporary.write_text('half')
         raise RuntimeError
     assert [(path.name, path.read_text()) for path in tmp_path.iterdir()] == [('a.xml', 'old')]
+
+
+def test_where_there_are_no_locks_files_are_written_and_leftovers_are_named(tmp_path, monkeypatch):
+    def none(descriptor, blocking):
+        raise OSError(errno.ENOLCK, 'No locks available')
+
+    monkeypatch.setattr(module, 'lock_descriptor', none)
+    write(tmp_path / 'a.xml', 'x')
+    assert sorted(path.name for path in tmp_path.iterdir()) == ['a.bin', 'a.xml']
+    left = tmp_path / '.b.xml.part'
+    left.mkdir()
+    with pytest.raises(FileExistsError, match=rf'writing .*b\.xml; .* if there is none, remove {left}'):
+        write(tmp_path / 'b.xml', 'x')
+    assert left.is_dir()
 
 
 def test_wrong_suffix_is_named(tmp_path):

@@ -164,6 +164,11 @@ def test_export_without_the_data_set(shipped, tmp_path, capsys, monkeypatch):
         'error: --shape: got 4 3 64 64, but the test pipeline, which is stored in the file, leaves 4 3 32 32; '
         'give that shape, or change that pipeline'
     )
+    for sizes in ([8, 3, 32, 32], [4, 1, 32, 32], [4, 3, 2, 32, 32], [4, 3]):
+        wrong = [*arguments[:-4], *sizes, '--no-check', *settings]
+        said = failed(capsys, export_command, *wrong)
+        assert said.startswith(f'error: --shape: got {" ".join(map(str, sizes))}, but the test pipeline')
+    assert not list(tmp_path.iterdir())
     monkeypatch.undo()
     assert export(shipped, *options, '--no-check', *settings) is None
     assert load_exported(tmp_path / 'a.onnx').metadata.shape == (4, 3, 32, 32)

@@ -13,7 +13,7 @@ from mmkd_video.cli.prune import main as prune
 from mmkd_video.compat import safe_load
 from mmkd_video.core.compression import Compression, compressions, in_order
 from mmkd_video.core.registry import COMPRESSIONS, build_model
-from mmkd_video.pruning import Pruning
+from mmkd_video.pruning import Pruning, PruningHistory
 from mmkd_video.quantization import Quantization
 from mmkd_video.recognizers.config import read_config
 from mmkd_video.workflows.deploy.student import StudentCheckpoint
@@ -101,6 +101,24 @@ def test_publishing_keeps_what_every_compression_wrote(third_party, tmp_path):
     (tmp_path / 'last_checkpoint').write_text(str(tmp_path / 'epoch_1.pth'))
     publish(tmp_path, tmp_path / 'a.pth')
     assert set(safe_load.load(tmp_path / 'a.pth')) == {'meta', 'state_dict', 'low_rank', 'rounded', 'pruning'}
+
+
+@pytest.mark.parametrize('kind', ['checkpoint', 'JSON file', 'no file'])
+def test_a_path_in_the_place_of_a_history_is_never_opened(tiny, tmp_path, monkeypatch, kind):
+    history = PruningHistory([]).to_json()
+    model = build_model(read_config(str(tiny.student)).model)
+    named = tmp_path / ('named.json' if kind == 'JSON file' else 'named.pth')
+    if kind == 'JSON file':
+        named.write_text(history)
+    elif kind == 'checkpoint':
+        torch.save(dict(meta={}, state_dict={}, pruning=history), named)
+    torch.save(dict(meta={}, state_dict=model.state_dict(), pruning=str(named)), tmp_path / 'bad.pth')
+    found, opened = StudentCheckpoint.read(tmp_path / 'bad.pth'), []
+    monkeypatch.setattr(PruningHistory, 'load', lambda *given: opened.append(given))
+    monkeypatch.setattr(safe_load, 'load', lambda *given, **_: opened.append(given))
+    with pytest.raises(ValueError, match='pruning history.*JSON text'):
+        found.build(read_config(str(tiny.student)))
+    assert opened == []
 
 
 def test_those_that_do_not_go_together_are_told(third_party):
