@@ -21,7 +21,7 @@ from mmkd_video.pruning import Pruner
 from mmkd_video.pruning.recognizer import build_pruned_recognizer
 from mmkd_video.recognizers import budget
 from mmkd_video.schedules import LearnedScalar, Scalar, Schedule
-from mmkd_video.schedules.scalar import SCHEDULES
+from mmkd_video.schedules.scalar import known_schedules
 from mmkd_video.taps import TapPath
 from mmkd_video.taps.tap_set import ALIASES
 from mmkd_video.teachers import FrozenTeacher
@@ -101,6 +101,10 @@ def environment() -> set[str]:
     return set().union(*(variables_of(path) for path in files if path.suffix in ('.py', '.sh')))
 
 
+def of_the_package(known: dict[str, type]) -> set[str]:
+    return {name for name, each in known.items() if each.__module__.startswith('mmkd_video.')}
+
+
 ACCEPTED = {
     ('Distiller', 'key'): lambda: parameters(Distiller),
     ('Teacher', 'key'): lambda: parameters(FrozenTeacher) - {'name'} | {'type'},  # its key in `teacher` is its name
@@ -109,7 +113,7 @@ ACCEPTED = {
     ('Terms', 'key'): lambda: set(TERM_KEYS),
     ('Layouts', 'layout'): lambda: set(LAYOUT_SHAPES),
     ('Connectors', 'type'): lambda: {name for name in connectors.__all__ if name.endswith('Connector')},
-    ('Schedules', 'type'): lambda: {*SCHEDULES, 'Learned'},
+    ('Schedules', 'type'): lambda: {*of_the_package(known_schedules()), 'Learned'},
     ('Schedules', 'key'): lambda: CLOCK,
     ('DistillViews', 'key'): lambda: parameters(DistillViews),
     ('Unlabelled clips', 'key of `MixedVideoDataset`'): lambda: (

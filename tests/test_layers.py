@@ -154,6 +154,7 @@ def test_functional_is_torch_and_the_standard_library():
 # Workflows call each other downwards only: what trains knows nothing of what compares.
 WORKFLOWS = {
     'deploy': set(),
+    'new': set(),
     'stream': set(),
     'shrink': set(),
     'train': {'deploy'},
@@ -161,6 +162,11 @@ WORKFLOWS = {
     'compare': {'train'},
     'compress': {'compare', 'train', 'measure', 'deploy'},
 }
+
+
+def test_every_workflow_has_its_place():
+    folders = {each.name for each in (ROOT / PACKAGE / 'workflows').iterdir() if each.is_dir()}
+    assert folders - NO_ROOMS == set(WORKFLOWS)
 
 
 def edges() -> set[tuple[str, str]]:

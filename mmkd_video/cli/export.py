@@ -58,6 +58,8 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument('config', help='of the student, or of its distillation')
     parser.add_argument('checkpoint', help='of the student')
     formats = ', '.join(each.format for each in export_backends().values())
+    others = [(each, [name for name in each.precisions if name != 'f32']) for each in export_backends().values()]
+    precisions = '; '.join(f'{" and ".join(names)} with {each.title} only' for each, names in others if names)
     parser.add_argument('--format', help=f"{formats}; by the suffix of --out, or '{DEFAULT_FORMAT}', by default")
     parser.add_argument(
         '--out', metavar='FILE', help=f'{" or ".join(exported_suffixes())}; beside the checkpoint by default'
@@ -74,8 +76,8 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         '--precision',
         choices=PRECISIONS,
-        help='to run in; bf16 and int8 with OpenVINO only. int8, the default there, for a student that was trained in '
-        'it; quantize.py makes any student so',
+        help=f'to run in; {precisions}. int8, the default there, for a student that was trained in it; quantize.py '
+        'makes any student so',
     )
     parser.add_argument('--clips', type=int, default=16, metavar='N', help='clips to compare on (16)')
     parser.add_argument('--no-check', action='store_true', help='do not compare with PyTorch')

@@ -9,6 +9,7 @@ from mmkd_video.cli.arguments import checked_options
 from mmkd_video.cli.cfg_options import add_cfg_options
 from mmkd_video.cli.mistakes import EXITS, exit_on_error
 from mmkd_video.core.command_line import program_of
+from mmkd_video.export import backend_of_file, int8_backends
 from mmkd_video.quantization.nncf_library import PRESETS
 from mmkd_video.recognizers.config import read_config
 from mmkd_video.workflows.deploy.quantize import quantize_student
@@ -24,7 +25,7 @@ def main(arguments: Sequence[str] | None = None) -> QuantizedStudent:
         found = quantize_student(
             config,
             options.source,
-            options.out or Path(options.source).with_name(f'{Path(options.source).stem}_int8.xml'),
+            options.out or default_out(Path(options.source)),
             calibration=options.calibration,
             validation=options.validation,
             max_drop=options.max_drop,
@@ -41,16 +42,19 @@ def main(arguments: Sequence[str] | None = None) -> QuantizedStudent:
 
 def build_parser() -> argparse.ArgumentParser:
     """Return the parser."""
+    titles = ' or '.join(each.title for each in int8_backends())
+    suffixes = [each.written[0] for each in int8_backends()]
     parser = argparse.ArgumentParser(
         prog=program_of('quantize'),
-        description='Write a student as OpenVINO in int8: calibrate on training clips, leave the most sensitive layers '
-        'in float until the accuracy holds, and compare the file with the float model on clips of the test data set. '
-        'Exits with 1 where they differ.',
+        description=f'Write a student in int8, for {titles}: calibrate on training clips, leave the most sensitive '
+        'layers in float until the accuracy holds, and compare the file with the float model on clips of the test data '
+        'set. Exits with 1 where they differ.',
         epilog=EXITS,
     )
     parser.add_argument('config', help='of the student, or of its distillation')
-    parser.add_argument('source', metavar='checkpoint|model.xml', help='of the student, or exported in float')
-    parser.add_argument('--out', metavar='FILE', help='.xml; beside the source by default')
+    sources = '|'.join(['checkpoint', *(f'model{each}' for each in suffixes)])
+    parser.add_argument('source', metavar=sources, help='of the student, or exported in float')
+    parser.add_argument('--out', metavar='FILE', help=f'{" or ".join(suffixes)}; beside the source by default')
     parser.add_argument('--calibration', type=int, default=300, metavar='N', help='training clips to calibrate (300)')
     parser.add_argument(
         '--validation', type=int, default=VALIDATION, metavar='N', help=f'clips to measure accuracy on ({VALIDATION})'
@@ -64,6 +68,17 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument('--force', action='store_true', help='replace existing files')
     add_cfg_options(parser)
     return checked_options(parser)
+
+
+def default_out(source: Path) -> Path:
+    """Return the file to write where none is named, beside the source.
+
+    Args:
+        source: Checkpoint, or exported file.
+    """
+    able, found = int8_backends(), backend_of_file(source)
+    backend = found if found in able else able[0]
+    return source.with_name(f'{source.stem}_int8{backend.written[0]}')
 
 
 if __name__ == '__main__':

@@ -1,8 +1,8 @@
 """One small file per break of today's stack; loaded before anything else of the package.
 
 ``BREAKS`` lists what fails without a patch, ``FEATURES`` what OpenMMLab never offered and we add at the same
-places. Outside this folder :mod:`mmkd_video.pruning.loading` adds one, as it needs the pruning history, and
-:mod:`mmkd_video.datasets.decoders.choice`, as it needs the decoders.
+places. Two features stand outside this folder, as they need other rooms: :mod:`mmkd_video.pruning.loading` reads
+pruning histories, :mod:`mmkd_video.datasets.decoders` opens videos with a decoder of the user's choice.
 
 Every module has ``applies() -> bool`` (is the break in this stack, patched or not) and ``apply() -> None`` (patch it;
 twice is once). Each patch waits for the import of the module it is about and imports nothing heavy itself.

@@ -2,14 +2,16 @@
 
 import contextlib
 import json
-import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import numpy as np
 from filelock import lock_descriptor
 
+from mmkd_video.core.files.atomic import write_atomically
 from mmkd_video.core.files.digest import sha256_of
+from mmkd_video.core.files.temporary import TemporaryFile
 from mmkd_video.core.mistakes import ExistingFileError, WrongValueError
 from mmkd_video.core.plain_data import Record, Rule, Table, Text, Whole, read_json
 from mmkd_video.datasets.motion_clips import CLASSES, clip_rng, encode_clip, render_clip
@@ -103,9 +105,7 @@ def _render(root: Path, settings: dict, workers: int, progress: Progress) -> Non
         split, label, index = job
         path = root / _name(*job)
         if not path.exists():
-            part = path.with_suffix('.part.mp4')
-            encode_clip(render_clip(split, label, clip_rng(settings['seed'], split, index)), part)
-            _publish(part, path)
+            _encode(render_clip(split, label, clip_rng(settings['seed'], split, index)), path)
         return _name(*job), sha256_of(path)
 
     digests = {}
@@ -116,11 +116,12 @@ def _render(root: Path, settings: dict, workers: int, progress: Progress) -> Non
             progress(len(digests), len(jobs))
     finally:
         pool.shutdown(cancel_futures=True)
-    _write(root / 'classes.txt', '\n'.join(CLASSES) + '\n')
+    write_atomically('\n'.join((*CLASSES, '')).encode(), root / 'classes.txt')
     for split in settings['num_clips']:
         lines = [f'{_name(*job)} {job[1]}\n' for job in jobs if job[0] == split]
-        _write(root / f'{split}.txt', ''.join(lines))
-    _write(root / _MANIFEST, json.dumps(dict(settings, sha256=digests), indent=1) + '\n')
+        write_atomically(''.join(lines).encode(), root / f'{split}.txt')
+    manifest = json.dumps(dict(settings, sha256=digests), indent=1) + '\n'
+    write_atomically(manifest.encode(), root / _MANIFEST)
 
 
 def _verify(root: Path, settings: dict) -> None:
@@ -169,14 +170,11 @@ def _name(split: str, label: int, index: int) -> str:
     return f'{split}/{index:04d}_{CLASSES[label]}.mp4'
 
 
-def _publish(part: Path, path: Path) -> None:
-    """Give a finished file its name, after its bytes have reached the disk."""
-    with open(part, 'rb+') as file:
-        os.fsync(file.fileno())
-    part.replace(path)
-
-
-def _write(path: Path, text: str) -> None:
-    part = path.with_name(path.name + '.part')
-    part.write_text(text)
-    _publish(part, path)
+def _encode(frames: np.ndarray, path: Path) -> None:
+    """Write a clip as a whole or not at all."""
+    part = TemporaryFile(path, path.suffix)
+    try:
+        encode_clip(frames, part.path)
+        part.commit()
+    finally:
+        part.discard()

@@ -1,8 +1,6 @@
 """A teacher's probabilities on a validation set, computed once and kept in one file."""
 
-import hashlib
 import io
-import json
 import logging
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +15,7 @@ from torch.utils.data import DataLoader, Subset
 
 from mmkd_video.core.files.arrays import read_arrays
 from mmkd_video.core.files.atomic import write_atomically
+from mmkd_video.core.files.digest import sha256_of_settings
 from mmkd_video.core.mistakes import WrongValueError
 from mmkd_video.core.restoring import random_state_restored
 from mmkd_video.datasets import PipelineWithNamedErrors
@@ -76,7 +75,7 @@ class TeacherPredictions:
 
 def hash_of(pipeline: list[dict]) -> str:
     """Return a hash of a pipeline's settings, 16 hexadecimal digits."""
-    return hashlib.sha256(json.dumps(pipeline, sort_keys=True, default=str).encode()).hexdigest()[:16]
+    return sha256_of_settings(pipeline)[:16]
 
 
 def with_pipeline(dataset: Any, pipeline: list[dict]) -> Any:

@@ -3,12 +3,15 @@
 from mmkd_video.export.deployable import DeployableRecognizer
 from mmkd_video.export.exported_model import ExportedModel
 from mmkd_video.export.exported_recognizer import ExportedRecognizer
+from mmkd_video.export.int8_maker import Int8Maker
 from mmkd_video.export.loading import (
     backend_of_file,
     backend_of_format,
     expect_backend,
+    expect_int8_backend,
     export_backends,
     exported_suffixes,
+    int8_backends,
     load_exported,
 )
 from mmkd_video.export.metadata import ExportMetadata
@@ -24,6 +27,7 @@ __all__ = [
     'ExportMetadata',
     'ExportedModel',
     'ExportedRecognizer',
+    'Int8Maker',
     'OnnxRuntimeModel',
     'OpenVINOModel',
     'ParityBound',
@@ -32,10 +36,12 @@ __all__ = [
     'backend_of_format',
     'check_parity',
     'expect_backend',
+    'expect_int8_backend',
     'export_backends',
     'export_onnx',
     'export_openvino',
     'exported_suffixes',
+    'int8_backends',
     'load_exported',
     'save_onnx',
     'save_openvino',

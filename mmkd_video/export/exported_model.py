@@ -9,6 +9,8 @@ import numpy as np
 from torch import nn
 
 from mmkd_video.core.mistakes import MissingFileError, WrongTypeError, WrongValueError
+from mmkd_video.core.registry import EXPORT_BACKENDS
+from mmkd_video.export.int8_maker import Int8Maker
 from mmkd_video.export.metadata import PRECISIONS, ExportMetadata
 from mmkd_video.export.seal import expect_sealed
 
@@ -26,7 +28,8 @@ class ExportedModel(ABC):
         written: Suffixes of the files that one export writes; the first is that of the file that is opened.
         suffixes: Suffixes of the files that the runtime opens; of those in ``written`` it is the default runtime.
         precisions: Precisions that its files may be written for.
-        refusals: Reasons why it lacks a precision, and which backend has it, by precision.
+        int8_maker: Library that makes its int8 files; None where ``export`` does, or nothing.
+        refusals: Reasons why it lacks a precision, by precision.
         packages: Extras of mmkd_video by the package that each brings.
         concurrent: Whether several threads may run one open file at the same time.
 
@@ -49,6 +52,7 @@ class ExportedModel(ABC):
     written: ClassVar[tuple[str, ...]]
     suffixes: ClassVar[tuple[str, ...]]
     precisions: ClassVar[tuple[str, ...]] = ('f32',)
+    int8_maker: ClassVar[Int8Maker | None] = None
     refusals: ClassVar[Mapping[str, str]] = {}
     packages: ClassVar[Mapping[str, str]] = {}
     concurrent: ClassVar[bool] = False
@@ -112,9 +116,14 @@ class ExportedModel(ABC):
         Raises:
             ValueError: They may not.
         """
-        if precision not in cls.precisions:
-            reason = cls.refusals.get(precision) or f'{cls.title} has {", ".join(cls.precisions)}; choose one of these'
-            raise WrongValueError(f'{option} {precision}: {reason}')
+        if precision in cls.precisions:
+            return
+        reason = f'{cls.title} has {", ".join(cls.precisions)}; choose one of these'
+        if precision in cls.refusals:
+            others = [each for each in EXPORT_BACKENDS.module_dict.values() if precision in each.precisions]
+            names, formats = (' and '.join(getattr(each, key) for each in others) for key in ('title', 'format'))
+            reason = f'{precision} is written for {names} only, as --format {formats}; {cls.refusals[precision]}'
+        raise WrongValueError(f'{option} {precision}: {reason}')
 
     @classmethod
     def reason_against(cls, precision: str) -> str | None:

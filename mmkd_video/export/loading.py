@@ -41,6 +41,30 @@ def exported_suffixes() -> list[str]:
     return [each.written[0] for each in export_backends().values()]
 
 
+def int8_backends() -> list[type[ExportedModel]]:
+    """Return the backends for which any model can be made int8; the first is taken where none is named."""
+    return [each for each in export_backends().values() if each.int8_maker is not None]
+
+
+def expect_int8_backend(path: str | Path, option: str = '--out') -> type[ExportedModel]:
+    """Return the backend of an int8 file.
+
+    Args:
+        path: The file to write; one that no backend writes is taken for the first of :func:`int8_backends`.
+        option: Name of the option in the message.
+
+    Raises:
+        ValueError: The backend of such files has nothing that makes them int8.
+    """
+    able = int8_backends()
+    found = backend_of_file(path) or able[0]
+    if found not in able:
+        names = ' and '.join(f'{each.title} only, as {each.written[0]}' for each in able)
+        reason = found.refusals.get('int8', f'{found.title} has nothing that makes models so')
+        raise WrongValueError(f'{option} {path}: int8 is written for {names}; {reason}')
+    return found
+
+
 def expect_backend(path: str | Path, backend: str | None = None) -> type[ExportedModel]:
     """Return the backend that is to run a file.
 

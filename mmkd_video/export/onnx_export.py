@@ -18,6 +18,7 @@ from mmkd_video.core.optional_packages import import_extra
 from mmkd_video.export.deployable import DeployableRecognizer
 from mmkd_video.export.metadata import PREFIX, ExportMetadata
 from mmkd_video.export.seal import BLANK, FIELD, seal
+from mmkd_video.recognizers.families import frames_in_the_batch
 
 INPUT, OUTPUT, BATCH = 'clips', 'probabilities', 'batch'
 LEAST_OPSET = 20
@@ -102,10 +103,10 @@ def _trace(model: DeployableRecognizer, clips: np.ndarray, dynamic_clips: bool, 
     example = torch.from_numpy(np.ascontiguousarray(np.concatenate([clips, clips])[:2]))  # a batch of 1 would be fixed
     dimensions: dict[int, Any] = {0: torch.export.Dim(BATCH)}
     if dynamic_clips:
-        segments = getattr(model.recognizer.backbone, 'num_segments', 1) if model.layout == 'NCHW' else 1
+        segments = frames_in_the_batch(model.recognizer.backbone) if model.layout == 'NCHW' else 1
         repeats = max(1, -(-2 * segments // example.shape[1]))
         example = torch.cat([example] * repeats, dim=1)
-        dimensions[1] = (segments or 1) * torch.export.Dim('clip_count')
+        dimensions[1] = segments * torch.export.Dim('clip_count')
     _forget_cached_tensors(model)
     try:
         with torch.no_grad(), _quiet():

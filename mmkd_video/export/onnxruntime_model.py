@@ -27,8 +27,8 @@ class OnnxRuntimeModel(ExportedModel):
     written = ('.onnx',)
     suffixes = ('.onnx',)
     refusals = {
-        'bf16': 'ONNX Runtime computes no bf16 on a CPU; use --format openvino',
-        'int8': 'int8 is written for OpenVINO only; use --format openvino',
+        'bf16': 'ONNX Runtime computes no bf16 on a CPU',
+        'int8': 'ONNX Runtime gains nothing from int8 where convolutions are 3-D',
     }
     packages = {'onnx': 'onnx', 'onnxscript': 'onnx', 'onnxruntime': 'onnx'}
     concurrent = True

@@ -12,6 +12,7 @@ from mmkd_video.core.registry import EXPORT_BACKENDS
 from mmkd_video.export.exported_model import ExportedModel
 from mmkd_video.export.metadata import PREFIX, ExportMetadata
 from mmkd_video.export.openvino_export import SUFFIXES, export_openvino, fix_batch
+from mmkd_video.export.openvino_int8 import OpenVINOInt8
 from mmkd_video.export.unreadable import unreadable
 
 
@@ -31,6 +32,7 @@ class OpenVINOModel(ExportedModel):
     written = SUFFIXES
     suffixes = ('.xml', '.onnx')
     precisions = ('f32', 'bf16', 'int8')
+    int8_maker = OpenVINOInt8()
     packages = {'onnx': 'onnx', 'onnxscript': 'onnx', 'openvino': 'openvino'}
 
     @classmethod

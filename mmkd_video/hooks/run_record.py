@@ -1,6 +1,5 @@
 """The record of the config that a work_dir was made by: ``mmkd_run.json``."""
 
-import hashlib
 import json
 import logging
 from collections.abc import Mapping
@@ -10,6 +9,7 @@ from typing import Any
 from mmengine.logging import print_log
 
 from mmkd_video.core.files.atomic import write_atomically
+from mmkd_video.core.files.digest import sha256_of_settings
 from mmkd_video.core.mistakes import WrongValueError
 from mmkd_video.core.plain_data import Anything, Table, read_json
 
@@ -63,7 +63,7 @@ def _plain(value: Any) -> Any:
 
 def fingerprint(leaves: dict[str, Any]) -> str:
     """Return a hash of a flattened config that does not depend on the order of its keys."""
-    return hashlib.sha256(json.dumps(leaves, sort_keys=True).encode()).hexdigest()
+    return sha256_of_settings(leaves)
 
 
 def deciding_settings(config: Mapping) -> dict[str, Any]:

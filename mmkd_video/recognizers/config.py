@@ -16,7 +16,7 @@ from mmkd_video.core.mistakes import MissingFileError, WrongKeyError, WrongValue
 from mmkd_video.recognizers.budget import set_epochs_from_budget
 from mmkd_video.recognizers.class_folders import use_class_folder
 from mmkd_video.recognizers.config_keys import check_config
-from mmkd_video.recognizers.families import NO_RECOGNIZERS
+from mmkd_video.recognizers.families import INPUT_KINDS, NO_RECOGNIZERS
 
 SHIPPED = 'configs'
 SUFFIXES = ('.py', '.json', '.yml', '.yaml')
@@ -146,7 +146,7 @@ def expect_recognizer(model: Mapping, side: str) -> None:
     if name in NO_RECOGNIZERS:
         raise WrongValueError(
             f'{side}: got {name}, {NO_RECOGNIZERS[name]}; expected a recognizer, which scores whole clips: '
-            'Recognizer2D, Recognizer3D, RecognizerGCN, RecognizerAudio or MMRecognizer3D'
+            f'{", ".join(INPUT_KINDS)}'
         )
 
 

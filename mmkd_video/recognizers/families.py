@@ -5,7 +5,7 @@ the rest of the package asks the functions and tables below. A recognizer of no 
 matter.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from torch import nn
@@ -92,6 +92,8 @@ DEPTH_ARGUMENTS = {name: step for family in FAMILIES for name, step in family.de
 DEPTHS = tuple(sorted({depth for family in FAMILIES for depth in family.depths}))
 SHORTCUTS = tuple(dict.fromkeys(name for family in FAMILIES for name in family.shortcuts))
 
+CLASSIFIER = 'fc_cls'  # the last layer of MMAction2's heads
+
 # In which form the classes of recognizers take their input, whatever their data preprocessor says.
 INPUT_KINDS = {
     'Recognizer2D': 'NCHW',
@@ -144,7 +146,7 @@ def keeps_channels_last(module: nn.Module) -> bool:
 
 
 def keeps_batch_second(module: nn.Module) -> bool:
-    """Tell whether a module keeps tokens as ``(L, N*T, C)``, itself and in all that is inside.
+    """Return whether a module keeps tokens as ``(L, N*T, C)``, itself and in all that is inside.
 
     Args:
         module: Any part of a recognizer.
@@ -174,3 +176,55 @@ def shifts_channels(module: nn.Module) -> bool:
         module: Any part of a recognizer.
     """
     return any(type(module).__name__ in family.shifts for family in FAMILIES)
+
+
+def classifier_of(head: nn.Module) -> nn.Linear | None:
+    """Return the linear layer that ends a classification head; None where it ends in something else.
+
+    Args:
+        head: A head of MMAction2.
+    """
+    last = getattr(head, CLASSIFIER, None)
+    return last if isinstance(last, nn.Linear) else None
+
+
+def frames_in_the_batch(backbone: nn.Module) -> int:
+    """Return how many frames a 2D backbone takes for one clip; 1 of one that knows no clips.
+
+    Args:
+        backbone: Backbone of a 2D recognizer.
+    """
+    return getattr(backbone, 'num_segments', 1) or 1
+
+
+def skeleton_shape(backbone: nn.Module, frames: int, channels: int) -> tuple[int, int, int, int]:
+    """Return persons, frames, joints and channels of a clip of skeletons.
+
+    Args:
+        backbone: Backbone of a graph network, which knows joints by its graph, persons by the batch norm over all.
+        frames: Number of frames.
+        channels: Number of channels of a joint.
+    """
+    joints, persons = backbone.graph.A.shape[-1], getattr(backbone, 'num_person', 2)
+    if backbone.data_bn_type == 'MVC':
+        persons = backbone.data_bn.num_features // (joints * channels)
+    return persons, frames, joints, channels
+
+
+def pathway_shapes(
+    backbone: nn.Module, size: tuple[int, int, int], channels_of: Callable[[nn.Module], int]
+) -> dict[str, tuple[int, ...]]:
+    """Return the shapes of both inputs of RGBPoseConv3D, whose maps are joined side by side, by name.
+
+    Args:
+        backbone: Its backbone.
+        size: Frames, height and width of the RGB clip.
+        channels_of: Function that returns the channels that a pathway reads.
+    """
+    frames, height, width = size
+    rgb, pose = backbone.rgb_path, backbone.pose_path
+    strides = [path.conv1_stride_s * path.pool1_stride_s * path.spatial_strides[0] for path in (rgb, pose)]
+    scale = strides[0] * rgb.spatial_strides[1] // strides[1]  # the second stage of one meets the first of the other
+    slow = (1, 1, channels_of(rgb), frames, height, width)
+    fast = (1, 1, channels_of(pose), frames * backbone.speed_ratio, height // scale, width // scale)
+    return dict(imgs=slow, heatmap_imgs=fast)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from mmkd_video.recognizers.families import input_kind
+from mmkd_video.recognizers.families import input_kind, pathway_shapes, skeleton_shape
 
 Inputs = Tensor | dict[str, Tensor]
 FRAMES = ('NCHW', 'NCTHW', 'MIX2d3d')
@@ -127,9 +127,10 @@ def noise_clip(model: nn.Module, size: tuple[int, int, int]) -> Inputs:
     form = input_form(model)
     channels = form.channels or 3
     if form.kind == 'several':
-        return _rgb_and_heatmaps(model, size)
+        shapes = pathway_shapes(model.backbone, size, first_channels)
+        return {name: _noise(model, shape) for name, shape in shapes.items()}
     if form.kind == 'skeletons':
-        shape = (1, 1, *_persons_and_joints(model.backbone, frames, channels))
+        shape = (1, 1, *skeleton_shape(model.backbone, frames, channels))
     elif form.kind == 'audio':
         shape = (1, 1, channels, frames, width)
     elif form.kind == 'NCHW':
@@ -142,22 +143,3 @@ def noise_clip(model: nn.Module, size: tuple[int, int, int]) -> Inputs:
 def _noise(model: nn.Module, shape: tuple[int, ...]) -> Tensor:
     parameter = next(model.parameters())
     return torch.randn(shape, dtype=parameter.dtype, device=parameter.device)
-
-
-def _persons_and_joints(backbone: nn.Module, frames: int, channels: int) -> tuple[int, int, int, int]:
-    """Return the shape of one skeleton clip, from the graph and the batch norm over all joints."""
-    joints, persons = backbone.graph.A.shape[-1], getattr(backbone, 'num_person', 2)
-    if backbone.data_bn_type == 'MVC':
-        persons = backbone.data_bn.num_features // (joints * channels)
-    return persons, frames, joints, channels
-
-
-def _rgb_and_heatmaps(model: nn.Module, size: tuple[int, int, int]) -> dict[str, Tensor]:
-    """Make noise for the two pathways of RGBPoseConv3D, whose maps are joined side by side."""
-    frames, height, width = size
-    rgb, pose = model.backbone.rgb_path, model.backbone.pose_path
-    strides = [path.conv1_stride_s * path.pool1_stride_s * path.spatial_strides[0] for path in (rgb, pose)]
-    scale = strides[0] * rgb.spatial_strides[1] // strides[1]  # the second stage of one meets the first of the other
-    slow = (1, 1, first_channels(rgb), frames, height, width)
-    fast = (1, 1, first_channels(pose), frames * model.backbone.speed_ratio, height // scale, width // scale)
-    return dict(imgs=_noise(model, slow), heatmap_imgs=_noise(model, fast))

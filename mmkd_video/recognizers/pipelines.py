@@ -33,11 +33,23 @@ def innermost_dataset(loader: Mapping | None, key: str = 'ann_file') -> Mapping:
     Returns:
         An empty dict where there is no data set.
     """
+    return keys_to_dataset(loader, key)[1]
+
+
+def keys_to_dataset(loader: Mapping | None, key: str = 'ann_file') -> tuple[list[str | int], Mapping]:
+    """Return what :func:`innermost_dataset` returns, and the keys that lead to it from the loader.
+
+    Args:
+        loader: Config of a data loader.
+        key: Key that is looked for.
+    """
+    keys: list[str | int] = ['dataset']
     dataset = (loader or {}).get('dataset') or {}
     while key not in dataset and ('dataset' in dataset or 'datasets' in dataset):
         many = dataset.get('datasets')
+        keys += ['datasets', 0] if many else ['dataset']
         dataset = many[0] if many else dataset.get('dataset') or {}
-    return dataset
+    return keys, dataset
 
 
 def pipeline_of_loader(loader: Mapping | None) -> list[dict] | None:

@@ -35,6 +35,16 @@ def is_one_teacher(teacher: Mapping) -> bool:
     return any(key in teacher for key in ('config', 'type', 'checkpoint'))
 
 
+def prepares_one_teacher(config: Config) -> bool:
+    """Return whether ``prepare`` holds the training of one teacher and its options, and not dicts of several by name.
+
+    Args:
+        config: A distillation config.
+    """
+    training = (config.get('prepare') or {}).get('teacher')
+    return isinstance(training, str) or is_one_teacher(config.model.get('teacher') or {})
+
+
 def plain_student(config: Config) -> Config:
     """Return the config that trains and tests the same student without a teacher; everything else stays as it is.
 

@@ -12,7 +12,6 @@ from mmkd_video.core.registry import TASK_UTILS
 from mmkd_video.schedules.schedule import Progress, Schedule
 
 ANY_NUMBER = Number()
-SCHEDULES = ('Linear', 'Cosine', 'Warmup', 'Step')
 
 
 def is_schedule(value: object) -> bool:
@@ -33,15 +32,25 @@ def build_schedule(config: dict, key: str) -> Schedule:
     """
     kind = config['type']
     found = TASK_UTILS.get(kind) if isinstance(kind, str) else kind
-    if not (inspect.isclass(found) and issubclass(found, Schedule)):
-        hint = did_you_mean(kind, SCHEDULES) or 'a number is written as it is'
-        raise WrongKeyError(f'{key}.type: got the unknown schedule type {kind!r}; expected one of {SCHEDULES}; {hint}')
+    if not _is_schedule_class(found):
+        known = tuple(known_schedules())
+        hint = did_you_mean(kind, known) or 'a number is written as it is'
+        raise WrongKeyError(f'{key}.type: got the unknown schedule type {kind!r}; expected one of {known}; {hint}')
     arguments = {name: value for name, value in config.items() if name != 'type'}
     keys_of(found).check(key, arguments)
     try:
         return TASK_UTILS.build(dict(config))
     except ValueError as error:
         raise WrongValueError(f'{key}: {error}') from None
+
+
+def _is_schedule_class(found: object) -> bool:
+    return inspect.isclass(found) and issubclass(found, Schedule)
+
+
+def known_schedules() -> dict[str, type[Schedule]]:
+    """Return every registered schedule by its name; those of users too."""
+    return {name: each for name, each in TASK_UTILS.module_dict.items() if _is_schedule_class(each)}
 
 
 class Scalar:

@@ -3,6 +3,7 @@
 from torch import Tensor, nn
 
 from mmkd_video.core.mistakes import WrongValueError
+from mmkd_video.recognizers.families import classifier_of
 
 ACTIVATIONS = (
     nn.ReLU,
@@ -182,8 +183,8 @@ class ClassMapRecorder:
     """
 
     def __init__(self, head: nn.Module) -> None:
-        classifier = getattr(head, 'fc_cls', None)
-        if not isinstance(classifier, nn.Linear):
+        classifier = classifier_of(head)
+        if classifier is None:
             raise WrongValueError(f'{type(head).__name__} has no single linear layer fc_cls to apply at every place')
         self.call = None
         self.active = False

@@ -11,6 +11,7 @@ from mmkd_video.core.checked import AnyOf, ListOf, OneOf, Optional, Settings, Te
 from mmkd_video.core.mistakes import WrongValueError
 from mmkd_video.core.registry import MODELS, build_model
 from mmkd_video.recognizers.config import expect_recognizer, resolve_config
+from mmkd_video.recognizers.families import CLASSIFIER, classifier_of
 from mmkd_video.recognizers.input_form import InputForm, Inputs, input_form, noise_clip, shallow, to_device
 from mmkd_video.recognizers.size import explaining_size_errors, explaining_view_errors, find_size
 from mmkd_video.recognizers.weights import fingerprint, load_weights
@@ -187,11 +188,12 @@ class FrozenTeacher(Teacher):
         Raises:
             ValueError: Its head does not end in one linear layer.
         """
-        linear = getattr(self.module.cls_head, 'fc_cls', None)
-        if not isinstance(linear, nn.Linear):
+        head = self.module.cls_head
+        linear = classifier_of(head)
+        if linear is None:
             raise WrongValueError(
-                f'{self.name}: its classifier is asked for, but {type(self.module.cls_head).__name__}.fc_cls '
-                f'is {linear}, not one linear layer'
+                f'{self.name}: its classifier is asked for, but {type(head).__name__}.{CLASSIFIER} '
+                f'is {getattr(head, CLASSIFIER, None)}, not one linear layer'
             )
         bias = torch.zeros_like(linear.weight[:, 0]) if linear.bias is None else linear.bias
         return (linear.weight, bias) if self.classes is None else (linear.weight[self.classes], bias[self.classes])

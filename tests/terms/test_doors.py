@@ -38,6 +38,18 @@ class ByLossWeighting(Weighting):
 
 
 @MODELS.register_module()
+class RepeatConnector(nn.Module):
+    """Gives each of the teacher's channels one of the student's, scaled."""
+
+    def __init__(self, out_channels: int) -> None:
+        super().__init__()
+        self.out_channels, self.scale = out_channels, nn.Parameter(torch.ones(()))
+
+    def forward(self, student: Tensor) -> Tensor:
+        return student[:, [place % student.shape[1] for place in range(self.out_channels)]] * self.scale
+
+
+@MODELS.register_module()
 class ConfiguredLoss(nn.Module):
     """Has a part that is built from a config."""
 
@@ -59,6 +71,19 @@ def test_a_schedule_of_somebody_else_moves_weights_and_arguments():
         seen.append((losses['loss_kd'] / losses['kd_raw']).item())
         assert model.training_state.terms['kd'].loss.temperature.item() == pytest.approx(2.0 + 2.0 * (now % 2))
     assert seen == pytest.approx([1.0, 3.0, 1.0], rel=1e-5)
+
+
+def test_a_schedule_that_is_unknown_is_told_with_those_of_somebody_else():
+    with pytest.raises(KeyError, match=r"unknown schedule type 'Sawtoth'; expected one of .*'Sawtooth'.*did you mean"):
+        build(terms=[dict(KD, weight=dict(type='Sawtoth'))])
+
+
+def test_a_connector_of_somebody_else_connects_and_learns():
+    taps, connector = ('pooled', 'pooled'), dict(type='RepeatConnector')
+    model = build(terms=[dict(type='FitNetLoss', at=taps, connector=connector, weight=1.0, name='ours')])
+    step(*_with_batch(model))
+    (connector,) = (each for each in model.training_state.modules() if isinstance(each, RepeatConnector))
+    assert connector.scale.grad is not None and connector.scale.grad != 0
 
 
 def test_a_weighting_of_somebody_else_weighs():

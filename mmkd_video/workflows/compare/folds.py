@@ -9,7 +9,7 @@ import numpy as np
 from mmengine.config import Config
 
 from mmkd_video.core.mistakes import WorkFailedError, WrongValueError
-from mmkd_video.recognizers.plain_student import is_one_teacher, named_teachers
+from mmkd_video.recognizers.plain_student import named_teachers, prepares_one_teacher
 from mmkd_video.workflows.compare.grid import Axis
 from mmkd_video.workflows.compare.progress import Progress
 from mmkd_video.workflows.compare.protocol import compare
@@ -42,8 +42,7 @@ def fold_config(config: Config, templates: Mapping[str, str], fold: int) -> Conf
     if not any(key.startswith('val_dataloader.') for key in settings):
         changed.val_dataloader = changed.val_cfg = changed.val_evaluator = None
     wanted, teachers = changed.get('prepare') or {}, named_teachers(changed.model.get('teacher'))
-    trained = wanted.get('teacher')
-    single = isinstance(trained, str) or is_one_teacher(changed.model.get('teacher') or {})
+    trained, single = wanted.get('teacher'), prepares_one_teacher(changed)
     for name, teacher in teachers.items():
         if not trained or (not single and name not in trained) or not teacher.get('checkpoint'):
             raise WrongValueError(

@@ -7,13 +7,10 @@ from mmengine.config import Config
 from mmkd_video.core.checked import keys_of
 from mmkd_video.core.mistakes import WrongValueError
 from mmkd_video.core.optional_packages import expect_extra
-from mmkd_video.export import export_backends
+from mmkd_video.export import export_backends, int8_backends
 from mmkd_video.hooks import PruningHook
 
-EXTRAS = {  # packages that a block needs, and the extras that bring them; exported files need those of their backends
-    'prune': {'torch_pruning': 'prune'},
-    'quantize': {'nncf': 'quant'},
-}
+PRUNING = {'torch_pruning': 'prune'}  # the package that pruning needs, and the extra that brings it
 
 
 def trains_in_int8(config: Config) -> bool:
@@ -65,7 +62,11 @@ def expect_extras(settings: Mapping) -> None:
     Raises:
         MissingExtraError: One is missing.
     """
-    blocks = [EXTRAS[block] for block in EXTRAS if settings.get(block) is not None]
-    for packages in [*(each.packages for each in export_backends().values()), *blocks]:
+    needed = [each.packages for each in export_backends().values()]
+    if settings.get('prune') is not None:
+        needed.append(PRUNING)
+    if settings.get('quantize') is not None:
+        needed.append(int8_backends()[0].int8_maker.packages)
+    for packages in needed:
         for module, extra in packages.items():
             expect_extra(module, extra)

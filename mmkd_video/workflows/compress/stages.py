@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
-from mmkd_video.export import OpenVINOModel, export_backends
+from mmkd_video.export import export_backends, int8_backends
 from mmkd_video.workflows.compare.arms import ALONE, DISTILLED
 from mmkd_video.workflows.compress.stage import Stage, as_arguments
 from mmkd_video.workflows.compress.tools import export_file, measure_models, quantize_file
@@ -64,7 +64,8 @@ def quantize_stage(work: CompressionWork) -> Stage:
         work: The compression.
     """
     _, config, checkpoint = work.final
-    source = Path(checkpoint) if work.final_is_in_int8() else work.work_dir / f'student{OpenVINOModel.written[0]}'
+    backend = int8_backends()[0]
+    source = Path(checkpoint) if work.final_is_in_int8() else work.work_dir / f'student{backend.written[0]}'
     target = _int8_file(work)
     return Stage(
         'quantize',
@@ -73,7 +74,7 @@ def quantize_stage(work: CompressionWork) -> Stage:
         [config, str(source)],
         dict(out=str(target), **work.settings['quantize']),
         [source, *_written(work, [work.final])],
-        OpenVINOModel.files(target),
+        backend.files(target),
     )
 
 
@@ -110,7 +111,7 @@ def measure_stage(work: CompressionWork) -> Stage:
 
 
 def _int8_file(work: CompressionWork) -> Path:
-    return work.work_dir / f'student_int8{OpenVINOModel.written[0]}'
+    return work.work_dir / f'student_int8{int8_backends()[0].written[0]}'
 
 
 def _written(work: CompressionWork, models: Sequence[Model]) -> list[Path]:

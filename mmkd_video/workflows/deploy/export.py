@@ -13,7 +13,6 @@ from mmkd_video.export import (
     DeployableRecognizer,
     ExportedModel,
     ExportMetadata,
-    OpenVINOModel,
     ParityReport,
     backend_of_file,
     backend_of_format,
@@ -56,9 +55,9 @@ def export_student(
         checkpoint: The student's checkpoint.
         path: The file to write, such as ``.onnx`` or ``.xml``.
         format: Name of a registered backend's format, such as ``'onnx'``; by the suffix of ``path`` by default.
-        precision: Precision that the file is meant to run in: ``'f32'``, or with OpenVINO ``'bf16'``, or ``'int8'``
-            with the ranges of a student that ``QATHook`` trained. By default int8 for such a student with OpenVINO,
-            else f32.
+        precision: Precision that the file is meant to run in: one of the backend's, such as ``'f32'``; ``'int8'`` with
+            the ranges of a student that ``QATHook`` trained. By default int8 for such a student where the backend has
+            it, else f32.
         dynamic_clips: Whether the number of clips may vary.
         batch: Samples that the file computes at once; None for any number, which runtimes compute more slowly.
         num_clips: Number of clips of the test data set to compare on.
@@ -75,7 +74,7 @@ def export_student(
         FileNotFoundError: The checkpoint or the data are not there.
         ValueError: Checkpoint, config, data or arguments do not go together, or the file loses too much in int8.
         MissingExtraError: A package is missing.
-        RuntimeError: The model cannot be exported, or OpenVINO cannot run it in int8.
+        RuntimeError: The model cannot be exported, or not be run in int8.
     """
     if shape is not None:
         if check:
@@ -101,8 +100,8 @@ def export_student(
         precision=precision,
         checkpoint_sha256=trained.digest,
     )
-    if precision == 'int8' and backend is OpenVINOModel:  # NNCF's quantizers are converted for it
-        return _write_int8(config, Source.trained(model, metadata), path, found, check)
+    if precision == 'int8' and backend.int8_maker is not None:
+        return _write_int8(config, Source.trained(backend, model, metadata), path, found, check)
     with staged_files(path, backend.written) as staged:
         backend.export(model, staged, np.stack(found.clips[:1]), metadata, dynamic_clips)
         report = check_parity(model, backend(staged), found.clips, found.names) if check else None
@@ -132,8 +131,8 @@ def export_target(path: str | Path, format: str | None = None, force: bool = Fal
 def _write_int8(config: Config, source: Source, path: Path, found: RealClips, check: bool) -> ParityReport | None:
     validating = unaugmented_clips(config, VALIDATION, 'val_dataloader') if check else None
     with keeping_best_try(source, path):
-        model, scores = convert_trained(source, np.stack(found.clips[:1]), validating)
-    written = write_quantized(source, model, path, found if check else None, scores=scores)
+        graph, scores = convert_trained(source, np.stack(found.clips[:1]), validating)
+    written = write_quantized(source, graph, path, found if check else None, scores=scores)
     print(written.summary)
     return written.report
 

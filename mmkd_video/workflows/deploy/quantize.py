@@ -9,9 +9,13 @@ from mmengine.config import Config
 
 from mmkd_video.core.files.staged import expect_new_files
 from mmkd_video.core.mistakes import MissingFileError, WrongValueError
-from mmkd_video.export import DeployableRecognizer, ExportMetadata, OpenVINOModel, backend_of_file
-from mmkd_video.quantization import quantize_within
-from mmkd_video.quantization.nncf_library import import_nncf
+from mmkd_video.export import (
+    DeployableRecognizer,
+    ExportedModel,
+    ExportMetadata,
+    backend_of_file,
+    expect_int8_backend,
+)
 from mmkd_video.recognizers.class_names import class_names
 from mmkd_video.recognizers.clip_source import ClipSource, unaugmented_clips
 from mmkd_video.recognizers.plain_student import plain_student
@@ -53,8 +57,8 @@ def quantize_student(
 
     Args:
         config: The student's config, that of its distillation, or of a pruned model.
-        source: Its checkpoint, or the float ``.xml`` that ``tools/export.py`` wrote.
-        path: The file to write, ``.xml``.
+        source: Its checkpoint, or the float file that ``tools/export.py`` wrote.
+        path: The file to write, such as ``.xml``.
         calibration: Number of training clips to calibrate on.
         validation: Number of validation clips to measure the accuracy on.
         max_drop: Top-1 that may be lost on them, 0 to 1; the most sensitive layers stay in float until it holds.
@@ -63,55 +67,48 @@ def quantize_student(
         num_clips: Number of clips of the test data set to compare on.
         check: Whether to compare.
         force: Whether existing files may be replaced. By files that fail the comparison they are not: those get names
-            that end in ``.failed.xml`` and ``.failed.bin``.
+            that end in ``.failed.xml`` and ``.failed.bin``, for example.
 
     Raises:
         FileExistsError: A file exists.
         FileNotFoundError: The source or the data are not there.
         ValueError: Source, config, data or arguments do not go together, or ``max_drop`` cannot be reached; the best
-            try is then kept as ``<name>.failed.xml``.
+            try is then kept as ``<name>.failed.xml``, for example.
         MissingExtraError: A package is missing.
         RuntimeError: The model cannot be exported or quantized.
     """
-    path = _target(path, force)
+    backend = expect_int8_backend(path)
+    path = expect_new_files(path, backend.written, force)
     if '://' not in str(source) and not Path(source).is_file():
         raise MissingFileError(f'checkpoint {str(source)!r} does not exist')
-    import_nncf()
+    backend.int8_maker.load_libraries()
     clips = unaugmented_clips(config, calibration, 'train_dataloader')
     validating = unaugmented_clips(config, validation, 'val_dataloader')
     with TemporaryDirectory() as folder:
-        if Path(source).suffix == OpenVINOModel.written[0]:
-            start = _exported(config, Path(source))
+        if backend_of_file(source) is backend:
+            start = _exported(config, backend, Path(source))
         else:
-            start = _loaded(config, source, clips, Path(folder) / 'float.xml')
+            start = _loaded(config, backend, source, clips, Path(folder) / f'float{backend.written[0]}')
         with keeping_best_try(start, path):
-            model, float_layers, scores = _quantize(start, clips, validating, max_drop, preset)
+            graph, float_layers, scores = _quantize(start, clips, validating, max_drop, preset)
         compared = real_clips(config, max(num_clips, 2)) if check else None
-        return write_quantized(start, model, path, compared, float_layers, scores)
+        return write_quantized(start, graph, path, compared, float_layers, scores)
 
 
-def _target(path: str | Path, force: bool) -> Path:
-    other = backend_of_file(path)
-    if other not in (None, OpenVINOModel):
-        raise WrongValueError(
-            f'--out {path}: int8 is written for OpenVINO only, as .xml; {other.title} gains nothing from int8 where '
-            'convolutions are 3-D'
-        )
-    return expect_new_files(path, OpenVINOModel.written, force)
-
-
-def _exported(config: Config, source: Path) -> Source:
-    metadata = OpenVINOModel(source).metadata
+def _exported(config: Config, backend: type[ExportedModel], source: Path) -> Source:
+    metadata = backend(source).metadata
     if metadata.precision == 'int8':
         raise WrongValueError(f'{source} is quantized already; give the float file it was made from')
     architecture, classes = model_parts(plain_student(config).model)
     if classes is not None:
         metadata.expect_model(architecture or metadata.architecture, classes, source)
-    exported = OpenVINOModel(source, precision='f32')
-    return Source(exported, source.name, metadata, megabytes(source), exported)
+    exported = backend(source, precision='f32')
+    return Source(backend, exported, source.name, metadata, megabytes(backend, source), exported)
 
 
-def _loaded(config: Config, checkpoint: str | Path, clips: ClipSource, path: Path) -> Source:
+def _loaded(
+    config: Config, backend: type[ExportedModel], checkpoint: str | Path, clips: ClipSource, path: Path
+) -> Source:
     trained = StudentCheckpoint.read(checkpoint)
     model = DeployableRecognizer(trained.build(config, as_trained=True))
     metadata = ExportMetadata.describe(
@@ -123,20 +120,21 @@ def _loaded(config: Config, checkpoint: str | Path, clips: ClipSource, path: Pat
         checkpoint_sha256=trained.digest,
     )
     if trained.quantization is not None:
-        return Source.trained(model, metadata)
-    exported = OpenVINOModel(OpenVINOModel.export(model, path, np.stack(clips[:1]), metadata))
-    return Source(model, 'PyTorch', metadata, megabytes(path), exported)
+        return Source.trained(backend, model, metadata)
+    exported = backend(backend.export(model, path, np.stack(clips[:1]), metadata))
+    return Source(backend, model, 'PyTorch', metadata, megabytes(backend, path), exported)
 
 
 def _quantize(
     source: Source, clips: ClipSource, validating: ClipSource, max_drop: float, preset: str
 ) -> tuple[Any, tuple[str, ...], tuple[float, float]]:
-    """Return the model, the names of its layers in float, and top-1 before and after."""
+    """Return the graph in int8, the names of its layers in float, and top-1 before and after."""
     if source.exported is None:
-        model, scores = convert_trained(source, np.stack(clips[:1]), validating, max_drop)
-        return model, (), scores
+        graph, scores = convert_trained(source, np.stack(clips[:1]), validating, max_drop)
+        return graph, (), scores
     source.exported.check(np.stack(clips[:1]))
     labels = validating.labels
     labels = source.exported.predict(validating).argmax(axis=1) if labels is None else labels
-    found = quantize_within(source.exported.model, clips, validating, top1(labels), max_drop, preset)
+    maker = source.backend.int8_maker
+    found = maker.calibrate(source.exported, clips, validating, top1(labels), max_drop, preset)
     return found.model, found.float_layers, (found.before, found.after)

@@ -13,20 +13,12 @@ from mmkd_video.core.mistakes import WrongValueError
 from mmkd_video.export import (
     PARITY_BOUNDS,
     DeployableRecognizer,
+    ExportedModel,
     ExportMetadata,
-    OpenVINOModel,
     ParityReport,
-    save_openvino,
 )
 from mmkd_video.export.parity import compare
-from mmkd_video.quantization import (
-    ConvolutionCount,
-    DropTooLargeError,
-    QuantizationResult,
-    convert_quantized,
-    count_convolutions,
-)
-from mmkd_video.quantization.sensitivity import classify_in_int8
+from mmkd_video.quantization import ConvolutionCount, DropTooLargeError, QuantizationResult
 from mmkd_video.recognizers.clip_source import ClipSource
 from mmkd_video.recognizers.real_clips import RealClips
 
@@ -38,7 +30,7 @@ class QuantizedStudent:
     """An int8 file and what is known about it.
 
     Args:
-        path: The ``.xml``.
+        path: The file.
         report: Report of the parity check; None without one.
         convolutions: Number of convolutions that run in int8.
         float_layers: Names of the layers left in float so that the accuracy holds.
@@ -77,6 +69,7 @@ class Source:
     """The source of an int8 file.
 
     Args:
+        backend: Backend whose files it becomes.
         reference: The model whose probabilities the file is to give.
         name: Name of the reference.
         metadata: Description that the file will carry of itself; its precision becomes int8.
@@ -84,23 +77,29 @@ class Source:
         exported: The float file; None where the quantizers were trained, so that the reference has them.
     """
 
-    reference: DeployableRecognizer | OpenVINOModel
+    backend: type[ExportedModel]
+    reference: DeployableRecognizer | ExportedModel
     name: str
     metadata: ExportMetadata
     megabytes: float
-    exported: OpenVINOModel | None
+    exported: ExportedModel | None
 
     @classmethod
-    def trained(cls, model: DeployableRecognizer, metadata: ExportMetadata) -> 'Source':
+    def trained(cls, backend: type[ExportedModel], model: DeployableRecognizer, metadata: ExportMetadata) -> 'Source':
         """Return that of a model with the quantizers it was trained with."""
         size = sum(tensor.nbytes for tensor in model.recognizer.state_dict().values()) / 1e6
-        return cls(model, 'PyTorch', metadata, size, None)
+        return cls(backend, model, 'PyTorch', metadata, size, None)
+
+    @property
+    def metadata_in_int8(self) -> ExportMetadata:
+        """Description of the int8 file."""
+        return dataclasses.replace(self.metadata, precision='int8')
 
 
 def convert_trained(
     source: Source, clips: np.ndarray, validating: ClipSource | None, max_drop: float = MAX_DROP
 ) -> tuple[Any, tuple[float, float] | None]:
-    """Convert a model with the ranges it was trained with, and see that OpenVINO can run it.
+    """Convert a model with the ranges it was trained with, and see that it can be run.
 
     Args:
         source: Source that :meth:`Source.trained` returned.
@@ -109,32 +108,33 @@ def convert_trained(
         max_drop: Top-1 that may be lost on them, 0 to 1.
 
     Returns:
-        The quantized ``openvino.Model``, and top-1 of the source and of it; None without ``validating``.
+        The graph in int8, see :class:`Int8Maker`, and top-1 of the source and of it; None without ``validating``.
 
     Raises:
         DropTooLargeError: It loses more; holds the model.
-        RuntimeError: OpenVINO cannot convert or run it.
+        RuntimeError: It cannot be converted or run.
     """
-    model = convert_quantized(source.reference, clips)
+    maker = source.backend.int8_maker
+    graph = maker.convert(source.reference, clips)
     if validating is None:
-        classify_in_int8(model, clips[:1])
-        return model, None
+        maker.classify(graph, clips[:1])
+        return graph, None
     expected, labels = source.reference.predict(validating), validating.labels
     score = top1(expected.argmax(axis=1) if labels is None else labels)
-    before, after = score(expected), score(classify_in_int8(model, validating))
+    before, after = score(expected), score(maker.classify(graph, validating))
     if before - after > max_drop:
         raise DropTooLargeError(
             f'max_drop={max_drop}: the file loses {before - after:.2%} of top-1 beside the checkpoint, and its layers '
             'stay in int8 as they were trained; allow more (tools/quantize.py --max-drop), or quantize weights trained '
             'in float',
-            QuantizationResult(model, (), before, after, after),
+            QuantizationResult(graph, (), before, after, after),
         )
-    return model, (before, after)
+    return graph, (before, after)
 
 
 @contextmanager
 def keeping_best_try(source: Source, path: Path) -> Iterator[None]:
-    """Write the best try as ``<name>.failed.xml`` where none keeps enough accuracy: minutes of work are in it.
+    """Write the best try as ``<name>.failed`` where none keeps enough accuracy: minutes of work are in it.
 
     Args:
         source: Source that it was made from.
@@ -147,7 +147,7 @@ def keeping_best_try(source: Source, path: Path) -> Iterator[None]:
         yield
     except DropTooLargeError as error:
         place, best = path.with_name(f'{path.stem}.failed{path.suffix}'), error.best
-        save_openvino(best.model, place, dataclasses.replace(source.metadata, precision='int8'), force=True)
+        source.backend.int8_maker.write(best.model, place, source.metadata_in_int8, force=True)
         in_float = f', {len(best.float_layers)} layers in float' if best.float_layers else ''
         raise WrongValueError(
             f'{error}. The best try is kept as {place} (top-1 {best.before:.2%} before, {best.after:.2%} in int8'
@@ -162,7 +162,7 @@ def top1(labels: np.ndarray) -> Callable[[np.ndarray], float]:
 
 def write_quantized(
     source: Source,
-    model: Any,
+    graph: Any,
     path: Path,
     compared: RealClips | None,
     float_layers: tuple[str, ...] = (),
@@ -172,27 +172,28 @@ def write_quantized(
 
     Args:
         source: Source that it was made from.
-        model: An ``openvino.Model``.
-        path: The ``.xml``; files there are replaced unless the comparison fails.
+        graph: Graph in int8, see :class:`Int8Maker`.
+        path: The first file; files there are replaced unless the comparison fails.
         compared: Clips for the comparison; None for none.
         float_layers: The model's layers in float, see :class:`QuantizedStudent`.
         scores: The model's top-1, see :class:`QuantizedStudent`.
     """
-    report = None
-    with staged_files(path, OpenVINOModel.written) as staged:
-        save_openvino(model, staged, dataclasses.replace(source.metadata, precision='int8'))
-        written = OpenVINOModel(staged)
+    report, backend = None, source.backend
+    with staged_files(path, backend.written) as staged:
+        backend.int8_maker.write(graph, staged, source.metadata_in_int8)
+        written = backend(staged)
         if compared is not None:
             expected, answers = source.reference.predict(compared.clips), written.predict(compared.clips)
             bound = PARITY_BOUNDS[written.precision]
             report = compare(expected, answers, written, compared.names, bound, source.name)
-        convolutions = count_convolutions(written.compiled)
-        path = commit_staged(staged, path, OpenVINOModel.written, report is None or report.passed)
+        convolutions = backend.int8_maker.count_convolutions(written)
+        path = commit_staged(staged, path, backend.written, report is None or report.passed)
     if report is not None:
         report = dataclasses.replace(report, path=str(path))
-    return QuantizedStudent(path, report, convolutions, float_layers, scores, (source.megabytes, megabytes(path)))
+    sizes = source.megabytes, megabytes(backend, path)
+    return QuantizedStudent(path, report, convolutions, float_layers, scores, sizes)
 
 
-def megabytes(path: Path) -> float:
-    """Return the size of an ``.xml`` and its ``.bin``."""
-    return sum(each.stat().st_size for each in OpenVINOModel.files(path)) / 1e6
+def megabytes(backend: type[ExportedModel], path: Path) -> float:
+    """Return the size of an exported file, with those that belong to it."""
+    return sum(each.stat().st_size for each in backend.files(path)) / 1e6

@@ -29,7 +29,7 @@ from mmkd_video.workflows.measure.deploy_lines import (
     say,
 )
 from mmkd_video.workflows.measure.deploy_models import FOLDER, MeasuredModels
-from mmkd_video.workflows.measure.deploy_runtimes import INT8, all_runtimes, choose_runtimes, expect_runtimes
+from mmkd_video.workflows.measure.deploy_runtimes import all_runtimes, choose_runtimes, expect_runtimes, int8_runtimes
 from mmkd_video.workflows.measure.deploy_settings import WARMUP, DeploySettings, settings_for
 from mmkd_video.workflows.measure.exported_file import ExportedFile
 from mmkd_video.workflows.measure.random_models import PAIR, random_models
@@ -237,7 +237,8 @@ def _facts(
     if random_weights:
         facts['weights'] = 'random, with the statistics of a few clips in batch normalisation; they change no time'
     if models.int8:
-        facts[INT8] = f'{", ".join(models.int8)}: calibrated on {settings.calibration} training clips'
+        said = f'{", ".join(models.int8)}: calibrated on {settings.calibration} training clips'
+        facts.update(dict.fromkeys(int8_runtimes(), said))
     if left_out:
         facts['left out'] = '; '.join(f'{runtime}: {reason}' for runtime, reason in left_out.items())
     return facts

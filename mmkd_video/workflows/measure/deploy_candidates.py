@@ -12,7 +12,7 @@ from torch import nn
 
 from mmkd_video.benchmark import tensor_bytes
 from mmkd_video.core.files.digest import sha256_of
-from mmkd_video.export import DeployableRecognizer, ExportedModel, ExportMetadata, OpenVINOModel
+from mmkd_video.export import DeployableRecognizer, ExportedModel, ExportMetadata
 from mmkd_video.recognizers.complexity import measure_complexity
 from mmkd_video.recognizers.config import read_config
 from mmkd_video.workflows.deploy.quantize import quantize_student
@@ -76,16 +76,17 @@ class Candidate:
             backend.export(model, path, clips[:1], metadata)
         return path
 
-    def quantized(self, folder: Path, clips: np.ndarray) -> Path:
+    def quantized(self, backend: type[ExportedModel], folder: Path, clips: np.ndarray) -> Path:
         """Return the int8 file that was made from this checkpoint; it is calibrated and written if it is not there.
 
         Args:
+            backend: Backend with an ``int8_maker``.
             folder: Folder of exported files.
             clips: ``(N, M, ...)`` of the shape and type that the file is to take.
         """
-        path = self._path(folder, f'_int8_{self.calibration}{OpenVINOModel.written[0]}')
+        path = self._path(folder, f'_int8_{self.calibration}{backend.written[0]}')
         if not path.exists():
-            source = self.exported(OpenVINOModel, folder, clips)
+            source = self.exported(backend, folder, clips)
             settings = dict(calibration=self.calibration, max_drop=self.max_drop, check=False)
             print(quantize_student(self.settings, source, path, **settings).summary)
         return path

@@ -8,7 +8,7 @@ import numpy as np
 
 from mmkd_video.export import ExportedModel
 from mmkd_video.workflows.measure.deploy_candidates import Candidate, Classify
-from mmkd_video.workflows.measure.deploy_runtimes import INT8, QuantizedRuntime, Runtime
+from mmkd_video.workflows.measure.deploy_runtimes import Runtime, int8_runtimes
 from mmkd_video.workflows.measure.exported_file import ExportedFile, runtime_name
 
 FOLDER = Path('work_dirs/benchmark/deploy')
@@ -44,13 +44,13 @@ class MeasuredModels:
     def backends(self) -> list[type[ExportedModel]]:
         """The backends of all files that are run, each once."""
         used = [*(each.backend for each in self.runtimes), *(file.backend for _, file in self.files.values())]
-        used += [QuantizedRuntime().backend] if self.int8 else []
+        used += [each.backend for each in int8_runtimes().values()] if self.int8 else []
         return [each for each in dict.fromkeys(used) if each is not None]
 
     def runtimes_of(self, name: str) -> dict[str, Runtime]:
         """Return the runtimes in which a model runs, by name."""
         found = {each.name: each for each in self.runtimes}
-        return found | ({INT8: QuantizedRuntime()} if name in self.int8 else {})
+        return found | (int8_runtimes() if name in self.int8 else {})
 
     def open(self, threads: int, clips: Mapping[str, np.ndarray]) -> dict[Line, tuple[Classify, int]]:
         """Open everything for batches of one size; return what classifies, and the bytes of its file, by line."""

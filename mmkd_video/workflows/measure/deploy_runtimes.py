@@ -8,12 +8,11 @@ import numpy as np
 import torch
 
 from mmkd_video.core.mistakes import WrongValueError
-from mmkd_video.export import DeployableRecognizer, ExportedModel, OpenVINOModel, export_backends
+from mmkd_video.export import DeployableRecognizer, ExportedModel, export_backends, int8_backends
 from mmkd_video.workflows.measure.deploy_candidates import Candidate, Classify, in_torch
 from mmkd_video.workflows.measure.exported_file import ExportedFile, runtime_name
 
 EAGER, COMPILE = 'eager', 'compile'
-INT8 = runtime_name(OpenVINOModel.backend, 'int8')
 
 
 class Runtime(ABC):
@@ -118,14 +117,18 @@ class ExportedRuntime(Runtime):
 
 
 class QuantizedRuntime(ExportedRuntime):
-    """OpenVINO in int8, in a file that is calibrated here."""
+    """A backend in int8, in a file that is calibrated here.
 
-    def __init__(self) -> None:
-        super().__init__(OpenVINOModel, 'int8')
+    Args:
+        backend: Backend with an ``int8_maker``.
+    """
+
+    def __init__(self, backend: type[ExportedModel]) -> None:
+        super().__init__(backend, 'int8')
 
     def file(self, candidate: Candidate, folder: Path, clips: np.ndarray) -> ExportedFile:
         """See :meth:`Runtime.file`."""
-        return ExportedFile(self.backend, candidate.quantized(folder, clips))
+        return ExportedFile(self.backend, candidate.quantized(self.backend, folder, clips))
 
 
 def all_runtimes() -> dict[str, Runtime]:
@@ -136,6 +139,12 @@ def all_runtimes() -> dict[str, Runtime]:
     found: list[Runtime] = [EagerRuntime(), CompiledRuntime()]
     for backend in export_backends().values():
         found += [ExportedRuntime(backend, each) for each in backend.precisions if each != 'int8']
+    return {each.name: each for each in found}
+
+
+def int8_runtimes() -> dict[str, Runtime]:
+    """Return the runtimes of files in int8 that are made from any model, by name."""
+    found = [QuantizedRuntime(backend) for backend in int8_backends()]
     return {each.name: each for each in found}
 
 

@@ -23,6 +23,7 @@ from mmkd_video.benchmark import (
     tensor_bytes,
 )
 from mmkd_video.hooks import DistillHook
+from mmkd_video.recognizers.plain_student import named_teachers
 from mmkd_video.workflows.measure.default_clips import default_clips
 from mmkd_video.workflows.measure.pair import FEATURES, LOGITS, BenchmarkPair
 from mmkd_video.workflows.measure.rounds import StepSettings, measured_facts
@@ -180,9 +181,10 @@ def _labels(pair: BenchmarkPair) -> dict[str, str]:
 
 def _names(pair: BenchmarkPair) -> str:
     student = pair.student['backbone']['type']
-    teachers = [pair.teacher] if 'config' in pair.teacher else pair.teacher.values()
-    configs = [each['config'] for each in teachers]
-    return f'{", ".join(c if isinstance(c, str) else c["backbone"]["type"] for c in configs)} teaches {student}'
+    teachers = named_teachers(pair.teacher).values()
+    known = [each.get('config') or each['type'] for each in teachers]
+    names = ', '.join(each if isinstance(each, str) else each['backbone']['type'] for each in known)
+    return f'{names} teaches {student}'
 
 
 def _facts(pair: BenchmarkPair, settings: StepSettings, student: nn.Module, weights: int) -> dict[str, str]:

@@ -14,7 +14,7 @@ from mmengine.hub import get_config
 from mmkd_video.core.mistakes import WrongValueError
 from mmkd_video.core.registry import build_model
 from mmkd_video.recognizers.config import load_config, read_config
-from mmkd_video.recognizers.pipelines import find_pipeline
+from mmkd_video.recognizers.pipelines import find_pipeline, keys_to_dataset
 from mmkd_video.recognizers.plain_student import is_distillation
 from mmkd_video.recognizers.size import find_size
 from mmkd_video.recognizers.without_weights import count_without_weights
@@ -202,12 +202,7 @@ def _model(ours: Side, theirs: Side, checkpoint: str, pairs: Sequence[tuple[Stag
 
 def _data(config: Config, lists: Mapping[str, dict]) -> list[str]:
     """Return the lines that give each model its own view, and every loader the user's clips."""
-    keys, dataset = _innermost(config.train_dataloader)
-    if 'pipeline' not in dataset:
-        raise WrongValueError(
-            f'--student: its training set is a {dataset.get("type")!r} of several data sets; expected one, or one '
-            'within wrappers; write DistillViews into the pipeline of each by hand, as docs/config.md says'
-        )
+    keys, dataset = _one_dataset(config, 'train_dataloader')
     named = config.get('train_pipeline') == dataset['pipeline']
     found = '_base_.train_pipeline' if named else f'_base_.train_dataloader.{".".join(keys)}.pipeline'
     lines = ['# Each model sees its own frames, size and normalisation of the same moment, from one decoding.']
@@ -223,16 +218,18 @@ def _data(config: Config, lists: Mapping[str, dict]) -> list[str]:
     lines += _nested('train_dataloader', keys, [*_settings(lists.get('train_dataloader', {})), *views])
     for loader, settings in lists.items():
         if loader != 'train_dataloader':
-            lines += _nested(loader, _innermost(config[loader])[0], _settings(settings))
+            lines += _nested(loader, _one_dataset(config, loader)[0], _settings(settings))
     return lines
 
 
-def _innermost(loader: Mapping) -> tuple[list[str], Mapping]:
-    """Return the keys that lead to the data set within its wrappers, and the data set."""
-    keys, dataset = ['dataset'], loader['dataset']
-    while 'pipeline' not in dataset and 'dataset' in dataset:
-        keys.append('dataset')
-        dataset = dataset['dataset']
+def _one_dataset(config: Config, loader: str) -> tuple[list[str], Mapping]:
+    """Return the keys that lead from a loader to its data set within its wrappers, and the data set."""
+    keys, dataset = keys_to_dataset(config[loader], 'pipeline')
+    if 'pipeline' not in dataset or 'datasets' in keys:
+        raise WrongValueError(
+            f'--student: its {loader} reads a {config[loader].dataset.get("type")!r} of several data sets; expected '
+            'one, or one within wrappers; write DistillViews into the pipeline of each by hand, as docs/config.md says'
+        )
     return keys, dataset
 
 

@@ -1,6 +1,5 @@
 """An exported model on a folder of videos: one file of lines for each video, resumed where it was left."""
 
-import hashlib
 import json
 import sys
 from collections.abc import Callable
@@ -13,6 +12,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from mmkd_video.core.files.atomic import write_atomically
+from mmkd_video.core.files.digest import sha256_of
 from mmkd_video.core.files.json_lines import JsonLines
 from mmkd_video.core.files.lock import locked
 from mmkd_video.core.interrupts import Interrupts
@@ -163,12 +163,9 @@ class FolderOfVideos:
     def settings(self) -> dict:
         """Return all that decides what is in the lines."""
         model = self.engine.model
-        digest = hashlib.sha256()
-        for path in model.files(model.path):
-            digest.update(path.read_bytes())
         return {
             'model': model.path.name,
-            'sha256': digest.hexdigest(),
+            'sha256': sha256_of(*model.files(model.path)),
             'backend': model.backend,
             'precision': model.precision,
             'hop': self.how.hop,

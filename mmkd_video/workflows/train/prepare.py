@@ -33,7 +33,7 @@ from mmkd_video.core.mistakes import (
 from mmkd_video.datasets.motion_set import read_manifest
 from mmkd_video.hooks.run_record import deciding_settings, difference
 from mmkd_video.recognizers.config import read_config, resolve_config, to_arguments
-from mmkd_video.recognizers.plain_student import is_one_teacher, named_teachers
+from mmkd_video.recognizers.plain_student import named_teachers, prepares_one_teacher
 from mmkd_video.workflows.train.child_process import terminate_on_error
 from mmkd_video.workflows.train.clips import prepare_motion_clips
 
@@ -260,8 +260,9 @@ def needed_parts(config: Config) -> list[Clips | TrainedTeacher]:
     teachers = named_teachers(config.model.get('teacher'))
     if not teachers:
         return parts
-    if isinstance(trainings, str):
-        trainings, options = {'teacher': trainings}, {'teacher': options}
+    if prepares_one_teacher(config):
+        trainings = {'teacher': trainings} if isinstance(trainings, str) else trainings
+        options = {'teacher': options}
     for name, training in trainings.items():
         if name not in teachers:
             raise WrongKeyError(f'prepare.teacher: got {name!r}; the teachers of the model are {sorted(teachers)}')
@@ -279,7 +280,7 @@ def merge_teacher_options(config: Config) -> None:
     """
     wanted = config.get('prepare') or {}
     options, teachers = wanted.get('teacher_options') or {}, named_teachers(config.model.get('teacher'))
-    if isinstance(wanted.get('teacher'), str) or is_one_teacher(config.model.get('teacher') or {}):
+    if prepares_one_teacher(config):
         options = {'teacher': options}
     for name, given in options.items():
         if given and name in teachers and isinstance(teachers[name].get('config'), str):

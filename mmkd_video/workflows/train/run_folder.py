@@ -1,6 +1,5 @@
 """One run of a comparison as a folder: its config, its checkpoints, and in the end its result."""
 
-import hashlib
 import json
 import os
 import re
@@ -15,6 +14,7 @@ from typing import IO
 from mmengine.config import Config
 
 from mmkd_video.core.files.atomic import write_atomically
+from mmkd_video.core.files.digest import sha256_of
 from mmkd_video.core.files.lock import locked
 from mmkd_video.core.mistakes import WorkFailedError, WrongValueError
 from mmkd_video.core.plain_data import Anything, Table, read_json
@@ -175,4 +175,4 @@ def environment_of(threads: int) -> Mapping[str, str]:
 
 @cache
 def _digest(path: Path, changed: int) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+    return sha256_of(path)

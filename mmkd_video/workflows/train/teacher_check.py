@@ -1,6 +1,5 @@
 """Checks that a teacher is better than a simple reference: else nothing can be learnt from it."""
 
-import hashlib
 import json
 import logging
 from collections.abc import Iterable
@@ -10,6 +9,7 @@ from mmengine.config import Config
 from mmengine.logging import print_log
 
 from mmkd_video.core.files.atomic import write_atomically
+from mmkd_video.core.files.digest import sha256_of_settings
 from mmkd_video.core.plain_data import Anything, Number, Record, Table, Whole, read_json
 from mmkd_video.recognizers.config import read_config
 from mmkd_video.workflows.train.flow_baseline import FlowBaseline, lists_of
@@ -57,7 +57,7 @@ def check_teacher(config: Config, checkpoint: Path, work_dir: Path) -> str:
         RuntimeError: The teacher cannot be tested.
         ValueError: A video cannot be read.
     """
-    lists = hashlib.sha256(json.dumps(_lists(config)['val']).encode()).hexdigest()[:8]
+    lists = sha256_of_settings(_lists(config)['val'])[:8]
     folder = work_dir / f'{checkpoint.stem}_on_validation_{lists}'
     teacher = RunFolder(folder, _plain(config), checkpoint, splits=('val',))
     metrics = teacher.result()['val']

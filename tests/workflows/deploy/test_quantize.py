@@ -14,7 +14,7 @@ from tiny_experiment import NUM_CLIPS
 from mmkd_video.cli import quantize as command
 from mmkd_video.cli import test as test_command
 from mmkd_video.core.registry import build_model
-from mmkd_video.export import PARITY_BOUNDS, ParityBound, load_exported
+from mmkd_video.export import PARITY_BOUNDS, ParityBound, load_exported, openvino_int8
 from mmkd_video.quantization import (
     QUANTIZATION_KEY,
     choose_operators,
@@ -26,7 +26,6 @@ from mmkd_video.quantization import (
 from mmkd_video.quantization.sensitivity import classify
 from mmkd_video.recognizers.clip_source import ClipSource, unaugmented_clips
 from mmkd_video.recognizers.config import read_config
-from mmkd_video.workflows.deploy import quantized_student
 from mmkd_video.workflows.deploy.export import export_student
 from mmkd_video.workflows.deploy.student import StudentCheckpoint
 
@@ -142,7 +141,7 @@ def test_a_checkpoint_trained_in_int8_keeps_its_ranges(shipped, tmp_path, capsys
     assert result.convolutions.quantized == result.convolutions.total == 5
     assert result.megabytes[1] < 0.5 * result.megabytes[0]
     monkeypatch.setattr(ClipSource, 'labels', None)
-    monkeypatch.setattr(quantized_student, 'classify_in_int8', wrong_everywhere)
+    monkeypatch.setattr(openvino_int8, 'classify_in_int8', wrong_everywhere)
     message = failed(capsys, shipped.student, checkpoint, '--out', tmp_path / 'b.xml', *FEW[:-1], '0')
     assert 'max_drop=0.0: the file loses ' in message and not (tmp_path / 'b.xml').exists()
     assert f'The best try is kept as {tmp_path}/b.failed.xml (top-1 100.00% before, 0.00% in int8)' in message
@@ -176,7 +175,7 @@ def test_an_int8_file_that_cannot_run_is_not_written(shipped, tmp_path, monkeypa
 
     config = read_config(str(shipped.student))
     checkpoint = trained_in_int8(shipped, config, tmp_path / 'trained.pth')
-    monkeypatch.setattr(quantized_student, 'classify_in_int8', broken)
+    monkeypatch.setattr(openvino_int8, 'classify_in_int8', broken)
     with pytest.raises(RuntimeError, match='OpenVINO cannot run it'):
         export_student(config, checkpoint, tmp_path / 'a.xml', num_clips=6, check=check)
     assert [path.name for path in tmp_path.iterdir()] == ['trained.pth']
@@ -186,7 +185,7 @@ def test_an_export_in_int8_that_loses_too_much_is_not_written(shipped, tmp_path,
     config = read_config(str(shipped.student))
     checkpoint = trained_in_int8(shipped, config, tmp_path / 'trained.pth')
     monkeypatch.setattr(ClipSource, 'labels', None)
-    monkeypatch.setattr(quantized_student, 'classify_in_int8', wrong_everywhere)
+    monkeypatch.setattr(openvino_int8, 'classify_in_int8', wrong_everywhere)
     with pytest.raises(ValueError, match=r'max_drop=0\.01: the file loses 100.00% of top-1 .*quantize\.py --max-drop'):
         export_student(config, checkpoint, tmp_path / 'a.xml', num_clips=6)
     assert not (tmp_path / 'a.xml').exists() and (tmp_path / 'a.failed.bin').exists()

@@ -99,6 +99,18 @@ def test_mistakes_name_the_option(tmp_path, capsys, sides, words):
     assert re.search(words, capsys.readouterr().err)
 
 
+def test_several_data_sets_are_left_to_the_user(tmp_path, capsys):
+    student = tmp_path / 'student.py'
+    student.write_text(
+        f"_base_ = '{ROOT / STUDENT}'\n"
+        'train_dataloader = dict(dataset=dict(_delete_=True, type="RepeatDataset", times=2, dataset=dict('
+        'type="ConcatDataset", datasets=[_base_.train_dataloader.dataset])))\n'
+    )
+    with pytest.raises(SystemExit):
+        write(tmp_path, student=str(student))
+    assert "--student: its train_dataloader reads a 'RepeatDataset' of several data sets" in capsys.readouterr().err
+
+
 def test_nothing_is_overwritten(tmp_path, capsys):
     (tmp_path / 'new.py').write_text('mine')
     with pytest.raises(SystemExit):
