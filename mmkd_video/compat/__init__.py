@@ -2,7 +2,7 @@
 
 ``BREAKS`` lists what fails without a patch, ``FEATURES`` what OpenMMLab never offered and we add at the same
 places. Two features stand outside this folder, as they need other rooms: :mod:`mmkd_video.pruning.loading` reads
-pruning histories, :mod:`mmkd_video.datasets.decoders` opens videos with a decoder of the user's choice.
+pruning histories, :mod:`mmkd_video.datasets.decoders.choice` opens videos with the decoder that a user chose.
 
 Every module has ``applies() -> bool`` (is the break in this stack, patched or not) and ``apply() -> None`` (patch it;
 twice is once). Each patch waits for the import of the module it is about and imports nothing heavy itself.
