@@ -111,7 +111,7 @@ def measure_interleaved(
             _call_untimed(variants[name], untimed_calls)
             found[name] = _time_once(variants[name], device, watch)
             if device.type == 'cpu':  # a GPU's work is not the process's
-                watch.saw(*found[name])
+                watch.count_call(*found[name])
         return {name: found[name] for name in variants}
 
     kept: list[dict] = []

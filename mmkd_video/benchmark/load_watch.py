@@ -57,7 +57,7 @@ class LoadWatch:
         self._start, self._busy, self._cpu = self.clock(), self.busy(), self.cpu_time()
         self._calls_wall = self._calls_cpu = 0.0
 
-    def saw(self, wall: float, cpu: float) -> None:
+    def count_call(self, wall: float, cpu: float) -> None:
         """Count a measured call that was long enough.
 
         Args:

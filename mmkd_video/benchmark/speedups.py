@@ -115,7 +115,7 @@ class Speedups:
             f'{line.model} in {line.runtime} takes {shown(ratio)} times as long as {other.model} in '
             f'{other.runtime}, the fastest of its other runtimes.'
             for line, other, ratio in self.int8_over_float()
-            if not _loose(ratio)
+            if not _is_wide(ratio)
         ]
 
     def _reference(self, runtime: str) -> Deployment | None:
@@ -130,7 +130,7 @@ def shown(interval: Interval | None) -> str:
     """Return a ratio with its interval; the ratio of a line to itself alone; none where the interval is too wide."""
     if interval is None:
         return EMPTY
-    if _loose(interval):
+    if _is_wide(interval):
         return NOT_MEASURED
     if interval.low == interval.high == 1:
         return '1'
@@ -143,10 +143,10 @@ def _shown_time(seconds: Sequence[float]) -> str:
     if not seconds:
         return EMPTY
     interval = median_interval(seconds)
-    return NOT_MEASURED if _loose(interval) else f'{interval.median * 1e3:.2f} ms'
+    return NOT_MEASURED if _is_wide(interval) else f'{interval.median * 1e3:.2f} ms'
 
 
-def _loose(interval: Interval) -> bool:
+def _is_wide(interval: Interval) -> bool:
     return max(interval.high - interval.median, interval.median - interval.low) > LOOSE * interval.median
 
 

@@ -70,12 +70,12 @@ class MixedBatchSampler:
         for batch in range(len(self)):
             number = (self.sampler.epoch * len(self) + batch) * self.sampler.world_size + self.sampler.rank
             yield [
-                self._take(which, number * count + place)
+                self._clip_at(which, number * count + place)
                 for which, count in enumerate(self.counts)
                 for place in range(count)
             ]
 
-    def _take(self, which: int, position: int) -> int:
+    def _clip_at(self, which: int, position: int) -> int:
         """Return the clip at a position of an endless stream."""
         repeat, place = divmod(position, len(self.lists[which]))
         if self._order.get(which, (None,))[0] != repeat:

@@ -35,7 +35,7 @@ def sampling_rule(pipeline: Sequence[Mapping]) -> str | None:
     formula = None
     if sampler.get('test_mode') and kind == 'UniformSample':
         formula = f'round((n - 1) / {length} * j) + int((n - 1) / {length} / {clips + 1} * (k + 1))'
-    elif sampler.get('test_mode') and kind == 'SampleFrames' and not _rare(sampler):
+    elif sampler.get('test_mode') and kind == 'SampleFrames' and not _has_rare_arguments(sampler):
         formula = _consecutive(length, sampler.get('frame_interval', 1), clips) if length > 1 else _spread(clips)
     if formula is None:
         return f'as {kind} of MMAction2 takes them, with the arguments in the pipeline'
@@ -45,7 +45,7 @@ def sampling_rule(pipeline: Sequence[Mapping]) -> str | None:
     )
 
 
-def _rare(sampler: Mapping) -> bool:
+def _has_rare_arguments(sampler: Mapping) -> bool:
     """Return whether an argument is given that changes the formula and hardly any config has."""
     return bool(
         any(sampler.get(key) for key in ('twice_sample', 'target_fps', 'temporal_jitter'))

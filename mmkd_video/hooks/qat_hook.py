@@ -161,7 +161,7 @@ class QATHook(Hook):
         broadcast_object_list(found)
         if found[1] is not None:
             raise found[1]
-        self._take(runner, found[0])
+        self._load_quantizers(runner, found[0])
         runner.logger.info(
             f'the student trains in int8 from here, with {len(quantizer_parameters(_student(runner)))} ranges'
         )
@@ -175,9 +175,9 @@ class QATHook(Hook):
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
         """Take the quantizers of a checkpoint, before its weights and its optimizer are loaded."""
         if QUANTIZATION_KEY in checkpoint and not has_quantizers(_student(runner)):
-            self._take(runner, checkpoint[QUANTIZATION_KEY])
+            self._load_quantizers(runner, checkpoint[QUANTIZATION_KEY])
 
-    def _take(self, runner: Runner, state: Mapping) -> None:
+    def _load_quantizers(self, runner: Runner, state: Mapping) -> None:
         student = _student(runner)
         if not has_quantizers(student):
             load_quantizers(student, state)

@@ -39,19 +39,19 @@ class TrainingClock(Hook):
     def before_train(self, runner: Runner) -> None:
         """Start."""
         self.started = True
-        self._go_on()
+        self._start_counting()
 
     def before_val(self, runner: Runner) -> None:
         """Pause."""
-        self._pause()
+        self._stop_counting()
 
     def after_val(self, runner: Runner) -> None:
         """Go on."""
-        self._go_on()
+        self._start_counting()
 
     def after_train(self, runner: Runner) -> None:
         """Stop."""
-        self._pause()
+        self._stop_counting()
 
     def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
         """Add the times to the checkpoint."""
@@ -63,9 +63,9 @@ class TrainingClock(Hook):
             meta = checkpoint.get('meta', {})
             self._counted, self._counted_cpu = meta.get(META_KEY, 0.0), meta.get(CPU_META_KEY, 0.0)
 
-    def _go_on(self) -> None:
+    def _start_counting(self) -> None:
         self._since, self._since_cpu = time.perf_counter(), cpu_seconds()
 
-    def _pause(self) -> None:
+    def _stop_counting(self) -> None:
         self._counted, self._since = self.seconds, None
         self._counted_cpu, self._since_cpu = self.cpu_seconds, None

@@ -69,8 +69,8 @@ class FrameReader:
         try:
             while not self.stopped.is_set():
                 if self.source.grab():
-                    self._take()
-                elif not self._go_on():
+                    self._retrieve_frame()
+                elif not self._may_go_on():
                     break
             if not self.stopped.is_set():
                 self._finish()
@@ -88,11 +88,11 @@ class FrameReader:
     def _finish(self) -> None:
         window = self.window.finish()
         if window is not None:
-            self._hand_in(window)
+            self._queue_window(window)
         if not self.statistics.frames and not self.source.live:
             raise WrongValueError(f'{self.source.name}: no picture of it can be decoded')
 
-    def _take(self) -> None:
+    def _retrieve_frame(self) -> None:
         captured, position = time.monotonic(), self.source.position()
         self.statistics.corrupt += self._failures
         self._failures = 0
@@ -109,9 +109,9 @@ class FrameReader:
         self.statistics.frames += 1
         window = self.window.push(frame, position, captured)
         if window is not None:
-            self._hand_in(window)
+            self._queue_window(window)
 
-    def _hand_in(self, window: Window) -> None:
+    def _queue_window(self, window: Window) -> None:
         self.queue.put(window)
         self.statistics.dropped = self.queue.dropped
 
@@ -119,7 +119,7 @@ class FrameReader:
         self.statistics.resizes += self._size is not None and shape != self._size
         self._size = shape
 
-    def _go_on(self) -> bool:
+    def _may_go_on(self) -> bool:
         """After a failed grab: whether there is more to come."""
         self._failures += 1
         if self.source.live:

@@ -85,7 +85,7 @@ class SlidingWindow:
         self.count += 1
         if self.count < self._start + self.span:
             return None
-        window = self._take([self._start + offset for offset in self.offsets])
+        window = self._window_of([self._start + offset for offset in self.offsets])
         self._start += self.hop
         for number in [number for number in self._ring if number < self._start]:
             del self._ring[number]
@@ -106,14 +106,14 @@ class SlidingWindow:
             places = [offset if offset < length else last for offset in self.offsets]
         else:
             places = [offset % length for offset in self.offsets]
-        return self._take([self._base + place for place in places])
+        return self._window_of([self._base + place for place in places])
 
     def _begin(self) -> None:
         self._ring: dict[int, tuple[np.ndarray, float]] = {}
         self._base = self._start = self.count
         self._last = (0.0, 0.0)
 
-    def _take(self, numbers: list[int]) -> Window:
+    def _window_of(self, numbers: list[int]) -> Window:
         time, captured = self._last
         return Window(
             frames=tuple(self._ring[number][0] for number in numbers),

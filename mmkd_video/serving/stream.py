@@ -85,7 +85,7 @@ class Stream:
         self.statistics.began = time.monotonic()
         threads = [
             threading.Thread(target=work, name=work.__qualname__, daemon=True)
-            for work in ([self._read] if self._waiting is None else [self._read, self._hand_on])
+            for work in ([self._read] if self._waiting is None else [self._read, self._submit_windows])
         ]
         for thread in threads:
             thread.start()
@@ -121,7 +121,7 @@ class Stream:
         with self._noting_an_error():
             self._reader.run()
 
-    def _hand_on(self) -> None:
+    def _submit_windows(self) -> None:
         try:
             with self._noting_an_error():
                 while (window := self._waiting.get()) is not None:

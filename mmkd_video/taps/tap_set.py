@@ -101,7 +101,7 @@ class TapSet:
             module = find_module(model, path, side)
             self._channels_last[name] = keeps_channels_last(model, target_of(path), path.pre)
             self._batch_second[name] = keeps_batch_second(model, target_of(path))
-            self._recorders[name] = self._stand_at(module, path)
+            self._recorders[name] = self._recorder_at(module, path)
 
     @contextmanager
     def watch(self) -> Iterator[None]:
@@ -200,7 +200,7 @@ class TapSet:
                 f'{recorder.calls} times in a step'
             )
 
-    def _stand_at(self, module: nn.Module, path: TapPath) -> Recorder:
+    def _recorder_at(self, module: nn.Module, path: TapPath) -> Recorder:
         try:
             if path.module in ALIASES and path.pre:
                 raise WrongValueError(

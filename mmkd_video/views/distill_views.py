@@ -190,7 +190,7 @@ class DistillViews(BaseTransform):
         decoded = self.decode(results).pop('imgs')
         taken: set[int] = set()
         clips = [
-            [_take(decoded, index, taken) for index in part]
+            [_frame_or_copy(decoded, index, taken) for index in part]
             for part in np.split(where, np.cumsum([len(each) for each in wanted])[:-1])
         ]
         last = draws[-1]
@@ -246,7 +246,7 @@ def _run(transforms: Sequence, results: dict | None) -> dict | None:
     return results
 
 
-def _take(decoded: Sequence[np.ndarray], index: int, taken: set[int]) -> np.ndarray:
+def _frame_or_copy(decoded: Sequence[np.ndarray], index: int, taken: set[int]) -> np.ndarray:
     """Take a frame; a copy from the second time on, because transforms write into frames."""
     if index in taken:
         return decoded[index].copy()

@@ -58,12 +58,12 @@ class BalancedWeighting(Weighting):
         if self._steps < self.settle or self._steps % self.interval == 0:
             norms = step.measure()
             if norms is not None:
-                self._take(norms.term, norms.task)
+                self._add_measurement(norms.term, norms.task)
         self._steps += 1
         self.steps.add_(1)
         return self.factor.to(torch.float32)
 
-    def _take(self, term: Tensor, task: Tensor) -> None:
+    def _add_measurement(self, term: Tensor, task: Tensor) -> None:
         self.measured.add_(1)
         self.term_mean.add_((term - self.term_mean) / self.measured)
         self.task_mean.add_((task - self.task_mean) / self.measured)

@@ -21,7 +21,7 @@ def window(seconds, busy, ours, wall=0.0, cpu=0.0, processors=4):
     now = dict(clock=0.0, busy=10.0, cpu=5.0)
     watch = LoadWatch(lambda: now['cpu'], lambda: now['busy'], lambda: now['clock'], processors)
     now.update(clock=seconds, busy=None if busy is None else 10.0 + busy, cpu=5.0 + ours)
-    watch.saw(wall, cpu)
+    watch.count_call(wall, cpu)
     return watch, watch.end()
 
 

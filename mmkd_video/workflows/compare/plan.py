@@ -38,7 +38,7 @@ class Plan:
     ) -> None:
         self.configs, self.arms, self.axes = configs, list(arms), list(axes)
         self.seeds, self.tuning_seeds, self.work_dir = list(seeds), list(tuning_seeds), work_dir
-        self.lacking = [axis.key for axis in self.axes if not self._alone_has(axis)]
+        self.lacking = [axis.key for axis in self.axes if not self._changes_the_student_alone(axis)]
         self._points: dict[str, list[Point]] = {}
 
     def points(self, arm: Arm) -> list[Point]:
@@ -74,7 +74,7 @@ class Plan:
         """Return the trials that are scored on test, one for each seed."""
         return [make_run(arm, point, seed, EVALUATION, self.work_dir) for seed in self.seeds]
 
-    def _alone_has(self, axis: Axis) -> bool:
+    def _changes_the_student_alone(self, axis: Axis) -> bool:
         config = next(config for config in self.configs.values() if axis.exists_in(config))
         plain = plain_student(config).to_dict()
         changed = (Point('', {axis.key: value}).applied(config) for _, value in axis.values(config))

@@ -144,9 +144,9 @@ class Protocol:
         new = [run for run in {run.folder.path: run for run in runs}.values() if run.folder.path not in self._known]
         self._known |= {run.folder.path for run in new}
         self.progress.expect(len(new))
-        run_all(new, self.jobs, self.progress, self._take, self._miss)
+        run_all(new, self.jobs, self.progress, self._add_result, self._add_failure)
 
-    def _take(self, run: Run, result: dict) -> None:
+    def _add_result(self, run: Run, result: dict) -> None:
         self.results[run.folder.path] = result
         split = run.splits[-1]
         measured = result['metrics' if split == 'test' else split]
@@ -155,7 +155,7 @@ class Protocol:
         place = f'[{self.progress.done}/{self.progress.total}] {run.title}'
         self.say(f'{place}: {self.metric} {measured[self.metric]:.4f}{" on validation" if split == "val" else ""}')
 
-    def _miss(self, run: Run, why: str) -> None:
+    def _add_failure(self, run: Run, why: str) -> None:
         self.failures[run.folder.path] = run.title
         self.ledger.add(describe(run, None, self.metric))
         self.say(f'[{self.progress.done}/{self.progress.total}] {run.title} FAILED: {why.rstrip()}')

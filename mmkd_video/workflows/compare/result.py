@@ -81,7 +81,7 @@ class Row:
     @property
     def known(self) -> list[float]:
         """The scores that are there."""
-        return _known(self.scores)
+        return _measured_only(self.scores)
 
     @property
     def mean(self) -> float | None:
@@ -298,9 +298,9 @@ def _paired(row: Row, other: Row) -> list[tuple[float, float]]:
 
 def mean_of(values: Sequence[float | None]) -> float | None:
     """Return the mean of the values that are there; None where all are missing."""
-    known = _known(values)
+    known = _measured_only(values)
     return statistics.fmean(known) if known else None
 
 
-def _known(values: Sequence[float | None]) -> list[float]:
+def _measured_only(values: Sequence[float | None]) -> list[float]:
     return [value for value in values if value is not None]

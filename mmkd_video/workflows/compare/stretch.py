@@ -52,7 +52,7 @@ def fixed_length(
         ValueError: The file that keeps it is damaged.
     """
     path = work_dir / FIXED
-    known = _known(path)
+    known = _saved_lengths(path)
     if arm.folder in known:
         return known[arm.folder]['length']
     ratio = cost_ratio(alone, distilled)
@@ -63,7 +63,7 @@ def fixed_length(
     return known[arm.folder]['length']
 
 
-def _known(path: Path) -> dict:
+def _saved_lengths(path: Path) -> dict:
     if not path.is_file():
         return {}
     try:

@@ -71,7 +71,7 @@ def prune_student(
     expect_new_files(out, ('.pth', '.py'), force)
     plain = plain_student(config)
     trained = StudentCheckpoint.read(checkpoint)
-    kept = _followed(trained)
+    kept = _kept_compressions(trained)
     model = trained.build(config)
     inputs = noise_clip(model, find_size(plain.model, plain, None, 'student'))
     if criterion == 'taylor':
@@ -102,7 +102,7 @@ def prune_student(
     return history
 
 
-def _followed(trained: StudentCheckpoint) -> dict[str, Any]:
+def _kept_compressions(trained: StudentCheckpoint) -> dict[str, Any]:
     """Return what other compressions wrote that a pruned student keeps; print or refuse what it cannot keep."""
     kept = {}
     for each in in_order(trained.compressions):
