@@ -19,6 +19,7 @@ STORAGE = '__nncf_hooks'  # where NNCF keeps quantizers in a model
 def insert_quantizers(recognizer: nn.Module, clips: Sequence[Tensor], preset: str = 'mixed') -> None:
     """Make the backbone of a recognizer compute with weights and activations rounded to 8 bits, in place.
 
+    Weights take half of the range of 8 bits, so that the file computes the same on processors with and without VNNI.
     All parameters stay the objects that they are; the quantizers' ranges are new ones, trained like the others. They
     are neither in the ``state_dict`` nor expected by it: see :func:`quantizer_state`.
 
@@ -48,8 +49,10 @@ def insert_quantizers(recognizer: nn.Module, clips: Sequence[Tensor], preset: st
                 nncf.Dataset(inputs),
                 preset=preset,
                 subset_size=len(inputs),
-                # it would change weights that are trained anyway
-                advanced_parameters=nncf.AdvancedQuantizationParameters(disable_bias_correction=True),
+                # Biases are trained anyway. Products of full-range weights overflow 16 bits on processors without VNNI.
+                advanced_parameters=nncf.AdvancedQuantizationParameters(
+                    disable_bias_correction=True, overflow_fix=nncf.OverflowFix.ENABLE
+                ),
             )
     except nncf.errors.UnsupportedModelError as error:
         raise WorkFailedError(f'NNCF {nncf.__version__} cannot quantize this model: {error}') from error

@@ -69,6 +69,20 @@ def test_the_model_keeps_its_parameters_its_keys_and_its_mode(quantized):
     assert model.was_training
 
 
+def test_weights_begin_in_the_half_of_their_range_that_no_processor_overflows():
+    model, data = build()
+    insert_quantizers(model, [data['inputs']])
+    scales = {
+        name.removeprefix('pre_hooks.').partition('/conv3d/')[0].replace('/', '.'): tensor
+        for name, tensor in quantizer_state(model)['tensors'].items()
+        if '__1.0.' in name and name.endswith('_scale_param_storage')  # of the second input, the weights
+    }
+    assert len(scales) == sum(isinstance(each, torch.nn.Conv3d) for each in model.backbone.modules()) > 0
+    for name, scale in scales.items():
+        taken = (model.backbone.get_submodule(name).weight.abs() / scale).amax(dim=(1, 2, 3, 4))
+        assert 0.49 < taken.max() < 0.51, name
+
+
 def test_weights_and_ranges_are_trained(quantized):
     model, data = quantized
     model.train()
