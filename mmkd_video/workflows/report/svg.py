@@ -7,7 +7,7 @@ from mmkd_video.workflows.report.chart import Axis, Chart, Dots, Line, Point
 from mmkd_video.workflows.report.markup import Markup, element, joined
 
 WIDTH, HEIGHT, ROW = 360, 236, 19
-TOP, RIGHT, BOTTOM = 24, 12, 40
+TOP, RIGHT, BOTTOM, LABEL = 24, 12, 40, 16
 LETTER = 6.1  # width of a letter of 11 px, about
 LONGEST = 22  # letters of a name on an axis
 Place = Callable[[float], float]
@@ -31,9 +31,9 @@ def draw_svg(chart: Chart) -> Markup:
     longest = max((len(shortened(text)) for _, text in y_ticks), default=0)
     left, height = round(12 + LETTER * longest), _height(chart)
     x = _scale(chart.x, x_low, x_high, left, WIDTH - RIGHT)
-    y = _scale(chart.y, y_low, y_high, height - _bottom(chart), TOP)
+    y = _scale(chart.y, y_low, y_high, height - _bottom(chart), _top(chart))
     if chart.y.names is not None:  # names are read from the top
-        y = _scale(chart.y, y_high, y_low, height - _bottom(chart), TOP)
+        y = _scale(chart.y, y_high, y_low, height - _bottom(chart), _top(chart))
     parts = [*_grid(chart, x, y, left, height)]
     parts += [_line(chart, line, x, y) for line in chart.lines]
     parts += [mark(dots.shape, x(a), y(b), dots) for dots in chart.dots for a, b in dots.known() if chart.holds((a, b))]
@@ -84,11 +84,16 @@ def legend_mark(look: str, shape: str) -> Markup:
 
 def _height(chart: Chart) -> int:
     names = chart.y.names
-    return HEIGHT - BOTTOM + _bottom(chart) if names is None else TOP + _bottom(chart) + ROW * max(len(names), 2)
+    inner = HEIGHT - TOP - BOTTOM if names is None else ROW * max(len(names), 2)
+    return _top(chart) + inner + _bottom(chart)
 
 
 def _bottom(chart: Chart) -> int:
-    return BOTTOM if chart.x.label else BOTTOM - 16
+    return BOTTOM if chart.x.label else BOTTOM - LABEL
+
+
+def _top(chart: Chart) -> int:
+    return TOP if chart.y.label else TOP - LABEL
 
 
 def _scale(axis: Axis, low: float, high: float, first: float, last: float) -> Place:

@@ -91,7 +91,7 @@ def terms(work: WorkDir, arms: Sequence[Arm]) -> Panel:
                 f'term-{number}-weighted',
                 f'{name}: weighted',
                 f"What the term {name} adds to the loss, after its weight; dashed: the student's own losses (mean)",
-                'share of the loss',
+                'loss, weighted',
             ),
             _against_task(
                 work,

@@ -7,8 +7,6 @@ import numpy as np
 import pytest
 from made_up_runs import CONFIG, deployments, made_up_comparison, with_line
 
-from mmkd_video.core.files.json_lines import read_json_lines
-from mmkd_video.core.plain_data import Anything
 from mmkd_video.workflows.report.answers import expected_error, read_scores, reliability
 from mmkd_video.workflows.report.config_literals import read_literals
 from mmkd_video.workflows.report.folder import read_folders
@@ -210,11 +208,14 @@ def test_trials_of_other_settings_and_failed_runs_are_told(work):
     assert 'this run failed' in told and '1 trials of other settings' in told and 'no longer there' in told
 
 
-def test_lines_are_read_one_by_one(tmp_path):
-    path = tmp_path / 'a.jsonl'
-    path.write_bytes(b'{"a": 1}\n\n{"b"\n\xff\n[2]')
-    found, wrong = read_json_lines(path, Anything())
-    assert found == [{'a': 1}, [2]] and [each.split(': ')[0] for each in wrong] == [f'{path}:3', f'{path}:4']
+def test_of_folds_the_first_is_drawn(work, tmp_path):
+    fold = work / 'fold0'
+    fold.mkdir()
+    for name in ('trials.jsonl', 'teacher', 'student_alone', 'student_distilled_c'):
+        (work / name).rename(fold / name)
+    (found,) = read_folders([work])
+    assert len(found.runs) == 4 and found.comparison and found.teacher == fold / 'teacher' / 'i3d'
+    assert found.problems == [f'{work}: 1 folds; curves and clips are those of fold0']
 
 
 def test_reliability_in_closed_form():
