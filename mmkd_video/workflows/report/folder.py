@@ -19,7 +19,7 @@ from mmkd_video.workflows.report.saved_results import read_comparison, read_depl
 from mmkd_video.workflows.report.task_factor import task_factor
 from mmkd_video.workflows.train.run_folder import SCORES
 
-DEPLOYED = 'deploy.json'
+DEPLOYED, PRUNED = 'deploy.json', 'student pruned'
 _TRIAL_KEYS = ('settings', 'val', 'test', 'seconds', 'cpu_seconds', 'device', 'threads', 'cpu', 'failed')
 _TRIAL = Record(
     dict(arm=Text(500), purpose=Text(50), run=Text(4000), seed=Maybe(Whole(0, 1 << 63))),
@@ -121,7 +121,8 @@ def _read(folder: Path) -> WorkDir:
     if not work.runs:
         for path in sorted(folder.iterdir()):
             if _is_run(path):
-                work.runs.append(_run(path, path.name.replace('_', ' '), None, work.problems))
+                name = PRUNED if path.name == 'prune' else path.name.replace('_', ' ')
+                work.runs.append(_run(path, name, None, work.problems))
     if not (work.runs or work.comparison or work.deployments or work.problems):
         raise WrongValueError(
             f'{folder}: nothing of compare, train or compress is in it; expected {SAVED}, {LEDGER}, {DEPLOYED} or '

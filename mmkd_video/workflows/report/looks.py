@@ -64,7 +64,7 @@ def arms_of(named: Sequence[tuple[str, str]]) -> list[Arm]:
         named: Name and kind of each arm, in any order; what occurs twice is taken once.
     """
     order = [ALONE, AS_LONG, DISTILLED]
-    unique = sorted(dict.fromkeys(named), key=lambda each: order.index(each[1]))
+    unique = sorted(dict.fromkeys(named), key=lambda each: (order.index(each[1]), each[0] != DISTILLED))
     plain = [each for each in unique if each[1] != DISTILLED]
     taught = [each for each in unique if each[1] == DISTILLED]
     spare = [key for key in ('alone', 'as-long', *reversed(_DISTILLED)) if key not in _DISTILLED[: len(taught)]]

@@ -83,7 +83,7 @@ def _part(work: WorkDir, root: Path, num_clips: int, room: int) -> Part:
     if work.runs or work.comparison:
         panels += [training(work, arms), terms(work, arms), agreement(work, arms)]
         panels += _answer_panels(work, arms, root, num_clips, room)
-    panels.append(deployment(work.deployments) if work.deployments else Panel('Latency', missing=_NO_LATENCY))
+    panels.append(deployment(work.deployments, arms) if work.deployments else Panel('Latency', missing=_NO_LATENCY))
     return Part(work.title, panels, work.comparison.command if work.comparison else '', work.problems)
 
 

@@ -187,10 +187,17 @@ def test_what_compress_leaves_is_shown(work, tmp_path):
     made = tmp_path / 'compress'
     shutil.copytree(work / 'student_alone' / 'seed0', made / 'student_alone')
     shutil.copytree(work / 'student_distilled_c' / 'seed0', made / 'student_distilled')
-    (made / 'deploy.json').write_text(json.dumps(deployments()))
+    shutil.copytree(work / 'student_distilled_c' / 'seed1', made / 'prune')
+    measured = deployments()
+    for name in ('student pruned', 'student int8'):
+        measured['deployments'].append(dict(measured['deployments'][1], model=name))
+    (made / 'deploy.json').write_text(json.dumps(measured))
     page, (part,) = page_of([made], tmp_path)
+    looks = [dict((name, look) for name, look, _ in chart.legend) for chart in part.charts]
+    assert looks[0] == {'alone': 'alone', 'distilled': 'distilled', 'pruned': 'distilled-1'}
+    assert looks[-1]['student pruned'] == 'distilled-1' and looks[-1]['student int8'] == 'distilled-2'
     assert {'train-loss', 'classes-1', 'latency'} <= {chart.name for chart in part.charts}
-    assert '2 models in runtimes' in page
+    assert '4 models in runtimes' in page
 
 
 def test_pictures_are_written_where_asked(work, tmp_path):
