@@ -74,7 +74,7 @@ def calibration(answers: Mapping[Arm, Answers]) -> Panel:
         'confidence and accuracy. NLL: negative log-likelihood of the label. Lower is better in both.'
     )
     rest = joined([table(cells), paragraph(text, class_='muted')])
-    return Panel('Calibration', charts=[chart], rest=rest, is_beside=True)
+    return Panel('Calibration', charts=[] if chart.is_empty() else [chart], rest=rest, is_beside=True)
 
 
 def _calibration_cells(found: Answers) -> list[str]:

@@ -24,6 +24,7 @@ NAME = 'report.html'
 CLIPS = 8
 _SIGNED = 1000  # bytes in which the signature stands
 NO_SCORES = 'no run has its scores of each test clip beside it (test_scores.npz, which compare and compress write).'
+_NO_ALONE = 'there are no scores of a student alone to compare with.'
 _NO_LATENCY = 'no deploy.json here; compress measures models in runtimes and writes it.'
 _ABOUT_PAIRS = ('Gain of each class', 'Confusions mended and made')
 _TEACHER = Arm(TEACHER, TEACHER, TEACHER)
@@ -99,7 +100,7 @@ def _answer_panels(work: WorkDir, arms: Sequence[Arm], root: Path, num_clips: in
         return [Panel(title, missing=NO_SCORES) for title in (*_ABOUT_PAIRS, 'Calibration', 'Clips')]
     base = found.get(alone) or next(iter(models.values()))
     names = labels_of([run.path for run in work.runs], base.mean.shape[1], root, work.problems)
-    missing = 'there are no two students to compare on one set of clips.' if alone in found else NO_SCORES
+    missing = 'there are no two students to compare on one set of clips.' if alone in found else _NO_ALONE
     if not pairs:
         nothing = [Panel(title, missing=missing) for title in (*_ABOUT_PAIRS, 'Clips')]
         return [*nothing[:2], calibration(models), *nothing[2:]]

@@ -104,6 +104,12 @@ def test_a_config_is_read_and_not_executed(tmp_path):
     assert 'bad' not in found and not (tmp_path / 'ran').exists()
 
 
+def test_a_config_of_any_length_is_not_read(tmp_path):
+    (tmp_path / 'config.py').write_text('#' * (1 << 20) + '\nx = 1')
+    with pytest.raises(ValueError, match='longer than 1048576 characters'):
+        read_literals(tmp_path / 'config.py')
+
+
 @pytest.mark.parametrize(
     'text', ['model = (', 'x = ' + '(' * 5000, 'x = ' + '-' * 100_000 + '1', '\0', 'x' * (2 << 20)]
 )

@@ -200,6 +200,14 @@ def test_what_compress_leaves_is_shown(work, tmp_path):
     assert '4 models in runtimes' in page
 
 
+def test_without_a_student_alone_the_rest_is_there(tmp_path):
+    work = made_up_comparison(tmp_path, clips=6)
+    page, (part,) = page_of([work / 'student_distilled_c' / 'seed0'], tmp_path)
+    told = text_of(section_of(page, 'Gain of each class'))
+    assert told == 'Gain of each class Left out: there are no scores of a student alone to compare with.'
+    assert 'NLL' in section_of(page, 'Calibration') and 'reliability' not in {chart.name for chart in part.charts}
+
+
 def test_pictures_are_written_where_asked(work, tmp_path):
     _, (part,) = page_of([work], tmp_path, pictures=tmp_path / 'png')
     names = {path.name for path in (tmp_path / 'png').iterdir()}
