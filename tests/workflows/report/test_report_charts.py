@@ -125,3 +125,8 @@ def test_clips_are_chosen_for_what_they_show():
     found = paired(alone, taught)
     assert telling_clips(found, 8) == [('mended', 0), ('mended', 2), ('made', 3), ('hard', 4), ('easy', 1), ('easy', 5)]
     assert len(telling_clips(found, 3)) == 3 and telling_clips(found, 0) == []
+
+
+def test_a_clip_is_shown_once():
+    found = paired(answers_of([[1], [1], [1]], [0]), answers_of([[0], [1], [1]], [0]))
+    assert telling_clips(found, 8) == [('mended', 0)]
