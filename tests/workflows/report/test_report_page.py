@@ -5,8 +5,9 @@ import json
 import re
 import shutil
 
+import numpy as np
 import pytest
-from made_up_runs import CLIPS, deployments, made_up_comparison, with_line
+from made_up_runs import CLIPS, deployments, made_up_comparison, with_line, write_scores
 
 from mmkd_video.cli.report import main
 from mmkd_video.workflows.compare.arms import DISTILLED
@@ -198,6 +199,14 @@ def test_what_compress_leaves_is_shown(work, tmp_path):
     assert looks[-1]['student pruned'] == 'distilled-1' and looks[-1]['student int8'] == 'distilled-2'
     assert {'train-loss', 'classes-1', 'latency'} <= {chart.name for chart in part.charts}
     assert '4 models in runtimes' in page
+
+
+def test_a_teacher_of_other_clips_is_not_shown_beside_them(work, tmp_path):
+    labels = np.arange(9) % 3
+    write_scores(work / 'teacher' / 'i3d', labels, [f'other_{at}' for at in range(9)], 1.0, 0, 3)
+    page, _ = page_of([work], tmp_path)
+    assert '>teacher</span>' not in section_of(page, 'Clips') and '>alone</span>' in section_of(page, 'Clips')
+    assert 'teacher' in section_of(page, 'Calibration')
 
 
 def test_without_a_student_alone_the_rest_is_there(tmp_path):
