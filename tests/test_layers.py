@@ -161,6 +161,7 @@ WORKFLOWS = {
     'measure': {'deploy'},
     'compare': {'train'},
     'compress': {'compare', 'train', 'measure', 'deploy'},
+    'report': {'compare', 'train', 'measure'},
 }
 
 

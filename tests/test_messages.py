@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 from mmengine.config import Config
 
-from dev import loss_pages, report
+from dev import loss_pages
+from dev import report as recording
 from mmkd_video import losses
 from mmkd_video.cli.arguments import OPTIONS
 from mmkd_video.core.checked import TABLE, keys_of
@@ -24,9 +25,11 @@ from mmkd_video.workflows.compress.work import CompressionWork
 from mmkd_video.workflows.train import prepare
 
 ROOT = Path(__file__).parents[1]
-NAMES = 'ablate baseline benchmark check_data compare compress export prune quantize render shrink stream test train'
+NAMES = (
+    'ablate baseline benchmark check_data compare compress export prune quantize render report shrink stream test train'
+)
 TOOLS = {name: importlib.import_module(f'mmkd_video.cli.{name}') for name in NAMES.split()}
-TOOLS |= dict(loss_pages=loss_pages, report=report)
+TOOLS |= dict(loss_pages=loss_pages, recording=recording)
 CANDIDATES = {
     'another type': (object, 'x', 7.5, [{}]),
     'none': (None,),
@@ -188,7 +191,7 @@ CONFIG_TOOLS = dict(
     test=['{config}', '{there}'],
     train=['{config}'],
 )
-NEEDS = dict(CONFIG_TOOLS, baseline=[], stream=[], benchmark=[])
+NEEDS = dict(CONFIG_TOOLS, baseline=[], report=[], stream=[], benchmark=[])
 CONFIGS = {
     'missing': (
         None,
@@ -235,7 +238,9 @@ def test_a_missing_argument_is_wrong_usage(tool, capsys):
 
 @pytest.mark.parametrize('tool', TOOLS)
 def test_an_unknown_option_is_wrong_usage(tool, tmp_path, capsys):
-    words = dict(CONFIG_TOOLS, baseline=['.'], stream=['a.mp4', '--model', 'a.xml'], benchmark=['step']).get(tool, [])
+    words = dict(
+        CONFIG_TOOLS, baseline=['.'], report=['.'], stream=['a.mp4', '--model', 'a.xml'], benchmark=['step']
+    ).get(tool, [])
     assert '--bogus' in told_by(tool, [*filled_in(words, 'c.py', tmp_path), '--bogus'], capsys, 2)
 
 
@@ -310,6 +315,7 @@ GONE = dict(
     prune=['{config}', '{folder}/nowhere.pth', '--target-params', '0.5', '--out', '{folder}/new.pth'],
     quantize=['{config}', '{folder}/nowhere.pth', '--out', '{folder}/new.xml'],
     render=['{folder}/kept.json/nowhere'],
+    recording=['{folder}/nowhere'],
     report=['{folder}/nowhere'],
     shrink=['{folder}/nowhere.py', '--gflops', '1'],
     stream=['{folder}/nowhere.mp4', '--model', '{folder}/nowhere.xml'],

@@ -84,6 +84,7 @@ TEXTS = table_of(
         '--out': FILE,
         '--pick': Text('the name of a proposal'),
         '--picture': FILE,
+        '--pictures': FOLDER,
         '--prefix': Anything('no text is a prefix too'),
         '--publish': FILE,
         '--record': FILE,
@@ -104,6 +105,7 @@ TEXTS = table_of(
         'root': FOLDER,
         'run': FOLDER,
         'source': Anything('whoever opens it'),
+        'work_dirs': FOLDER,
     },
 )
 

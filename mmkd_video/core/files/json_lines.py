@@ -6,6 +6,37 @@ import stat
 import sys
 from pathlib import Path
 from types import TracebackType
+from typing import Any
+
+from mmkd_video.core.plain_data import Rule, read_json
+
+LONGEST_LINE, LARGEST_FILE = 1 << 20, 1 << 28  # bytes that are read at all
+
+
+def read_json_lines(path: str | Path, rule: Rule) -> tuple[list[Any], list[str]]:
+    """Read what stands one a line; a line that is none, such as half a line of a writer that was killed, is skipped.
+
+    Args:
+        path: Path of the file.
+        rule: Rule that each line must keep.
+
+    Returns:
+        The values, and what is wrong with each line that was skipped.
+
+    Raises:
+        OSError: The file cannot be read.
+    """
+    with open(path, 'rb') as file:
+        lines = file.read(LARGEST_FILE).splitlines()
+    found, wrong = [], []
+    for number, line in enumerate(lines, 1):
+        if not line.strip():
+            continue
+        try:
+            found.append(read_json(line, rule, f'{path}:{number}', longest=LONGEST_LINE))
+        except ValueError as error:
+            wrong.append(str(error))
+    return found, wrong
 
 
 class JsonLines:
