@@ -153,7 +153,7 @@ def test_an_epoch_of_another_length_is_refused(tmp_path):
     run(tmp_path / 'run', iteration=4)
     (tmp_path / 'run' / 'mmkd_run.json').unlink()
     longer = dict(SHUFFLED, batch_size=1)
-    with pytest.raises(ValueError, match='interrupted_5.*saved within an epoch.*or with another data set or batch size'):
+    with pytest.raises(ValueError, match='interrupted_5.*saved within an epoch.*another data set or batch size'):
         run(tmp_path / 'run', resume=True, custom=OURS[:2], train_dataloader=longer)
 
 
