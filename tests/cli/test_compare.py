@@ -51,6 +51,7 @@ def test_run_of_another_teacher_is_refused(tmp_path):
         RunFolder(tmp_path / 'run', config).result()
 
 
+@pytest.mark.slow
 def test_failed_run_shows_the_end_of_its_log(tmp_path):
     broken = tmp_path / 'broken.pth'
     broken.write_bytes(b'no checkpoint')

@@ -100,7 +100,7 @@ def test_clip_that_cannot_be_written_is_an_error(tmp_path):
         encode_clip(np.zeros((2, 8, 8, 3), np.uint8), tmp_path / 'missing' / 'clip.mp4')
 
 
-@pytest.mark.parametrize('frame', [0, NUM_FRAMES - 1])
+@pytest.mark.parametrize('frame', [0, pytest.param(NUM_FRAMES - 1, marks=pytest.mark.slow)])
 def test_one_frame_does_not_give_the_class_away(frame: int):
     """A small network on the clips' first or last frames alone stays near chance on frames it has not seen."""
     clips = [render_clip('train', i % 8, clip_rng(2, 'train', i))[frame] for i in range(480)]

@@ -44,6 +44,7 @@ def test_task_weight_multiplies_the_students_own_losses_only():
     assert losses[1]['loss_kd'].item() == pytest.approx(losses[0]['loss_kd'].item(), rel=1e-5)
 
 
+@pytest.mark.slow
 def test_the_teacher_stays_frozen_and_answers_the_same_at_every_step():
     model = build(teacher='c3d', terms=[KD])
     teacher = model.teachers['teacher']

@@ -43,6 +43,7 @@ def test_two_ranks_have_the_gradients_of_one_process(report):
     assert report['worst'] < 1e-4
 
 
+@pytest.mark.slow
 def test_no_bucket_and_no_broadcast_holds_the_teacher(report):
     assert report['in_reducer'] == report['expected']
     assert report['sent'] > 0

@@ -43,7 +43,9 @@ def pair(student, teacher, frames=None):
 
 
 @pytest.mark.parametrize('student', STUDENT_TAPS)
-@pytest.mark.parametrize('teacher', TEACHER_TAPS)
+@pytest.mark.parametrize(
+    'teacher', [pytest.param(name, marks=pytest.mark.slow if name == 'c3d' else ()) for name in TEACHER_TAPS]
+)
 @pytest.mark.parametrize('view', ['equal', 'own'])
 def test_a_step_of_every_pair_teaches_the_student(view, teacher, student):
     torch.manual_seed(0)

@@ -64,6 +64,7 @@ def test_training_with(feature, videos, tmp_path):
     assert all(p.dtype == torch.float32 for p in runner.model.parameters())
 
 
+@pytest.mark.slow
 def test_activation_checkpointing_changes_no_gradient(videos, tmp_path):
     plain, _ = train(videos, tmp_path, 'plain')
     checkpointed, _ = train(videos, tmp_path, 'again', **FEATURES['checkpointing'])

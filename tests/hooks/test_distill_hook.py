@@ -57,6 +57,7 @@ def test_a_stock_runner_trains_logs_and_writes_the_students_checkpoint(videos, t
     assert {'loss_fitnet', 'fitnet_raw', 'loss_cls', 'top1_acc'} <= set(rows[0])
 
 
+@pytest.mark.slow
 def test_resume_takes_the_connectors_back_and_load_from_does_not(videos, tmp_path):
     first = run(videos, tmp_path, 'first', epochs=1)
     first.train()
@@ -70,6 +71,7 @@ def test_resume_takes_the_connectors_back_and_load_from_does_not(videos, tmp_pat
     assert not all(torch.equal(tuned.model.training_state_dict()[key], value) for key, value in state.items())
 
 
+@pytest.mark.slow
 def test_resuming_from_a_checkpoint_without_training_state_is_refused(videos, tmp_path):
     run(videos, tmp_path, 'written', epochs=1).train()
     saved = safe_load.load(tmp_path / 'epoch_1.pth')
@@ -80,6 +82,7 @@ def test_resuming_from_a_checkpoint_without_training_state_is_refused(videos, tm
         runner.train()
 
 
+@pytest.mark.slow
 def test_ema_hook_saves_the_average_under_the_students_names_and_resumes(videos, tmp_path):
     hooks = [dict(type='DistillHook'), dict(type='EMAHook', momentum=0.1)]
     run(videos, tmp_path, 'ema', epochs=1, custom_hooks=hooks).train()

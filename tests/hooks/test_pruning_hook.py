@@ -48,6 +48,7 @@ def uninterrupted(videos, tmp_path_factory):
     return folder, events
 
 
+@pytest.mark.slow
 def test_student_is_pruned_in_steps_while_it_is_distilled(uninterrupted):
     folder, events = uninterrupted
     assert events.count('cut') == 2
@@ -130,6 +131,7 @@ def test_plain_recognizer_with_other_criteria(videos, tmp_path, quiet, settings)
     assert last(tmp_path)[PRUNING_KEY] == history_of(runner.model).to_json()
 
 
+@pytest.mark.slow
 def test_checkpoint_is_tested_by_the_training_config_and_goes_on_from_weights(videos, tmp_path, quiet):
     hook = dict(type='PruningHook', target=dict(params=0.6), begin=0)
     first = Runner.from_cfg(plain(hook, videos, tmp_path / 'first', epochs=1, ema=False))

@@ -64,6 +64,7 @@ def forbid_predictions(monkeypatch):
     monkeypatch.setattr(FrozenTeacher, 'predict', predict)
 
 
+@pytest.mark.slow
 def test_validation_of_a_training_reports_agreement_beside_accuracy(videos, tmp_path):
     runner = build(videos, tmp_path)
     seen = []

@@ -36,6 +36,7 @@ def healthy(monkeypatch):
         monkeypatch.setattr(doctor, name, lambda name=name: [CheckResult(name, 'found', 'needed', 'ok')])
 
 
+@pytest.mark.slow
 def test_the_command_reports_and_leaves_with_zero():
     done = subprocess.run(
         [sys.executable, '-m', 'mmkd_video', 'doctor'], cwd=ROOT, capture_output=True, text=True, timeout=300
