@@ -253,7 +253,14 @@ def test_other_blocks_hold_terms_that_are_understood(block):
         assert (ROOT / teacher['config']).is_file()
 
 
+def headings(page: str) -> set[str]:
+    """Return what a link to a place within a page may name."""
+    return {each.lower().replace(' ', '-') for each in re.findall(r'^##+ (.*)', page, flags=re.MULTILINE)}
+
+
 def test_links_lead_somewhere():
-    headings = {heading.lower().replace(' ', '-') for heading in re.findall(r'^## (.*)', PAGE, flags=re.MULTILINE)}
     for target in re.findall(r'\]\(([^)]+)\)', PAGE):
-        assert target[1:] in headings if target.startswith('#') else (ROOT / 'docs' / target).exists(), target
+        name, _, place = target.partition('#')
+        path = ROOT / 'docs' / (name or 'config.md')
+        assert path.exists(), target
+        assert not place or place in headings(path.read_text()), target
