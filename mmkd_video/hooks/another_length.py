@@ -1,11 +1,12 @@
 """A resume on another number of processes: epochs hold the same samples, in more or fewer iterations."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from mmengine.optim import _ParamScheduler
 from mmengine.runner import Runner
 
+from mmkd_video.core.mistakes import WrongValueError
 from mmkd_video.hooks.resume_point import LENGTH, RANKS
 
 # Of a scheduler's state; all else of it follows from the config.
@@ -25,13 +26,22 @@ def count_anew(runner: Runner, checkpoint: Mapping[str, Any], iters_per_epoch: i
 
     Returns:
         What was done, in one line; None where an epoch has as many iterations as before.
+
+    Raises:
+        ValueError: The schedulers of the checkpoint are not those of the config.
     """
     meta = checkpoint['meta']
     before = meta.get(LENGTH)
-    if before in (None, iters_per_epoch) or meta['iter'] != meta['epoch'] * before:
+    if not before or before == iters_per_epoch or RANKS not in meta or meta['iter'] != meta['epoch'] * before:
         return None
+    built, saved = _listed(runner.param_schedulers), _listed(checkpoint.get('param_schedulers'))
+    if len(built) != len(saved) or not all(map(_counts, saved)):
+        raise WrongValueError(
+            f'param_schedulers of the checkpoint: got {len(saved)}; expected the {len(built)} of the config, each with '
+            'what it has counted; start anew from its weights with load_from'
+        )
     meta['iter'], meta[LENGTH] = meta['epoch'] * iters_per_epoch, iters_per_epoch
-    for scheduler, state in zip(_built(runner.param_schedulers), _saved(checkpoint), strict=True):
+    for scheduler, state in zip(built, saved, strict=True):
         if not scheduler.by_epoch:
             _stretch(state, scheduler, iters_per_epoch / before)
     return (
@@ -45,14 +55,14 @@ def _stretch(state: dict, scheduler: _ParamScheduler, ratio: float) -> None:
     """Move a scheduler that was told in epochs; one that was told in iterations has counted those that there were."""
     told = {key: value for key, value in scheduler.state_dict().items() if key not in (*_COUNTED, *_VALUES)}
     if any(state.get(key) != value for key, value in told.items()):
-        state.update(told, **{key: round(state[key] * ratio) for key in _COUNTED if key in state})
+        state.update(told, **{key: round(state[key] * ratio) for key in _COUNTED})
 
 
-def _built(schedulers: Any) -> list:
+def _counts(state: Any) -> bool:
+    return isinstance(state, dict) and all(type(state.get(key)) is int for key in _COUNTED)
+
+
+def _listed(schedulers: Any) -> list:
     if isinstance(schedulers, Mapping):
         return [each for group in schedulers.values() for each in group]
-    return list(schedulers or ())
-
-
-def _saved(checkpoint: Mapping[str, Any]) -> list[dict]:
-    return _built(checkpoint.get('param_schedulers'))
+    return list(schedulers) if isinstance(schedulers, Sequence) else []

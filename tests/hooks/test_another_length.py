@@ -63,6 +63,15 @@ def test_nothing_is_counted_anew_where_epochs_are_as_long():
     assert saved == checkpoint(2, made)
 
 
+@pytest.mark.parametrize('damage', [lambda states: states.pop(), lambda states: states[0].update(last_step='7')])
+def test_other_schedulers_than_the_configs_are_refused(damage):
+    _, made = schedulers(BEFORE)
+    saved = checkpoint(2, made)
+    damage(saved['param_schedulers'])
+    with pytest.raises(ValueError, match='param_schedulers of the checkpoint: got [23]; expected the 3 of the config'):
+        count_anew(SimpleNamespace(param_schedulers=made), saved, AFTER, 3)
+
+
 @pytest.mark.parametrize(
     ('meta', 'serves'),
     [
