@@ -138,11 +138,7 @@ def keeps_channels_last(module: nn.Module) -> bool:
     Args:
         module: Any part of a recognizer.
     """
-    return any(
-        each.__module__ == family.package and each.__name__ in family.channels_last
-        for each in type(module).__mro__
-        for family in FAMILIES
-    )
+    return _is_listed(module, 'channels_last')
 
 
 def keeps_batch_second(module: nn.Module) -> bool:
@@ -151,8 +147,13 @@ def keeps_batch_second(module: nn.Module) -> bool:
     Args:
         module: Any part of a recognizer.
     """
+    return _is_listed(module, 'batch_second')
+
+
+def _is_listed(module: nn.Module, attribute: str) -> bool:
+    """Return whether a family lists a module's class, or one that it derives from, under an attribute."""
     return any(
-        each.__module__ == family.package and each.__name__ in family.batch_second
+        each.__module__ == family.package and each.__name__ in getattr(family, attribute)
         for each in type(module).__mro__
         for family in FAMILIES
     )

@@ -1,5 +1,7 @@
 """Frames as decord returns them."""
 
+from abc import ABC, abstractmethod
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,3 +20,23 @@ class Frames:
     def asnumpy(self) -> np.ndarray:
         """Return the array."""
         return self.array
+
+
+class IndexedReader(ABC):
+    """What reads frames by their indices, with a place to go on from, as decord's reader has one."""
+
+    _next = 0
+
+    @abstractmethod
+    def get_batch(self, indices: Iterable[int]) -> Frames:
+        """Return frames in the order of ``indices``."""
+
+    def seek(self, index: int) -> None:
+        """Go to a frame."""
+        self._next = int(index)
+
+    def next(self) -> Frames:
+        """Return the frame that was gone to, and go one on."""
+        frame = self.get_batch([self._next]).asnumpy()[0]
+        self._next += 1
+        return Frames(frame)

@@ -9,10 +9,10 @@ import numpy as np
 
 from mmkd_video.core.mistakes import WrongValueError
 from mmkd_video.core.optional_packages import import_extra
-from mmkd_video.datasets.decoders.frames import Frames
+from mmkd_video.datasets.decoders.frames import Frames, IndexedReader
 
 
-class PyAVReader:
+class PyAVReader(IndexedReader):
     """Read a video with FFmpeg through PyAV, by exact frame indices.
 
     The packets tell where each frame is shown and from where decoding can begin; of files that do not say, all frames
@@ -46,7 +46,6 @@ class PyAVReader:
             self._frames = self._decode_all()
         if not len(self):
             raise WrongValueError('holds no frames')
-        self._next = 0
 
     def __len__(self) -> int:
         return len(self._times if self._frames is None else self._frames)
@@ -72,16 +71,6 @@ class PyAVReader:
             self._frames = self._decode_all()
             return self.get_batch(wanted)
         return Frames(np.stack([found[index] for index in wanted]))
-
-    def seek(self, index: int) -> None:
-        """Go to a frame."""
-        self._next = int(index)
-
-    def next(self) -> Frames:
-        """Return the frame that was gone to, and go one on."""
-        frame = self.get_batch([self._next]).asnumpy()[0]
-        self._next += 1
-        return Frames(frame)
 
     def _decode(self, indices: list[int]) -> dict[int, np.ndarray] | None:
         """Decode frames from the last key frame before each; None where one is not at its time."""

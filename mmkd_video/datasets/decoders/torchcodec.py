@@ -3,10 +3,10 @@
 from collections.abc import Iterable
 
 from mmkd_video.core.optional_packages import MissingExtraError, import_extra
-from mmkd_video.datasets.decoders.frames import Frames
+from mmkd_video.datasets.decoders.frames import Frames, IndexedReader
 
 
-class TorchCodecReader:
+class TorchCodecReader(IndexedReader):
     """Read a video with PyTorch's decoder, by exact frame indices.
 
     Args:
@@ -28,7 +28,6 @@ class TorchCodecReader:
             ) from error
         settings = dict(dimension_order='NHWC', num_ffmpeg_threads=threads, seek_mode='exact')
         self._decoder = decoders.VideoDecoder(content, **settings)
-        self._next = 0
 
     def __len__(self) -> int:
         return len(self._decoder)
@@ -40,13 +39,3 @@ class TorchCodecReader:
     def get_batch(self, indices: Iterable[int]) -> Frames:
         """Return frames in the order of ``indices``."""
         return Frames(self._decoder.get_frames_at(indices=[int(index) for index in indices]).data.numpy())
-
-    def seek(self, index: int) -> None:
-        """Go to a frame."""
-        self._next = int(index)
-
-    def next(self) -> Frames:
-        """Return the frame that was gone to, and go one on."""
-        frame = self.get_batch([self._next]).asnumpy()[0]
-        self._next += 1
-        return Frames(frame)
