@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 import shlex
+import unicodedata
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -24,6 +25,7 @@ SIDE_FOLDERS = {
 ROOT, COUNT, SEED = 'CLIPS', 'CLASSES', 'SPLIT_SEED'  # of the environment, which configs/*_folder.py read
 ELSEWHERE = Path('work_dirs', 'splits')
 NOTE = 'split.json'
+_BREAKING = ('Cc', 'Cs', 'Zl', 'Zp')  # control characters, bytes that are no UTF-8, separators of lines
 LEAST = len(SIDES)  # videos of a class, one for each side
 Found = dict[str, dict[str, list[str]]]  # videos by side ('' for all) and class, relative to the root
 
@@ -112,8 +114,19 @@ def _classes(root: Path, folder: Path) -> dict[str, list[str]]:
         if each.is_dir() and not each.name.startswith('.'):
             files = [path for path in each.rglob('*') if path.suffix.lower() in VIDEOS and path.is_file()]
             names = sorted(path.relative_to(root).as_posix() for path in files if not path.name.startswith('.'))
+            _expect_one_line(root, names)
             found.update({each.name: names} if names else {})
     return found
+
+
+def _expect_one_line(root: Path, names: list[str]) -> None:
+    """Refuse names that a line of UTF-8 text cannot hold: a list would say something else."""
+    for name in names:
+        if any(unicodedata.category(each) in _BREAKING for each in name):
+            raise WrongValueError(
+                f'{root}: got the name {name!r}; expected UTF-8 without tabs, line breaks and control characters; '
+                'rename it'
+            )
 
 
 def _write(lists: Path, root: Path, found: Found, seed: int) -> None:

@@ -124,6 +124,20 @@ def test_videos_in_the_folder_itself_or_too_few_are_refused(clips, tmp_path):
         folder_of_lists(clips, 'x')
 
 
+@pytest.mark.parametrize('name', [b'a\nb 0.mp4', b'a\tb.mp4', b'a\xe2\x80\xa8b.mp4', b'a\xffb.mp4'])
+@pytest.mark.parametrize('of_folder', [False, True])
+def test_names_that_no_line_can_hold_are_refused(clips, name, of_folder):
+    folder = os.fsencode(clips / 'walk')
+    if of_folder:
+        name += b'/a.mp4'
+        os.mkdir(os.path.join(os.fsencode(clips), os.path.dirname(name)))
+        folder = os.fsencode(clips)
+    Path(os.fsdecode(os.path.join(folder, name))).touch()
+    with pytest.raises(ValueError, match='got the name .*; expected UTF-8 without tabs, line breaks'):
+        folder_of_lists(clips)
+    assert not (clips.parent / 'my clips_split0').exists()
+
+
 def test_clips_alone_is_enough_for_student_and_teacher(clips, monkeypatch):
     monkeypatch.setenv('CLIPS', 'my clips')
     monkeypatch.chdir(clips.parent)
