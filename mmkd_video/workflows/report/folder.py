@@ -3,7 +3,7 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePath
 
 from mmkd_video.benchmark import DeploymentReport
 from mmkd_video.core.files.json_lines import read_json_lines
@@ -138,9 +138,11 @@ def _add_trials(work: WorkDir, folder: Path) -> None:
     except OSError as error:
         work.problems.append(f'{folder / LEDGER}: cannot be read ({error.strerror})')
         return
-    if wrong:
-        work.problems.append(f'{folder / LEDGER}: {len(wrong)} lines are no trials and left out')
-    newest = {(each['arm'], each['run']): each for each in trials}
+    inside = [each for each in trials if _stays_inside(each['run'])]
+    left_out = len(wrong) + len(trials) - len(inside)
+    if left_out:
+        work.problems.append(f'{folder / LEDGER}: {left_out} lines are no trials of this folder and left out')
+    newest = {(each['arm'], each['run']): each for each in inside}
     asked = [each for each in newest.values() if each['purpose'] == EVALUATION and not each.get('settings')]
     others = sum(each['purpose'] not in (EVALUATION, TEACHER) or bool(each.get('settings')) for each in newest.values())
     if others:
@@ -160,6 +162,12 @@ def _add_trials(work: WorkDir, folder: Path) -> None:
         else:
             kind = kinds.get(trial['arm'])
             work.runs.append(_run(path, trial['arm'], trial['seed'], work.problems, kind))
+
+
+def _stays_inside(run: str) -> bool:
+    """Tell whether the path of a run, which stands in a file, leads to nowhere else."""
+    path = PurePath(run)
+    return not path.is_absolute() and '..' not in path.parts
 
 
 def _run(path: Path, arm: str, seed: int | None, problems: list[str], kind: str | None = None) -> TrainedRun:

@@ -2,11 +2,13 @@
 
 import json
 import math
+import os
 
 import numpy as np
 import pytest
-from made_up_runs import CONFIG, deployments, made_up_comparison, with_line
+from made_up_runs import CONFIG, deployments, made_up_comparison, trial, with_line
 
+from mmkd_video.workflows.compare.runs import EVALUATION, LEDGER
 from mmkd_video.workflows.report.answers import expected_error, read_scores, reliability
 from mmkd_video.workflows.report.config_literals import read_literals
 from mmkd_video.workflows.report.folder import read_folders
@@ -57,6 +59,20 @@ def test_a_step_that_is_none_is_left_out(run, step):
     before = read_history(run).train
     with_line(run, f'{{"loss_kd": 1.0, "iter": 1, "step": {step}}}')
     assert read_history(run).train == before
+
+
+@pytest.mark.parametrize('absolute', [False, True])
+def test_a_trial_of_another_folder_is_not_opened(tmp_path, absolute):
+    work, other = made_up_comparison(tmp_path / 'own'), made_up_comparison(tmp_path / 'other')
+    elsewhere = other / 'student_alone' / 'seed0'
+    assert elsewhere.is_dir()
+    run = str(elsewhere) if absolute else os.path.relpath(elsewhere, work)
+    (found,) = read_folders([work])
+    with open(work / LEDGER, 'a') as file:
+        file.write(json.dumps(trial('alone', 9, run, EVALUATION)) + '\n')
+    (after,) = read_folders([work])
+    assert [each.path for each in after.runs] == [each.path for each in found.runs]
+    assert any('1 lines are no trials of this folder' in problem for problem in after.problems)
 
 
 def test_a_start_replaces_what_came_after_its_first_step(tmp_path):
@@ -206,7 +222,7 @@ def test_trials_of_other_settings_and_failed_runs_are_told(work):
     lines = [json.loads(line) for line in (work / 'trials.jsonl').read_text().splitlines()]
     lines[1] |= dict(failed=True)
     lines[2] |= dict(settings={'lr': 1})
-    lines.append(dict(lines[3], run='../nowhere'))
+    lines.append(dict(lines[3], run='nowhere'))
     (work / 'trials.jsonl').write_text('\n'.join(map(json.dumps, lines)))
     (found,) = read_folders([work])
     assert len(found.runs) == 2
