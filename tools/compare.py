@@ -1,6 +1,6 @@
 """See ``python tools/compare.py --help``."""
 
-from mmkd_video.cli.compare import main
+from mmkd_video_door import run_tool
 
 if __name__ == '__main__':
-    main()
+    run_tool('compare')

@@ -1,6 +1,6 @@
 """See ``python tools/compress.py --help``."""
 
-from mmkd_video.cli.compress import main
+from mmkd_video_door import run_tool
 
 if __name__ == '__main__':
-    main()
+    run_tool('compress')

@@ -1,8 +1,6 @@
 """See ``python tools/stream.py --help``."""
 
-import sys
-
-from mmkd_video.cli.stream import main
+from mmkd_video_door import run_tool
 
 if __name__ == '__main__':
-    sys.exit(main())
+    run_tool('stream')

@@ -10,6 +10,7 @@ import sys
 from collections.abc import Sequence
 
 import mmkd_video
+from mmkd_video.cli.mistakes import INTERRUPTED, output_that_arrives
 from mmkd_video.core.command_line import COMMAND
 from mmkd_video.core.version import __version__
 
@@ -34,7 +35,7 @@ COMMANDS = {
     'doctor': ('doctor.command', 'check this installation'),
 }
 WITHOUT_STACK = {'doctor'}  # works where MMAction2 does not import
-WRONG_USAGE, INTERRUPTED = 2, 130
+WRONG_USAGE = 2
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -52,19 +53,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
         parser.print_help(sys.stderr)
         return WRONG_USAGE
     if words[0].startswith('-'):
-        parser.parse_args(words[:1])
+        with output_that_arrives():
+            parser.parse_args(words[:1])
     if words[0] not in COMMANDS:
         print(f'error: {COMMAND} {words[0]}: {unknown(words[0])}', file=sys.stderr)
         return WRONG_USAGE
-    return run(words[0], words[1:])
+    before, sys.argv = sys.argv, [f'{COMMAND} {words[0]}', *words[1:]]
+    try:
+        return run(words[0])
+    finally:
+        sys.argv = before
 
 
-def run(command: str, arguments: Sequence[str]) -> int:
-    """Run a command that exists, under its own name.
+def run(command: str) -> int:
+    """Run a command that exists, with the arguments of this process.
 
     Args:
         command: One of ``COMMANDS``.
-        arguments: The arguments that follow the command.
 
     Returns:
         The exit code.
@@ -76,11 +81,8 @@ def run(command: str, arguments: Sequence[str]) -> int:
     except KeyboardInterrupt:  # the stack takes seconds to import
         print('\ninterrupted', file=sys.stderr)
         return INTERRUPTED
-    before, sys.argv = sys.argv, [f'{COMMAND} {command}', *arguments]
-    try:
+    with output_that_arrives():
         result = tool.main()
-    finally:
-        sys.argv = before
     return result if isinstance(result, int) else 0
 
 

@@ -30,7 +30,7 @@ def exit_on_mistake(parser: argparse.ArgumentParser) -> Iterator[None]:
         parser: Parser of the command.
     """
     try:
-        with _output_that_arrives(parser):
+        with output_that_arrives():
             yield
     except Exception as error:
         if os.environ.get(TRACEBACK) or not (isinstance(error, Mistake) or is_full_disk(error)):
@@ -47,7 +47,7 @@ def exit_on_error(parser: argparse.ArgumentParser, resumes: bool = False) -> Ite
         resumes: Whether the same command goes on where an interrupted one stopped.
     """
     try:
-        with _output_that_arrives(parser):
+        with output_that_arrives():
             yield
     except KeyboardInterrupt:
         parser.exit(INTERRUPTED, f'\ninterrupted{"; the same command goes on from here" if resumes else ""}\n')
@@ -61,8 +61,11 @@ def exit_on_error(parser: argparse.ArgumentParser, resumes: bool = False) -> Ite
 
 
 @contextmanager
-def _output_that_arrives(parser: argparse.ArgumentParser) -> Iterator[None]:
-    """End with one line where what the block prints or logs is not written, with 141 alone where nobody reads on."""
+def output_that_arrives() -> Iterator[None]:
+    """End with one line where what the block prints or logs is not written, with 141 alone where nobody reads on.
+
+    An exit without an error, such as that of ``--help``, counts as the end of the block.
+    """
     if sys.stdout is None:  # closed by whoever started the tool
         yield
         return
@@ -71,13 +74,16 @@ def _output_that_arrives(parser: argparse.ArgumentParser) -> Iterator[None]:
         with redirect_stdout(output):
             yield
     except BaseException as error:
-        if output.finish() is not error or os.environ.get(TRACEBACK):
+        lost = output.finish()
+        told = lost is error or (lost is not None and isinstance(error, SystemExit) and not error.code)
+        if not told or os.environ.get(TRACEBACK):
             raise
     lost = output.finish()
     if isinstance(lost, BrokenPipeError):
-        parser.exit(BROKEN_PIPE)
+        sys.exit(BROKEN_PIPE)
     if lost is not None:
-        parser.exit(REFUSED, f'error: the output cannot be written ({lost.strerror or lost})\n')
+        print(f'error: the output cannot be written ({lost.strerror or lost})', file=sys.stderr)
+        sys.exit(REFUSED)
 
 
 def error_line(error: Exception) -> str:

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 import mmkd_video
+import mmkd_video_door
 from mmkd_video.cli import commands, shrink
 from mmkd_video.workflows.compare.settings import ComparisonSettings, command_of
 from mmkd_video.workflows.train.prepare import Clips
@@ -70,8 +71,11 @@ def test_a_number_that_a_command_returns_is_the_exit_code(monkeypatch, result, c
 
 
 def test_every_tool_is_a_command():
-    tools = {path.stem.removesuffix('_motion_clips').replace('_', '-') for path in (ROOT / 'tools').rglob('*.py')}
-    assert tools | {'doctor'} == set(commands.COMMANDS)
+    scripts = sorted((ROOT / 'tools').rglob('*.py'))
+    tools = [path.stem.removesuffix('_motion_clips').replace('_', '-') for path in scripts]
+    assert {*tools, 'doctor'} == set(commands.COMMANDS)
+    for path, tool in zip(scripts, tools, strict=True):
+        assert path.read_text().endswith(f"\n    run_tool('{tool}')\n")
 
 
 def test_an_unknown_command_is_told_in_one_line_with_those_that_exist(capsys):
@@ -123,6 +127,23 @@ def test_ctrl_c_while_the_stack_is_imported_is_one_line(monkeypatch, capsys):
     finally:
         signal.signal(signal.SIGINT, before)
     assert capsys.readouterr().err == '\ninterrupted\n'
+
+
+@pytest.mark.parametrize('script', sorted((ROOT / 'tools').rglob('*.py')), ids=lambda path: path.stem)
+def test_ctrl_c_while_a_script_imports_the_stack_is_one_line(tmp_path, script):
+    lines = 'import signal\nsignal.signal(2, signal.default_int_handler)\nsignal.raise_signal(2)\n'
+    (tmp_path / 'torch.py').write_text(lines)
+    environment = dict(os.environ, PYTHONPATH=os.pathsep.join(map(str, [tmp_path, ROOT])))
+    done = subprocess.run([sys.executable, script], env=environment, capture_output=True, text=True, timeout=300)
+    assert (done.returncode, done.stderr) == (130, '\ninterrupted\n')
+
+
+@pytest.mark.parametrize('name', commands.COMMANDS)
+def test_a_script_keeps_its_own_name(asked, monkeypatch, name):
+    monkeypatch.setattr(sys, 'argv', ['tools/a.py', 'b'])
+    with pytest.raises(SystemExit) as ended:
+        mmkd_video_door.run_tool(name)
+    assert ended.value.code == 0 and asked == [(commands.COMMANDS[name][0], ['tools/a.py', 'b'])]
 
 
 def test_the_usage_names_the_command(capsys):

@@ -15,7 +15,7 @@ from mmengine.logging import MMLogger
 from streams import export_tiny
 
 from mmkd_video import cli
-from mmkd_video.cli import benchmark, check_data
+from mmkd_video.cli import benchmark, check_data, commands
 from mmkd_video.cli.commands import COMMANDS
 from mmkd_video.cli.mistakes import TRACEBACK, exit_on_error, exit_on_mistake
 from mmkd_video.cli.watched_output import WatchedOutput
@@ -141,6 +141,22 @@ def test_every_tool_prints_inside_the_block_that_ends_it():
     folder = Path(cli.__file__).parent
     tools = [folder / f'{name.replace(".", "/")}.py' for name, _ in COMMANDS.values()]
     assert [line for path in tools for line in outside(path)] == []
+
+
+@pytest.mark.parametrize('arguments', [['--help'], ['--version'], ['train', '--help'], ['doctor', '--help']])
+@pytest.mark.parametrize('is_read', [True, False])
+def test_a_help_that_is_lost_is_an_error(lose_output, capsys, arguments, is_read):
+    lose_output(closed_pipe() if not is_read else '/dev/full')
+    with pytest.raises(SystemExit) as ended:
+        commands.main(arguments)
+    assert (ended.value.code, capsys.readouterr().err) == ((1, FULL) if is_read else (141, ''))
+
+
+def test_wrong_arguments_stay_wrong_arguments(lose_output, capsys):
+    lose_output('/dev/full')
+    with pytest.raises(SystemExit) as ended:
+        commands.main(['train', '--no-such'])
+    assert ended.value.code == 2 and FULL not in capsys.readouterr().err
 
 
 def run(command, **settings):
