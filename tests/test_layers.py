@@ -3,6 +3,7 @@
 import ast
 import re
 import sys
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -168,6 +169,15 @@ WORKFLOWS = {
 def test_every_workflow_has_its_place():
     folders = {each.name for each in (ROOT / PACKAGE / 'workflows').iterdir() if each.is_dir()}
     assert folders - NO_ROOMS == set(WORKFLOWS)
+
+
+def test_no_room_holds_more_than_a_sixth_of_the_package():
+    sizes = Counter()
+    for path in FILES:
+        parts = path.relative_to(ROOT / PACKAGE).parts
+        sizes['/'.join(parts[: 2 if parts[0] == 'workflows' else 1])] += len(path.read_text().splitlines())
+    ((room, size),) = sizes.most_common(1)
+    assert size * 6 <= sizes.total(), f'{room} has {size} of {sizes.total()} lines; give a part of it a room of its own'
 
 
 def edges() -> set[tuple[str, str]]:

@@ -10,20 +10,20 @@ from mmkd_video.compat.annotation_lines import annotation_files, wrong_line
 from mmkd_video.core.mistakes import WrongValueError
 
 
-def wrong_label(samples: Iterable[BaseDataElement], model: nn.Module) -> str | None:
+def wrong_label(samples: Iterable[BaseDataElement], model: nn.Module, labelled: bool) -> str | None:
     """Return an error message for the first label that is none of a model's classes; None if all are.
 
     Args:
-        samples: Samples with ``gt_label`` of one index ``(1,)``, negative where there is none, which a distillation
-            allows, or soft labels ``(K,)``.
+        samples: Samples with ``gt_label`` of one index ``(1,)``, negative where there is none, or soft labels ``(K,)``.
         model: Its ``cls_head.num_classes`` says how many classes there are; where it has none, every label is right.
+        labelled: Whether every clip needs a label, as it does without a teacher.
     """
     classes = getattr(getattr(model, 'cls_head', None), 'num_classes', None)
     if classes is None:
         return None
     labels = [sample.gt_label.tolist() for sample in samples if 'gt_label' in sample]
     for label in labels:
-        if len(label) == 1 and label[0] < 0 and getattr(model, 'training_state', None) is None:
+        if labelled and len(label) == 1 and label[0] < 0:
             return (
                 f'got label {label[0]}, which means none; without a teacher every clip needs one: leave such out, '
                 "or read the list by dict(type='MixedVideoDataset', clips='labelled')"

@@ -17,6 +17,7 @@ from mmkd_video.datasets import KeyedBatchSampler, SeededDataset, name_unreadabl
 from mmkd_video.datasets.label_check import expect_known_classes, wrong_label
 from mmkd_video.datasets.resuming_iterator import ResumingIterator
 from mmkd_video.datasets.watched_loader import ReadingBoard, WatchedLoader
+from mmkd_video.hooks.model_contract import HasTeachers, ability_of
 from mmkd_video.hooks.model_wrapper import unwrapped_model
 
 _BATCHES = 2  # keeps these seeds apart from those of samples
@@ -119,9 +120,11 @@ class ReproducibleHook(Hook):
         """
         samples = data_batch.get('data_samples', ()) if isinstance(data_batch, dict) else ()
         self._count(runner, samples)
-        wrong = wrong_label(samples, unwrapped_model(runner)) if samples else None
-        if wrong:
-            raise WrongValueError(f'{_source(runner.train_loop.dataloader.dataset)}: {wrong}')
+        if samples:
+            model = unwrapped_model(runner)
+            wrong = wrong_label(samples, model, labelled=ability_of(model, HasTeachers) is None)
+            if wrong:
+                raise WrongValueError(f'{_source(runner.train_loop.dataloader.dataset)}: {wrong}')
         seed_everything(runner.seed, _BATCHES, get_rank(), runner.iter, cuda=True)
 
     def _count(self, runner: Runner, samples: Sequence) -> None:

@@ -19,14 +19,13 @@ def recognizer():
 
 def test_a_clip_without_a_label_needs_a_teacher(recognizer):
     samples = [ActionDataSample().set_gt_label(label) for label in (2, -1)]
-    assert 'without a teacher every clip needs one' in wrong_label(samples, recognizer)
-    recognizer.training_state = nn.Module()
-    assert wrong_label(samples, recognizer) is None
+    assert 'without a teacher every clip needs one' in wrong_label(samples, recognizer, labelled=True)
+    assert wrong_label(samples, recognizer, labelled=False) is None
 
 
 def test_a_label_that_is_no_class_is_named(recognizer):
-    assert 'got label 4, expected 0 to 3' in wrong_label([ActionDataSample().set_gt_label(4)], recognizer)
-    assert wrong_label([ActionDataSample().set_gt_label(torch.rand(4))], recognizer) is None
+    assert 'got label 4, expected 0 to 3' in wrong_label([ActionDataSample().set_gt_label(4)], recognizer, True)
+    assert wrong_label([ActionDataSample().set_gt_label(torch.rand(4))], recognizer, True) is None
 
 
 @pytest.mark.parametrize('line', ['b.mp4 -1', 'b.mp4'])

@@ -251,6 +251,11 @@ def test_a_label_that_is_left_out_ends_the_training_of_a_recognizer_alone(tmp_pa
         run(tmp_path, label=-1)
 
 
+def test_a_label_that_is_left_out_is_trained_on_with_a_teacher(tmp_path, monkeypatch):
+    monkeypatch.setattr(NoisyModel, 'teachers', {}, raising=False)
+    assert run(tmp_path, label=-1, stop=1)[0].seen
+
+
 def test_an_empty_dataset_names_its_annotation_file(tmp_path):
     with pytest.raises(ValueError, match=r'no samples in train\.txt'):
         run(tmp_path, length=0)
