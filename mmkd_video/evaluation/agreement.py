@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from mmaction.evaluation import mean_average_precision
 from mmengine.evaluator import BaseMetric
 
 from mmkd_video.core.checked import OneOf, Optional, Text, checked
@@ -22,7 +23,9 @@ class AgreementMetric(BaseMetric):
 
     * ``agreement/top1``: fraction of samples whose most probable class is the teacher's, 0 to 1;
     * ``agreement/kl``: mean KL divergence of the student's distribution from the teacher's, in nats, >= 0;
-    * ``teacher/top1``: the teacher's accuracy on the same samples, 0 to 1; left out where samples have no single label.
+    * ``teacher/top1``: the teacher's accuracy on the same samples, 0 to 1, where each has one label;
+    * ``teacher/mean_average_precision``: MMAction2's metric of that name, 0 to 1, where samples have labels of several
+      classes.
 
     A student can be accurate without being faithful, and the other way round; see Stanton et al., Does Knowledge
     Distillation Really Work?, https://arxiv.org/abs/2106.05945, whose average agreement and predictive KL these are.
@@ -85,7 +88,8 @@ class AgreementMetric(BaseMetric):
                     "name the student's classes among the teacher's with teacher=dict(classes=[...])"
                 )
             label = sample.get('gt_label')
-            self.results.append((student, int(label) if label is not None and label.numel() == 1 else -1))
+            truth = np.array([-1]) if label is None else label.detach().cpu().numpy().reshape(-1)
+            self.results.append((student, truth))
 
     def evaluate(self, size: int) -> dict[str, float]:
         """Compare the whole validation set; every rank gets the same numbers.
@@ -105,14 +109,16 @@ class AgreementMetric(BaseMetric):
             )
         return super().evaluate(size)
 
-    def compute_metrics(self, results: list[tuple[np.ndarray, int]]) -> dict[str, float]:
+    def compute_metrics(self, results: list[tuple[np.ndarray, np.ndarray]]) -> dict[str, float]:
         """Return the metrics.
 
         Args:
-            results: Student's probabilities and label of each sample, in the order of the validation set.
+            results: Student's probabilities and labels of each sample, in the order of the validation set: a class
+                index ``(1,)``, -1 for none, or one value for each class ``(K,)``.
         """
         student = np.stack([row for row, _ in results])
-        labels = np.array([label for _, label in results])
+        truth = [label for _, label in results]
+        labels = np.array([int(label[0]) if len(label) == 1 else -1 for label in truth])
         teacher = self._probabilities
         if labels.shape != self._labels.shape or (labels != self._labels).any():
             raise WrongValueError(
@@ -126,6 +132,12 @@ class AgreementMetric(BaseMetric):
         }
         if (labels >= 0).all():
             metrics[f'teacher{name}/top1'] = float((teacher.argmax(1) == labels).mean())
+        elif all(len(label) == teacher.shape[1] for label in truth):
+            several = np.stack(truth)
+            shown = (several == 1).any(axis=0)  # a class without a sample has no precision
+            if shown.any():
+                value = mean_average_precision(teacher[:, shown], several[:, shown])
+                metrics[f'teacher{name}/mean_average_precision'] = float(value)
         return metrics
 
 

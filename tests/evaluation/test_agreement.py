@@ -3,6 +3,7 @@ import math
 import numpy as np
 import pytest
 import torch
+from mmaction.evaluation import AccMetric
 
 import mmkd_video  # noqa: F401
 from mmkd_video.core.registry import METRICS
@@ -63,10 +64,34 @@ def test_several_teachers_have_keys_of_their_own():
     assert set(evaluate(teacher_name='i3d')) == {'agreement/i3d/top1', 'agreement/i3d/kl', 'teacher/i3d/top1'}
 
 
-def test_samples_without_a_single_label_have_no_teacher_accuracy():
+def evaluate_several(truth, **more):
+    metric = AgreementMetric(**more)
+    metric.set_predictions(TEACHER, np.full(4, -1))
+    rows = zip(STUDENT, truth, strict=True)
+    metric.process(None, [dict(pred_score=torch.tensor(row), gt_label=torch.tensor(label)) for row, label in rows])
+    return metric.evaluate(4)
+
+
+def test_labels_of_several_classes_have_the_teachers_mean_average_precision():
+    truth = [[1.0, 1, 0], [0, 1, 0], [1, 0, 0], [0, 0, 0]]  # none of the third class
+    found = evaluate_several(truth)
+    assert set(found) == {'agreement/top1', 'agreement/kl', 'teacher/mean_average_precision'}
+    own = AccMetric(metric_list=('mean_average_precision',))
+    own.process(
+        None,
+        [dict(pred_score=torch.tensor(row), gt_label=torch.tensor(y)) for row, y in zip(TEACHER, truth, strict=True)],
+    )
+    with np.errstate(invalid='ignore'):
+        theirs = own.evaluate(4)['acc/mean_average_precision']
+    assert found['teacher/mean_average_precision'] == pytest.approx(theirs)
+    assert 'teacher/i3d/mean_average_precision' in evaluate_several(truth, teacher='i3d')
+
+
+def test_samples_without_a_label_have_no_teacher_accuracy():
+    assert set(evaluate_several([[0.0, 0, 0]] * 4)) == {'agreement/top1', 'agreement/kl'}
     metric = AgreementMetric()
     metric.set_predictions(TEACHER, np.full(4, -1))
-    metric.process(None, [dict(pred_score=torch.tensor(row), gt_label=torch.ones(3)) for row in STUDENT])
+    metric.process(None, [dict(pred_score=torch.tensor(row)) for row in STUDENT])
     assert set(metric.evaluate(4)) == {'agreement/top1', 'agreement/kl'}
 
 

@@ -94,6 +94,29 @@ def test_predictions_are_the_teachers_own_on_its_own_pipeline(videos, tmp_path):
     assert metrics['teacher/top1'] == pytest.approx(accuracy)
 
 
+@pytest.mark.slow
+def test_a_student_with_labels_of_several_classes(videos, tmp_path):
+    lines = [f'{index}.mp4 {index} {(index + 1) % 5}\n' for index in range(5)]
+    (tmp_path / 'several.txt').write_text(''.join(lines))
+    data = dict(ann_file=str(tmp_path / 'several.txt'), multi_class=True, num_classes=5)
+    loaders = {f'{each}_dataloader.dataset': data for each in ('train', 'val')}
+    head = dict(multi_class=True, loss_cls=dict(type='BCELossWithLogits'))
+    metrics = ('mean_average_precision', 'mmit_mean_average_precision')
+    runner = build(
+        videos, tmp_path, **loaders, **{'model.student.cls_head': head, 'val_evaluator.metric_list': metrics}
+    )
+    seen = []
+    runner.register_hook(KeepMetrics(seen))
+    runner.train()
+    expected = {
+        'agreement/top1',
+        'agreement/kl',
+        'teacher/mean_average_precision',
+        *(f'acc/{each}' for each in metrics),
+    }
+    assert expected <= set(seen[0]) and all(0 <= seen[0][key] < float('inf') for key in expected)
+
+
 def test_later_runs_read_the_file(videos, tmp_path, monkeypatch):
     first = build(videos, tmp_path).val()
     forbid_predictions(monkeypatch)
