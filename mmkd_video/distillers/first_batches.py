@@ -35,6 +35,7 @@ class FirstBatches:
         self.batches = 0
         self.clips = 0
         self.correct = 0
+        self.labels = 0
         self.done = False
 
     def check(self, features: dict[str, Tensor], labels: Tensor | None) -> None:
@@ -42,7 +43,8 @@ class FirstBatches:
 
         Args:
             features: The teacher's features by tap.
-            labels: ``(N,)`` class indices or ``(N, K)`` soft labels; None or -1 where there are none.
+            labels: ``(N,)`` class indices, -1 where there is none; ``(N, K)`` soft labels or labels of several classes,
+                rows of zeros where there is none; or None.
 
         Raises:
             ValueError: A feature holds NaN or infinity.
@@ -58,12 +60,21 @@ class FirstBatches:
         self.batches += 1
         self._look_at_sharpness(features.get('logits'))
         if labels is not None and 'logits' in features and features['logits'].shape[0] == labels.shape[0]:
-            hard = labels.argmax(dim=1) if labels.ndim == 2 else labels
-            known = hard >= 0
-            self.clips += int(known.sum())
-            self.correct += int((features['logits'].argmax(dim=1) == hard)[known].sum())
+            self._count(features['logits'].argmax(dim=1), labels)
         if self.clips >= WATCHED_CLIPS or self.batches >= WATCHED_BATCHES:
             self._report()
+
+    def _count(self, chosen: Tensor, labels: Tensor) -> None:
+        """Count the clips whose most probable class is their label: the largest of soft ones, one of several."""
+        if labels.ndim == 1:
+            known, right, of_clip = labels >= 0, chosen == labels, 1
+        else:
+            highest = labels.amax(dim=1, keepdim=True)
+            known, right = highest.squeeze(1) > 0, labels.gather(1, chosen[:, None]).eq(highest).squeeze(1)
+            of_clip = labels.eq(highest).sum(dim=1)
+        self.clips += int(known.sum())
+        self.correct += int((right & known).sum())
+        self.labels += int((known * of_clip).sum())
 
     def _look_at_sharpness(self, logits: Tensor | None) -> None:
         if logits is None or logits.ndim != 2:
@@ -87,7 +98,7 @@ class FirstBatches:
                 )
         if not self.clips or not self.num_classes:
             return
-        accuracy, chance = self.correct / self.clips, 1 / self.num_classes
+        accuracy, chance = self.correct / self.clips, self.labels / self.clips / self.num_classes
         line = f'{self.name}: {accuracy:.1%} top-1 on the first {self.clips} training clips (chance {chance:.1%})'
         doubt = 2 * math.sqrt(chance * (1 - chance) / self.clips)
         if accuracy <= chance + doubt:

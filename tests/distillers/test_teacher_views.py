@@ -18,6 +18,16 @@ def test_unlabelled_clips_do_not_count_for_the_teachers_accuracy():
     assert model.first_batches['teacher'].clips == 1
 
 
+def test_the_teachers_first_class_may_be_any_of_several_labels():
+    model = build(terms=[KD])
+    watch = model.first_batches['teacher']
+    several = torch.tensor([[1.0, 1, 0, 0, 0], [1, 1, 0, 0, 0], [0.4, 0.6, 0, 0, 0], [0, 0, 0, 0, 0]])
+    watch.check(dict(logits=torch.eye(5)[[1, 2, 1, 0]]), several)
+    assert (watch.clips, watch.correct, watch.labels) == (3, 2, 5)  # chance: 5 labels of 15 classes
+    watch.check(dict(logits=torch.eye(5)[[1, 0]]), torch.tensor([1, -1]))
+    assert (watch.clips, watch.correct, watch.labels) == (4, 3, 6)
+
+
 def test_a_clip_that_the_teacher_cannot_take_names_distill_views():
     model = build(teacher='tsm_r50', student='tsn_r18', terms=[KD])
     config, _ = zoo.config_of('tsn_r18')
