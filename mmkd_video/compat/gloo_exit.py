@@ -4,12 +4,16 @@ Cause: torch's gloo threads may still run when the interpreter unloads; torch wa
 and MMEngine never calls it. Nothing of the training is lost, but the job counts as failed.
 
 Fix: the launchers of MMEngine leave a note to destroy a gloo group at exit. Other backends and groups that the caller
-destroys are left alone.
+destroys are left alone. Where a process is lost, the others would wait for it in that call until they are killed:
+after :func:`leave_without_the_others` they end at once.
 """
 
 import atexit
+import contextlib
 import gc
+import multiprocessing
 import os
+import sys
 from collections.abc import Callable
 from types import ModuleType
 from typing import Any
@@ -17,11 +21,25 @@ from typing import Any
 from mmkd_video.compat.patching import after_import, wrap
 
 LAUNCHERS = ('_init_dist_pytorch', '_init_dist_slurm', '_init_dist_mpi')
+_FAILED = 1
+_left: list[int] = []
+
+
+def leave_without_the_others() -> None:
+    """Have this process end at its exit with code 1, without a word to the processes of its group."""
+    _left.append(os.getpid())
 
 
 def _destroy(process: int) -> None:
     import torch.distributed
 
+    if os.getpid() == process and process in _left:
+        for worker in multiprocessing.active_children():
+            worker.kill()
+        for stream in (sys.stdout, sys.stderr):
+            with contextlib.suppress(OSError, ValueError, AttributeError):
+                stream.flush()
+        os._exit(_FAILED)
     if os.getpid() == process and torch.distributed.is_initialized():
         gc.collect()  # a forgotten DDP model holds the group, and its threads with it
         torch.distributed.destroy_process_group()

@@ -18,6 +18,7 @@ from mmkd_video.recognizers.budget import set_epochs_from_budget
 from mmkd_video.recognizers.config import merge_cfg_options
 from mmkd_video.recognizers.config_keys import check_config
 from mmkd_video.workflows.train.learning_rate import prepare_rate
+from mmkd_video.workflows.train.lost_process import told_of_a_lost_process
 from mmkd_video.workflows.train.prepare import own_rank, prepare, publish, teacher_settings
 
 AMP_WRAPPERS = ('OptimWrapper', 'AmpOptimWrapper')
@@ -72,13 +73,16 @@ def train(config: Config, *, signal_grace: float | None = None) -> None:
     Raises:
         SettingsError: The config is wrong, which shows before the first step; later errors are raised as they are.
         BlockingIOError: Another process trains in the work dir.
+        RuntimeError: Another process of this training has ended.
     """
     clock = TrainingClock()
     with as_settings_errors(until=lambda: clock.started):
         if own_rank(config.get('launcher') or 'none') == 0:
             hold_work_dir(config.work_dir)  # MMEngine writes there while it builds
         try:
-            _build_guarded(config, clock, signal_grace).train()
+            runner = _build_guarded(config, clock, signal_grace)
+            with told_of_a_lost_process(config.work_dir):
+                runner.train()
         finally:
             release_work_dir(config.work_dir)
 
