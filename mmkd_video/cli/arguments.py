@@ -30,6 +30,7 @@ OPTIONS = table_of(
         '--num-folds': Whole(1),
         '--pairs': Whole(1),
         '--pause': Number(0),
+        '--processes': Whole(2),
         '--queue': Whole(1),
         '--reconnect': Whole(0),
         '--requests': Whole(1),

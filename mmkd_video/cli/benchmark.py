@@ -18,8 +18,11 @@ from mmkd_video.workflows.measure import losses
 from mmkd_video.workflows.measure.loss_costs import LossCosts
 from mmkd_video.workflows.measure.losses import benchmark_losses
 from mmkd_video.workflows.measure.rounds import StepSettings
-from mmkd_video.workflows.measure.saved import LOSSES, RANDOM_WEIGHTS, STEP, save_report
+from mmkd_video.workflows.measure.saved import LOSSES, RANDOM_WEIGHTS, SCALING, STEP, save_report
+from mmkd_video.workflows.measure.scaling import benchmark_scaling
 from mmkd_video.workflows.measure.step import benchmark_step
+
+FITNET_TERMS = "FitNet terms instead of the config's feature terms"
 
 
 def main(arguments: Sequence[str] | None = None) -> Report | LossCosts | DeploymentReport:
@@ -48,6 +51,7 @@ def build_parser() -> argparse.ArgumentParser:
     add_deploy(kinds)
     add_stream(kinds)
     add_decode(kinds)
+    _add_scaling(kinds)
     return checked_options(parser)
 
 
@@ -60,7 +64,7 @@ def _add_step(kinds: argparse._SubParsersAction) -> None:
         nargs='+',
         default=[],
         metavar='STUDENT_TAP:TEACHER_TAP',
-        help="FitNet terms instead of the config's feature terms",
+        help=FITNET_TERMS,
     )
     _add_step_settings(parser, StepSettings())
     add_outputs(parser, STEP)
@@ -73,6 +77,18 @@ def _add_losses(kinds: argparse._SubParsersAction) -> None:
     parser.add_argument('--baseline', default=losses.BASELINE, help='what they are compared with')
     _add_step_settings(parser, losses.SETTINGS)
     add_outputs(parser, LOSSES)
+
+
+def _add_scaling(kinds: argparse._SubParsersAction) -> None:
+    parser = kinds.add_parser(SCALING, help='bytes that a process sends in a step, with 2, 4 and 8 of them')
+    parser.set_defaults(measure=_measure_scaling)
+    parser.add_argument('config', nargs='?', help='a distillation config; by default I3D-R50 to TSM-MobileNetV2')
+    parser.add_argument('--features', nargs='+', default=[], metavar='STUDENT_TAP:TEACHER_TAP', help=FITNET_TERMS)
+    parser.add_argument(
+        '--processes', type=int, nargs='+', default=[2, 4, 8], help='how many train together; 2, 4 and 8 by default'
+    )
+    parser.add_argument('--batch-size', type=int, help="of each process; instead of the config's")
+    add_outputs(parser, SCALING)
 
 
 def _add_step_settings(parser: argparse.ArgumentParser, usual: StepSettings) -> None:
@@ -109,6 +125,17 @@ def _measure_losses(options: argparse.Namespace) -> LossCosts:
             baseline=options.baseline,
             batch_size=options.batch_size,
             settings=_step_settings(options),
+            progress=progress,
+        )
+
+
+def _measure_scaling(options: argparse.Namespace) -> Report:
+    with ProgressBar('training') as progress:
+        return benchmark_scaling(
+            options.config,
+            features=options.features,
+            processes=options.processes,
+            batch_size=options.batch_size,
             progress=progress,
         )
 
