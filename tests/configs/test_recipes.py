@@ -1,7 +1,7 @@
 """Recipes on MMAction2's bases: of their data set, on checkpoints of its zoo, and trained for a step at full size.
 
-Nothing is downloaded. Models, frames and pixels are those of the configs. Three things are not: the teacher's weights are
-random, the batch holds one clip or two, and the data are a few small clips, listed by MMAction2's own scripts.
+Nothing is downloaded. Models, frames and pixels are those of the configs. Three things are not: the teacher's weights
+are random, the batch holds one clip or two, and the data are a few small clips, listed by MMAction2's own scripts.
 """
 
 import functools
