@@ -5,6 +5,7 @@ are random, the batch holds one clip or two, and the data are a few small clips,
 """
 
 import functools
+import math
 import re
 from pathlib import Path
 
@@ -142,6 +143,19 @@ def test_the_page_tells_what_the_zoo_says(name):
 def test_the_page_names_no_other_checkpoint():
     found = set(re.findall(r'https://download\.openmmlab\.com/\S+?\.pth', PAGE))
     assert found and found <= set(zoo())
+
+
+@pytest.mark.parametrize('name', STEPS)
+def test_hours_follow_from_the_measured_step_and_the_config(name):
+    (row,) = [line for line in PAGE.splitlines() if line.startswith(f'| {name} |')]
+    cells = [float(cell.replace(',', '')) for cell in row.split('|')[2:-1]]
+    clips_of_an_epoch, epochs, together, steps, _, _, seconds, measured, hours = cells
+    assert epochs == recipe(name).train_cfg.max_epochs
+    assert together == 8 * recipe(name).train_dataloader.batch_size  # MMAction2's 8 GPUs
+    assert steps == epochs * math.ceil(clips_of_an_epoch / together)
+    assert hours == float(f'{epochs * clips_of_an_epoch * seconds / measured / 3600:.2g}')
+    (step,) = [line for line in PAGE.splitlines() if f'../configs/distill/{name}.py' in line]
+    assert f'| {seconds:.2f} s for {measured:.0f} |' in step
 
 
 @pytest.mark.slow
