@@ -1,8 +1,8 @@
 """Recipes on MMAction2's bases: of their data set, on checkpoints of its zoo, and trained for a step at full size.
 
 Nothing is downloaded. Models and pixels are those of the configs, and so are frames but for the TSN, which sees three
-of its eight here. Beside that, the teacher's weights are random, the batch holds one clip or two, and the data are a few
-small clips, listed by MMAction2's own scripts.
+of its eight here. Beside that, the teacher's weights are random, the batch holds one clip or two, and the data are a
+few small clips, listed by MMAction2's own scripts.
 """
 
 import functools
