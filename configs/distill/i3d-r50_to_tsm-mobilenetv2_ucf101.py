@@ -13,6 +13,6 @@ model = dict(
         dict(type='FitNetLoss', at=('backbone.conv2', 'backbone.layer4')),
     ],
 )
-# Many clips are shorter than the 64 frames that the teacher spans.
+# Some clips are shorter than the 64 frames that the teacher spans.
 views = dict(type='DistillViews', student=_base_.train_pipeline, teacher=teacher, on_short='clamp')
 train_dataloader = dict(dataset=dict(pipeline=[views]))
