@@ -52,6 +52,17 @@ def test_command_line_wins_over_the_config():
     assert merged(Config({})).work_dir == 'work_dirs/c'
 
 
+@pytest.mark.parametrize('left', ['epoch_1.pth', 'last_checkpoint'])
+def test_resume_begins_with_the_weights_of_load_from_where_there_is_no_checkpoint_yet(left, tmp_path):
+    arguments = ('--resume', '--work-dir', str(tmp_path))
+    found = merged(Config(dict(load_from='zoo.pth')), *arguments)
+    assert found.resume is False and found.load_from == 'zoo.pth'
+    (tmp_path / left).touch()
+    found = merged(Config(dict(load_from='zoo.pth')), *arguments)
+    assert found.resume is True and found.load_from is None
+    assert merged(Config(dict(load_from='zoo.pth')), '--resume', 'some.pth').load_from == 'some.pth'
+
+
 @pytest.mark.parametrize(
     'wish, message',
     [(dict(amp=True), "--amp: got optim_wrapper.type='Own'"), (dict(auto_scale_lr=True), 'has no auto_scale_lr')],

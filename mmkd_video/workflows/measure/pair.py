@@ -126,9 +126,10 @@ class BenchmarkPair:
 
     def wrap(self, model: nn.Module) -> OptimWrapper:
         """Build the optimizer of a plain student or a distiller, as a runner would."""
-        if isinstance(model, Distiller):
-            return model.build_optim_wrapper(copy.deepcopy(self.optim_wrapper))
-        return build_optim_wrapper(model, copy.deepcopy(self.optim_wrapper))
+        with DefaultScope.overwrite_default_scope('mmaction'):  # which has constructors of its own
+            if isinstance(model, Distiller):
+                return model.build_optim_wrapper(copy.deepcopy(self.optim_wrapper))
+            return build_optim_wrapper(model, copy.deepcopy(self.optim_wrapper))
 
     def training_step(self, model: nn.Module, wrapper: OptimWrapper, batch: dict) -> Callable[[], object]:
         """Return one whole training step, from the raw batch to the changed weights."""

@@ -162,8 +162,10 @@ def merge_settings(
     if amp:
         _use_amp(config)
     if resume is not None:
-        config.resume = True
-        config.load_from = None if resume == NEWEST else resume
+        # With nothing to go on from yet, a training begins as without this option: with the weights of load_from.
+        config.resume = resume != NEWEST or not config.get('load_from') or _has_checkpoints(Path(config.work_dir))
+        if config.resume:
+            config.load_from = None if resume == NEWEST else resume
     if auto_scale_lr:
         if 'base_batch_size' not in (config.get('auto_scale_lr') or {}):
             raise WrongValueError(
@@ -175,6 +177,10 @@ def merge_settings(
     config.randomness = {'seed': None, **dict(config.get('randomness') or {}), **given}
     merge_cfg_options(config, cfg_options)
     return config
+
+
+def _has_checkpoints(work_dir: Path) -> bool:
+    return (work_dir / 'last_checkpoint').exists() or any(work_dir.glob('*.pth'))
 
 
 def _use_amp(config: Config) -> None:

@@ -1,9 +1,11 @@
 import json
+from dataclasses import replace
 
 import pytest
 import torch
 from clips import make_set, pipeline
 from mmengine.config import Config
+from mmengine.registry import DefaultScope
 from zoo import config_of
 
 from dev import update_benchmarks
@@ -105,6 +107,14 @@ def test_a_teacher_in_the_state_dict_is_noticed(config):
     assert fat.met is False
     weights = tensor_bytes(models['logits'].student.stowaway.state_dict())
     assert fat.value == pytest.approx(fat.target + weights)
+
+
+def test_constructors_of_mmaction_are_found_outside_its_scope(config):
+    mmaction = dict(constructor='TSMOptimWrapperConstructor', optimizer=dict(type='SGD', lr=0.1))
+    pair = replace(BenchmarkPair.load(config, '', None), optim_wrapper=dict(mmaction, paramwise_cfg=dict(fc_lr5=True)))
+    with DefaultScope.overwrite_default_scope('mmengine'):
+        rates = {group['lr'] for group in pair.wrap(pair.plain()).optimizer.param_groups}
+    assert rates == {0.1, 0.2, 0.5, 1.0}  # biases twice, the classifier five times as fast
 
 
 def test_only_cpu_times_are_told_of_rounds_beside_other_load():
