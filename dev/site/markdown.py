@@ -54,7 +54,7 @@ def with_links(text: str, change: Callable[[str, str], str]) -> str:
 
     Args:
         text: The document.
-        change: Is given path and anchor of a link that names no scheme, and returns what stands in its place.
+        change: Function of path and anchor of a link that names no scheme; it returns what stands in its place.
     """
 
     def replaced(found: re.Match) -> str:
@@ -83,6 +83,6 @@ def has_scheme(target: str) -> bool:
     """Return whether a link leads elsewhere, as ``https://...`` does.
 
     Args:
-        target: What stands between its parentheses.
+        target: Text between its parentheses.
     """
     return re.match(r'[a-z][a-z+.-]*:', target) is not None

@@ -21,9 +21,9 @@ class Pages:
 
     Args:
         root: Root of the repository.
-        settings: What ``site.yml`` holds.
-        repository: Where files of the repository are shown, such as ``https://.../blob/main``; without it, those that
-            a page links to get pages of their own.
+        settings: Content of ``site.yml``.
+        repository: Address that shows the repository's files, such as ``https://.../blob/main``; without it, those
+            that a page links to get pages of their own.
 
     Raises:
         ValueError: A section of the README is on no page or on several, or there is no such section.
