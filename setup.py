@@ -19,6 +19,7 @@ DOOR = 'torch.backends'  # entry points that torch calls when it is imported; se
 LITE, FULL = 'mmcv-lite', 'mmcv'
 PYTHONS = (10, 11, 12, 13)  # 3.x that were tried; docs/install.md says with which torch
 EXTRAS = ('onnx', 'openvino', 'prune', 'quant')
+TOOLS = ('docs',)  # for those who work on the package, and in an environment of their own
 DECODERS = ('decord2', 'torchcodec', 'pyav')  # one of these in place of decord, so never all of them
 
 
@@ -122,7 +123,7 @@ setup(
     install_requires=runtime_requirements(),
     extras_require={
         **extras,
-        **{name: read_requirements(name) for name in DECODERS},
+        **{name: read_requirements(name) for name in (*DECODERS, *TOOLS)},
         'dev': [*dev, *chain(*extras.values())],
         'all': [*dev, *chain(*extras.values())],
     },
