@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from mmkd_video.core.checked import AnyOf, ListOf, OneOf, Optional, Settings, Text, Whole, checked
 from mmkd_video.core.mistakes import WrongValueError
 from mmkd_video.core.registry import MODELS, build_model
+from mmkd_video.recognizers.compiling import COMPILE, compile_options, compile_parts
 from mmkd_video.recognizers.config import expect_recognizer, resolve_config
 from mmkd_video.recognizers.families import CLASSIFIER, classifier_of
 from mmkd_video.recognizers.input_form import InputForm, Inputs, input_form, noise_clip, shallow, to_device
@@ -28,6 +29,7 @@ _REQUIRED = object()
     checkpoint=Optional(Text('a path or URL'), 'untrained weights are meant'),
     classes=Optional(ListOf(Whole(0), least=1), 'all'),
     view=OneOf('own', 'student'),
+    compile=COMPILE,
 )
 class FrozenTeacher(Teacher):
     """A trained recognizer as teacher.
@@ -42,6 +44,8 @@ class FrozenTeacher(Teacher):
         classes: Indices of the teacher's outputs that are the student's classes, in the student's order. None for all.
         view: Its input where no ``DistillViews`` makes it a view of its own: ``'student'``, the student's clip laid
             out and normalised for it; ``'own'`` makes that an error.
+        compile: True, or a dict of arguments of ``torch.compile``: its backbone is compiled, in pieces between its
+            taps. Its answers in training then differ in rounding.
         name: Its name in terms and messages.
 
     Raises:
@@ -55,6 +59,7 @@ class FrozenTeacher(Teacher):
         checkpoint: str | None = _REQUIRED,
         classes: Sequence[int] | None = None,
         view: str = 'student',
+        compile: bool | Mapping = False,
         name: str = 'teacher',
     ) -> None:
         if checkpoint is _REQUIRED:
@@ -74,6 +79,7 @@ class FrozenTeacher(Teacher):
         self.classes = self._check_classes(classes)
         self._taps: TapSet | None = None
         self._example: Inputs | None = None
+        self._to_compile = compile_options(f'{name}.compile', compile)
 
     def __deepcopy__(self, memo: dict) -> 'FrozenTeacher':
         """Return the teacher itself: an EMA copy of the student learns from the same one."""
@@ -128,6 +134,9 @@ class FrozenTeacher(Teacher):
         Raises:
             ValueError: The view does not fit the model.
         """
+        if self._to_compile is not None:  # now that all that ever hooks into it has done so
+            compile_parts(self.module, self._to_compile)
+            self._to_compile = None
         with explaining_view_errors(self.name, step.view, self._example):
             return self.features(step.view)
 
