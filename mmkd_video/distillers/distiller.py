@@ -19,6 +19,7 @@ from mmkd_video.distillers.first_step import check_first_step
 from mmkd_video.distillers.lengths import expect_begins_within
 from mmkd_video.distillers.objective import Objective
 from mmkd_video.distillers.optimizer import build_distill_optimizer, check_groups, complete_schedules, regroup
+from mmkd_video.distillers.recomputing import recomputing
 from mmkd_video.distillers.refit import TensorCuts, transplant
 from mmkd_video.distillers.reuse import reuse_classifier
 from mmkd_video.distillers.summary import term_table
@@ -167,7 +168,7 @@ class Distiller(BaseModel):
         # before the student's activations fill the memory
         taught = {name: self._ask(name, step) for name, step in steps.items() if not self.teachers[name].student_taps}
         rows = labelled_rows(data_samples)
-        with self._student_taps.watch(), labelled_only(self.student, rows):
+        with self._student_taps.watch(), labelled_only(self.student, rows), recomputing(self.student):
             losses = self.student.loss(shallow(inputs), data_samples)
         places: dict[str, Place] = {}
         student = self._student_taps.read(inputs, places)
