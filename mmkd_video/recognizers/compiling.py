@@ -7,6 +7,7 @@ import torch._functorch.config
 from torch import nn
 
 from mmkd_video.core.checked import AnyOf, Class, Flag, OneOf, Optional, Settings, Text, table_of
+from mmkd_video.recognizers.precision import PARTS, is_in_half
 
 COMPILE = AnyOf(Flag(), Settings("a dict of arguments of torch.compile, dict(backend='inductor')"))
 OPTIONS = table_of(
@@ -21,7 +22,6 @@ OPTIONS = table_of(
         target=OneOf('train_step', 'forward'),
     ),
 )
-PARTS = ('backbone', 'neck')
 MMENGINES = 'target'  # what MMEngine would compile; the parts of a recognizer are compiled instead
 
 
@@ -86,7 +86,7 @@ def _has_hooks(module: nn.Module) -> bool:
 
 def _recomputes(module: nn.Module) -> bool:
     """Tell whether a block's ``with_cp`` or MMEngine's ``activation_checkpointing`` is on in a module itself."""
-    if 'forward' in vars(module):
+    if 'forward' in vars(module) and not is_in_half(module):
         return True
     asked = [each for each in module.modules() if getattr(each, 'with_cp', False)]
     return asked == [module]  # a backbone has the flag, too, but it is its blocks that recompute
