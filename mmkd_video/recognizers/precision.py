@@ -36,7 +36,7 @@ class _InHalf:
 
     Args:
         forward: The part's own forward pass.
-        dtype: What is computed in.
+        dtype: Precision to compute in.
     """
 
     def __init__(self, forward: Callable, dtype: torch.dtype) -> None:
