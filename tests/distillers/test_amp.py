@@ -40,16 +40,19 @@ def test_a_training_has_the_losses_of_the_plain_one(dtype, videos, tmp_path):
 def test_terms_are_computed_in_float32(kind):
     if kind == 'cuda' and not torch.cuda.is_available():
         pytest.skip(NO_GPU)
-    model = tiny.build(terms=[tiny.KD, tiny.MAP]).to(kind)
+    products = dict(type='SPLoss', at='backbone.layer1', weight=1.0)
+    model = tiny.build(terms=[tiny.KD, tiny.MAP, products]).to(kind)
     data = model.data_preprocessor(zoo.batch_for(tiny.recognizer(), tiny.SIZE), True)
     seen = {}
     for name, term in model.training_state.terms.items():
 
         def note(_loss, given, name=name):
-            seen[name] = {each.dtype for each in given[:2]}
+            seen[name] = given
 
         term.loss.register_forward_pre_hook(note)
     with torch.autocast(kind, torch.bfloat16):
         losses = model(**data, mode='loss')
-    assert torch.bfloat16 in seen['kd'] | seen['fitnet']  # features are in half precision, terms are not
-    assert {value.dtype for key, value in losses.items() if 'kd' in key or 'fitnet' in key} == {torch.float32}
+    assert seen['kd'][0].dtype == torch.bfloat16  # features are in half precision, terms are not
+    assert {value.dtype for key, value in losses.items() if key.startswith('loss')} == {torch.float32}
+    for name, term in model.training_state.terms.items():
+        assert torch.equal(losses[f'{name}_raw'], term.loss(*seen[name]).detach()), name

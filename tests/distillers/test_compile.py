@@ -40,6 +40,7 @@ def test_a_compiled_training_has_the_losses_of_the_plain_one(videos, tmp_path):
     compiled, found = tiny.train(videos, tmp_path / 'ours', 'compiled', model, compile=True)
     for each in (compiled.model.student, compiled.model.teachers['teacher'].module):
         assert each.backbone.layer1[0]._compiled_call_impl is not None
+    assert 'train_step' not in vars(compiled.model)  # nor is the rest, which is Python
     same_losses(found, expected, 1e-4)
     same_weights(compiled.model.state_dict(), plain.model.state_dict(), 1e-4)
     saved = safe_load.load(tmp_path / 'ours' / 'epoch_2.pth')
