@@ -20,18 +20,25 @@ def step(model, seed):
     return losses
 
 
-@pytest.mark.parametrize('how', ['with_cp', 'activation_checkpointing'])
+PLACES = {
+    'after': 'backbone.layer1',
+    'inside': 'backbone.layer1.0.conv1',
+    'before an activation': 'backbone.layer1:pre',
+    'ahead': 'backbone.conv1',
+}
+QUICK = [('with_cp', 'after'), ('with_cp', 'ahead'), ('activation_checkpointing', 'inside')]
+
+
 @pytest.mark.parametrize(
-    'tap',
+    'how, place',
     [
-        pytest.param('backbone.layer1', id='after'),
-        pytest.param('backbone.layer1.0.conv1', id='inside'),
-        pytest.param('backbone.layer1:pre', id='before an activation'),
-        pytest.param('backbone.conv1', id='ahead'),
+        pytest.param(how, place, marks=() if (how, place) in QUICK else pytest.mark.slow)
+        for how in ('with_cp', 'activation_checkpointing')
+        for place in PLACES
     ],
 )
-def test_losses_gradients_and_statistics_are_those_of_the_plain_run(how, tap):
-    terms = [tiny.KD, dict(type='FitNetLoss', at=tap)]  # balanced: gradients are measured at the tap
+def test_losses_gradients_and_statistics_are_those_of_the_plain_run(how, place):
+    terms = [tiny.KD, dict(type='FitNetLoss', at=PLACES[place])]  # balanced: gradients are measured at the tap
     plain = tiny.build(terms=terms, student=tiny.recognizer(dropout=0.5))
     ours = tiny.build(terms=terms, student=tiny.recognizer(dropout=0.5, with_cp=how == 'with_cp'))
     if how == 'activation_checkpointing':
