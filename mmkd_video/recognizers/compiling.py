@@ -1,5 +1,6 @@
 """``torch.compile`` for the parts of a recognizer between the places where it is read."""
 
+import importlib
 from collections.abc import Mapping
 from typing import Any
 
@@ -7,6 +8,7 @@ import torch._functorch.config
 from torch import nn
 
 from mmkd_video.core.checked import AnyOf, Class, Flag, OneOf, Optional, Settings, Text, table_of
+from mmkd_video.core.mistakes import WrongValueError
 from mmkd_video.recognizers.precision import PARTS, is_in_half
 
 COMPILE = AnyOf(Flag(), Settings("a dict of arguments of torch.compile, dict(backend='inductor')"))
@@ -57,7 +59,12 @@ def compile_parts(model: nn.Module, options: Mapping[str, Any]) -> list[str]:
 
     Returns:
         Dotted names of the modules that will be compiled when they are called.
+
+    Raises:
+        ValueError: Inductor is to compile for a CPU, and finds no C++ compiler.
     """
+    if options.get('backend', 'inductor') == 'inductor' and next(model.parameters()).device.type == 'cpu':
+        _expect_cpp_compiler()
     # gradients are measured beside the step's own backward pass, which then finds its buffers still there
     torch._functorch.config.donated_buffer = False
     found = []
@@ -66,6 +73,18 @@ def compile_parts(model: nn.Module, options: Mapping[str, Any]) -> list[str]:
         if isinstance(part, nn.Module):
             found += _compile(part, name, options)
     return found
+
+
+def _expect_cpp_compiler() -> None:
+    try:
+        importlib.import_module('torch._inductor.cpp_builder').get_cpp_compiler()
+    except (ImportError, AttributeError):
+        return  # another version of torch, which will say itself what it lacks
+    except RuntimeError:
+        raise WrongValueError(
+            "compile: torch.compile's backend 'inductor' found no C++ compiler; install g++, name another in "
+            "the variable CXX, or take a backend without one: compile=dict(backend='aot_eager')"
+        ) from None
 
 
 def _compile(module: nn.Module, name: str, options: Mapping[str, Any]) -> list[str]:

@@ -1,5 +1,6 @@
 """Compiled trainings are compared with the plain ones."""
 
+import sys
 import types
 
 import clips
@@ -81,8 +82,22 @@ def test_a_wrong_setting_is_one_line(asked, message):
         FrozenTeacher(config=tiny.recognizer(), checkpoint=None, compile=asked)
 
 
+def with_a_compiler(monkeypatch, found):
+    monkeypatch.setitem(sys.modules, 'torch._inductor.cpp_builder', types.SimpleNamespace(get_cpp_compiler=found))
+
+
+def test_no_cpp_compiler_is_one_line(monkeypatch):
+    def none():
+        raise RuntimeError('InvalidCxxCompiler: No working C++ compiler found')
+
+    with_a_compiler(monkeypatch, none)
+    with pytest.raises(ValueError, match='^compile: .*found no C\\+\\+ compiler; install g'):
+        tiny.build(terms=[tiny.KD]).compile_parts({})
+
+
 def test_what_has_a_tap_inside_or_is_computed_again_is_left_alone(monkeypatch):
     monkeypatch.setattr(torch.nn.Module, 'compile', lambda self, **options: None)  # importing the compiler takes long
+    with_a_compiler(monkeypatch, lambda: 'g++')
     model = tiny.build(terms=[tiny.KD, dict(type='FitNetLoss', at='backbone.layer1.0:pre', weight=1.0)])
     assert model.compile_parts(dict(backend='eager')) == [
         'backbone.conv1',
