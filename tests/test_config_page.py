@@ -135,6 +135,7 @@ ACCEPTED = {
     ('budget', 'key'): lambda: set(budget.BUDGET.kinds),
     ('PruningHook', 'key'): lambda: parameters(PruningHook) | parameters(Pruner),
     ('QATHook', 'key'): lambda: parameters(QATHook),
+    ('MemoryFormatHook', 'key'): lambda: parameters(hooks.MemoryFormatHook),
     ('Environment', 'variable'): environment,
 }
 
@@ -153,6 +154,7 @@ DEFAULTS = {  # whose signature holds what a table calls default; the last one c
     ('Weights', 'key of `Balanced`'): [BalancedWeighting],
     ('PruningHook', 'key'): [Pruner, PruningHook],
     ('QATHook', 'key'): [QATHook],
+    ('MemoryFormatHook', 'key'): [hooks.MemoryFormatHook],
     ('Base file', 'key of `StopSignalHook`'): [hooks.StopSignalHook],
 }
 CHECKED_LATER = [(('Distiller', 'key'), 'teacher'), (('Distiller', 'key'), 'terms')]  # parse_terms wants both

@@ -15,14 +15,17 @@ from mmkd_video.core.mistakes import WrongKeyError, WrongValueError
 from mmkd_video.core.registry import MODELS, build_model
 from mmkd_video.core.restoring import in_eval, random_state_restored
 from mmkd_video.distillers.first_batches import FirstBatches, softening_temperatures
+from mmkd_video.distillers.first_step import check_first_step
 from mmkd_video.distillers.lengths import expect_begins_within
 from mmkd_video.distillers.objective import Objective
 from mmkd_video.distillers.optimizer import build_distill_optimizer, check_groups, complete_schedules, regroup
+from mmkd_video.distillers.recomputing import recomputing
 from mmkd_video.distillers.refit import TensorCuts, transplant
 from mmkd_video.distillers.reuse import reuse_classifier
 from mmkd_video.distillers.summary import term_table
 from mmkd_video.distillers.training_state import TrainingState, install_key_mapping
 from mmkd_video.distillers.unlabelled import labelled_only, labelled_rows, stack_indices, stack_labels
+from mmkd_video.recognizers.compiling import compile_parts
 from mmkd_video.recognizers.config import expect_recognizer
 from mmkd_video.recognizers.input_form import Inputs, input_form, noise_clip, one_of, positive, shallow
 from mmkd_video.recognizers.size import SIZES, check_sides, explaining_size_errors, find_size
@@ -165,12 +168,13 @@ class Distiller(BaseModel):
         # before the student's activations fill the memory
         taught = {name: self._ask(name, step) for name, step in steps.items() if not self.teachers[name].student_taps}
         rows = labelled_rows(data_samples)
-        with self._student_taps.watch(), labelled_only(self.student, rows):
+        with self._student_taps.watch(), labelled_only(self.student, rows), recomputing(self.student):
             losses = self.student.loss(shallow(inputs), data_samples)
         places: dict[str, Place] = {}
         student = self._student_taps.read(inputs, places)
-        if self._first_step:
-            self._check_first_step(student, losses)
+        if self._first_step and torch.is_grad_enabled():
+            self._first_step = False
+            check_first_step(self.training_state.terms, student, losses)
         steps = {name: dataclasses.replace(step, student=student) for name, step in steps.items()}
         taught |= {name: self._ask(name, step) for name, step in steps.items() if name not in taught}
         context = {'labels': labels, 'indices': indices, 'labelled': rows}
@@ -257,6 +261,17 @@ class Distiller(BaseModel):
                 f'the training state of this checkpoint belongs to other terms: {error}; resume with the config it was '
                 'trained with, or start anew from its weights with load_from'
             ) from None
+
+    def compile_parts(self, options: Mapping) -> list[str]:
+        """Compile the student between its taps, instead of the whole step; teachers have a setting of their own.
+
+        Args:
+            options: Arguments of ``torch.compile``.
+
+        Returns:
+            Names of the student's modules that are compiled.
+        """
+        return compile_parts(self.student, options)
 
     @property
     def prunable(self) -> nn.Module:
@@ -352,24 +367,6 @@ class Distiller(BaseModel):
         found = self.teachers[name].teach(step)
         self.first_batches[name].check(found, step.labels)
         return found
-
-    def _check_first_step(self, student: Mapping[str, Tensor], losses: Mapping[str, object]) -> None:
-        if not torch.is_grad_enabled():
-            return
-        self._first_step = False
-        for name in self.training_state.terms:
-            taken = {f'loss_{name}', f'{name}_raw'} & set(losses)
-            if taken:
-                raise WrongValueError(
-                    f"terms: the name {name!r} would hide the student's own {min(taken)!r}; "
-                    "give the term another with name='...'"
-                )
-        for name, feature in student.items():
-            if not feature.requires_grad:
-                raise WrongValueError(
-                    f'student tap {name!r}: no gradient reaches the student from here; the module is frozen '
-                    '(frozen_stages) or runs inside a reentrant activation checkpoint: tap a later module'
-                )
 
     def _require_hook(self) -> None:
         """Refuse to train without DistillHook: schedules would not move and connectors would be lost."""

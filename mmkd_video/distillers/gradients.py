@@ -1,12 +1,10 @@
 """Gradient norms of the task and of the terms, measured where the terms read the student."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import torch
 from mmengine.dist import all_reduce
-from torch import Tensor, nn
-from torch.nn.modules.batchnorm import _BatchNorm
+from torch import Tensor
 
 from mmkd_video.core.mistakes import WrongValueError
 from mmkd_video.taps import Place
@@ -73,23 +71,6 @@ def _square(loss: Tensor, tensors: Sequence[Tensor], headroom: float) -> Tensor 
     found = torch.autograd.grad(loss * headroom, tensors, retain_graph=True, allow_unused=True)
     squares = [(gradient.detach().double() / headroom).square().sum() for gradient in found if gradient is not None]
     return torch.stack(squares).sum() if squares else None
-
-
-@contextmanager
-def keeping_statistics(model: nn.Module) -> Iterator[None]:
-    """Keep the statistics of batch norms: backward passes repeat the forward pass of checkpointed layers.
-
-    Args:
-        model: Model that is measured.
-    """
-    norms = [(module, module.momentum) for module in model.modules() if isinstance(module, _BatchNorm)]
-    for norm, _ in norms:
-        norm.momentum = 0.0
-    try:
-        yield
-    finally:
-        for norm, momentum in norms:
-            norm.momentum = momentum
 
 
 class GradientWatch:

@@ -5,6 +5,7 @@ from mmkd_video.hooks.checkpoint_guard_hook import CheckpointGuardHook
 from mmkd_video.hooks.distill_hook import DistillHook
 from mmkd_video.hooks.distill_watch_hook import DistillWatchHook
 from mmkd_video.hooks.finite_hook import FiniteHook
+from mmkd_video.hooks.memory_format_hook import MemoryFormatHook
 from mmkd_video.hooks.pruning_hook import PruningHook
 from mmkd_video.hooks.qat_hook import QATHook
 from mmkd_video.hooks.reproducible_hook import ReproducibleHook
@@ -17,6 +18,7 @@ __all__ = [
     'DistillHook',
     'DistillWatchHook',
     'FiniteHook',
+    'MemoryFormatHook',
     'PruningHook',
     'QATHook',
     'ReproducibleHook',

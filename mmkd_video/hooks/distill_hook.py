@@ -7,7 +7,9 @@ from mmengine.logging import print_log
 from mmkd_video.core.checked import checked
 from mmkd_video.core.mistakes import WrongValueError
 from mmkd_video.core.registry import HOOKS
-from mmkd_video.hooks.model_contract import Distills, FollowsSteps, ability_of
+from mmkd_video.hooks.model_contract import CompilesItsParts, Distills, FollowsSteps, ability_of
+from mmkd_video.hooks.model_wrapper import take_back_compilation
+from mmkd_video.recognizers.compiling import compile_options
 
 KEY = 'training_state'
 
@@ -21,8 +23,17 @@ class DistillHook(Hook):
     ``state_dict`` beside it is the student's.
     """
 
+    def before_run(self, runner) -> None:
+        """Check how the config wants its model compiled, before MMEngine hands that on to ``torch.compile``.
+
+        Raises:
+            KeyError: ``compile`` holds an argument that ``torch.compile`` does not have.
+            ValueError: ``compile`` is no dict and no flag, or an argument is of a wrong kind.
+        """
+        compile_options('compile', runner.cfg.get('compile') or False)
+
     def before_train(self, runner) -> None:
-        """Check the optimizer and give every rank the training state of rank 0."""
+        """Check the optimizer, give every rank the training state of rank 0, and compile what is to be compiled."""
         model = ability_of(runner.model, Distills)
         if model is None:
             return
@@ -32,6 +43,7 @@ class DistillHook(Hook):
             model.complete_schedules(runner.optim_wrapper, schedulers)
         for tensor in model.training_state_dict().values():
             broadcast(tensor)
+        _compile(runner)
 
     def before_train_iter(self, runner, batch_idx: int, data_batch: dict | None = None) -> None:
         """Move the schedules to the progress of the training."""
@@ -71,3 +83,14 @@ class DistillHook(Hook):
             )
         else:
             print_log('resumed without a training state: no term has any', logger='current')
+
+
+def _compile(runner) -> None:
+    """Compile parts of the model where the config says ``compile``: not the whole step, as MMEngine does."""
+    options = compile_options('compile', runner.cfg.get('compile') or False)
+    model = ability_of(runner.model, CompilesItsParts)
+    if options is None or model is None:
+        return
+    take_back_compilation(runner)
+    names = model.compile_parts(options)
+    print_log(f'compile: of the student, {", ".join(names) or "nothing, as taps lie everywhere"}', logger='current')

@@ -71,6 +71,13 @@ class FollowsSteps(Protocol):
         """Update after an iteration."""
 
 
+class CompilesItsParts(Protocol):
+    """A model that ``torch.compile`` works on part by part; the rest of a step is Python."""
+
+    def compile_parts(self, options: Mapping[str, Any]) -> list[str]:
+        """Compile the parts that are worth it, with these arguments of ``torch.compile``; return their names."""
+
+
 class KnowsItsOptimizer(Protocol):
     """A model that builds its own optimizer."""
 

@@ -31,3 +31,10 @@ def wrap_again(runner: Runner) -> None:
     runner.model = runner.wrap_model(copy.deepcopy(runner.cfg.get('model_wrapper_cfg')), runner.model)
     if compiled:
         runner._maybe_compile('train_step')
+
+
+def take_back_compilation(runner: Runner) -> None:
+    """Undo what ``compile`` in a config made of a runner's model; nothing has been compiled before the first call."""
+    for name in ('train_step', 'forward'):
+        if hasattr(vars(runner.model).get(name), '_torchdynamo_orig_callable'):
+            delattr(runner.model, name)

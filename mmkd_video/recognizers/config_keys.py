@@ -20,6 +20,7 @@ from mmkd_video.core.checked import (
     table_of,
 )
 from mmkd_video.core.mistakes import WrongKeyError, WrongValueError
+from mmkd_video.recognizers.compiling import COMPILE, OPTIONS
 
 BUILT = Settings("a dict with its type, dict(type='...')", needs=('type',))
 ONE_OR_SEVERAL = Optional(AnyOf(BUILT, ListOf(BUILT)))
@@ -61,6 +62,9 @@ CONFIG = table_of(
         'default_hooks.checkpoint': Optional(Settings("dict(type='CheckpointHook', ...)")),
         'default_hooks.checkpoint.interval': Whole(-1),
         'default_hooks.logger.interval': Whole(1),
+        'activation_checkpointing': Optional(AnyOf(Text('the name of a module'), ListOf(Text('the name of a module')))),
+        'compile': Optional(COMPILE),
+        **{f'compile.{key}': kind for key, kind in OPTIONS.kinds.items()},
         'auto_scale_lr': Optional(Settings('dict(base_batch_size=...)')),
         'val_cfg': Optional(Settings("dict(type='ValLoop')")),
         'test_cfg': Optional(Settings("dict(type='TestLoop')")),

@@ -3,6 +3,7 @@
 import copy
 import functools
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 
 import torch
 from torch import Tensor, nn
@@ -10,9 +11,11 @@ from torch import Tensor, nn
 from mmkd_video.core.checked import AnyOf, ListOf, OneOf, Optional, Settings, Text, Whole, checked
 from mmkd_video.core.mistakes import WrongValueError
 from mmkd_video.core.registry import MODELS, build_model
+from mmkd_video.recognizers.compiling import COMPILE, compile_options, compile_parts
 from mmkd_video.recognizers.config import expect_recognizer, resolve_config
 from mmkd_video.recognizers.families import CLASSIFIER, classifier_of
-from mmkd_video.recognizers.input_form import InputForm, Inputs, input_form, noise_clip, shallow, to_device
+from mmkd_video.recognizers.input_form import InputForm, Inputs, input_form, noise_clip, one_of, shallow, to_device
+from mmkd_video.recognizers.precision import HALVES, compute_in_half, in_float32
 from mmkd_video.recognizers.size import explaining_size_errors, explaining_view_errors, find_size
 from mmkd_video.recognizers.weights import fingerprint, load_weights
 from mmkd_video.taps import TapSet, norm_before
@@ -28,6 +31,8 @@ _REQUIRED = object()
     checkpoint=Optional(Text('a path or URL'), 'untrained weights are meant'),
     classes=Optional(ListOf(Whole(0), least=1), 'all'),
     view=OneOf('own', 'student'),
+    compile=COMPILE,
+    precision=Optional(OneOf('f32', *HALVES), "the student's"),
 )
 class FrozenTeacher(Teacher):
     """A trained recognizer as teacher.
@@ -42,6 +47,11 @@ class FrozenTeacher(Teacher):
         classes: Indices of the teacher's outputs that are the student's classes, in the student's order. None for all.
         view: Its input where no ``DistillViews`` makes it a view of its own: ``'student'``, the student's clip laid
             out and normalised for it; ``'own'`` makes that an error.
+        compile: True, or a dict of arguments of ``torch.compile``: its backbone is compiled, in pieces between its
+            taps. Its answers in training then differ in rounding.
+        precision: ``'bf16'`` or ``'f16'``: its backbone computes and keeps its weights in half precision, its head and
+            what terms read are float32. ``'f32'``: all of it is float32, also where the student trains with AMP. None:
+            as the student.
         name: Its name in terms and messages.
 
     Raises:
@@ -55,6 +65,8 @@ class FrozenTeacher(Teacher):
         checkpoint: str | None = _REQUIRED,
         classes: Sequence[int] | None = None,
         view: str = 'student',
+        compile: bool | Mapping = False,
+        precision: str | None = None,
         name: str = 'teacher',
     ) -> None:
         if checkpoint is _REQUIRED:
@@ -70,10 +82,14 @@ class FrozenTeacher(Teacher):
             load_weights(self.module, checkpoint)
         self.module.eval()
         self.module.requires_grad_(False)
+        self.precision = precision
+        if precision in HALVES:
+            compute_in_half(self.module, HALVES[precision])
         self._parts = tuple(self.module.modules())
         self.classes = self._check_classes(classes)
         self._taps: TapSet | None = None
         self._example: Inputs | None = None
+        self._to_compile = compile_options(f'{name}.compile', compile)
 
     def __deepcopy__(self, memo: dict) -> 'FrozenTeacher':
         """Return the teacher itself: an EMA copy of the student learns from the same one."""
@@ -128,6 +144,9 @@ class FrozenTeacher(Teacher):
         Raises:
             ValueError: The view does not fit the model.
         """
+        if self._to_compile is not None:  # now that all that ever hooks into it has done so
+            compile_parts(self.module, self._to_compile)
+            self._to_compile = None
         with explaining_view_errors(self.name, step.view, self._example):
             return self.features(step.view)
 
@@ -151,9 +170,11 @@ class FrozenTeacher(Teacher):
             only.
         """
         self._stay_frozen()
-        with self._taps.watch():
+        with self._taps.watch(), self._own_precision(one_of(inputs)):
             self.module.extract_feat(shallow(inputs), stage='head')
         found = self._taps.read(inputs)
+        if self.precision is not None:
+            found = in_float32(found)
         if self.classes is not None:
             for name, path in self._taps.paths.items():
                 if path.module in ('logits', 'frame_logits'):
@@ -231,8 +252,9 @@ class FrozenTeacher(Teacher):
         self._stay_frozen()
         data = self.data_preprocessor(data, False)
         inputs, samples = data['inputs'], data['data_samples']
-        features, extra = self.module.extract_feat(inputs, test_mode=True)
-        scores = class_scores(self.module.cls_head(features, **extra)).float()
+        with self._own_precision(one_of(inputs)):
+            features, extra = self.module.extract_feat(inputs, test_mode=True)
+            scores = class_scores(self.module.cls_head(features, **extra)).float()
         clips = scores.shape[0] // len(samples)
         if self.classes is not None:
             scores = scores[..., self.classes]
@@ -248,6 +270,10 @@ class FrozenTeacher(Teacher):
         parameter = next(self.module.parameters(), None)
         if parameter is not None and hasattr(self.data_preprocessor, '_device'):
             self.data_preprocessor._device = parameter.device
+
+    def _own_precision(self, inputs: Tensor) -> AbstractContextManager:
+        """Return the context of a forward pass: without the student's autocast where the teacher has a precision."""
+        return nullcontext() if self.precision is None else torch.autocast(inputs.device.type, enabled=False)
 
     def _stay_frozen(self) -> None:
         if any(part.training for part in self._parts):  # one may have been switched alone

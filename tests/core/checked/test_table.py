@@ -52,6 +52,7 @@ PAGE = {
     ('Base file', 'key of `StopSignalHook`'): ['StopSignalHook'],
     ('PruningHook', 'key'): ['PruningHook'],
     ('QATHook', 'key'): ['QATHook'],
+    ('MemoryFormatHook', 'key'): ['MemoryFormatHook'],
 }
 NOT_OF_THE_CLASS = {('Teacher', 'key'): {'type'}}  # who is built, not how
 
