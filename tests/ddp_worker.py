@@ -61,7 +61,7 @@ def states_at_start(wrapped, model):
             tensor.copy_(torch.randn(tensor.shape, generator=torch.Generator().manual_seed(dist.get_rank())))
     wrapper = model.build_optim_wrapper(dict(optimizer=dict(type='SGD', lr=0.1)))
     found = [_spread(model)]
-    DistillHook().before_train(SimpleNamespace(model=wrapped, optim_wrapper=wrapper))
+    DistillHook().before_train(SimpleNamespace(model=wrapped, optim_wrapper=wrapper, cfg={}))
     return [*found, _spread(model)]
 
 

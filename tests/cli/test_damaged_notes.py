@@ -37,6 +37,8 @@ NO_FILES = {
     'core/plain_data.py',
     'workflows/measure/training_memory.py',
     'workflows/measure/deployment_memory.py',
+    'workflows/measure/scaling.py',
+    'workflows/measure/sent_bytes.py',
     'cli/option_values.py',
     'export/metadata.py',
 }
