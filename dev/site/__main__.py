@@ -4,6 +4,7 @@ import argparse
 import os
 import shutil
 import sys
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import yaml
 from sphinx.cmd.build import main as build
 
 from dev.site.docstrings import room_page
+from dev.site.output import expect_site_or_nothing
 from dev.site.pages import REFERENCE, Pages
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -25,7 +27,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     parser = argparse.ArgumentParser(prog='python -m dev.site', description='Build the documentation as a site.')
     parser.add_argument(
-        '--out', type=Path, default=Path('work_dirs/site'), help='folder of the site, which is replaced'
+        '--out', type=Path, default=Path('work_dirs/site'), help='folder of the site; an older site is replaced'
     )
     parser.add_argument(
         '--repository',
@@ -35,15 +37,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
         'without it the site carries those that it links to',
     )
     options = parser.parse_args(arguments)
-    source = options.out.with_name(f'{options.out.name}_source')
-    for folder in (source, options.out):
-        shutil.rmtree(folder, ignore_errors=True)
-    write_source(
-        source, Pages(ROOT, yaml.safe_load((HERE / 'site.yml').read_text(encoding='utf-8')), options.repository)
-    )
-    return build(
-        ['-q', '-W', '--keep-going', '-j', 'auto', '-b', 'html', '-c', str(HERE), str(source), str(options.out)]
-    )
+    try:
+        expect_site_or_nothing(options.out)
+    except FileExistsError as error:
+        parser.error(str(error))
+    shutil.rmtree(options.out, ignore_errors=True)
+    contents = yaml.safe_load((HERE / 'site.yml').read_text(encoding='utf-8'))
+    with tempfile.TemporaryDirectory() as source:
+        write_source(Path(source), Pages(ROOT, contents, options.repository))
+        return build(
+            ['-q', '-W', '--keep-going', '-j', 'auto', '-b', 'html', '-c', str(HERE), source, str(options.out)]
+        )
 
 
 def write_source(folder: Path, pages: Pages) -> None:

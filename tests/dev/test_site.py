@@ -10,6 +10,7 @@ import pytest
 import yaml
 
 from dev.site import markdown, notebook
+from dev.site.output import expect_site_or_nothing
 from dev.site.pages import CARRIED, ELSEWHERE, HOME, REFERENCE, Pages
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -25,6 +26,16 @@ def text_of(path):
 @pytest.fixture(scope='module')
 def pages():
     return Pages(ROOT, SETTINGS)
+
+
+def test_only_a_site_is_replaced(tmp_path):
+    expect_site_or_nothing(tmp_path / 'new')
+    expect_site_or_nothing(tmp_path)
+    (tmp_path / '.buildinfo').write_text('')
+    expect_site_or_nothing(tmp_path)
+    for other in (ROOT, ROOT / 'docs', ROOT / 'README.md'):
+        with pytest.raises(FileExistsError, match='is there, and no site'):
+            expect_site_or_nothing(other)
 
 
 def test_every_page_is_in_the_contents_once(pages, texts):
