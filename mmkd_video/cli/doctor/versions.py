@@ -18,6 +18,7 @@ NEEDED = {
     'importlib-metadata': ('6', None, 'importlib-metadata>=6', 'mmaction2 imports it'),
     'numpy': ('1.24', None, 'numpy>=1.24', ''),
     'filelock': ('3.30', '5', 'filelock>=3.30,<5', 'locks of work dirs'),
+    'safetensors': ('0.4.3', None, 'safetensors>=0.4.3', 'cached answers of teachers'),
     'scipy': ('1.10', None, 'scipy>=1.10', ''),
     'tensorboard': ('2.12', None, 'tensorboard>=2.12', ''),
     'matplotlib': ('3.7', None, 'matplotlib>=3.7', ''),
