@@ -5,7 +5,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from mmkd_video.core.mistakes import WorkFailedError, name_of_kind
+from mmkd_video.core.mistakes import WorkFailedError, WrongValueError, name_of_kind
+from mmkd_video.core.replay import SAMPLE_VIEW, Replay
 from mmkd_video.core.restoring import random_state_restored, seed_everything
 from mmkd_video.datasets.unreadable import is_unreadable
 from mmkd_video.datasets.watched_loader import ReadingBoard
@@ -44,10 +45,20 @@ class SeededDataset:
         seed: The run's seed.
         max_tries: Videos to try for one sample before giving up.
         board: Board on which workers say which video they read; None where nobody looks.
+        replay: Augmentations to draw instead of new ones in every epoch. The number of a sample's stands under
+            ``sample_view``; a replacement is drawn as that video itself would be.
     """
 
-    def __init__(self, dataset: Sized, seed: int, max_tries: int = 10, board: ReadingBoard | None = None) -> None:
+    def __init__(
+        self,
+        dataset: Sized,
+        seed: int,
+        max_tries: int = 10,
+        board: ReadingBoard | None = None,
+        replay: Replay | None = None,
+    ) -> None:
         self.dataset = dataset
+        self.replay = replay
         self.seed = seed
         self.max_tries = max_tries
         self.board = board
@@ -76,20 +87,25 @@ class SeededDataset:
             RuntimeError: If ``max_tries`` videos in a row cannot be read.
         """
         index, epoch, repeat = SampleKey(*key) if isinstance(key, tuple) else SampleKey(key)
-        draw = np.random.default_rng((self.seed, _SAMPLES, epoch, index))
+        seed, replay = self.seed, self.replay
+        if replay is not None:
+            seed, repeat, (index, epoch) = replay.seed, 0, replay.draw(index, epoch, repeat)
+        draw = np.random.default_rng((seed, _SAMPLES, epoch, index))
         bad: dict[str, str] = {}
         wanted = index
         with random_state_restored():
             for attempt in range(self.max_tries):
-                seed_everything(self.seed, _SAMPLES, epoch, index, _FIRST_CLIP + repeat, attempt)
+                first, tried = (index, attempt) if replay is None else (wanted, 0)
+                seed_everything(seed, _SAMPLES, epoch, first, _FIRST_CLIP + repeat, tried)
                 try:
-                    return _note(self._load(wanted), wanted % self.num_distinct, bad)
+                    sample = self._load(wanted)
+                    return _note(sample, wanted % self.num_distinct, bad, None if replay is None else epoch)
                 except Exception as error:
                     if not is_unreadable(error):
                         raise
-                    bad[self._name(wanted)] = f'{name_of_kind(error)}: {error}'.splitlines()[0]
+                    bad[self.name_of(wanted)] = f'{name_of_kind(error)}: {error}'.splitlines()[0]
                     last = error
-                wanted = int(draw.integers(len(self.dataset)))
+                wanted = int(draw.integers(len(self.dataset) if replay is None else replay.samples))
         listed = '\n'.join(f'  {name}: {reason}' for name, reason in bad.items())
         raise WorkFailedError(
             f'{self.max_tries} videos in a row cannot be read; is data_prefix right?\n{listed}'
@@ -98,7 +114,7 @@ class SeededDataset:
     def _load(self, index: int) -> Any:
         if self.board is None:
             return self.dataset[index]
-        name = self._name(index)
+        name = self.name_of(index)
         if name in self._stuck:
             raise TimeoutError(self._stuck[name])
         with self.board.reading(name):
@@ -109,18 +125,25 @@ class SeededDataset:
         """Number of different samples, those of a RepeatDataset counted once."""
         return getattr(self.dataset, '_ori_len', len(self.dataset))
 
-    def _name(self, index: int) -> str:
+    def name_of(self, index: int) -> str:
+        """Return the name of a video, or where it has none its index."""
         info = self.dataset.get_data_info(index) if hasattr(self.dataset, 'get_data_info') else {}
         return str(info.get('filename') or info.get('frame_dir') or f'sample {index}')
 
 
-def _note(sample: Any, index: int, bad: dict[str, str]) -> Any:
-    """Write the sample's index into its data sample, or into those of its several clips.
+def _note(sample: Any, index: int, bad: dict[str, str], view: int | None = None) -> Any:
+    """Write the sample's index into its data sample, or into those of its several clips; its view where it has one.
 
     The replaced videos stand in the first one only.
     """
+    if view is not None and isinstance(sample, list):
+        raise WrongValueError(
+            f'train_dataloader.dataset: got {len(sample)} clips of one sample, as RepeatAugDataset makes them; '
+            'expected one clip of each sample, such as a VideoDataset gives, where answers of a teacher are cached'
+        )
     for place, clip in enumerate(sample if isinstance(sample, list) else [sample]):
         if isinstance(clip, dict) and hasattr(clip.get('data_samples'), 'set_metainfo'):
             replaced = {REPLACED: bad} if bad and place == 0 else {}
-            clip['data_samples'].set_metainfo({SAMPLE_INDEX: index, **replaced})
+            drawn = {} if view is None else {SAMPLE_VIEW: view}
+            clip['data_samples'].set_metainfo({SAMPLE_INDEX: index, **drawn, **replaced})
     return sample

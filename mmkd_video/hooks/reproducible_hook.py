@@ -1,6 +1,6 @@
 """Reproducible training: all randomness of a run depends on its seed and on its progress alone."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from mmengine.dataset import InfiniteSampler
@@ -13,7 +13,16 @@ from torch.utils.data import DataLoader, IterableDataset
 from mmkd_video.core.checked import Number, Optional, Whole, checked
 from mmkd_video.core.mistakes import WorkFailedError, WrongValueError
 from mmkd_video.core.registry import HOOKS
-from mmkd_video.datasets import KeyedBatchSampler, SeededDataset, name_unreadable_videos, seed_everything
+from mmkd_video.core.replay import Replay
+from mmkd_video.datasets import (
+    KeyedBatchSampler,
+    SeededDataset,
+    build_replayed,
+    hash_of_names,
+    hash_of_pipeline,
+    name_unreadable_videos,
+    seed_everything,
+)
 from mmkd_video.datasets.label_check import expect_known_classes, wrong_label
 from mmkd_video.datasets.resuming_iterator import ResumingIterator
 from mmkd_video.datasets.watched_loader import ReadingBoard, WatchedLoader
@@ -49,6 +58,7 @@ class ReproducibleHook(Hook):
     What happens to a sample follows from (seed, epoch, sample); what happens to a batch (blending, dropout) from (seed,
     rank, iteration). Nothing random is stored in checkpoints. Videos that cannot be read are replaced by others in
     training; in validation and test they are named. A label that the model has no class for ends the training.
+    Where a teacher's answers are cached, samples are drawn as they were when the cache was made.
 
     Args:
         max_bad_videos: Training stops when this many different videos could not be read by one process; each process
@@ -85,7 +95,9 @@ class ReproducibleHook(Hook):
             return
         _check(loop.dataloader)
         expect_known_classes(loop.dataloader.dataset, unwrapped_model(runner))
-        old, loop.dataloader = loop.dataloader, _rebuild(loop.dataloader, runner.seed, self.video_timeout)
+        old, replay = loop.dataloader, _replay_for(runner)
+        dataset = old.dataset if replay is None else _replayed(runner, replay)
+        loop.dataloader = _rebuild(old, SeededDataset(dataset, runner.seed, replay=replay), self.video_timeout)
         if isinstance(loop, IterBasedTrainLoop):
             _stop_workers(old, loop.dataloader_iterator)
             loop.dataloader_iterator = ResumingIterator(loop.dataloader)
@@ -219,7 +231,7 @@ def _watch_tested(loader: DataLoader, timeout: float | None) -> DataLoader:
     return WatchedLoader(loader.dataset, batch_sampler=batches, board=board, **settings)
 
 
-def _rebuild(loader: DataLoader, seed: int, timeout: float | None = None) -> DataLoader:
+def _rebuild(loader: DataLoader, dataset: SeededDataset, timeout: float | None = None) -> DataLoader:
     """The same loader over seeded samples, watched where it has workers."""
     sampler = getattr(loader.batch_sampler, 'sampler', None)
     if isinstance(sampler, InfiniteSampler):
@@ -227,11 +239,47 @@ def _rebuild(loader: DataLoader, seed: int, timeout: float | None = None) -> Dat
     settings = {key: getattr(loader, key) for key in _SETTINGS if hasattr(loader, key)}
     batches = KeyedBatchSampler(loader.batch_sampler)
     if not timeout or not loader.num_workers:
-        return DataLoader(SeededDataset(loader.dataset, seed), batch_sampler=batches, **settings)
-    board = ReadingBoard(loader.num_workers, timeout)
-    return WatchedLoader(
-        SeededDataset(loader.dataset, seed, board=board), batch_sampler=batches, board=board, **settings
-    )
+        return DataLoader(dataset, batch_sampler=batches, **settings)
+    dataset.board = ReadingBoard(loader.num_workers, timeout)
+    return WatchedLoader(dataset, batch_sampler=batches, board=dataset.board, **settings)
+
+
+def _replay_for(runner: Runner) -> Replay | None:
+    """Return the augmentations that cached answers of teachers are about; None where there are none.
+
+    Raises:
+        ValueError: They are about different ones.
+    """
+    model = ability_of(runner.model, HasTeachers)
+    teachers = dict(model.teachers or {}) if model is not None else {}
+    found = {name: each.replay for name, each in teachers.items() if getattr(each, 'replay', None) is not None}
+    if len({(each.seed, each.views) for each in found.values()}) > 1:
+        told = ', '.join(f'{name} (seed {each.seed}, {each.views} views)' for name, each in found.items())
+        raise WrongValueError(
+            f'teacher: got caches of different augmentations: {told}; expected those of one seed and one number of '
+            'views, so that all teachers answer about the same clip'
+        )
+    return next(iter(found.values()), None)
+
+
+def _replayed(runner: Runner, replay: Replay) -> Any:
+    """Return the training set built as it was when the cache was made.
+
+    Raises:
+        ValueError: It is another one, or the config does not say how it is built.
+    """
+    settings = runner._train_dataloader
+    if not isinstance(settings, Mapping):
+        raise WrongValueError(
+            f'train_dataloader: got {type(settings).__name__}; expected the settings of a loader (a dict), so that its '
+            "data set can be built as for the teacher's cache"
+        )
+    dataset = build_replayed(settings, replay.seed)
+    pipeline = hash_of_pipeline(settings)
+    for teacher in ability_of(runner.model, HasTeachers).teachers.values():
+        if getattr(teacher, 'replay', None) is not None:
+            teacher.replay.check(SeededDataset(dataset, 0).num_distinct, hash_of_names(dataset), pipeline)
+    return dataset
 
 
 def _stop_workers(loader: DataLoader, iterator: Any) -> None:

@@ -1,7 +1,8 @@
 """Teachers: where knowledge comes from."""
 
 from mmkd_video.teachers.build import TEACHERS, build_teachers
+from mmkd_video.teachers.cached import CachedTeacher
 from mmkd_video.teachers.frozen import FrozenTeacher
 from mmkd_video.teachers.teacher import Probe, Teacher, TeachingStep
 
-__all__ = ['TEACHERS', 'FrozenTeacher', 'Probe', 'Teacher', 'TeachingStep', 'build_teachers']
+__all__ = ['TEACHERS', 'CachedTeacher', 'FrozenTeacher', 'Probe', 'Teacher', 'TeachingStep', 'build_teachers']

@@ -8,6 +8,7 @@ from typing import Any, NoReturn
 from torch import Tensor, nn
 
 from mmkd_video.core.mistakes import WrongValueError
+from mmkd_video.core.replay import Replay
 from mmkd_video.recognizers.input_form import InputForm
 
 
@@ -69,6 +70,9 @@ class Teacher(abc.ABC):
 
     state: nn.Module | None = None
     """What is trained or kept: a part of the training state, thus in the optimizer, in DDP and in checkpoints."""
+
+    replay: Replay | None = None
+    """The augmentations that it has answers about, which ReproducibleHook then draws; None for any."""
 
     config: Any = None
     """The whole config that it comes from, if there is one: its pipelines tell what it sees in validation."""

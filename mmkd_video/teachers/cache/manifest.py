@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -105,10 +105,12 @@ class Manifest:
         view, part = divmod(shard, self.parts)
         return f'view{view:05d}_part{part:06d}.safetensors'
 
-    def tensors(self, rows: int) -> dict[str, tuple[str, tuple[int, ...]]]:
-        """Return dtype, as safetensors calls it, and shape of each tensor in a file of so many rows."""
+    def tensors(self, rows: int, taps: Collection[str] | None = None) -> dict[str, tuple[str, tuple[int, ...]]]:
+        """Return dtype (as safetensors calls it) and shape of each tensor in a file of so many rows, of all taps."""
         found = {PRESENT: ('U8', (rows,))}
         for tap, shape in self.taps.items():
+            if taps is not None and tap not in taps:
+                continue
             if tap == 'logits' and self.topk is not None:
                 found[VALUES] = ('F16', (rows, self.topk + 1))
                 found[CLASSES] = ('I32', (rows, self.topk))

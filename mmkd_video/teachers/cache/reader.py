@@ -1,7 +1,7 @@
 """Reading a teacher's cached answers, at random."""
 
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -44,12 +44,15 @@ class CacheReader:
         self._whole: set[int] = set()
         self._open: OrderedDict[int, dict[str, Any]] = OrderedDict()
 
-    def read(self, samples: Sequence[int], views: Sequence[int]) -> dict[str, Tensor]:
+    def read(
+        self, samples: Sequence[int], views: Sequence[int], taps: Collection[str] | None = None
+    ) -> dict[str, Tensor]:
         """Read the answers to a batch.
 
         Args:
             samples: ``N`` places of samples in their training set.
             views: ``N`` numbers of their augmentations.
+            taps: Taps to read; all by default.
 
         Returns:
             ``(N, ...)`` float32 by tap; scores of which the best were kept are those of :func:`spread_rest`.
@@ -57,10 +60,9 @@ class CacheReader:
         Raises:
             ValueError: An answer is missing, or a file is damaged.
         """
-        rows = {
-            name: np.empty((len(samples), *shape[1:]), DTYPES[dtype])
-            for name, (dtype, shape) in self.manifest.tensors(1).items()
-        }
+        taps = self.manifest.taps if taps is None else taps
+        wanted = self.manifest.tensors(1, taps)
+        rows = {name: np.empty((len(samples), *shape[1:]), DTYPES[dtype]) for name, (dtype, shape) in wanted.items()}
         for place, (sample, view) in enumerate(zip(samples, views, strict=True)):
             self._expect_inside(sample, view)
             number, row = self.manifest.place(sample, view)
@@ -73,19 +75,15 @@ class CacheReader:
                     'the cache was made; expected an answer to every clip of the training; mend or remove the video, '
                     'then make a new cache'
                 )
-        return self._answers(rows)
+        return {tap: self._answer(tap, rows) for tap in taps}
 
-    def _answers(self, rows: dict[str, np.ndarray]) -> dict[str, Tensor]:
-        found = {}
-        for tap in self.manifest.taps:
-            if f'tap.{tap}' in rows:
-                found[tap] = torch.from_numpy(rows[f'tap.{tap}']).float()
-                continue
-            classes = torch.from_numpy(rows[CLASSES])
-            if ((classes < 0) | (classes >= self.manifest.classes)).any():
-                raise WrongValueError(f'{self.folder}: a class of its best is none of 0 to {self.manifest.classes - 1}')
-            found[tap] = spread_rest(torch.from_numpy(rows[VALUES]).float(), classes, self.manifest.classes)
-        return found
+    def _answer(self, tap: str, rows: dict[str, np.ndarray]) -> Tensor:
+        if f'tap.{tap}' in rows:
+            return torch.from_numpy(rows[f'tap.{tap}']).float()
+        classes = torch.from_numpy(rows[CLASSES])
+        if ((classes < 0) | (classes >= self.manifest.classes)).any():
+            raise WrongValueError(f'{self.folder}: a class of its best is none of 0 to {self.manifest.classes - 1}')
+        return spread_rest(torch.from_numpy(rows[VALUES]).float(), classes, self.manifest.classes)
 
     def _expect_inside(self, sample: int, view: int) -> None:
         for what, value, held in (('sample', sample, self.manifest.samples), ('view', view, self.manifest.views)):

@@ -1,0 +1,1 @@
+"""Answers of a teacher to a whole training set, kept in files."""

@@ -1,0 +1,308 @@
+"""Answers of a teacher that were made once teach as the teacher itself does, about the very same clips."""
+
+import copy
+import shutil
+
+import clips
+import pytest
+import tiny
+import torch
+from mmengine.config import Config
+from mmengine.hooks import Hook
+from mmengine.registry import DefaultScope
+
+from mmkd_video.core.registry import DATASETS, MODELS, build_model
+from mmkd_video.core.replay import Replay
+from mmkd_video.datasets import SampleKey, SeededDataset, build_replayed
+from mmkd_video.teachers import CachedTeacher, FrozenTeacher
+from mmkd_video.teachers.cache import CacheReader
+from mmkd_video.workflows.cache.caching import cache_teacher
+
+VIEWS, SEED = 2, 5
+TAPS = ['logits', 'backbone.layer1']
+JITTER = dict(type='ColorJitter', brightness=0.3, contrast=0.3, saturation=0.3, hue=0.1)
+
+
+@pytest.fixture(scope='module')
+def videos(tmp_path_factory):
+    return clips.make_set(tmp_path_factory.mktemp('videos'), count=5)
+
+
+def pipeline():
+    steps = clips.pipeline(layout='NCTHW')
+    return [*steps[:5], JITTER, *steps[5:]]
+
+
+def teacher_model():
+    """As wide as the student, so that no connector with weights of its own lies between them."""
+    return tiny.recognizer(8)
+
+
+@pytest.fixture(scope='module')
+def weights(tmp_path_factory):
+    path = tmp_path_factory.mktemp('weights') / 'teacher.pth'
+    torch.manual_seed(3)
+    torch.save(dict(state_dict=build_model(teacher_model()).state_dict()), path)
+    return str(path)
+
+
+def live(weights):
+    return dict(config=teacher_model(), checkpoint=weights)
+
+
+def config_of(videos, work_dir, teacher, steps=None, workers=0, **extra):
+    model = tiny.distiller()
+    model['teacher'] = teacher
+    config = Config(
+        clips.runner_config(
+            videos, work_dir, model, steps or pipeline(), workers=workers, epochs=3,
+            experiment_name=f'{work_dir.name}-{len(str(extra))}',
+            optim_wrapper=dict(optimizer=dict(type='SGD', lr=0.05)), log_processor=dict(window_size=1),
+        )
+    )  # fmt: skip
+    config.custom_hooks = [dict(type='DistillHook'), dict(type='ReproducibleHook')]
+    config.val_dataloader = config.val_cfg = config.val_evaluator = None
+    config.merge_from_dict(extra)
+    return config
+
+
+@pytest.fixture(scope='module')
+def cache(videos, weights, tmp_path_factory):
+    folder = tmp_path_factory.mktemp('cached')
+    config = config_of(videos, folder, live(weights))
+    done = cache_teacher(config, folder / 'cache', views=VIEWS, seed=SEED)
+    assert (done.clips, done.computed, done.absent) == (5 * VIEWS, 5 * VIEWS, 0)
+    return folder / 'cache'
+
+
+@MODELS.register_module(force=True)
+class ReplayedTeacher(FrozenTeacher):
+    """The teacher itself, about the augmentations of a cache."""
+
+    def __init__(self, cache, **kwargs):
+        super().__init__(**kwargs)
+        self.replay = CachedTeacher(cache).replay
+
+
+class Seen(Hook):
+    """Keeps the clips of every step, by sample and view."""
+
+    def __init__(self):
+        self.clips, self.order = {}, []
+
+    def before_train_iter(self, runner, batch_idx, data_batch=None):
+        if 'sample_view' not in data_batch['data_samples'][0]:
+            return
+        for clip, sample in zip(data_batch['inputs'], data_batch['data_samples'], strict=True):
+            key = sample.sample_idx, sample.sample_view
+            assert torch.equal(self.clips.setdefault(key, clip), clip)
+            self.order.append((*key, runner.epoch))
+
+
+def train(config):
+    """Return the losses of each step, and what was seen."""
+    from mmengine.runner import Runner
+
+    runner, losses, seen = Runner.from_cfg(config), [], Seen()
+    runner.register_hook(seen, priority='LOWEST')
+    parse = runner.model.parse_losses
+
+    def kept(found):
+        losses.append({key: float(value.detach()) for key, value in found.items() if 'loss' in key})
+        return parse(found)
+
+    runner.model.parse_losses = kept
+    torch.manual_seed(0)
+    runner.train()
+    return losses, seen
+
+
+def drawn(videos, key, seed=SEED):
+    """The clip that the cached pass saw."""
+    loader = clips.runner_config(videos, videos, {}, pipeline())['train_dataloader']
+    replay = Replay(seed, VIEWS, 5, '', '', '')
+    with DefaultScope.overwrite_default_scope('mmaction'):
+        return SeededDataset(build_replayed(loader, seed), seed, replay=replay)[SampleKey(*key)]['inputs']
+
+
+@pytest.fixture(scope='module')
+def trained(videos, cache, tmp_path_factory):
+    return train(config_of(videos, tmp_path_factory.mktemp('a'), dict(type='CachedTeacher', cache=str(cache))))
+
+
+def test_a_training_sees_the_clips_of_the_cached_pass_bit_for_bit(videos, trained):
+    _, seen = trained
+    assert set(seen.clips) == {(sample, view) for sample in range(5) for view in range(VIEWS)}
+    assert {(view, epoch) for _, view, epoch in seen.order} == {(0, 0), (1, 1), (0, 2)}
+    torch.manual_seed(99)
+    for key, clip in seen.clips.items():
+        assert torch.equal(clip, drawn(videos, key)), key
+    assert not torch.equal(seen.clips[0, 0], seen.clips[0, 1])
+    assert not torch.equal(seen.clips[0, 0], drawn(videos, (0, 0), seed=SEED + 1))
+
+
+def test_workers_and_another_seed_of_the_training_see_the_same(videos, cache, trained, tmp_path):
+    config = config_of(
+        videos, tmp_path, dict(type='CachedTeacher', cache=str(cache)), workers=1, randomness=dict(seed=8)
+    )
+    losses, seen = train(config)
+    assert seen.clips.keys() == trained[1].clips.keys()
+    assert all(torch.equal(clip, trained[1].clips[key]) for key, clip in seen.clips.items())
+    assert [key[:2] for key in seen.order] != [key[:2] for key in trained[1].order]  # in another order
+
+
+def test_losses_are_those_of_the_teacher_itself(videos, cache, weights, trained, tmp_path):
+    teacher = dict(type='ReplayedTeacher', cache=str(cache), **live(weights))
+    losses, seen = train(config_of(videos, tmp_path, teacher))
+    assert seen.order == trained[1].order
+    for cached, itself in zip(trained[0], losses, strict=True):
+        assert cached.keys() == itself.keys() and {'loss_kd', 'loss_fitnet'} <= cached.keys()
+        for name, value in cached.items():
+            assert value == pytest.approx(itself[name], rel=2e-3, abs=1e-4), name
+
+
+def test_answers_are_those_of_the_teacher_in_half_precision(videos, cache, weights):
+    model = MODELS.build(dict(tiny.distiller(), teacher=live(weights)))
+    found = CacheReader(cache).read([3, 1], [1, 0])
+    for place, key in enumerate([(3, 1), (1, 0)]):
+        clip = model.teachers['teacher'].data_preprocessor(dict(inputs=[drawn(videos, key)], data_samples=[]))['inputs']
+        answers = model.teachers['teacher'].features(clip)
+        for tap in TAPS:
+            assert torch.allclose(found[tap][place], answers[tap][0], rtol=2e-3, atol=2e-3), tap
+
+
+def test_a_stopped_pass_goes_on(videos, cache, weights, tmp_path):
+    shutil.copytree(cache, tmp_path / 'cache')
+    (tmp_path / 'cache' / 'view00001_part000000.safetensors').unlink()
+    config = config_of(videos, tmp_path, live(weights))
+    done = cache_teacher(config, tmp_path / 'cache', views=VIEWS, seed=SEED, batch_size=4)
+    assert (done.clips, done.computed) == (10, 5)
+    for name in ('view00000_part000000.safetensors', 'view00001_part000000.safetensors'):
+        ours, theirs = (CacheReader(folder).read(range(5), [1] * 5) for folder in (cache, tmp_path / 'cache'))
+        assert all(torch.allclose(ours[tap], theirs[tap], rtol=2e-3, atol=1e-3) for tap in TAPS), name
+
+
+def test_the_best_classes_alone_teach_too(videos, weights, tmp_path):
+    config = config_of(videos, tmp_path, live(weights))
+    cache_teacher(config, tmp_path / 'cache', views=1, topk=2, taps=['logits'])
+    model = dict(tiny.distiller([tiny.KD]), teacher=dict(type='CachedTeacher', cache=str(tmp_path / 'cache')))
+    assert MODELS.build(model).teachers['teacher'].num_classes == 5
+
+
+def build(cache, terms=(tiny.KD,), student=None, **teacher):
+    teacher = dict(type='CachedTeacher', cache=str(cache), **teacher)
+    return MODELS.build(dict(tiny.distiller(terms, student), teacher=teacher))
+
+
+def test_a_tap_that_is_not_cached_is_told_with_those_that_are(cache):
+    term = dict(type='FitNetLoss', at=('backbone.layer1', 'backbone.conv1'))
+    with pytest.raises(KeyError, match="does not hold; expected one of 'logits', 'backbone.layer1'; or make a new"):
+        build(cache, [term])
+
+
+def test_another_teacher_is_told(cache, weights):
+    build(cache, teacher=live(weights))
+    with pytest.raises(ValueError, match='holds answers of another teacher'):
+        build(cache, teacher=dict(config=teacher_model(), checkpoint=None))
+
+
+def test_blending_is_refused(cache, weights, videos, tmp_path):
+    student = tiny.recognizer()
+    student['data_preprocessor']['blending'] = dict(type='MixupBlending', num_classes=5, alpha=0.2)
+    with pytest.raises(ValueError, match='blending: got MixupBlending beside cached answers of teacher'):
+        build(cache, student=student)
+    config = config_of(videos, tmp_path, live(weights))
+    config.model.student = student
+    with pytest.raises(ValueError, match='blending: got MixupBlending, which mixes the clips'):
+        cache_teacher(config, tmp_path / 'cache')
+
+
+def other_pipeline(videos, folder):
+    return dict(steps=clips.pipeline(layout='NCTHW'))
+
+
+def other_length(videos, folder):
+    return dict(videos=clips.make_set(folder / 'more', count=6))
+
+
+def other_order(videos, folder):
+    shutil.copytree(videos, folder / 'other')
+    lines = (videos / 'list.txt').read_text().splitlines()
+    (folder / 'other' / 'list.txt').write_text('\n'.join(reversed(lines)) + '\n')
+    return dict(videos=folder / 'other')
+
+
+@pytest.mark.parametrize(
+    ('change', 'said'),
+    [
+        (other_pipeline, 'another training pipeline'),
+        (other_length, 'answers for 5 samples, the training set has 6'),
+        (other_order, 'other samples, or in another order'),
+    ],
+)
+def test_a_training_that_the_cache_is_not_about_is_told(videos, cache, tmp_path, change, said):
+    given = dict(dict(videos=videos), **change(videos, tmp_path))
+    config = config_of(work_dir=tmp_path, teacher=dict(type='CachedTeacher', cache=str(cache)), **given)
+    with pytest.raises(ValueError, match=said) as error:
+        train(config)
+    assert '\n' not in str(error.value)
+
+
+def test_a_training_that_does_not_replay_is_told(videos, cache, tmp_path):
+    config = config_of(videos, tmp_path, dict(type='CachedTeacher', cache=str(cache)))
+    config.custom_hooks = [dict(type='DistillHook')]
+    with pytest.raises(ValueError, match="add dict.type='ReproducibleHook'. to custom_hooks"):
+        train(config)
+
+
+@DATASETS.register_module(force=True)
+class NumberedNoise:
+    """Noise that tells the sample; those in ``bad`` cannot be read."""
+
+    def __init__(self, bad=()):
+        self.bad = bad
+
+    def __len__(self):
+        return 4
+
+    def __getitem__(self, index):
+        from mmaction.structures import ActionDataSample
+
+        if index in self.bad:
+            raise OSError('damaged')
+        return dict(inputs=torch.rand(2) + index, data_samples=ActionDataSample())
+
+
+def test_a_video_that_cannot_be_read_is_replaced_by_what_the_cache_knows():
+    replay = Replay(SEED, VIEWS, 4, '', '', '')
+    whole = SeededDataset(NumberedNoise(), 0, replay=replay)
+    found = SeededDataset(NumberedNoise(bad=(2,)), 9, replay=replay)[SampleKey(2, 3)]
+    sample = found['data_samples']
+    assert sample.sample_view == 1 and sample.sample_idx != 2 and sample.replaced_videos
+    assert torch.equal(found['inputs'], whole[SampleKey(sample.sample_idx, 1)]['inputs'])
+
+
+def test_a_repeated_sample_has_the_next_view():
+    replay = Replay(SEED, 3, 4, '', '', '')
+    assert [replay.draw(1, epoch, 0).view for epoch in range(4)] == [0, 1, 2, 0]
+    assert replay.draw(5, 1, 0) == (1, 2) and replay.draw(1, 1, 1) == (1, 2)
+
+
+def test_several_clips_of_one_sample_are_refused():
+    class Several(NumberedNoise):
+        def __getitem__(self, index):
+            return [super().__getitem__(index)] * 2
+
+    with pytest.raises(ValueError, match='got 2 clips of one sample, as RepeatAugDataset makes them'):
+        SeededDataset(Several(), 0, replay=Replay(SEED, 1, 4, '', '', ''))[SampleKey(0)]
+
+
+def test_caches_of_different_augmentations_are_refused(videos, cache, weights, tmp_path):
+    config = config_of(videos, tmp_path, live(weights))
+    cache_teacher(config, tmp_path / 'cache', views=1, seed=SEED, taps=['logits'])
+    ours = dict(type='CachedTeacher', cache=str(cache))
+    other = config_of(videos, tmp_path, dict(a=ours, b=dict(ours, cache=str(tmp_path / 'cache'))))
+    other.model.terms = [dict(tiny.KD, teacher='a'), dict(tiny.KD, teacher='b', name='second')]
+    other.model = copy.deepcopy(other.model)
+    with pytest.raises(ValueError, match='got caches of different augmentations: a .seed 5, 2 views., b .seed 5, 1'):
+        train(other)
