@@ -26,7 +26,8 @@ from mmkd_video.workflows.train import prepare
 
 ROOT = Path(__file__).parents[1]
 NAMES = (
-    'ablate baseline benchmark check_data compare compress export prune quantize render report shrink stream test train'
+    'ablate baseline benchmark cache check_data compare compress export prune quantize render report shrink stream '
+    'test train'
 )
 TOOLS = {name: importlib.import_module(f'mmkd_video.cli.{name}') for name in NAMES.split()}
 TOOLS |= dict(loss_pages=loss_pages, recording=recording)
@@ -181,6 +182,7 @@ def test_a_wrong_number_of_a_tool_is_wrong_usage(tool, words, option, text, caps
 
 CONFIG_TOOLS = dict(
     ablate=['{config}'],
+    cache=['{config}'],
     check_data=['{config}'],
     compare=['{config}'],
     compress=['{config}'],
@@ -308,6 +310,7 @@ GONE = dict(
     ablate=['{folder}/nowhere.py'],
     baseline=['{folder}/nowhere'],
     benchmark=['stream', '--model', '{folder}/nowhere.xml'],
+    cache=['{folder}/nowhere.py'],
     check_data=['{folder}/nowhere.py'],
     compare=['{folder}/nowhere.py'],
     compress=['{folder}/nowhere.py'],

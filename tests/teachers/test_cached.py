@@ -11,6 +11,7 @@ from mmengine.config import Config
 from mmengine.hooks import Hook
 from mmengine.registry import DefaultScope
 
+from mmkd_video.cli import cache as command
 from mmkd_video.core.registry import DATASETS, MODELS, build_model
 from mmkd_video.core.replay import Replay
 from mmkd_video.datasets import SampleKey, SeededDataset, build_replayed
@@ -306,3 +307,20 @@ def test_caches_of_different_augmentations_are_refused(videos, cache, weights, t
     other.model = copy.deepcopy(other.model)
     with pytest.raises(ValueError, match='got caches of different augmentations: a .seed 5, 2 views., b .seed 5, 1'):
         train(other)
+
+
+def test_the_command_makes_a_cache_and_goes_on(videos, weights, tmp_path, capsys):
+    config_of(videos, tmp_path, live(weights)).dump(tmp_path / 'mine.py')
+    words = [str(tmp_path / 'mine.py'), '--out', str(tmp_path / 'cache'), '--views', '2', '--topk', '2']
+    command.main([*words, '--taps', 'logits'])
+    told = capsys.readouterr()
+    assert 'holds answers to 10 clips' in told.out and '10 were made now, 0 of them are missing' in told.out
+    assert 'caching 10/10 clips' in told.err
+    command.main([*words, '--taps', 'logits'])
+    assert '0 were made now' in capsys.readouterr().out
+    with pytest.raises(SystemExit):
+        command.main([*words[:-1], '3', '--taps', 'logits'])
+    assert 'differs in topk; give another folder' in capsys.readouterr().err
+    with pytest.raises(SystemExit):
+        command.main([*words, '--teacher-name', 'other'])
+    assert "teacher: got 'other'; expected the name of one of teacher" in capsys.readouterr().err
