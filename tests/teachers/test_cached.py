@@ -142,6 +142,7 @@ def test_a_training_sees_the_clips_of_the_cached_pass_bit_for_bit(videos, traine
     assert not torch.equal(seen.clips[0, 0], drawn(videos, (0, 0), seed=SEED + 1))
 
 
+@pytest.mark.slow
 def test_workers_and_another_seed_of_the_training_see_the_same(videos, cache, trained, tmp_path):
     config = config_of(
         videos, tmp_path, dict(type='CachedTeacher', cache=str(cache)), workers=1, randomness=dict(seed=8)
@@ -152,6 +153,7 @@ def test_workers_and_another_seed_of_the_training_see_the_same(videos, cache, tr
     assert [key[:2] for key in seen.order] != [key[:2] for key in trained[1].order]  # in another order
 
 
+@pytest.mark.slow
 def test_losses_are_those_of_the_teacher_itself(videos, cache, weights, trained, tmp_path):
     teacher = dict(type='ReplayedTeacher', cache=str(cache), **live(weights))
     losses, seen = train(config_of(videos, tmp_path, teacher))
@@ -162,6 +164,7 @@ def test_losses_are_those_of_the_teacher_itself(videos, cache, weights, trained,
             assert value == pytest.approx(itself[name], rel=2e-3, abs=1e-4), name
 
 
+@pytest.mark.slow
 def test_answers_are_those_of_the_teacher_in_half_precision(videos, cache, weights):
     model = MODELS.build(dict(tiny.distiller(), teacher=live(weights)))
     found = CacheReader(cache).read([3, 1], [1, 0])
@@ -172,6 +175,7 @@ def test_answers_are_those_of_the_teacher_in_half_precision(videos, cache, weigh
             assert torch.allclose(found[tap][place], answers[tap][0], rtol=2e-3, atol=2e-3), tap
 
 
+@pytest.mark.slow
 def test_a_stopped_pass_goes_on(videos, cache, weights, tmp_path):
     shutil.copytree(cache, tmp_path / 'cache')
     (tmp_path / 'cache' / 'view00001_part000000.safetensors').unlink()
@@ -183,6 +187,7 @@ def test_a_stopped_pass_goes_on(videos, cache, weights, tmp_path):
         assert all(torch.allclose(ours[tap], theirs[tap], rtol=2e-3, atol=1e-3) for tap in TAPS), name
 
 
+@pytest.mark.slow
 def test_the_best_classes_alone_teach_too(videos, weights, tmp_path):
     config = config_of(videos, tmp_path, live(weights))
     cache_teacher(config, tmp_path / 'cache', views=1, topk=2, taps=['logits'])
@@ -207,6 +212,7 @@ def test_another_teacher_is_told(cache, weights):
         build(cache, teacher=dict(config=teacher_model(), checkpoint=None))
 
 
+@pytest.mark.slow
 def test_blending_is_refused(cache, weights, videos, tmp_path):
     student = tiny.recognizer()
     student['data_preprocessor']['blending'] = dict(type='MixupBlending', num_classes=5, alpha=0.2)
@@ -233,6 +239,7 @@ def other_order(videos, folder):
     return dict(videos=folder / 'other')
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ('change', 'said'),
     [
@@ -249,6 +256,7 @@ def test_a_training_that_the_cache_is_not_about_is_told(videos, cache, tmp_path,
     assert '\n' not in str(error.value)
 
 
+@pytest.mark.slow
 def test_a_training_that_does_not_replay_is_told(videos, cache, tmp_path):
     config = config_of(videos, tmp_path, dict(type='CachedTeacher', cache=str(cache)))
     config.custom_hooks = [dict(type='DistillHook')]
@@ -298,6 +306,7 @@ def test_several_clips_of_one_sample_are_refused():
         SeededDataset(Several(), 0, replay=Replay(SEED, 1, 4, '', '', ''))[SampleKey(0)]
 
 
+@pytest.mark.slow
 def test_caches_of_different_augmentations_are_refused(videos, cache, weights, tmp_path):
     config = config_of(videos, tmp_path, live(weights))
     cache_teacher(config, tmp_path / 'cache', views=1, seed=SEED, taps=['logits'])
@@ -309,6 +318,7 @@ def test_caches_of_different_augmentations_are_refused(videos, cache, weights, t
         train(other)
 
 
+@pytest.mark.slow
 def test_the_command_makes_a_cache_and_goes_on(videos, weights, tmp_path, capsys):
     config_of(videos, tmp_path, live(weights)).dump(tmp_path / 'mine.py')
     words = [str(tmp_path / 'mine.py'), '--out', str(tmp_path / 'cache'), '--views', '2', '--topk', '2']
