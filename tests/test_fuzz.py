@@ -23,7 +23,7 @@ def run(program, seed, count, folder):
 MORE = os.environ.get('FUZZ_SEEDS', '3 4 5').split()  # other seeds, for files that were never tried
 SIZES = [
     (1, 300),
-    pytest.param(2, 10_000, marks=pytest.mark.slow),
+    pytest.param(2, 4_000, marks=pytest.mark.slow),
     *(pytest.param(int(seed), 10_000, marks=[pytest.mark.slow, pytest.mark.full]) for seed in MORE),
 ]
 
