@@ -122,6 +122,7 @@ def softening_temperatures(terms: Mapping[str, nn.Module], teacher: str) -> dict
     for name, term in terms.items():
         temperature = getattr(term.loss, 'temperature', None)
         plain = getattr(term.loss, 'softens', False) and isinstance(temperature, (int, float))
-        if term.teacher == teacher and plain and all(pair.taps[1] == 'logits' for pair in term.pairs):
+        as_they_are = all(pair.taps[1] == 'logits' and not pair.standardize for pair in term.pairs)
+        if term.teacher == teacher and plain and as_they_are:
             found[name] = float(temperature)
     return found

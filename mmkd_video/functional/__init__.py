@@ -4,6 +4,7 @@ from mmkd_video.functional.attention import at, attention_map, catkd, per_frame_
 from mmkd_video.functional.channels import cwd, nst
 from mmkd_video.functional.contrast import noise_contrast, other_indices
 from mmkd_video.functional.correlation import dist, ickd, pearson, pkd
+from mmkd_video.functional.cosine import cosine
 from mmkd_video.functional.divergence import kd, kl_divergence, log_probabilities
 from mmkd_video.functional.elementwise import ab, batch_norm_margin, ft, mean_square, ofd
 from mmkd_video.functional.gram import gram
@@ -21,12 +22,13 @@ from mmkd_video.functional.manifold import (
 )
 from mmkd_video.functional.multi_level import mlkd
 from mmkd_video.functional.normalize import LEAST_SPREAD, divide, mean_norm, unit
+from mmkd_video.functional.positions import sine_positions
 from mmkd_video.functional.pyramid import fsp, hcl
 from mmkd_video.functional.relations import cc, pairwise_distances, pkt, rkd_angles, rkd_distances, sp
 from mmkd_video.functional.singular import kdsvd, right_singular_vectors
 from mmkd_video.functional.target_class import dkd, nkd, wsld
 from mmkd_video.functional.temporal import frame_importance, temporal_difference, temporal_order, temporal_relation
-from mmkd_video.functional.transformed_teacher import logit_std_kd, ttm, wttm
+from mmkd_video.functional.transformed_teacher import logit_std_kd, standardise, ttm, wttm
 
 __all__ = [
     'LEAST_SPREAD',
@@ -38,6 +40,7 @@ __all__ = [
     'cc',
     'channels_and_positions',
     'class_indices',
+    'cosine',
     'cwd',
     'dist',
     'divide',
@@ -81,8 +84,10 @@ __all__ = [
     'right_singular_vectors',
     'rkd_angles',
     'rkd_distances',
+    'sine_positions',
     'sp',
     'space_time_at',
+    'standardise',
     'temporal_difference',
     'temporal_order',
     'temporal_relation',

@@ -42,7 +42,11 @@ def wttm(student: Tensor, teacher: Tensor, exponent: float | Tensor) -> Tensor:
     return (weight * divergence).mean()
 
 
-def _standardise(logits: Tensor) -> Tensor:
+def standardise(logits: Tensor) -> Tensor:
+    """Return logits ``(N, K)`` with zero mean and unit (unbiased) deviation in each row, K at least 2.
+
+    The gradient of a row that is all but constant is no larger than for a deviation of 1e-3.
+    """
     centred = logits - logits.mean(1, keepdim=True)
     return divide(centred, logits.std(1, keepdim=True) + STD_EPS, LEAST_SPREAD)
 
@@ -59,4 +63,4 @@ def logit_std_kd(student: Tensor, teacher: Tensor, temperature: float | Tensor) 
     Returns:
         :func:`~mmkd_video.functional.kd` of both sides with zero mean and unit deviation over the classes.
     """
-    return kd(_standardise(student), _standardise(teacher), temperature)
+    return kd(standardise(student), standardise(teacher), temperature)

@@ -4,6 +4,7 @@ from mmkd_video.losses.ab import ABLoss
 from mmkd_video.losses.at import ATLoss
 from mmkd_video.losses.catkd import CATKDLoss
 from mmkd_video.losses.cc import CCLoss
+from mmkd_video.losses.cosine import CosineLoss
 from mmkd_video.losses.crd import CRDLoss
 from mmkd_video.losses.cwd import CWDLoss
 from mmkd_video.losses.dist import DISTLoss
@@ -53,6 +54,7 @@ __all__ = [
     'CCLoss',
     'CRDLoss',
     'CWDLoss',
+    'CosineLoss',
     'DISTLoss',
     'DKDLoss',
     'FBKDLoss',

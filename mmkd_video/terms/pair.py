@@ -13,6 +13,7 @@ from mmkd_video.core.checked import keys_of
 from mmkd_video.core.layouts import LAYOUT_SHAPES, channels_of, layout_of
 from mmkd_video.core.mistakes import WrongKeyError, WrongValueError
 from mmkd_video.core.registry import MODELS
+from mmkd_video.functional import standardise
 from mmkd_video.taps import to_vector
 
 SCORE_TAPS = ('logits', 'frame_logits')
@@ -44,6 +45,7 @@ class Pair(nn.Module):
         teacher: The teacher's.
         connector: Config of the connector; None to infer it, False for none.
         where: Name of the term, for messages.
+        standardize: Whether class scores of both sides get zero mean and unit deviation.
 
     Raises:
         ValueError: The two sides cannot be made comparable.
@@ -57,6 +59,7 @@ class Pair(nn.Module):
         teacher: Tensor,
         connector: bool | Mapping | None,
         where: str,
+        standardize: bool = False,
     ) -> None:
         super().__init__()
         self.taps = taps
@@ -73,6 +76,16 @@ class Pair(nn.Module):
             )
         if getattr(loss, 'clips_only', False):
             self._check_frames(student, teacher)
+        if standardize and not self.scores:
+            raise WrongValueError(
+                f'{self.where}: got standardize=True, which is for class scores; take it out, or compare '
+                f'{" or ".join(map(repr, SCORE_TAPS))}'
+            )
+        self.standardize = standardize
+        if connector and not self.scores and _sees_teacher_shape(find_connector(connector, self.where)):
+            self.connector = self._build_connector(student, teacher, connector)
+            self._align(self._connect(student, teacher), teacher)
+            return
         student, teacher = self._align(student, teacher)
         if self.scores:
             self._check_classes(student, teacher)
@@ -93,8 +106,20 @@ class Pair(nn.Module):
             student: Canonical feature at the student's tap.
             teacher: Canonical feature at the teacher's tap.
         """
+        if _sees_teacher_shape(self.connector):
+            return self._align(self._connect(student, teacher), teacher)
         student, teacher = self._align(student, teacher)
-        return (student if self.connector is None else self.connector(student)), teacher
+        if self.standardize:
+            precision = torch.promote_types(student.dtype, torch.float32)
+            return standardise(student.to(precision)), standardise(teacher.to(precision))
+        return self._connect(student, teacher), teacher
+
+    def _connect(self, student: Tensor, teacher: Tensor) -> Tensor:
+        if self.connector is None:
+            return student
+        if _sees_teacher_shape(self.connector):
+            return self.connector(student, teacher.shape)
+        return self.connector(student)
 
     def _align(self, student: Tensor, teacher: Tensor) -> tuple[Tensor, Tensor]:
         student, teacher = match_layouts(student, teacher)
@@ -153,8 +178,9 @@ class Pair(nn.Module):
                 config.setdefault(key, value)
         keys_of(connector_class).check(f'{self.where}.connector', {k: v for k, v in config.items() if k != 'type'})
         built = MODELS.build(config)
+        self.connector = built.eval()
         with torch.no_grad():
-            shape = built.eval()(student).shape
+            shape = self._connect(student, teacher).shape
         built.train()
         if channels_of(shape) != channels[1]:
             raise WrongValueError(
@@ -162,3 +188,8 @@ class Pair(nn.Module):
                 f'but the teacher has {channels[1]}'
             )
         return built
+
+
+def _sees_teacher_shape(connector: object) -> bool:
+    """Return whether a connector, or a class of them, is given the shape of the teacher's feature, and takes it on."""
+    return bool(getattr(connector, 'sees_teacher_shape', False))

@@ -12,6 +12,7 @@ from mmkd_video.core.checked import (
     AnyOf,
     Anything,
     Class,
+    Flag,
     ListOf,
     Nothing,
     Number,
@@ -43,6 +44,7 @@ TERM = table_of(
         teacher=Optional(Text('the name of a teacher'), 'the only one'),
         begin=Whole(0),
         end=Optional(Whole(1), 'to the end'),
+        standardize=Flag(),
     ),
     required=('type', 'at'),
     more=True,  # all others are the loss's
@@ -69,6 +71,7 @@ class TermSpec:
         teacher: Name of the teacher it reads; None for the only one.
         begin: First epoch in which the term acts.
         end: Epoch from which on it acts no longer; None for never.
+        standardize: Whether class scores of both sides get zero mean and unit deviation before the loss.
         loss_config: Fixed arguments of the loss.
         scheduled: Scheduled arguments of the loss.
     """
@@ -81,6 +84,7 @@ class TermSpec:
     teacher: str | None = None
     begin: int = 0
     end: int | None = None
+    standardize: bool = False
     loss_config: dict = field(default_factory=dict)
     scheduled: dict = field(default_factory=dict)
 
@@ -118,6 +122,7 @@ class TermSpec:
             teacher=config.get('teacher'),
             begin=begin,
             end=end,
+            standardize=config.get('standardize', False),
             loss_config={key: value for key, value in arguments.items() if key not in moving},
             scheduled={key: value for key, value in arguments.items() if key in moving},
         )

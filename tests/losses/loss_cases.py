@@ -111,6 +111,7 @@ CASES: dict[str, list[LossCase]] = {
     'WTTMLoss': [LossCase(LOGITS, zero_if_equal=False), LossCase(LOGITS, params={'exponent': 1.0})],
     'FitNetLoss': [LossCase(LOGITS), LossCase((2, 5, 3)), LossCase(MAP), LossCase(CLIP)],
     'ATLoss': [LossCase((2, 5, 3), (2, 5, 4)), LossCase(MAP), LossCase(CLIP, (2, 5, 2, 3, 4), {'power': 4})],
+    'CosineLoss': [LossCase(LOGITS), LossCase((2, 5, 3)), LossCase(MAP), LossCase(CLIP)],
     'FTLoss': [LossCase(LOGITS), LossCase((2, 5, 3)), LossCase(MAP), LossCase(CLIP)],
     'ABLoss': [LossCase(LOGITS, zero_if_equal=False), LossCase(MAP, zero_if_equal=False)]
     + [LossCase(CLIP, zero_if_equal=False, params={'margin': 0.5})],

@@ -15,6 +15,7 @@ OF_PLACES = {
     'NSTLoss': {},
     'CWDLoss': {'temperature': 4.0},
     'PKDLoss': {},
+    'CosineLoss': {},
     'ICKDLoss': {},
     'KDSVDLoss': {'k': 2},
     'OFDLoss': {'margin': [-0.5, -0.2, -0.9]},
