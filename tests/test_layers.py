@@ -160,7 +160,7 @@ WORKFLOWS = {
     'stream': set(),
     'shrink': set(),
     'train': {'deploy'},
-    'measure': {'deploy'},
+    'measure': {'deploy', 'shrink'},
     'compare': {'train'},
     'compress': {'compare', 'train', 'measure', 'deploy'},
     'report': {'compare', 'train', 'measure'},

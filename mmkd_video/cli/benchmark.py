@@ -11,6 +11,7 @@ from mmkd_video.cli.benchmark_decode import add_decode
 from mmkd_video.cli.benchmark_deploy import add_deploy
 from mmkd_video.cli.benchmark_outputs import add_max_rounds, add_outputs, expect_new_outputs
 from mmkd_video.cli.benchmark_stream import add_stream
+from mmkd_video.cli.benchmark_views import add_views
 from mmkd_video.cli.mistakes import EXITS, exit_on_error
 from mmkd_video.core.command_line import program_of, words_of
 from mmkd_video.core.progress_bar import ProgressBar, at_every_fifth
@@ -52,6 +53,7 @@ def build_parser() -> argparse.ArgumentParser:
     add_stream(kinds)
     add_decode(kinds)
     _add_scaling(kinds)
+    add_views(kinds)
     return checked_options(parser)
 
 

@@ -2,7 +2,7 @@
 
 import copy
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from mmaction.registry import DATASETS
@@ -19,6 +19,7 @@ from mmkd_video.distillers import Distiller
 from mmkd_video.recognizers.config import read_config
 from mmkd_video.recognizers.plain_student import is_distillation, named_teachers, without_views
 from mmkd_video.workflows.measure.default_pair import default_config
+from mmkd_video.workflows.shrink.axes import Shrinkable
 
 SCORES = ('logits', 'frame_logits')
 LOGITS, FEATURES = 'logits', 'features'
@@ -36,6 +37,7 @@ class BenchmarkPair:
         optim_wrapper: Optimizer wrapper's config of both trainings.
         dataset: The distillation's training data.
         batch_size: Number of clips in a batch.
+        shape: Frames and size in pixels of the student's clips where others than the config's were asked for.
     """
 
     student: dict
@@ -44,9 +46,17 @@ class BenchmarkPair:
     optim_wrapper: dict
     dataset: dict
     batch_size: int
+    shape: tuple[int, int] | None = None
 
     @classmethod
-    def load(cls, config: str | None, clips: str, batch_size: int | None, features: Sequence[str] | None = ()):
+    def load(
+        cls,
+        config: str | None,
+        clips: str,
+        batch_size: int | None,
+        features: Sequence[str] | None = (),
+        shape: Sequence[int] | None = None,
+    ):
         """Read a pair from a distillation config.
 
         Args:
@@ -56,6 +66,7 @@ class BenchmarkPair:
             batch_size: Number of clips in a batch; the config's by default.
             features: ``student tap:teacher tap`` of FitNet terms, instead of the config's feature terms; None for all
                 terms of the config as they are, those that read class scores too.
+            shape: Frames and size in pixels that the student shall see; None for the config's.
 
         Raises:
             ValueError: No distillation config, no feature term, or a malformed ``features``.
@@ -63,6 +74,9 @@ class BenchmarkPair:
         whole = default_config(clips) if config is None else read_config(config, None)
         if not is_distillation(whole):
             raise WrongValueError(f"{config}: model.type is {whole.model.get('type')!r}; expected 'Distiller'")
+        if shape is not None:
+            shrinkable = Shrinkable(whole)
+            whole = shrinkable.with_shape(replace(shrinkable.shape, frames=shape[0], size=shape[1]))
         model, loader = whole.model.to_dict(), whole.train_dataloader.to_dict()
         if features is None and clips:
             loader['dataset']['data_root'] = clips
@@ -82,6 +96,7 @@ class BenchmarkPair:
             whole.optim_wrapper.to_dict(),
             loader['dataset'],
             batch_size or loader['batch_size'],
+            None if shape is None else tuple(shape),
         )
 
     def batch(self, views: bool = True) -> dict:
