@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from mmkd_video.core.mistakes import WrongValueError
+from mmkd_video.core.registry import TRANSFORMS
 from mmkd_video.recognizers.pipelines import type_name
 
 SAMPLERS = ('SampleFrames', 'DenseSampleFrames', 'UniformSample')
@@ -23,6 +24,7 @@ class ViewSpec:
         size: ``(width, height)`` in pixels, or None to keep the size of the crop in the video.
         interpolation: Name of the interpolation, as mmcv spells it.
         format_shape: Config of the teacher's ``FormatShape``.
+        derived: Configs of the transforms that derive another modality from its frames, in order.
     """
 
     name: str
@@ -34,6 +36,7 @@ class ViewSpec:
     size: tuple[int, int] | None
     interpolation: str
     format_shape: dict
+    derived: tuple[dict, ...] = ()
 
     @classmethod
     def from_pipeline(cls, name: str, pipeline: Sequence[Mapping]) -> 'ViewSpec':
@@ -44,7 +47,8 @@ class ViewSpec:
             pipeline: The teacher's pipeline, as configs of its transforms.
 
         Raises:
-            ValueError: If the pipeline has no sampler with a ``clip_len`` or no ``FormatShape``.
+            ValueError: If the pipeline has no sampler with a ``clip_len`` or no ``FormatShape``, or derives a modality
+                before it is done with crops, sizes and flips.
         """
         sampler = next((step for step in pipeline if 'clip_len' in step), None)
         if sampler is None:
@@ -64,6 +68,7 @@ class ViewSpec:
             size=_final_size(pipeline),
             interpolation=resize[-1].get('interpolation', 'bilinear') if resize else 'bilinear',
             format_shape=format_shape,
+            derived=_derived(name, pipeline),
             **_frames(sampler),
         )
 
@@ -96,6 +101,19 @@ def _frames(sampler: Mapping) -> dict:
         stretch=stretch,
         target_fps=sampler.get('target_fps'),
     )
+
+
+def _derived(name: str, pipeline: Sequence[Mapping]) -> tuple[dict, ...]:
+    """Return the steps that derive a modality; they have to be the last before ``FormatShape``."""
+    kinds = [TRANSFORMS.get(step['type']) if isinstance(step['type'], str) else step['type'] for step in pipeline]
+    places = [place for place, kind in enumerate(kinds) if getattr(kind, 'derives_modality', False)]
+    shape = _types(pipeline).index('FormatShape')
+    if places != list(range(shape - len(places), shape)):
+        raise WrongValueError(
+            f'teacher pipeline of view {name!r}: got {_types(pipeline)}; expected {_types(pipeline)[places[0]]} '
+            'directly before FormatShape, after all crops, sizes and flips'
+        )
+    return tuple(dict(pipeline[place]) for place in places)
 
 
 def _final_size(pipeline: Sequence[Mapping]) -> tuple[int, int] | None:

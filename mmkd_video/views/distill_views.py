@@ -14,6 +14,7 @@ from mmkd_video.core.registry import TRANSFORMS
 from mmkd_video.core.restoring import get_random_state
 from mmkd_video.recognizers.pipelines import find_pipelines, reads_frames, type_name
 from mmkd_video.recognizers.view_spec import ViewSpec
+from mmkd_video.views.derived import derive
 from mmkd_video.views.frame_plan import plan_frames
 from mmkd_video.views.own_view import OwnView
 from mmkd_video.views.transform_replay import TransformReplay, ViewFrames
@@ -36,9 +37,10 @@ class DistillViews(BaseTransform):
     the student's: a teacher contributes its clip length, interval, final size and layout; its frames lie inside the
     span the student sampled, with the student's crop, flip and colour. The video is decoded once.
 
-    Where the student or a teacher sees something else than RGB frames (skeletons, heatmaps, audio, optical flow), that
-    teacher's whole pipeline runs on the same sample of the data set, from the random state that the student's began
-    with.
+    What a teacher's pipeline derives from RGB frames (``RGBToFlow``, ``RGBToDifference``, ``RGBToContour``) is derived
+    from its view, after crop, flip and size. Where the student or a teacher sees something else than RGB frames
+    (skeletons, heatmaps, audio, files of optical flow), that teacher's whole pipeline runs on the same sample of the
+    data set, from the random state that the student's began with.
 
     Required keys are those of the student's pipeline. The result is the student's packed sample with the further key
     ``views``: ``{name: uint8 tensor in the teacher's layout}``, ``(M, C, T, H, W)`` or ``(M * T, C, H, W)``.
@@ -79,6 +81,7 @@ class DistillViews(BaseTransform):
         self.sampling, self.decode = steps[:decode], steps[decode]
         self.augmenting, self.packing = steps[decode + 1 : shape], steps[shape:]
         self.format_shapes = {spec.name: TRANSFORMS.build(spec.format_shape) for spec in self.specs}
+        self.derived = {spec.name: [TRANSFORMS.build(step) for step in spec.derived] for spec in self.specs}
 
     def transform(self, results: dict) -> dict | None:
         """Make the sample.
@@ -165,8 +168,9 @@ class DistillViews(BaseTransform):
             results = transform(results)
             if results is None:
                 return None
-            for frames in views.values():
-                replay.follow(results, frames)
+            if not getattr(transform, 'derives_modality', False):  # which is a matter of each pipeline's own
+                for frames in views.values():
+                    replay.follow(results, frames)
         packed = _run(self.packing, results)
         if packed is None:
             return None
@@ -204,6 +208,7 @@ class DistillViews(BaseTransform):
 
     def _pack(self, spec: ViewSpec, view: ViewFrames) -> Any:
         frames = view.geometry.apply(view.frames, spec.size, spec.interpolation)
+        frames = derive(self.derived[spec.name], frames, spec.clip_len)
         shaped = self.format_shapes[spec.name](dict(imgs=frames, clip_len=spec.clip_len, num_clips=spec.num_clips))
         return to_tensor(shaped['imgs'])
 
