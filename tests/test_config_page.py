@@ -28,7 +28,7 @@ from mmkd_video.teachers import CachedTeacher, FrozenTeacher
 from mmkd_video.terms import parse_terms
 from mmkd_video.terms.spec import TERM_KEYS, parse_taps
 from mmkd_video.views import DistillViews
-from mmkd_video.weightings import BalancedWeighting
+from mmkd_video.weightings import BalancedWeighting, UncertaintyWeighting
 from mmkd_video.workflows.compress import settings as compress_settings
 from mmkd_video.workflows.train import prepare
 
@@ -128,6 +128,7 @@ ACCEPTED = {
     ('Base file', 'key of `DistillWatchHook`'): lambda: parameters(DistillWatchHook),
     ('Base file', 'key of `FiniteHook`'): lambda: parameters(FiniteHook),
     ('Weights', 'key of `Balanced`'): lambda: parameters(BalancedWeighting),
+    ('Weights', 'key of `Uncertainty`'): lambda: parameters(UncertaintyWeighting),
     ('Base file', 'hook'): lambda: set(BASE_HOOKS),
     ('prepare', 'key'): lambda: set(prepare.PREPARE.kinds),
     ('compress', 'key'): lambda: set(compress_settings.COMPRESS.kinds),
@@ -154,6 +155,7 @@ DEFAULTS = {  # whose signature holds what a table calls default; the last one c
     ('Base file', 'key of `DistillWatchHook`'): [DistillWatchHook],
     ('Base file', 'key of `FiniteHook`'): [FiniteHook],
     ('Weights', 'key of `Balanced`'): [BalancedWeighting],
+    ('Weights', 'key of `Uncertainty`'): [UncertaintyWeighting],
     ('PruningHook', 'key'): [Pruner, PruningHook],
     ('QATHook', 'key'): [QATHook],
     ('MemoryFormatHook', 'key'): [hooks.MemoryFormatHook],

@@ -60,7 +60,9 @@ class Objective:
                 factor = term.weighting(WeightingStep(name, raw_values, task.detach(), measure))
             elif look and term.acting:
                 _measure_for_log(measure)
-            found[f'loss_{name}'] = raw * factor
+            weighted = raw * factor
+            penalty = term.weighting.penalty() if term.weighting is not None and term.acting else None
+            found[f'loss_{name}'] = weighted if penalty is None else weighted + penalty
             found[f'{name}_raw'] = raw.detach()
             found |= self.gradients.log_entries(name, factor, task_factor)
         return found

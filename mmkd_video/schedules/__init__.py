@@ -1,5 +1,6 @@
 """Schedules: scalars over training."""
 
+from mmkd_video.schedules.anneal import AnnealSchedule
 from mmkd_video.schedules.cosine import CosineSchedule
 from mmkd_video.schedules.learned import LearnedScalar
 from mmkd_video.schedules.linear import LinearSchedule
@@ -9,6 +10,7 @@ from mmkd_video.schedules.step import StepSchedule
 from mmkd_video.schedules.warmup import WarmupSchedule
 
 __all__ = [
+    'AnnealSchedule',
     'CosineSchedule',
     'LearnedScalar',
     'LinearSchedule',

@@ -113,6 +113,7 @@ class RGBToFlow(DerivedModality):
 
 
 @TRANSFORMS.register_module()
+@checked()
 class RGBToDifference(DerivedModality):
     """Half the difference of each frame to the next, around 128; the last one is repeated.
 

@@ -61,3 +61,10 @@ class Weighting(nn.Module):
             step: Inputs of this step.
         """
         raise NotImplementedError(f'{type(self).__name__} must say in forward(step) how much a term weighs')
+
+    def penalty(self) -> Tensor | None:
+        """Return what is added to the weighted loss, 0-d, for the parameters of a weighting that learns; None: nothing.
+
+        A weight that is trained to make the loss small would vanish without.
+        """
+        return None

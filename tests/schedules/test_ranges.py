@@ -40,6 +40,7 @@ def test_a_temperature_that_would_not_stay_positive_is_refused(schedule: dict, r
         dict(type='Cosine', value=4.0, eta_min=-1.0, end=3),  # rests at 0.25, its third step
         dict(type='Linear', value=4.0, start_factor=1.0, end_factor=0.25),
         dict(type='Step', value=4.0, gamma=0.5, step_size=1),
+        dict(type='Anneal', value=4.0, low=0.1),
         dict(type='Learned', low=1.0, high=5.0),
     ],
 )

@@ -42,6 +42,15 @@ def test_step_means_what_mmengine_means():
     assert values(dict(type='Step', value=8.0, gamma=0.5, step_size=2), 5) == [8, 8, 4, 4, 2]
 
 
+def test_a_temperature_cools_by_the_same_factor_down_to_the_low_one():
+    assert values(dict(type='Anneal', value=8.0, low=1.0, end=4), 6) == pytest.approx([8, 4, 2, 1, 1, 1])
+    assert values(dict(type='Anneal', value=9.0, low=1.0), 3) == pytest.approx([9, 3, 1])
+    with pytest.raises(ValueError, match=r'kd.temperature: got low=2.0 and value=1.0; expected low below value'):
+        Scalar(dict(type='Anneal', value=1.0, low=2.0), 'kd.temperature')
+    with pytest.raises(ValueError, match=r'kd.temperature.low: got 0; expected a number above 0'):
+        Scalar(dict(type='Anneal', low=0), 'kd.temperature')
+
+
 def test_warmup_rises_from_zero_to_the_value_and_rests():
     assert values(dict(type='Warmup', value=4.0, end=5), 7) == pytest.approx([0, 1, 2, 3, 4, 4, 4])
 
