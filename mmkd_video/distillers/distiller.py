@@ -20,15 +20,16 @@ from mmkd_video.distillers.first_step import check_first_step
 from mmkd_video.distillers.lengths import expect_begins_within
 from mmkd_video.distillers.objective import Objective
 from mmkd_video.distillers.optimizer import build_distill_optimizer, check_groups, complete_schedules, regroup
-from mmkd_video.distillers.recomputing import recomputing
 from mmkd_video.distillers.refit import TensorCuts, transplant
 from mmkd_video.distillers.reuse import reuse_classifier
 from mmkd_video.distillers.summary import term_table
 from mmkd_video.distillers.training_state import install_key_mapping
-from mmkd_video.distillers.unlabelled import labelled_only, labelled_rows, stack_indices, stack_labels
+from mmkd_video.distillers.unlabelled import labelled_rows, stack_indices, stack_labels
 from mmkd_video.recognizers.compiling import compile_parts
 from mmkd_video.recognizers.config import expect_recognizer
 from mmkd_video.recognizers.input_form import Inputs, input_form, noise_clip, one_of, positive, shallow, to_device
+from mmkd_video.recognizers.labelled_only import labelled_only
+from mmkd_video.recognizers.recomputing import recomputing
 from mmkd_video.recognizers.size import SIZES, check_sides, explaining_size_errors, find_size
 from mmkd_video.schedules import Progress, Scalar
 from mmkd_video.taps import Place, TapSet
@@ -162,15 +163,14 @@ class Distiller(BaseModel):
             ValueError: The teacher's view is missing, or the first batch shows a mistake in the config.
         """
         self._require_hook()
-        device = one_of(inputs).device
+        device, rows = one_of(inputs).device, labelled_rows(data_samples)
         labels, indices = stack_labels(data_samples, device), stack_indices(data_samples, device)
         steps = {
-            name: TeachingStep(self._view_of(name, views or {}), inputs, data_samples, labels, indices, None)
+            name: TeachingStep(self._view_of(name, views or {}), inputs, data_samples, labels, indices, None, rows)
             for name in self.teachers
         }
         # before the student's activations fill the memory
         taught = {name: self._ask(name, step) for name, step in steps.items() if not self.teachers[name].student_taps}
-        rows = labelled_rows(data_samples)
         with self._student_taps.watch(), labelled_only(self.student, rows), recomputing(self.student):
             losses = self.student.loss(shallow(inputs), data_samples)
         places: dict[str, Place] = {}

@@ -4,6 +4,7 @@ from mmkd_video.teachers.build import TEACHERS, build_teachers
 from mmkd_video.teachers.cached import CachedTeacher
 from mmkd_video.teachers.ema import EMATeacher
 from mmkd_video.teachers.frozen import FrozenTeacher
+from mmkd_video.teachers.peer import PeerTeacher
 from mmkd_video.teachers.teacher import Probe, Teacher, TeachingStep
 
 __all__ = [
@@ -11,6 +12,7 @@ __all__ = [
     'CachedTeacher',
     'EMATeacher',
     'FrozenTeacher',
+    'PeerTeacher',
     'Probe',
     'Teacher',
     'TeachingStep',

@@ -33,8 +33,8 @@ class EMATeacher(Teacher):
         momentum: Share of the average that a step leaves, from 0.5 to below 1. MMEngine's EMAHook names the other
             share: its 0.001 is 0.999 here.
         warmup: Whether the momentum grows from 0 as ``1 - 1 / (steps + 1)`` until it is reached.
-        buffers: Treatment of batch norms' statistics: ``'copy'``, those of the student; ``'average'``, averaged as weights
-            are.
+        buffers: Treatment of batch norms' statistics: ``'copy'``, those of the student; ``'average'``, averaged as
+            weights are.
         view: Its input where no ``DistillViews`` makes it a view of its own: ``'student'``, the student's clip;
             ``'own'`` makes that an error.
         name: Its name in terms and messages.
@@ -128,7 +128,7 @@ class EMATeacher(Teacher):
 
         Args:
             step: The step, with the student's features.
-            features: What it has taught.
+            features: Features that it has taught.
         """
         if 'logits' not in step.student:
             return {}

@@ -24,6 +24,7 @@ class TeachingStep:
         indices: ``(N,)`` places of the samples in their training set, on the host; None where they are not known.
         student: The student's features at all places that terms or teachers read, in canonical layout and with their
             gradient; None as long as the student has not run, thus in ``teach`` of a teacher without ``student_taps``.
+        labelled: Rows of the samples that have a label; None for all.
         taught: Features of the batch by teacher and tap, without gradients of learning teachers; None as long as not
             all have taught, thus in ``teach``.
     """
@@ -34,6 +35,7 @@ class TeachingStep:
     labels: Tensor | None
     indices: Tensor | None
     student: Mapping[str, Tensor] | None
+    labelled: Sequence[int] | None = None
     taught: Mapping[str, Mapping[str, Tensor]] | None = None
 
 
@@ -83,6 +85,9 @@ class Teacher(abc.ABC):
 
     is_student: bool = False
     """Whether the places that terms read of it are the student's own, which it then finds in a step's features."""
+
+    recognizer: nn.Module | None = None
+    """A recognizer that comes out of the training beside the student; it is written to the work dir at the end."""
 
     learns: bool = False
     """Whether it changes while it teaches: its accuracy on the first batches is not reported then."""
