@@ -92,7 +92,8 @@ class Distiller(BaseModel):
         with random_state_restored():  # the student starts and trains as it would alone
             self.teachers = build_teachers(teacher)
             reuse_classifier(self.student, self.teachers)
-            specs = parse_terms(terms, list(self.teachers))
+            alone = [name for name, teacher in self.teachers.items() if not teacher.needs_term]
+            specs = parse_terms(terms, list(self.teachers), alone)
             check_sides(input_size, ['student', *self.teachers])
             fill_weights(specs, self.task_weight)
             self._build_terms(specs, student_config, input_size)

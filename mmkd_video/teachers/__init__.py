@@ -4,6 +4,7 @@ from mmkd_video.teachers.build import TEACHERS, build_teachers
 from mmkd_video.teachers.cached import CachedTeacher
 from mmkd_video.teachers.ema import EMATeacher
 from mmkd_video.teachers.frozen import FrozenTeacher
+from mmkd_video.teachers.itself import SelfTeacher
 from mmkd_video.teachers.peer import PeerTeacher
 from mmkd_video.teachers.teacher import Probe, Teacher, TeachingStep
 
@@ -14,6 +15,7 @@ __all__ = [
     'FrozenTeacher',
     'PeerTeacher',
     'Probe',
+    'SelfTeacher',
     'Teacher',
     'TeachingStep',
     'build_teachers',

@@ -89,6 +89,9 @@ class Teacher(abc.ABC):
     recognizer: nn.Module | None = None
     """A recognizer that comes out of the training beside the student; it is written to the work dir at the end."""
 
+    needs_term: bool = True
+    """Whether it is of no use without a term: not for one whose own losses teach the student."""
+
     learns: bool = False
     """Whether it changes while it teaches: its accuracy on the first batches is not reported then."""
 
