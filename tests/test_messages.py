@@ -26,8 +26,8 @@ from mmkd_video.workflows.train import prepare
 
 ROOT = Path(__file__).parents[1]
 NAMES = (
-    'ablate baseline benchmark cache check_data compare compress export prune quantize render report shrink stream '
-    'test train'
+    'ablate baseline benchmark cache chain check_data compare compress export prune quantize render report shrink '
+    'stream test train'
 )
 TOOLS = {name: importlib.import_module(f'mmkd_video.cli.{name}') for name in NAMES.split()}
 TOOLS |= dict(loss_pages=loss_pages, recording=recording)
@@ -183,6 +183,7 @@ def test_a_wrong_number_of_a_tool_is_wrong_usage(tool, words, option, text, caps
 CONFIG_TOOLS = dict(
     ablate=['{config}'],
     cache=['{config}'],
+    chain=['{config}', '{config}'],
     check_data=['{config}'],
     compare=['{config}'],
     compress=['{config}'],
@@ -311,6 +312,7 @@ GONE = dict(
     baseline=['{folder}/nowhere'],
     benchmark=['stream', '--model', '{folder}/nowhere.xml'],
     cache=['{folder}/nowhere.py'],
+    chain=['{folder}/nowhere.py', '{folder}/nowhere.py'],
     check_data=['{folder}/nowhere.py'],
     compare=['{folder}/nowhere.py'],
     compress=['{folder}/nowhere.py'],

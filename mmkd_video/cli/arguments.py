@@ -18,6 +18,7 @@ OPTIONS = table_of(
         '--decoder-threads': Whole(1),
         '--epochs': Whole(1),
         '--frames': Whole(1),
+        '--generations': Whole(1),
         '--gflops': Number(0, above=True),
         '--hop': Whole(1),
         '--interval': Whole(1),

@@ -3,7 +3,7 @@
 ``BREAKS`` lists what fails without a patch, ``FEATURES`` what OpenMMLab never offered and we add at the same
 places. Three features stand outside this folder, as they need other rooms: :mod:`mmkd_video.pruning.loading` reads
 pruning histories, :mod:`mmkd_video.datasets.decoders.choice` opens videos with the decoder that a user chose,
-:mod:`mmkd_video.distillers.recomputing` lets gradients be measured through activation checkpoints.
+:mod:`mmkd_video.recognizers.recomputing` lets gradients be measured through activation checkpoints.
 
 Every module has ``applies() -> bool`` (is the break in this stack, patched or not) and ``apply() -> None`` (patch it;
 twice is once). Each patch waits for the import of the module it is about and imports nothing heavy itself.

@@ -11,28 +11,30 @@ from mmengine.optim import OptimWrapper
 from torch import Tensor, nn
 
 from mmkd_video.core.checked import Number, Optional, Scheduled, Settings, checked
-from mmkd_video.core.mistakes import WrongKeyError, WrongValueError
+from mmkd_video.core.mistakes import WrongValueError
 from mmkd_video.core.registry import MODELS, build_model
 from mmkd_video.core.restoring import in_eval, random_state_restored
+from mmkd_video.distillers.binding import bind, build_state, student_taps
 from mmkd_video.distillers.first_batches import FirstBatches, softening_temperatures
 from mmkd_video.distillers.first_step import check_first_step
 from mmkd_video.distillers.lengths import expect_begins_within
 from mmkd_video.distillers.objective import Objective
 from mmkd_video.distillers.optimizer import build_distill_optimizer, check_groups, complete_schedules, regroup
-from mmkd_video.distillers.recomputing import recomputing
 from mmkd_video.distillers.refit import TensorCuts, transplant
 from mmkd_video.distillers.reuse import reuse_classifier
 from mmkd_video.distillers.summary import term_table
-from mmkd_video.distillers.training_state import TrainingState, install_key_mapping
-from mmkd_video.distillers.unlabelled import labelled_only, labelled_rows, stack_indices, stack_labels
+from mmkd_video.distillers.training_state import install_key_mapping
+from mmkd_video.distillers.unlabelled import labelled_rows, stack_indices, stack_labels
 from mmkd_video.recognizers.compiling import compile_parts
 from mmkd_video.recognizers.config import expect_recognizer
-from mmkd_video.recognizers.input_form import Inputs, input_form, noise_clip, one_of, positive, shallow
+from mmkd_video.recognizers.input_form import Inputs, input_form, noise_clip, one_of, positive, shallow, to_device
+from mmkd_video.recognizers.labelled_only import labelled_only
+from mmkd_video.recognizers.recomputing import recomputing
 from mmkd_video.recognizers.size import SIZES, check_sides, explaining_size_errors, find_size
 from mmkd_video.schedules import Progress, Scalar
 from mmkd_video.taps import Place, TapSet
 from mmkd_video.teachers import TEACHERS, Probe, TeachingStep, build_teachers
-from mmkd_video.terms import TERMS, Term, TermSpec, expect_shares, fill_weights, parse_terms
+from mmkd_video.terms import TERMS, TermSpec, expect_shares, fill_weights, parse_terms
 from mmkd_video.views import DistillDataPreprocessor
 
 
@@ -90,7 +92,8 @@ class Distiller(BaseModel):
         with random_state_restored():  # the student starts and trains as it would alone
             self.teachers = build_teachers(teacher)
             reuse_classifier(self.student, self.teachers)
-            specs = parse_terms(terms, list(self.teachers))
+            alone = [name for name, teacher in self.teachers.items() if not teacher.needs_term]
+            specs = parse_terms(terms, list(self.teachers), alone)
             check_sides(input_size, ['student', *self.teachers])
             fill_weights(specs, self.task_weight)
             self._build_terms(specs, student_config, input_size)
@@ -103,7 +106,9 @@ class Distiller(BaseModel):
             dict({name: t.input_form for name, t in seeing.items()}, student=input_form(self.student)),
         )
         self.first_batches = {
-            name: FirstBatches(name, t.num_classes, softening_temperatures(self.training_state.terms, name))
+            name: FirstBatches(
+                name, None if t.learns else t.num_classes, softening_temperatures(self.training_state.terms, name)
+            )
             for name, t in self.teachers.items()
         }
         self._objective = Objective(self.task_weight)
@@ -159,15 +164,14 @@ class Distiller(BaseModel):
             ValueError: The teacher's view is missing, or the first batch shows a mistake in the config.
         """
         self._require_hook()
-        device = one_of(inputs).device
+        device, rows = one_of(inputs).device, labelled_rows(data_samples)
         labels, indices = stack_labels(data_samples, device), stack_indices(data_samples, device)
         steps = {
-            name: TeachingStep(self._view_of(name, views or {}), inputs, data_samples, labels, indices, None)
+            name: TeachingStep(self._view_of(name, views or {}), inputs, data_samples, labels, indices, None, rows)
             for name in self.teachers
         }
         # before the student's activations fill the memory
         taught = {name: self._ask(name, step) for name, step in steps.items() if not self.teachers[name].student_taps}
-        rows = labelled_rows(data_samples)
         with self._student_taps.watch(), labelled_only(self.student, rows), recomputing(self.student):
             losses = self.student.loss(shallow(inputs), data_samples)
         places: dict[str, Place] = {}
@@ -184,10 +188,7 @@ class Distiller(BaseModel):
             raws[name] = term(student, taught[term.teacher], context)
         iteration = 0 if self._progress is None else self._progress.iter
         found = self._objective(losses, raws, self.training_state.terms, places, self.student, iteration)
-        for name, teacher in self.teachers.items():
-            own = teacher.losses(steps[name], taught[name])
-            found |= {f'loss_{name}_{key}': value for key, value in own.items()}
-        return found
+        return found | self._of_learning_teachers(steps, taught)
 
     def after_step(self) -> None:
         """Call the teachers' ``after_step``; called after every iteration."""
@@ -292,6 +293,11 @@ class Distiller(BaseModel):
             self.student.extract_feat(shallow(inputs), stage='head')
         return self._student_taps.read(inputs)
 
+    @property
+    def copies(self) -> list[nn.Module]:
+        """Return the copies of the prunable part that teachers keep: they lose the same channels."""
+        return [copy for teacher in self.teachers.values() for copy in teacher.copies]
+
     def refit(self, kept: Mapping[str, Tensor]) -> TensorCuts:
         """Fit connectors and learned losses to a student that has lost channels.
 
@@ -302,9 +308,15 @@ class Distiller(BaseModel):
             Each parameter whose shape changed, with the dimensions and the indices kept there; None if it is new.
         """
         with random_state_restored():
-            student = {tap: feature.cpu() for tap, feature in self.tap_features().items()}
-            fresh = self._state_for(student).to(next(self.student.parameters()).device)
-        changed = transplant(self.training_state, fresh, kept)
+            device = next(self.student.parameters()).device
+            clip = to_device(positive(noise_clip(self.student, self._student_size)), device)
+            student = {tap: feature.cpu() for tap, feature in self.tap_features(clip).items()}
+            probe = Probe(self.student, student, self._asked, clip, self.teachers)
+            for name, teacher in self.teachers.items():
+                if teacher.student_taps or teacher.copies or teacher.is_student:
+                    self._examples[name] = bind(teacher, self._specs, probe)
+            fresh = build_state(self._specs, self.teachers, student, self._examples).to(device)
+        changed = transplant(self.training_state, fresh, kept, self.teachers)
         self.training_state = fresh
         if self._progress is not None:
             for term in self.training_state.terms.values():
@@ -323,34 +335,18 @@ class Distiller(BaseModel):
 
     def _build_terms(self, specs: list[TermSpec], student_config: Mapping, asked: object) -> None:
         """Find every shape on noise, then build connectors and losses to fit."""
-        wanted = [tap for teacher in self.teachers.values() for tap in teacher.student_taps]
-        self._student_taps = TapSet(self.student, [s for spec in specs for s, _ in spec.pairs] + wanted, 'student')
+        self._specs, self._asked = specs, asked
+        self._student_taps = TapSet(self.student, student_taps(specs, self.teachers), 'student')
         self._student_size = find_size(student_config, None, asked, 'student')
-        student, examples = self.tap_features(noise_clip(self.student, self._student_size)), {}
-        for name, teacher in self.teachers.items():
-            read = [tap for spec in specs if spec.teacher == name for _, tap in spec.pairs]
-            # the logits are always asked for: the teacher's own accuracy on the first batches is reported from them
-            examples[name] = teacher.bind(['logits', *read], Probe(self.student, student, asked))
-            lacking = [tap for tap in read if tap not in examples[name]]
-            if lacking:
-                raise WrongKeyError(
-                    f'{name}: a term reads {lacking[0]!r}, which this {type(teacher).__name__} does not have; expected '
-                    f'one of {", ".join(examples[name]) or "none"}'
-                )
-        kept = {name: teacher.state for name, teacher in self.teachers.items() if teacher.state is not None}
-
-        def state_for(student: Mapping[str, Tensor]) -> TrainingState:
-            terms = (
-                Term(spec, student, examples[spec.teacher], self.teachers[spec.teacher].norm_before) for spec in specs
-            )
-            return TrainingState(terms, kept)
-
-        self._state_for = state_for
-        self.training_state = state_for(student)
+        clip = noise_clip(self.student, self._student_size)
+        student = self.tap_features(clip)
+        probe = Probe(self.student, student, asked, clip, self.teachers)
+        self._examples = {name: bind(teacher, specs, probe) for name, teacher in self.teachers.items()}
+        self.training_state = build_state(specs, self.teachers, student, self._examples)
         for term in self.training_state.terms.values():
             if 'teacher_head' in term.needs:
                 self.teachers[term.teacher].classifier()  # says so now where there is none
-        table = term_table(list(self.training_state.terms.values()), student, examples)
+        table = term_table(list(self.training_state.terms.values()), student, self._examples)
         print_log(f'Distillation terms (shapes of one dry run):\n{table}', logger='current')
 
     def _view_of(self, name: str, views: Mapping[str, Tensor]) -> Tensor | None:
@@ -362,6 +358,16 @@ class Distiller(BaseModel):
                 'through model.data_preprocessor(data, training=True)'
             )
         return views[name]
+
+    def _of_learning_teachers(self, steps: Mapping[str, TeachingStep], taught: Mapping) -> dict[str, Tensor]:
+        """Return teachers' own losses, which are summed up with the others, and what they log."""
+        found = {}
+        for name, teacher in self.teachers.items():
+            step = dataclasses.replace(steps[name], taught=taught)
+            own = teacher.losses(step, taught[name])
+            found |= {f'loss_{name}_{key}': value for key, value in own.items()}
+            found |= {f'{name}_{key}': value for key, value in teacher.report(step, taught[name]).items()}
+        return found
 
     def _ask(self, name: str, step: TeachingStep) -> dict[str, Tensor]:
         found = self.teachers[name].teach(step)

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from mmkd_video.distillers.gradients import GradientWatch, gradient_norms
-from mmkd_video.distillers.recomputing import keeping_statistics
+from mmkd_video.recognizers.recomputing import keeping_statistics
 from mmkd_video.schedules import Scalar
 from mmkd_video.taps import Place
 from mmkd_video.terms import Term

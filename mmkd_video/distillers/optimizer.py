@@ -8,6 +8,7 @@ from torch.optim import Optimizer
 
 from mmkd_video.core.mistakes import WrongValueError
 
+DEFAULT = 'DefaultOptimWrapperConstructor'
 MARK, TRAINING_STATE = 'holds', 'training_state'  # key and value in the training state's group, also in checkpoints
 
 
@@ -16,11 +17,13 @@ def build_distill_optimizer(
 ) -> OptimWrapper:
     """Apply the student's own optimizer constructor to the student alone; append the training state as a group.
 
+    Parameters of teachers that learn train as a model of their own would: at the base learning rate and decay, and with
+    the config's ``paramwise_cfg``. They have groups of their own; those of connectors and losses form the last one.
     There is such a group even while it is empty: pruning can make a connector necessary later.
 
     Args:
         student: The plain recognizer.
-        training_state: Connectors and learned losses.
+        training_state: Connectors, learned losses, and teachers that learn.
         config: The config's ``optim_wrapper``.
         lr_mult: Factor on the base learning rate for the training state.
         decay: Weight decay of the training state; None for the optimizer's own.
@@ -32,8 +35,12 @@ def build_distill_optimizer(
     _expect_whole(student)
     wrapper = build_optim_wrapper(student, config)
     _expect_one(wrapper)
+    for teacher in getattr(training_state, 'teachers', {}).values():
+        for group in _recipe_groups(teacher, config):
+            wrapper.optimizer.add_param_group(group)
+    held = {id(parameter) for group in wrapper.optimizer.param_groups for parameter in group['params']}
     group: dict = {
-        'params': [p for p in training_state.parameters() if p.requires_grad],
+        'params': [p for p in training_state.parameters() if p.requires_grad and id(p) not in held],
         'lr': wrapper.optimizer.defaults['lr'] * lr_mult,
         MARK: TRAINING_STATE,
     }
@@ -69,6 +76,20 @@ def check_groups(wrapper: OptimWrapper, modules: Mapping[str, nn.Module]) -> Non
             f'optim_wrapper: {len(lost)} trainable parameters are in no group {lost[:3]} and {len(twice)} in more than '
             f'one {twice[:3]}; its constructor does not know these layers: choose another constructor'
         )
+
+
+def _recipe_groups(teacher: nn.Module, config: Mapping) -> list[dict]:
+    """Return the parameter groups of a teacher that learns, as MMEngine's default constructor makes them.
+
+    Another constructor is made for the student's family, and may not know the layers of a peer.
+    """
+    if not any(parameter.requires_grad for parameter in teacher.parameters()):
+        return []
+    usual = {key: value for key, value in config.items() if key not in ('constructor', 'paramwise_cfg')}
+    if config.get('constructor', DEFAULT) == DEFAULT and config.get('paramwise_cfg'):
+        usual['paramwise_cfg'] = config['paramwise_cfg']
+    groups = build_optim_wrapper(teacher, usual).optimizer.param_groups
+    return [{**group, 'params': [p for p in group['params'] if p.requires_grad]} for group in groups]
 
 
 def _expect_whole(student: nn.Module) -> None:

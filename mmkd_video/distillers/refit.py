@@ -1,6 +1,7 @@
 """A training state for a student that has lost channels: what still fits stays, the rest is cut or new."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import Protocol
 
 import torch
 from torch import Tensor, nn
@@ -10,16 +11,29 @@ from mmkd_video.distillers.training_state import TrainingState
 TensorCuts = dict[Tensor, list[tuple[int, Tensor]] | None]
 
 
-def transplant(old: TrainingState, new: TrainingState, kept: Mapping[str, Tensor]) -> TensorCuts:
+class ReadsStudent(Protocol):
+    """A teacher, whose state may depend on the student's channels where it reads them."""
+
+    student_taps: Sequence[str]
+
+
+def transplant(
+    old: TrainingState,
+    new: TrainingState,
+    kept: Mapping[str, Tensor],
+    teachers: Mapping[str, ReadsStudent] | None = None,
+) -> TensorCuts:
     """Put the parameters and buffers of an old training state, cut to fit, into a new one.
 
-    A dimension that shrank from ``C`` to ``C'`` is cut to the student's surviving channels where a tap of that term
-    lost as many; other tensors of another shape take the new values. A parameter that both have stays the same object.
+    A dimension that shrank from ``C`` to ``C'`` is cut to the student's surviving channels where a tap of that term, or
+    one that the teacher reads, lost as many; other tensors of another shape take the new values. A parameter that both
+    have stays the same object.
 
     Args:
         old: Training state of the student before.
         new: Training state of the student now, freshly built; changed in place.
         kept: ``(C,)`` by student tap: which of the former channels are still there.
+        teachers: The teachers by name.
 
     Returns:
         Each parameter whose shape changed, with the dimensions and the indices kept there; None if it is new.
@@ -33,7 +47,7 @@ def transplant(old: TrainingState, new: TrainingState, kept: Mapping[str, Tensor
                 continue
             mine = ours[name]
             if mine.shape != fresh.shape:
-                cuts = _cuts_for(mine, fresh, _masks(new, name, kept))
+                cuts = _cuts_for(mine, fresh, _masks(new, name, kept, teachers or {}))
                 _fit(mine, fresh, cuts)
                 changed |= {mine: cuts} if isinstance(mine, nn.Parameter) else {}
             parent, _, leaf = name.rpartition('.')
@@ -45,14 +59,17 @@ def _named(state: nn.Module, kind: str) -> list[tuple[str, Tensor]]:
     return list(state.named_parameters() if kind == '_parameters' else state.named_buffers())
 
 
-def _masks(state: TrainingState, name: str, kept: Mapping[str, Tensor]) -> list[Tensor]:
-    """Return the surviving channels of the student taps that a tensor of a term may depend on."""
-    kind, term, part, *rest = name.split('.')
-    if kind != 'terms':  # a teacher's, which no student's channels are cut from
-        return []
-    pairs = state.terms[term].pairs
-    chosen = [pairs[int(rest[0])]] if part == 'pairs' else pairs
-    return [kept[pair.taps[0]] for pair in chosen if pair.taps[0] in kept]
+def _masks(
+    state: TrainingState, name: str, kept: Mapping[str, Tensor], teachers: Mapping[str, ReadsStudent]
+) -> list[Tensor]:
+    """Return the surviving channels of the student taps that a tensor of a term, or of a teacher, may depend on."""
+    kind, owner, part, *rest = name.split('.')
+    if kind != 'terms':
+        taps = list(teachers[owner].student_taps) if owner in teachers else []
+    else:
+        pairs = state.terms[owner].pairs
+        taps = [pair.taps[0] for pair in ([pairs[int(rest[0])]] if part == 'pairs' else pairs)]
+    return [kept[tap] for tap in taps if tap in kept]
 
 
 def _cuts_for(old: Tensor, new: Tensor, masks: list[Tensor]) -> list[tuple[int, Tensor]] | None:

@@ -1,13 +1,11 @@
 """Clips without a label, which take part in terms, not in the student's own losses."""
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 
 import torch
 from mmengine.structures import BaseDataElement
-from torch import Tensor, nn
+from torch import Tensor
 
-from mmkd_video.core.mistakes import WrongValueError
 from mmkd_video.views import has_label
 
 
@@ -19,47 +17,6 @@ def labelled_rows(samples: Sequence[BaseDataElement]) -> list[int] | None:
     """
     rows = [row for row, sample in enumerate(samples) if has_label(sample)]
     return None if len(rows) == len(samples) else rows
-
-
-@contextmanager
-def labelled_only(student: nn.Module, rows: list[int] | None) -> Iterator[None]:
-    """Make a recognizer's head compute its loss and its accuracy from some rows of its scores.
-
-    A batch without any gives a loss of zero, and gradients of zero for all that the scores depend on.
-
-    Args:
-        student: The recognizer.
-        rows: Indices of the labelled clips; None for all, which changes nothing.
-
-    Raises:
-        ValueError: The student's losses are not all the head's own, so that rows cannot be left out.
-    """
-    if rows is None:
-        yield
-        return
-    if getattr(student, 'with_neck', False):
-        raise WrongValueError(
-            f'student.neck: {type(student.neck).__name__} has losses of its own, which need a label for every clip; '
-            'leave the unlabelled clips (label -1) out of the training list, or the neck out of the student'
-        )
-    head = student.cls_head
-    whole = head.loss_by_feat
-
-    def partial(scores: Tensor, samples: Sequence[BaseDataElement], *arguments: object) -> dict[str, Tensor]:
-        if not isinstance(scores, Tensor) or len(scores) != len(samples):
-            raise WrongValueError(
-                f'{type(head).__name__}: got other scores than one row for each of {len(samples)} clips, so that clips '
-                'without a label (-1) cannot be left out of its loss; leave them out of the training list'
-            )
-        if not rows:
-            return {'loss_cls': scores.sum() * 0.0}
-        return whole(scores[rows], [samples[row] for row in rows], *arguments)
-
-    head.loss_by_feat = partial
-    try:
-        yield
-    finally:
-        del head.loss_by_feat
 
 
 def stack_labels(samples: Sequence[BaseDataElement], device: torch.device) -> Tensor | None:

@@ -9,6 +9,7 @@ from mmkd_video.core.mistakes import WrongValueError
 from mmkd_video.core.registry import HOOKS
 from mmkd_video.hooks.model_contract import CompilesItsParts, Distills, FollowsSteps, ability_of
 from mmkd_video.hooks.model_wrapper import take_back_compilation
+from mmkd_video.hooks.teacher_checkpoints import save_teachers
 from mmkd_video.recognizers.compiling import compile_options
 
 KEY = 'training_state'
@@ -58,6 +59,10 @@ class DistillHook(Hook):
         model = ability_of(runner.model, FollowsSteps)
         if model is not None:
             model.after_step()
+
+    def after_train(self, runner) -> None:
+        """Write the recognizers that teachers have trained, as checkpoints of their own."""
+        save_teachers(runner)
 
     def before_save_checkpoint(self, runner, checkpoint: dict) -> None:
         """Add the training state to a checkpoint."""

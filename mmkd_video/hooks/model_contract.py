@@ -4,7 +4,7 @@ A model has an ability by having its members; nothing is registered and nothing 
 of them: hooks then treat the recognizer itself, or leave it alone.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Protocol, TypeVar
 
 from mmengine.optim import OptimWrapper
@@ -36,6 +36,10 @@ class Prunable(Protocol):
 
 class FollowsPruning(Protocol):
     """A model with layers beside its prunable part, which must fit it."""
+
+    @property
+    def copies(self) -> Sequence[nn.Module]:
+        """Return copies of the prunable part; they lose the same channels before :meth:`refit`."""
 
     def tap_features(self, inputs: Tensor | None = None) -> dict[str, Tensor]:
         """Run the prunable part and return the features that the other layers read, by name."""

@@ -38,4 +38,6 @@ def _cut_model(model: nn.Module, step: PruningStep) -> TensorCuts:
         return apply_step(part, step)
     kept = surviving_channels(part, step.cuts, follower.tap_features)
     changed = apply_step(part, step)
+    for copy in follower.copies:
+        changed |= apply_step(copy, step)
     return {**changed, **follower.refit(kept)}

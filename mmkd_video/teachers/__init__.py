@@ -2,7 +2,21 @@
 
 from mmkd_video.teachers.build import TEACHERS, build_teachers
 from mmkd_video.teachers.cached import CachedTeacher
+from mmkd_video.teachers.ema import EMATeacher
 from mmkd_video.teachers.frozen import FrozenTeacher
+from mmkd_video.teachers.itself import SelfTeacher
+from mmkd_video.teachers.peer import PeerTeacher
 from mmkd_video.teachers.teacher import Probe, Teacher, TeachingStep
 
-__all__ = ['TEACHERS', 'CachedTeacher', 'FrozenTeacher', 'Probe', 'Teacher', 'TeachingStep', 'build_teachers']
+__all__ = [
+    'TEACHERS',
+    'CachedTeacher',
+    'EMATeacher',
+    'FrozenTeacher',
+    'PeerTeacher',
+    'Probe',
+    'SelfTeacher',
+    'Teacher',
+    'TeachingStep',
+    'build_teachers',
+]

@@ -2,14 +2,14 @@
 
 import abc
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
 from torch import Tensor, nn
 
 from mmkd_video.core.mistakes import WrongValueError
 from mmkd_video.core.replay import Replay
-from mmkd_video.recognizers.input_form import InputForm
+from mmkd_video.recognizers.input_form import InputForm, Inputs
 
 
 @dataclass(frozen=True)
@@ -24,6 +24,9 @@ class TeachingStep:
         indices: ``(N,)`` places of the samples in their training set, on the host; None where they are not known.
         student: The student's features at all places that terms or teachers read, in canonical layout and with their
             gradient; None as long as the student has not run, thus in ``teach`` of a teacher without ``student_taps``.
+        labelled: Rows of the samples that have a label; None for all.
+        taught: Features of the batch by teacher and tap, without gradients of learning teachers; None as long as not
+            all have taught, thus in ``teach``.
     """
 
     view: Tensor | None
@@ -32,6 +35,8 @@ class TeachingStep:
     labels: Tensor | None
     indices: Tensor | None
     student: Mapping[str, Tensor] | None
+    labelled: Sequence[int] | None = None
+    taught: Mapping[str, Mapping[str, Tensor]] | None = None
 
 
 @dataclass(frozen=True)
@@ -42,11 +47,15 @@ class Probe:
         student: The student itself.
         features: One example of each of the student's features that terms or the teacher read, ``(1, ...)``.
         input_size: ``(frames, height, width)`` from the distiller's ``input_size``; None where it is to be inferred.
+        clip: One clip of noise, as the student takes it.
+        teachers: All teachers of the distiller by name, this one among them.
     """
 
     student: nn.Module
     features: Mapping[str, Tensor]
     input_size: Sequence[int] | Mapping | None
+    clip: Inputs | None = None
+    teachers: Mapping[str, 'Teacher'] = field(default_factory=dict)
 
 
 class Teacher(abc.ABC):
@@ -71,6 +80,21 @@ class Teacher(abc.ABC):
     state: nn.Module | None = None
     """What is trained or kept: a part of the training state, thus in the optimizer, in DDP and in checkpoints."""
 
+    copies: Sequence[nn.Module] = ()
+    """Copies of the student that it keeps: pruning cuts them as it cuts the student."""
+
+    is_student: bool = False
+    """Whether the places that terms read of it are the student's own, which it then finds in a step's features."""
+
+    recognizer: nn.Module | None = None
+    """A recognizer that comes out of the training beside the student; it is written to the work dir at the end."""
+
+    needs_term: bool = True
+    """Whether it is of no use without a term: not for one whose own losses teach the student."""
+
+    learns: bool = False
+    """Whether it changes while it teaches: its accuracy on the first batches is not reported then."""
+
     replay: Replay | None = None
     """The augmentations that it has answers about, which ReproducibleHook then draws; None for any."""
 
@@ -82,7 +106,7 @@ class Teacher(abc.ABC):
 
     @abc.abstractmethod
     def bind(self, taps: Sequence[str], probe: Probe) -> dict[str, Tensor]:
-        """Set the taps that will be read.
+        """Set the taps that will be read; for one that reads or copies the student again after every pruning of it.
 
         Args:
             taps: Taps that terms read, and ``'logits'``, which is wanted for reports: a teacher without class scores
@@ -113,6 +137,18 @@ class Teacher(abc.ABC):
 
         Returns:
             0-d losses by name; they are logged as ``loss_<teacher>_<name>``.
+        """
+        return {}
+
+    def report(self, step: TeachingStep, features: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Return what is logged of a step.
+
+        Args:
+            step: The step that it taught in, with the student's features.
+            features: Features that it has taught.
+
+        Returns:
+            0-d values by name, logged as ``<teacher>_<name>``; a name does not hold ``loss``.
         """
         return {}
 

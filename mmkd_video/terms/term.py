@@ -3,7 +3,7 @@
 import difflib
 import functools
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 
 import torch
 from torch import Tensor, nn
@@ -204,17 +204,20 @@ def channels_for(spec: TermSpec, student: Mapping[str, Tensor], teacher: Mapping
     return known
 
 
-def parse_terms(configs: list, teachers: list[str]) -> list[TermSpec]:
+def parse_terms(configs: list, teachers: list[str], without_term: Collection[str] = ()) -> list[TermSpec]:
     """Read the ``terms`` of a config and see that names and teachers fit.
 
     Args:
         configs: The list of term configs.
         teachers: Names of the teachers.
+        without_term: Names of those that teach without one, by losses of their own.
 
     Raises:
         ValueError: No terms, two of one name, a term without a teacher, or a teacher that nobody uses.
         KeyError: A term names a teacher that does not exist.
     """
+    if not configs and teachers and set(teachers) <= set(without_term):
+        return []
     TERMS.check('terms', configs)
     specs = [TermSpec.parse(config, index) for index, config in enumerate(configs)]
     if not teachers:
@@ -235,7 +238,8 @@ def parse_terms(configs: list, teachers: list[str]) -> list[TermSpec]:
             raise WrongKeyError(
                 f'term {spec.name!r}.teacher: got {spec.teacher!r}; expected one of {teachers} {nearest}'
             )
-    unused = [name for name in teachers if name not in {spec.teacher for spec in specs}]
+    used = {spec.teacher for spec in specs} | set(without_term)
+    unused = [name for name in teachers if name not in used]
     if unused:
         raise WrongValueError(
             f'no term reads teacher {unused[0]!r}; remove it or add a term with teacher={unused[0]!r}'

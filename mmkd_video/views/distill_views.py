@@ -29,6 +29,7 @@ _MULTI_CROPS = ('ThreeCrop', 'TenCrop')
     teacher=AnyOf(Text("a path or 'mmaction::...'"), PIPELINE, Settings('a dict of these by name')),
     span=OneOf('inside', 'stretch'),
     on_short=OneOf('error', 'clamp'),
+    augment=OneOf('student', 'own'),
 )
 class DistillViews(BaseTransform):
     """Run the student's training pipeline and cut the teachers' views from the same decoded frames.
@@ -55,6 +56,9 @@ class DistillViews(BaseTransform):
         name: Name of the view when there is one teacher.
         on_short: Rule for when a teacher's window is longer than the video: ``'error'``, or ``'clamp'`` to repeat its
             first and last frames.
+        augment: ``'student'``: a teacher's view has the student's crop, flip and colour; ``'own'``: its whole pipeline
+            runs on the same video, from the random state that the student's began with, so that equal first steps draw
+            equal frames: weak augmentation beside a strong one. It decodes the video again.
 
     Raises:
         ValueError: If a pipeline lacks what the view is made of, or holds what no view can follow.
@@ -67,9 +71,11 @@ class DistillViews(BaseTransform):
         span: str = 'inside',
         name: str = 'teacher',
         on_short: str = 'error',
+        augment: str = 'student',
     ) -> None:
         self.pipelines = find_pipelines(teacher, name)
-        cut = {key for key, pipeline in self.pipelines.items() if reads_frames(student) and reads_frames(pipeline)}
+        follows = augment == 'student' and reads_frames(student)
+        cut = {key for key, pipeline in self.pipelines.items() if follows and reads_frames(pipeline)}
         specs = [ViewSpec.from_pipeline(key, pipeline) for key, pipeline in self.pipelines.items() if key in cut]
         self.own = {key: OwnView(key, pipeline) for key, pipeline in self.pipelines.items() if key not in cut}
         self.specs = [replace(spec, stretch=True) for spec in specs] if span == 'stretch' else specs
@@ -135,8 +141,9 @@ class DistillViews(BaseTransform):
             )
         if self.own:
             raise WrongValueError(
-                f'DistillViews in RepeatAugDataset: view {next(iter(self.own))!r} is of another modality than RGB and '
-                'is not repeated; expected a VideoDataset or PoseDataset'
+                f'DistillViews in RepeatAugDataset: view {next(iter(self.own))!r} is made by a pipeline of its '
+                "own (another modality than RGB, or augment='own') and is not repeated; expected a VideoDataset or "
+                'PoseDataset'
             )
         opening, sampler = self.sampling
         results = opening(results)

@@ -5,7 +5,7 @@ import torch
 
 from mmkd_video.distillers import gradients
 from mmkd_video.distillers.gradients import gradient_norms
-from mmkd_video.distillers.recomputing import keeping_statistics
+from mmkd_video.recognizers.recomputing import keeping_statistics
 from mmkd_video.taps import Place
 from mmkd_video.weightings import Norms
 

@@ -33,10 +33,10 @@ def test_a_distiller_has_every_ability_and_a_recognizer_none(distiller, ability)
 
 def test_an_ability_is_all_of_its_members_and_those_it_inherits():
     assert members(Prunable) == {'prunable'} and members(HasTeachers) == {'teachers'}
-    assert members(FollowsPruning) == {'tap_features', 'refit', 'regroup'}
+    assert members(FollowsPruning) == {'copies', 'tap_features', 'refit', 'regroup'}
     assert {'set_progress', 'training_state_dict', 'check_optimizer'} <= members(Distills)
     half = torch.nn.Module()
-    half.refit = half.regroup = print
+    half.refit = half.regroup = half.copies = print
     assert ability_of(half, FollowsPruning) is None
 
 

@@ -219,3 +219,13 @@ def test_a_config_builds_it(video):
     )
     assert set(run(views, video)['views']) == {'teacher'}
     assert 'teacher: 1x8x1' in repr(views)
+
+
+def test_a_view_of_its_own_augmentation_has_the_same_frames(video):
+    strong, weak = student_pipeline(*CROP, FLIP, JITTER), student_pipeline(dict(type='Resize', scale=(32, 32)))
+    for number in range(3):
+        own = run(build(strong, weak, augment='own'), video, number)
+        assert torch.equal(own['inputs'], run(Compose(strong), video, number)['inputs'])
+        assert torch.equal(own['views']['teacher'], run(Compose(weak), video, number)['inputs'])
+    with pytest.raises(ValueError, match="augment: got 'mine'; expected 'student' or 'own'"):
+        build(strong, weak, augment='mine')

@@ -7,7 +7,7 @@ import zoo
 from mmengine.runner.activation_checkpointing import turn_on_activation_checkpointing
 from torch.utils.checkpoint import checkpoint
 
-from mmkd_video.distillers.recomputing import recomputing
+from mmkd_video.recognizers.recomputing import recomputing
 
 
 def step(model, seed):

@@ -1,0 +1,79 @@
+"""What the training state of a distiller is built from: an example of every feature that a term reads."""
+
+from collections.abc import Mapping, Sequence
+
+from torch import Tensor
+
+from mmkd_video.core.mistakes import WrongKeyError
+from mmkd_video.distillers.training_state import TrainingState
+from mmkd_video.teachers import Probe, Teacher
+from mmkd_video.terms import Term, TermSpec
+
+
+def taps_read(specs: Sequence[TermSpec], teacher: str) -> list[str]:
+    """Return the places of a teacher that terms read.
+
+    Args:
+        specs: The terms.
+        teacher: The teacher's name.
+    """
+    return [tap for spec in specs if spec.teacher == teacher for _, tap in spec.pairs]
+
+
+def student_taps(specs: Sequence[TermSpec], teachers: Mapping[str, Teacher]) -> list[str]:
+    """Return the places of the student that terms or teachers read.
+
+    Args:
+        specs: The terms.
+        teachers: The teachers by name.
+    """
+    found = [tap for spec in specs for tap, _ in spec.pairs]
+    for name, teacher in teachers.items():
+        found += teacher.student_taps
+        found += taps_read(specs, name) if teacher.is_student else []
+    return found
+
+
+def bind(teacher: Teacher, specs: Sequence[TermSpec], probe: Probe) -> dict[str, Tensor]:
+    """Tell a teacher where terms will read it.
+
+    Args:
+        teacher: The teacher.
+        specs: The terms.
+        probe: The student, and examples of its features.
+
+    Returns:
+        One example ``(1, ...)`` of each feature, without a graph.
+
+    Raises:
+        KeyError: A term reads a place that the teacher does not have.
+    """
+    read = taps_read(specs, teacher.name)
+    # the logits are always asked for: the teacher's own accuracy on the first batches is reported from them
+    found = teacher.bind(['logits', *read], probe)
+    lacking = [tap for tap in read if tap not in found]
+    if lacking:
+        raise WrongKeyError(
+            f'{teacher.name}: a term reads {lacking[0]!r}, which this {type(teacher).__name__} does not have; expected '
+            f'one of {", ".join(found) or "none"}'
+        )
+    return {tap: feature.detach().cpu() for tap, feature in found.items()}
+
+
+def build_state(
+    specs: Sequence[TermSpec],
+    teachers: Mapping[str, Teacher],
+    student: Mapping[str, Tensor],
+    examples: Mapping[str, Mapping[str, Tensor]],
+) -> TrainingState:
+    """Build connectors and losses to fit, beside what teachers train or keep.
+
+    Args:
+        specs: The terms.
+        teachers: The teachers by name, bound.
+        student: An example of each of the student's features, by tap.
+        examples: An example of each feature, by teacher and tap.
+    """
+    terms = (Term(spec, student, examples[spec.teacher], teachers[spec.teacher].norm_before) for spec in specs)
+    kept = {name: teacher.state for name, teacher in teachers.items() if teacher.state is not None}
+    return TrainingState(terms, kept)

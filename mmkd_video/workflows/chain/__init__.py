@@ -1,0 +1,1 @@
+"""Trainings in a row: the student of each is the teacher of the next."""
