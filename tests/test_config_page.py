@@ -24,7 +24,7 @@ from mmkd_video.schedules import LearnedScalar, Scalar, Schedule
 from mmkd_video.schedules.scalar import known_schedules
 from mmkd_video.taps import TapPath
 from mmkd_video.taps.tap_set import ALIASES
-from mmkd_video.teachers import CachedTeacher, FrozenTeacher
+from mmkd_video.teachers import CachedTeacher, FrozenTeacher, TeacherEnsemble
 from mmkd_video.terms import parse_terms
 from mmkd_video.terms.spec import TERM_KEYS, parse_taps
 from mmkd_video.views import DistillViews
@@ -109,6 +109,7 @@ ACCEPTED = {
     ('Distiller', 'key'): lambda: parameters(Distiller),
     ('Teacher', 'key'): lambda: parameters(FrozenTeacher) - {'name'} | {'type'},  # its key in `teacher` is its name
     ('Teacher', 'key of `CachedTeacher`'): lambda: parameters(CachedTeacher) - {'name'},
+    ('Teacher', 'key of `TeacherEnsemble`'): lambda: parameters(TeacherEnsemble) - {'name'},
     ('Student', 'key of `SimKDHead`'): lambda: parameters(SimKDHead),
     ('Student', 'key of `PrunedRecognizer`'): lambda: parameters(build_pruned_recognizer),
     ('Terms', 'key'): lambda: set(TERM_KEYS),
@@ -144,6 +145,7 @@ ACCEPTED = {
 DEFAULTS = {  # whose signature holds what a table calls default; the last one counts
     ('Distiller', 'key'): [Distiller],
     ('Teacher', 'key of `CachedTeacher`'): [CachedTeacher],
+    ('Teacher', 'key of `TeacherEnsemble`'): [TeacherEnsemble],
     ('Student', 'key of `SimKDHead`'): [SimKDHead],
     ('Student', 'key of `PrunedRecognizer`'): [build_pruned_recognizer],
     ('Schedules', 'key'): [Schedule],

@@ -12,6 +12,7 @@ from mmengine.config import Config
 
 from mmkd_video.core.registry import TRANSFORMS, build_model
 from mmkd_video.recognizers.config import read_config
+from mmkd_video.recognizers.plain_student import named_teachers
 
 ROOT = Path(__file__).resolve().parents[1]
 CONFIGS = sorted(path.relative_to(ROOT) for path in (ROOT / 'configs').glob('[!_]*/*.py'))
@@ -25,7 +26,7 @@ DISTILL = [path for path in CONFIGS if path.parent.name == 'distill']
 
 def without_missing_checkpoints(teacher):
     """Build with untrained weights: which files are here is no matter of the config."""
-    for each in [teacher] if 'config' in teacher else teacher.values():
+    for each in named_teachers(teacher).values():
         each['checkpoint'] = None
 
 

@@ -6,6 +6,13 @@ from mmkd_video.functional.contrast import noise_contrast, other_indices
 from mmkd_video.functional.correlation import dist, ickd, pearson, pkd
 from mmkd_video.functional.divergence import kd, kl_divergence, log_probabilities
 from mmkd_video.functional.elementwise import ab, batch_norm_margin, ft, mean_square, ofd
+from mmkd_video.functional.ensembles import (
+    label_cross_entropy,
+    min_norm_weights,
+    mix_logits,
+    mix_probabilities,
+    prediction_entropy,
+)
 from mmkd_video.functional.gram import gram
 from mmkd_video.functional.labels import class_indices, log_odds, non_target_logits
 from mmkd_video.functional.layout import channels_and_positions, frame_vectors, pool_map, time_first
@@ -54,6 +61,7 @@ __all__ = [
     'kd',
     'kdsvd',
     'kl_divergence',
+    'label_cross_entropy',
     'laplacian',
     'lle',
     'log_odds',
@@ -63,6 +71,9 @@ __all__ = [
     'mds',
     'mean_norm',
     'mean_square',
+    'min_norm_weights',
+    'mix_logits',
+    'mix_probabilities',
     'mlkd',
     'nearest_neighbours',
     'nkd',
@@ -77,6 +88,7 @@ __all__ = [
     'pkd',
     'pkt',
     'pool_map',
+    'prediction_entropy',
     'reconstruction_weights',
     'right_singular_vectors',
     'rkd_angles',

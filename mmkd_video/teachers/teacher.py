@@ -2,7 +2,7 @@
 
 import abc
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
 from torch import Tensor, nn
@@ -24,6 +24,7 @@ class TeachingStep:
         indices: ``(N,)`` places of the samples in their training set, on the host; None where they are not known.
         student: The student's features at all places that terms or teachers read, in canonical layout and with their
             gradient; None as long as the student has not run, thus in ``teach`` of a teacher without ``student_taps``.
+        views: The normalised views of all of its ``parts`` that see clips, by name.
     """
 
     view: Tensor | None
@@ -32,6 +33,7 @@ class TeachingStep:
     labels: Tensor | None
     indices: Tensor | None
     student: Mapping[str, Tensor] | None
+    views: Mapping[str, Tensor] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -129,6 +131,22 @@ class Teacher(abc.ABC):
         Args:
             function: Function that ``nn.Module._apply`` applies to every tensor.
         """
+
+    @property
+    def parts(self) -> Mapping[str, 'Teacher']:
+        """Those that answer, by name: itself, or the members of a teacher that is made of several.
+
+        Views, sizes, caches and validation pipelines are theirs.
+        """
+        return {self.name: self}
+
+    def merge(self, predictions: Mapping[str, Tensor]) -> Tensor:
+        """Return the class probabilities ``(N, K)`` that follow from those of its parts.
+
+        Args:
+            predictions: Class probabilities of all ``parts``, by name.
+        """
+        return predictions[self.name]
 
     @property
     def data_preprocessor(self) -> nn.Module | None:
