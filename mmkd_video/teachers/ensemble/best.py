@@ -15,7 +15,8 @@ class BestWeighting(MemberWeighting):
     """In each clip one member teaches alone: the one that predicts its label best.
 
     That is the one with the lowest cross entropy; in a clip without a label, the one with the lowest entropy. Of equal
-    ones the first.
+    ones the first. Without labels this is the teacher of the least ambiguous prediction: Shen et al., Customizing
+    Student Networks From Heterogeneous Teachers via Adaptive Knowledge Amalgamation, ICCV 2019.
     """
 
     def weigh(self, step: MembersStep) -> Tensor:
