@@ -13,6 +13,7 @@ from mmkd_video.functional.ensembles import (
     mix_probabilities,
     prediction_entropy,
 )
+from mmkd_video.functional.equal_variance import equal_variance_rotation, hadamard
 from mmkd_video.functional.gram import gram
 from mmkd_video.functional.labels import class_indices, log_odds, non_target_logits
 from mmkd_video.functional.layout import channels_and_positions, frame_vectors, pool_map, time_first
@@ -49,12 +50,14 @@ __all__ = [
     'dist',
     'divide',
     'dkd',
+    'equal_variance_rotation',
     'frame_importance',
     'frame_vectors',
     'fsp',
     'ft',
     'geodesic_distances',
     'gram',
+    'hadamard',
     'hcl',
     'ickd',
     'isomap',

@@ -14,6 +14,7 @@ from mmkd_video.core.layouts import LAYOUT_SHAPES, channels_of, layout_of
 from mmkd_video.core.mistakes import WrongKeyError, WrongValueError
 from mmkd_video.core.registry import MODELS
 from mmkd_video.taps import to_vector
+from mmkd_video.terms.target_norm import build_target_norm
 
 SCORE_TAPS = ('logits', 'frame_logits')
 
@@ -33,6 +34,12 @@ def find_connector(config: Mapping, where: str) -> type:
     return found
 
 
+def _own_name(tap: str) -> str:
+    """Return the name of class scores or maps at a tap of an ensemble's member; any other tap as it is."""
+    name = tap.rpartition('.')[2]
+    return name if name in (*SCORE_TAPS, 'cam') else tap
+
+
 class Pair(nn.Module):
     """A student feature and a teacher feature, brought into the form that a loss accepts.
 
@@ -44,8 +51,11 @@ class Pair(nn.Module):
         teacher: The teacher's.
         connector: Config of the connector; None to infer it, False for none.
         where: Name of the term, for messages.
+        target_norm: Config of the normalisation of the teacher's feature; None for none.
 
     Raises:
+        FileNotFoundError: Statistics of the teacher's feature are missing.
+        KeyError: There is no such connector or normalisation.
         ValueError: The two sides cannot be made comparable.
     """
 
@@ -57,11 +67,13 @@ class Pair(nn.Module):
         teacher: Tensor,
         connector: bool | Mapping | None,
         where: str,
+        target_norm: str | Mapping | None = None,
     ) -> None:
         super().__init__()
         self.taps = taps
         self.layouts = tuple(getattr(loss, 'layouts', ('vector', 'tokens', 'map')))
-        self.scores = self.layouts == ('logits',) or ('logits' in self.layouts and set(taps) <= set(SCORE_TAPS))
+        names = {_own_name(tap) for tap in taps}
+        self.scores = self.layouts == ('logits',) or ('logits' in self.layouts and names <= set(SCORE_TAPS))
         self.same_positions = bool(getattr(loss, 'same_positions', True))
         same_channels = bool(getattr(loss, 'same_channels', True))
         self.where = f'term {where!r} at {taps}'
@@ -76,7 +88,7 @@ class Pair(nn.Module):
         student, teacher = self._align(student, teacher)
         if self.scores:
             self._check_classes(student, teacher)
-        elif set(taps) == {'cam'}:
+        elif names == {'cam'}:
             self._check_counts(student, teacher)  # channels are classes: no connector may mix them
         elif connector is not False and (connector is not None or same_channels):
             self.connector = self._build_connector(student, teacher, connector)
@@ -86,6 +98,12 @@ class Pair(nn.Module):
                 f'{channels_of(teacher.shape)} teacher channels and connector=False; leave connector out to infer one'
             )
 
+        self.target_norm: nn.Module | None = None
+        if target_norm is not None:
+            self._expect_normalizable(loss, names)
+            key = f'term {where!r}.target_norm'
+            self.target_norm = build_target_norm(target_norm, channels_of(teacher.shape), taps[1], key)
+
     def forward(self, student: Tensor, teacher: Tensor) -> tuple[Tensor, Tensor]:
         """Return both features as the loss takes them.
 
@@ -94,6 +112,7 @@ class Pair(nn.Module):
             teacher: Canonical feature at the teacher's tap.
         """
         student, teacher = self._align(student, teacher)
+        teacher = teacher if self.target_norm is None else self.target_norm(teacher)
         return (student if self.connector is None else self.connector(student)), teacher
 
     def _align(self, student: Tensor, teacher: Tensor) -> tuple[Tensor, Tensor]:
@@ -123,6 +142,16 @@ class Pair(nn.Module):
                 f'{self.where}: the loss compares frames, but the taps give {tuple(student.shape)} and '
                 f'{tuple(teacher.shape)}: beside a map (N, C, T, H, W) each place of it would count as a frame of '
                 'tokens (N, L, C); tap maps on both sides'
+            )
+
+    def _expect_normalizable(self, loss: nn.Module, names: set[str]) -> None:
+        """Refuse to normalise what is no feature, or what the loss reads by the teacher's own numbers."""
+        own = 'teacher_norm' in inspect.signature(type(loss)).parameters
+        own = own or 'teacher_head' in inspect.signature(loss.forward).parameters
+        if self.scores or names == {'cam'} or own:
+            what = 'asks the teacher about its feature' if own else 'compares class scores'
+            raise WrongValueError(
+                f'{self.where}: got target_norm, but {type(loss).__name__} {what}; take target_norm out of this term'
             )
 
     def _check_classes(self, student: Tensor, teacher: Tensor) -> None:
