@@ -24,7 +24,14 @@ from mmkd_video.schedules import LearnedScalar, Scalar, Schedule
 from mmkd_video.schedules.scalar import known_schedules
 from mmkd_video.taps import TapPath
 from mmkd_video.taps.tap_set import ALIASES
-from mmkd_video.teachers import CachedTeacher, EMATeacher, FrozenTeacher, PeerTeacher, SelfTeacher
+from mmkd_video.teachers import (
+    CachedTeacher,
+    EMATeacher,
+    FrozenTeacher,
+    PeerTeacher,
+    SelfTeacher,
+    TeacherEnsemble,
+)
 from mmkd_video.terms import parse_terms
 from mmkd_video.terms.spec import TERM_KEYS, parse_taps
 from mmkd_video.views import DistillViews
@@ -112,6 +119,7 @@ ACCEPTED = {
     ('Teacher', 'key of `EMATeacher`'): lambda: parameters(EMATeacher) - {'name'},
     ('Teacher', 'key of `PeerTeacher`'): lambda: parameters(PeerTeacher) - {'name'},
     ('Teacher', 'key of `SelfTeacher`'): lambda: parameters(SelfTeacher) - {'name'},
+    ('Teacher', 'key of `TeacherEnsemble`'): lambda: parameters(TeacherEnsemble) - {'name'},
     ('Student', 'key of `SimKDHead`'): lambda: parameters(SimKDHead),
     ('Student', 'key of `PrunedRecognizer`'): lambda: parameters(build_pruned_recognizer),
     ('Terms', 'key'): lambda: set(TERM_KEYS),
@@ -151,6 +159,7 @@ DEFAULTS = {  # whose signature holds what a table calls default; the last one c
     ('Teacher', 'key of `EMATeacher`'): [EMATeacher],
     ('Teacher', 'key of `PeerTeacher`'): [PeerTeacher],
     ('Teacher', 'key of `SelfTeacher`'): [SelfTeacher],
+    ('Teacher', 'key of `TeacherEnsemble`'): [TeacherEnsemble],
     ('Student', 'key of `SimKDHead`'): [SimKDHead],
     ('Student', 'key of `PrunedRecognizer`'): [build_pruned_recognizer],
     ('Schedules', 'key'): [Schedule],

@@ -21,6 +21,7 @@ COMMANDS = {
     'train': ('train', 'train a recognizer, alone or distilled'),
     'cache': ('cache', "keep a teacher's answers to a whole training set"),
     'chain': ('chain', 'train configs in order, each taught by the one before'),
+    'feature-statistics': ('feature_statistics', "measure a teacher's features over a training set, for target_norm"),
     'test': ('test', 'test a checkpoint or an exported file'),
     'compare': ('compare', 'teacher, student alone and student distilled, over seeds'),
     'ablate': ('ablate', 'many losses at one budget'),

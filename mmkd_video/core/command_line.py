@@ -8,7 +8,12 @@ from pathlib import Path
 
 COMMAND = 'mmkd'
 # below tools/; the others have the names of their commands
-SCRIPTS = {'render': 'data/render_motion_clips', 'check-data': 'check_data', 'cache': 'cache_teacher'}
+SCRIPTS = {
+    'render': 'data/render_motion_clips',
+    'check-data': 'check_data',
+    'cache': 'cache_teacher',
+    'feature-statistics': 'feature_statistics',
+}
 
 
 def program_of(tool: str) -> str:

@@ -94,11 +94,12 @@ class Distiller(BaseModel):
             reuse_classifier(self.student, self.teachers)
             alone = [name for name, teacher in self.teachers.items() if not teacher.needs_term]
             specs = parse_terms(terms, list(self.teachers), alone)
-            check_sides(input_size, ['student', *self.teachers])
+            parts = {name: part for teacher in self.teachers.values() for name, part in teacher.parts.items()}
+            check_sides(input_size, ['student', *parts])
             fill_weights(specs, self.task_weight)
             self._build_terms(specs, student_config, input_size)
             expect_shares(self.training_state.terms.values(), self.task_weight)
-        seeing = {name: teacher for name, teacher in self.teachers.items() if teacher.view is not None}
+        seeing = {name: part for name, part in parts.items() if part.view is not None}
         self.data_preprocessor = DistillDataPreprocessor(
             self.student.data_preprocessor,
             {name: teacher.data_preprocessor for name, teacher in seeing.items()},
@@ -109,7 +110,7 @@ class Distiller(BaseModel):
             name: FirstBatches(
                 name, None if t.learns else t.num_classes, softening_temperatures(self.training_state.terms, name)
             )
-            for name, t in self.teachers.items()
+            for name, t in (parts | self.teachers).items()
         }
         self._objective = Objective(self.task_weight)
         self._progress: Progress | None = None
@@ -166,10 +167,10 @@ class Distiller(BaseModel):
         self._require_hook()
         device, rows = one_of(inputs).device, labelled_rows(data_samples)
         labels, indices = stack_labels(data_samples, device), stack_indices(data_samples, device)
-        steps = {
-            name: TeachingStep(self._view_of(name, views or {}), inputs, data_samples, labels, indices, None, rows)
-            for name in self.teachers
-        }
+        steps = {}
+        for name in self.teachers:
+            own = self._views_of(name, views or {})
+            steps[name] = TeachingStep(own.get(name), inputs, data_samples, labels, indices, None, rows, views=own)
         # before the student's activations fill the memory
         taught = {name: self._ask(name, step) for name, step in steps.items() if not self.teachers[name].student_taps}
         with self._student_taps.watch(), labelled_only(self.student, rows), recomputing(self.student):
@@ -349,15 +350,15 @@ class Distiller(BaseModel):
         table = term_table(list(self.training_state.terms.values()), student, self._examples)
         print_log(f'Distillation terms (shapes of one dry run):\n{table}', logger='current')
 
-    def _view_of(self, name: str, views: Mapping[str, Tensor]) -> Tensor | None:
-        if self.teachers[name].view is None:
-            return None
-        if name not in views:
-            raise WrongValueError(
-                f'the batch holds no view for {name!r} (it holds {list(views)}); in training, batches must pass '
-                'through model.data_preprocessor(data, training=True)'
-            )
-        return views[name]
+    def _views_of(self, name: str, views: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        seeing = [part for part, each in self.teachers[name].parts.items() if each.view is not None]
+        for part in seeing:
+            if part not in views:
+                raise WrongValueError(
+                    f'the batch holds no view for {part!r} (it holds {list(views)}); in training, batches must pass '
+                    'through model.data_preprocessor(data, training=True)'
+                )
+        return {part: views[part] for part in seeing}
 
     def _of_learning_teachers(self, steps: Mapping[str, TeachingStep], taught: Mapping) -> dict[str, Tensor]:
         """Return teachers' own losses, which are summed up with the others, and what they log."""
@@ -372,6 +373,10 @@ class Distiller(BaseModel):
     def _ask(self, name: str, step: TeachingStep) -> dict[str, Tensor]:
         found = self.teachers[name].teach(step)
         self.first_batches[name].check(found, step.labels)
+        for part in self.teachers[name].parts:
+            scores, combined = found.get(f'{part}.logits'), found.get('logits')
+            if scores is not None and combined is not None and scores.shape[1] == combined.shape[1]:
+                self.first_batches[part].check({'logits': scores}, step.labels)
         return found
 
     def _require_hook(self) -> None:

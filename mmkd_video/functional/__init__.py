@@ -7,6 +7,14 @@ from mmkd_video.functional.correlation import dist, ickd, pearson, pkd
 from mmkd_video.functional.cosine import cosine
 from mmkd_video.functional.divergence import kd, kl_divergence, log_probabilities
 from mmkd_video.functional.elementwise import ab, batch_norm_margin, ft, mean_square, ofd
+from mmkd_video.functional.ensembles import (
+    label_cross_entropy,
+    min_norm_weights,
+    mix_logits,
+    mix_probabilities,
+    prediction_entropy,
+)
+from mmkd_video.functional.equal_variance import equal_variance_rotation, hadamard
 from mmkd_video.functional.gram import gram
 from mmkd_video.functional.labels import class_indices, log_odds, non_target_logits
 from mmkd_video.functional.layout import channels_and_positions, frame_vectors, pool_map, time_first
@@ -45,18 +53,21 @@ __all__ = [
     'dist',
     'divide',
     'dkd',
+    'equal_variance_rotation',
     'frame_importance',
     'frame_vectors',
     'fsp',
     'ft',
     'geodesic_distances',
     'gram',
+    'hadamard',
     'hcl',
     'ickd',
     'isomap',
     'kd',
     'kdsvd',
     'kl_divergence',
+    'label_cross_entropy',
     'laplacian',
     'lle',
     'log_odds',
@@ -66,6 +77,9 @@ __all__ = [
     'mds',
     'mean_norm',
     'mean_square',
+    'min_norm_weights',
+    'mix_logits',
+    'mix_probabilities',
     'mlkd',
     'nearest_neighbours',
     'nkd',
@@ -80,6 +94,7 @@ __all__ = [
     'pkd',
     'pkt',
     'pool_map',
+    'prediction_entropy',
     'reconstruction_weights',
     'right_singular_vectors',
     'rkd_angles',

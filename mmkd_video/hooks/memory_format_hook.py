@@ -17,7 +17,7 @@ from mmkd_video.benchmark.interleaved import Rounds, measure_interleaved
 from mmkd_video.core.checked import AnyOf, Flag, OneOf, Whole, checked
 from mmkd_video.core.registry import HOOKS
 from mmkd_video.core.restoring import random_state_restored
-from mmkd_video.hooks.model_contract import HasStudent, HasTeachers, ability_of
+from mmkd_video.hooks.model_contract import HasStudent, ability_of, parts_of_teachers
 from mmkd_video.hooks.model_wrapper import unwrapped_model, wrap_again
 from mmkd_video.pruning.copying import copy_without_hooks
 from mmkd_video.recognizers.input_form import Inputs, shallow
@@ -98,7 +98,7 @@ def _networks(runner: Runner, batch: Any) -> dict[str, tuple[nn.Module, Callable
     model = unwrapped_model(runner)
     with random_state_restored(next(model.parameters()).device):
         data = model.data_preprocessor(copy.deepcopy(batch), True)
-    with_student, with_teachers = (ability_of(model, ability) for ability in (HasStudent, HasTeachers))
+    with_student, teachers = ability_of(model, HasStudent), parts_of_teachers(model)
     student = model if with_student is None else with_student.student
 
     def step(network: nn.Module) -> None:
@@ -107,7 +107,6 @@ def _networks(runner: Runner, batch: Any) -> dict[str, tuple[nn.Module, Callable
         network.zero_grad()
 
     found = {'student': (student, step)}
-    teachers = {} if with_teachers is None else with_teachers.teachers
     for name, view in (data.get('views') or {}).items():
         network = getattr(teachers[name], 'module', None)
         if isinstance(network, nn.Module):

@@ -21,7 +21,7 @@ class HasStudent(Protocol):
 
 
 class HasTeachers(Protocol):
-    """A model with teachers; hooks read their ``config`` and ``fingerprint`` and let them predict."""
+    """A model with teachers; hooks read ``config`` and ``fingerprint`` of their ``parts`` and let these predict."""
 
     teachers: Mapping[str, Any]
 
@@ -109,6 +109,17 @@ def ability_of(model: nn.Module, ability: type[Ability]) -> Ability | None:
     model = unwrapped(model)
     model = getattr(model, '_orig_mod', model)
     return model if all(hasattr(model, name) for name in members(ability)) else None
+
+
+def parts_of_teachers(model: nn.Module) -> dict[str, Any]:
+    """Return all that teachers consist of, by name: single teachers, and the members of ensembles.
+
+    Args:
+        model: Model, as it is or in DDP's wrapper; one without teachers has none.
+    """
+    found = ability_of(model, HasTeachers)
+    teachers = {} if found is None else found.teachers or {}
+    return {name: part for each in teachers.values() for name, part in each.parts.items()}
 
 
 def prunable_part(model: nn.Module) -> nn.Module:

@@ -26,7 +26,7 @@ from mmkd_video.datasets import (
 from mmkd_video.datasets.label_check import expect_known_classes, wrong_label
 from mmkd_video.datasets.resuming_iterator import ResumingIterator
 from mmkd_video.datasets.watched_loader import ReadingBoard, WatchedLoader
-from mmkd_video.hooks.model_contract import HasTeachers, ability_of
+from mmkd_video.hooks.model_contract import HasTeachers, ability_of, parts_of_teachers
 from mmkd_video.hooks.model_wrapper import unwrapped_model
 
 _BATCHES = 2  # keeps these seeds apart from those of samples
@@ -250,9 +250,8 @@ def _replay_for(runner: Runner) -> Replay | None:
     Raises:
         ValueError: They are about different ones.
     """
-    model = ability_of(runner.model, HasTeachers)
-    teachers = dict(model.teachers or {}) if model is not None else {}
-    found = {name: each.replay for name, each in teachers.items() if getattr(each, 'replay', None) is not None}
+    teachers = parts_of_teachers(runner.model)
+    found = {name: each.replay for name, each in teachers.items() if each.replay is not None}
     if len({(each.seed, each.views) for each in found.values()}) > 1:
         told = ', '.join(f'{name} (seed {each.seed}, {each.views} views)' for name, each in found.items())
         raise WrongValueError(
@@ -276,8 +275,8 @@ def _replayed(runner: Runner, replay: Replay) -> Any:
         )
     dataset = build_replayed(settings, replay.seed)
     pipeline = hash_of_pipeline(settings)
-    for teacher in ability_of(runner.model, HasTeachers).teachers.values():
-        if getattr(teacher, 'replay', None) is not None:
+    for teacher in parts_of_teachers(runner.model).values():
+        if teacher.replay is not None:
             teacher.replay.check(SeededDataset(dataset, 0).num_distinct, hash_of_names(dataset), pipeline)
     return dataset
 

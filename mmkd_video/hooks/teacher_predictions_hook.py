@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from mmengine.dist import all_gather_object, broadcast_object_list, is_main_process
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
@@ -21,9 +22,16 @@ from mmkd_video.recognizers.pipelines import validation_pipeline
 @dataclass(frozen=True)
 class _Source:
     name: str
-    teacher: Any
+    part: Any
     dataset: Any
     pipeline: str
+
+
+@dataclass(frozen=True)
+class _Predicting:
+    name: str
+    teacher: Any
+    sources: list[_Source]
 
 
 @HOOKS.register_module()
@@ -32,21 +40,22 @@ class TeacherPredictionsHook(Hook):
     """Report the agreement of student and teacher, and the teacher's own accuracy, at every validation.
 
     Before the first validation each teacher runs once over the student's validation samples, through its own val
-    pipeline. Its probabilities are kept in ``teacher_predictions_<fingerprint>.npz`` in the work_dir; later validations
-    and resumed runs read them. An ``AgreementMetric`` joins the validation's evaluator; tests are left as they are.
+    pipeline; of an ensemble, each member does, and their probabilities are merged. Probabilities are kept in
+    ``teacher_predictions_<fingerprint>.npz`` in the work_dir; later validations and resumed runs read them. An
+    ``AgreementMetric`` joins the validation's evaluator; tests are left as they are.
 
     A teacher without a val pipeline (given as a model dict), or with one that does not fit the student's files, has no
-    agreement: a log line says so before training, which goes on.
+    agreement: a log line says so before training, which goes on. Nor has an ensemble with such a member.
     """
 
     def __init__(self) -> None:
-        self._sources: list[_Source] | None = None
+        self._predicting: list[_Predicting] | None = None
         self._done = False
 
     def before_train(self, runner: Runner) -> None:
         """Log before training which teachers' agreement will be reported."""
-        if runner.val_loop is not None and self._sources is None:
-            self._sources = self._find_sources(runner)
+        if runner.val_loop is not None and self._predicting is None:
+            self._predicting = self._find_predicting(runner)
 
     def before_val(self, runner: Runner) -> None:
         """Give the teachers' predictions to the metrics before the first validation.
@@ -57,36 +66,49 @@ class TeacherPredictionsHook(Hook):
         if self._done:
             return
         self._done = True
-        if self._sources is None:
-            self._sources = self._find_sources(runner)
+        if self._predicting is None:
+            self._predicting = self._find_predicting(runner)
         several = len(_teachers(runner)) > 1
-        for source in self._sources:
-            predictions = self._read_or_make(runner, source)
-            metric = _metric(runner, source.name if several else None)
-            metric.set_predictions(predictions.probabilities, predictions.labels)
+        for each in self._predicting:
+            found = {source.name: self._read_or_make(runner, source) for source in each.sources}
+            probabilities = {name: torch.from_numpy(one.probabilities) for name, one in found.items()}
+            metric = _metric(runner, each.name if several else None)
+            merged = each.teacher.merge(probabilities).numpy()
+            metric.set_predictions(merged, next(iter(found.values())).labels)
 
-    def _find_sources(self, runner: Runner) -> list[_Source]:
-        dataset, sampler = runner.val_loop.dataloader.dataset, runner.val_loop.dataloader.sampler
-        sources = []
+    def _find_predicting(self, runner: Runner) -> list[_Predicting]:
+        predicting = []
         for name, teacher in _teachers(runner).items():
-            pipeline = validation_pipeline(getattr(teacher, 'config', None))
-            if pipeline is None:
-                runner.logger.info(f'{name} has no val pipeline (no config): its agreement is not reported.')
-            elif getattr(sampler, 'shuffle', False):
-                runner.logger.warning(f'The validation sampler shuffles: the agreement with {name} is not reported.')
-            elif source := self._try_pipeline(runner, name, teacher, dataset, pipeline):
+            sources: list[_Source] = []
+            for part_name, part in teacher.parts.items():
+                source = self._find_source(runner, part_name, part)
+                if source is None:
+                    break
                 sources.append(source)
-        return sources
+            if len(sources) == len(teacher.parts):
+                predicting.append(_Predicting(name, teacher, sources))
+            elif len(teacher.parts) > 1:
+                runner.logger.warning(f'{name}: without the predictions of {part_name}, its agreement is not reported.')
+        return predicting
 
-    def _try_pipeline(
-        self, runner: Runner, name: str, teacher: Any, dataset: Any, pipeline: list[dict]
-    ) -> _Source | None:
+    def _find_source(self, runner: Runner, name: str, part: Any) -> _Source | None:
+        dataset, sampler = runner.val_loop.dataloader.dataset, runner.val_loop.dataloader.sampler
+        pipeline = validation_pipeline(getattr(part, 'config', None))
+        if pipeline is None:
+            runner.logger.info(f'{name} has no val pipeline (no config): its agreement is not reported.')
+            return None
+        if getattr(sampler, 'shuffle', False):
+            runner.logger.warning(f'The validation sampler shuffles: the agreement with {name} is not reported.')
+            return None
+        return self._try_pipeline(runner, name, part, dataset, pipeline)
+
+    def _try_pipeline(self, runner: Runner, name: str, part: Any, dataset: Any, pipeline: list[dict]) -> _Source | None:
         problem = source = None
         try:
             twin = with_pipeline(dataset, pipeline)
             with random_state_restored():
                 twin[0]
-            source = _Source(name, teacher, twin, hash_of(pipeline))
+            source = _Source(name, part, twin, hash_of(pipeline))
         except Exception as error:  # whatever a transform raises on files that it was not made for
             problem = f'{name_of_kind(error)}: {error}'
         problem = next((each for each in all_gather_object(problem) if each is not None), None)
@@ -99,7 +121,7 @@ class TeacherPredictionsHook(Hook):
         return None
 
     def _read_or_make(self, runner: Runner, source: _Source) -> TeacherPredictions:
-        path = Path(runner.work_dir, f'teacher_predictions_{source.teacher.fingerprint}.npz')
+        path = Path(runner.work_dir, f'teacher_predictions_{source.part.fingerprint}.npz')
         samples, labels = describe(source.dataset)
         found: list[TeacherPredictions | None] = [None]
         if is_main_process():
@@ -110,7 +132,7 @@ class TeacherPredictionsHook(Hook):
         loader = runner.val_loop.dataloader
         size = loader.batch_size or 1
         runner.logger.info(f'{source.name} predicts the {len(samples)} validation samples once, into {path}.')
-        probabilities: np.ndarray = predict(source.teacher, source.name, source.dataset, size, loader.num_workers)
+        probabilities: np.ndarray = predict(source.part, source.name, source.dataset, size, loader.num_workers)
         made = TeacherPredictions(probabilities, labels, samples, source.pipeline)
         if is_main_process():
             made.save(path)

@@ -14,7 +14,7 @@ def is_distillation(config: Config) -> bool:
     return config.model.get('type') == 'Distiller'
 
 
-def named_teachers(teacher: Mapping | None) -> dict[str, Mapping]:
+def given_teachers(teacher: Mapping | None) -> dict[str, Mapping]:
     """Return the settings of every teacher by its name: a config gives one, or several by name.
 
     Args:
@@ -24,6 +24,40 @@ def named_teachers(teacher: Mapping | None) -> dict[str, Mapping]:
     if not teacher:
         return {}
     return {'teacher': teacher} if is_one_teacher(teacher) else dict(teacher)
+
+
+def named_teachers(teacher: Mapping | None) -> dict[str, Mapping]:
+    """Return the settings of every single teacher by its name: members in the place of their ensemble.
+
+    Args:
+        teacher: ``teacher`` of a Distiller, as in :func:`given_teachers`.
+    """
+    found: dict[str, Mapping] = {}
+    for name, each in given_teachers(teacher).items():
+        found |= _members_of(each) if _is_ensemble(each) else {name: each}
+    return found
+
+
+def named_members(members: Mapping[str, Mapping] | Sequence[Mapping]) -> dict[str, Mapping]:
+    """Return the settings of an ensemble's members by name; those of a list are ``member1``, ``member2``, ...
+
+    Args:
+        members: ``members`` of a ``TeacherEnsemble``.
+    """
+    if isinstance(members, Sequence):
+        return {f'member{number}': each for number, each in enumerate(members, 1)}
+    return dict(members)
+
+
+def _members_of(ensemble: Mapping) -> dict[str, Mapping]:
+    found: dict[str, Mapping] = {}
+    for name, each in named_members(ensemble['members']).items():
+        found |= _members_of(each) if _is_ensemble(each) else {name: each}
+    return found
+
+
+def _is_ensemble(teacher: Any) -> bool:
+    return hasattr(teacher, 'get') and bool(teacher.get('members'))
 
 
 def is_one_teacher(teacher: Mapping) -> bool:
@@ -42,7 +76,8 @@ def prepares_one_teacher(config: Config) -> bool:
         config: A distillation config.
     """
     training = (config.get('prepare') or {}).get('teacher')
-    return isinstance(training, str) or is_one_teacher(config.model.get('teacher') or {})
+    teacher = config.model.get('teacher') or {}
+    return isinstance(training, str) or (is_one_teacher(teacher) and not _is_ensemble(teacher))
 
 
 def plain_student(config: Config) -> Config:

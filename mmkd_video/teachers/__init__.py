@@ -3,6 +3,7 @@
 from mmkd_video.teachers.build import TEACHERS, build_teachers
 from mmkd_video.teachers.cached import CachedTeacher
 from mmkd_video.teachers.ema import EMATeacher
+from mmkd_video.teachers.ensemble import MembersStep, MemberWeighting, TeacherEnsemble
 from mmkd_video.teachers.frozen import FrozenTeacher
 from mmkd_video.teachers.itself import SelfTeacher
 from mmkd_video.teachers.peer import PeerTeacher
@@ -13,10 +14,13 @@ __all__ = [
     'CachedTeacher',
     'EMATeacher',
     'FrozenTeacher',
+    'MemberWeighting',
+    'MembersStep',
     'PeerTeacher',
     'Probe',
     'SelfTeacher',
     'Teacher',
+    'TeacherEnsemble',
     'TeachingStep',
     'build_teachers',
 ]

@@ -5,9 +5,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from mmkd_video.core.checked import Optional, Settings, did_you_mean, keys_of
-from mmkd_video.core.mistakes import WrongKeyError
+from mmkd_video.core.mistakes import WrongKeyError, WrongValueError
 from mmkd_video.core.registry import MODELS
-from mmkd_video.recognizers.plain_student import named_teachers
+from mmkd_video.recognizers.plain_student import given_teachers
 from mmkd_video.teachers.teacher import Teacher
 
 FORM = Settings('dict(config=..., checkpoint=...)')
@@ -22,13 +22,45 @@ def build_teachers(config: Mapping | None) -> dict[str, Teacher]:
 
     Raises:
         KeyError: An unknown key of a teacher.
-        ValueError: Neither of these, or an invalid value.
+        ValueError: Neither of these, an invalid value, or two teachers whose parts have one name.
     """
     TEACHERS.check('teacher', config)
-    named = named_teachers(config)
+    named = given_teachers(config)
     for name, each in named.items():
         check_teacher(name, each)
-    return {name: MODELS.build({'type': 'FrozenTeacher', **each, 'name': name}) for name, each in named.items()}
+    built = {name: build_teacher(name, name, each) for name, each in named.items()}
+    _expect_own_names(built)
+    return built
+
+
+def build_teacher(name: str, where: str, config: Mapping) -> Teacher:
+    """Check a teacher's settings and build it.
+
+    Args:
+        name: Its name in terms, views and messages.
+        where: Its key, for messages about its settings.
+        config: Its settings.
+
+    Raises:
+        KeyError: An unknown key, or an unknown kind of teacher.
+        ValueError: An invalid value.
+    """
+    check_teacher(where, config)
+    return MODELS.build({'type': 'FrozenTeacher', **config, 'name': name})
+
+
+def _expect_own_names(teachers: Mapping[str, Teacher]) -> None:
+    """Expect all parts of all teachers to have names of their own: views and sizes are given by name."""
+    taken: dict[str, str] = {}
+    for name, teacher in teachers.items():
+        itself = teacher.parts.get(name) is teacher
+        for part in [*teacher.parts, *(() if itself else (name,))]:
+            if part in taken:
+                raise WrongValueError(
+                    f'teacher: got {part!r} in {taken[part]!r} and in {name!r}; expected another name for each teacher '
+                    'and each member, as views and sizes are given by name'
+                )
+            taken[part] = name
 
 
 def check_teacher(name: str, config: Any) -> None:

@@ -27,6 +27,7 @@ class TeachingStep:
         labelled: Rows of the samples that have a label; None for all.
         taught: Features of the batch by teacher and tap, without gradients of learning teachers; None as long as not
             all have taught, thus in ``teach``.
+        views: The normalised views of all of its ``parts`` that see clips, by name.
     """
 
     view: Tensor | None
@@ -37,6 +38,7 @@ class TeachingStep:
     student: Mapping[str, Tensor] | None
     labelled: Sequence[int] | None = None
     taught: Mapping[str, Mapping[str, Tensor]] | None = None
+    views: Mapping[str, Tensor] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -165,6 +167,22 @@ class Teacher(abc.ABC):
         Args:
             function: Function that ``nn.Module._apply`` applies to every tensor.
         """
+
+    @property
+    def parts(self) -> Mapping[str, 'Teacher']:
+        """Those that answer, by name: itself, or the members of a teacher that is made of several.
+
+        Views, sizes, caches and validation pipelines are theirs.
+        """
+        return {self.name: self}
+
+    def merge(self, predictions: Mapping[str, Tensor]) -> Tensor:
+        """Return the class probabilities ``(N, K)`` that follow from those of its parts.
+
+        Args:
+            predictions: Class probabilities of all ``parts``, by name.
+        """
+        return predictions[self.name]
 
     @property
     def data_preprocessor(self) -> nn.Module | None:

@@ -15,6 +15,7 @@ from mmkd_video.core.mistakes import WrongKeyError, WrongValueError
 from mmkd_video.core.registry import MODELS
 from mmkd_video.functional import standardise
 from mmkd_video.taps import to_vector
+from mmkd_video.terms.target_norm import build_target_norm
 
 SCORE_TAPS = ('logits', 'frame_logits')
 
@@ -34,6 +35,12 @@ def find_connector(config: Mapping, where: str) -> type:
     return found
 
 
+def _own_name(tap: str) -> str:
+    """Return the name of class scores or maps at a tap of an ensemble's member; any other tap as it is."""
+    name = tap.rpartition('.')[2]
+    return name if name in (*SCORE_TAPS, 'cam') else tap
+
+
 class Pair(nn.Module):
     """A student feature and a teacher feature, brought into the form that a loss accepts.
 
@@ -46,8 +53,11 @@ class Pair(nn.Module):
         connector: Config of the connector; None to infer it, False for none.
         where: Name of the term, for messages.
         standardize: Whether class scores of both sides get zero mean and unit deviation.
+        target_norm: Config of the normalisation of the teacher's feature; None for none.
 
     Raises:
+        FileNotFoundError: Statistics of the teacher's feature are missing.
+        KeyError: There is no such connector or normalisation.
         ValueError: The two sides cannot be made comparable.
     """
 
@@ -60,11 +70,13 @@ class Pair(nn.Module):
         connector: bool | Mapping | None,
         where: str,
         standardize: bool = False,
+        target_norm: str | Mapping | None = None,
     ) -> None:
         super().__init__()
         self.taps = taps
         self.layouts = tuple(getattr(loss, 'layouts', ('vector', 'tokens', 'map')))
-        self.scores = self.layouts == ('logits',) or ('logits' in self.layouts and set(taps) <= set(SCORE_TAPS))
+        names = {_own_name(tap) for tap in taps}
+        self.scores = self.layouts == ('logits',) or ('logits' in self.layouts and names <= set(SCORE_TAPS))
         self.same_positions = bool(getattr(loss, 'same_positions', True))
         same_channels = bool(getattr(loss, 'same_channels', True))
         self.where = f'term {where!r} at {taps}'
@@ -82,6 +94,11 @@ class Pair(nn.Module):
                 f'{" or ".join(map(repr, SCORE_TAPS))}'
             )
         self.standardize = standardize
+        self.target_norm: nn.Module | None = None
+        if target_norm is not None:
+            self._expect_normalizable(loss, names)
+            key = f'term {where!r}.target_norm'
+            self.target_norm = build_target_norm(target_norm, channels_of(teacher.shape), taps[1], key)
         if connector and not self.scores and _sees_teacher_shape(find_connector(connector, self.where)):
             self.connector = self._build_connector(student, teacher, connector)
             self._align(self._connect(student, teacher), teacher)
@@ -89,7 +106,7 @@ class Pair(nn.Module):
         student, teacher = self._align(student, teacher)
         if self.scores:
             self._check_classes(student, teacher)
-        elif set(taps) == {'cam'}:
+        elif names == {'cam'}:
             self._check_counts(student, teacher)  # channels are classes: no connector may mix them
         elif connector is not False and (connector is not None or same_channels):
             self.connector = self._build_connector(student, teacher, connector)
@@ -106,13 +123,13 @@ class Pair(nn.Module):
             student: Canonical feature at the student's tap.
             teacher: Canonical feature at the teacher's tap.
         """
-        if _sees_teacher_shape(self.connector):
-            return self._align(self._connect(student, teacher), teacher)
-        student, teacher = self._align(student, teacher)
+        early = _sees_teacher_shape(self.connector)
+        student, teacher = self._align(self._connect(student, teacher) if early else student, teacher)
         if self.standardize:
             precision = torch.promote_types(student.dtype, torch.float32)
             return standardise(student.to(precision)), standardise(teacher.to(precision))
-        return self._connect(student, teacher), teacher
+        teacher = teacher if self.target_norm is None else self.target_norm(teacher)
+        return student if early else self._connect(student, teacher), teacher
 
     def _connect(self, student: Tensor, teacher: Tensor) -> Tensor:
         if self.connector is None:
@@ -148,6 +165,16 @@ class Pair(nn.Module):
                 f'{self.where}: the loss compares frames, but the taps give {tuple(student.shape)} and '
                 f'{tuple(teacher.shape)}: beside a map (N, C, T, H, W) each place of it would count as a frame of '
                 'tokens (N, L, C); tap maps on both sides'
+            )
+
+    def _expect_normalizable(self, loss: nn.Module, names: set[str]) -> None:
+        """Refuse to normalise what is no feature, or what the loss reads by the teacher's own numbers."""
+        own = 'teacher_norm' in inspect.signature(type(loss)).parameters
+        own = own or 'teacher_head' in inspect.signature(loss.forward).parameters
+        if self.scores or names == {'cam'} or own:
+            what = 'asks the teacher about its feature' if own else 'compares class scores'
+            raise WrongValueError(
+                f'{self.where}: got target_norm, but {type(loss).__name__} {what}; take target_norm out of this term'
             )
 
     def _check_classes(self, student: Tensor, teacher: Tensor) -> None:

@@ -30,6 +30,7 @@ from mmkd_video.core.checked import (
 from mmkd_video.core.mistakes import WrongKeyError, WrongValueError
 from mmkd_video.core.registry import MODELS
 from mmkd_video.schedules import is_schedule
+from mmkd_video.terms.target_norm import TARGET_NORM
 
 TERM = table_of(
     'term',
@@ -40,6 +41,7 @@ TERM = table_of(
         connector=AnyOf(
             Nothing('inferred'), OneOf(False), Settings("dict(type='ProjectionConnector', ...)", needs=('type',))
         ),
+        target_norm=TARGET_NORM,
         name=Optional(Text("text, such as 'kd'"), 'the lower-case type without Loss'),
         teacher=Optional(Text('the name of a teacher'), 'the only one'),
         begin=Whole(0),
@@ -68,6 +70,7 @@ class TermSpec:
         pairs: ``(student tap, teacher tap)`` of each layer.
         weight: Number, schedule or weighting that multiplies the loss; None where the config leaves it out.
         connector: Config of the connector; None to infer it, False for none.
+        target_norm: Normalisation of the teacher's feature; None for none.
         teacher: Name of the teacher it reads; None for the only one.
         begin: First epoch in which the term acts.
         end: Epoch from which on it acts no longer; None for never.
@@ -81,6 +84,7 @@ class TermSpec:
     pairs: list[tuple[str, str]]
     weight: float | dict | None = None
     connector: bool | dict | None = None
+    target_norm: str | dict | None = None
     teacher: str | None = None
     begin: int = 0
     end: int | None = None
@@ -119,6 +123,7 @@ class TermSpec:
             pairs=pairs,
             weight=config.get('weight'),
             connector=connector,
+            target_norm=config.get('target_norm'),
             teacher=config.get('teacher'),
             begin=begin,
             end=end,

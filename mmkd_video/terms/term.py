@@ -84,7 +84,16 @@ class Term(nn.Module):
         connector = spec.connector if self.fusion is None else None
         layers = dry_fuse(self.fusion, [student[tap] for tap, _ in spec.pairs])
         self.pairs = nn.ModuleList(
-            Pair(taps, self.loss, feature, teacher[taps[1]], connector, spec.name, spec.standardize)
+            Pair(
+                taps,
+                self.loss,
+                feature,
+                teacher[taps[1]],
+                connector,
+                spec.name,
+                spec.standardize,
+                spec.target_norm,
+            )
             for taps, feature in zip(spec.pairs, layers, strict=True)
         )
         self.acting = True

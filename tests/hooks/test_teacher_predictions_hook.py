@@ -197,6 +197,37 @@ def test_two_teachers_have_keys_of_their_own(videos, tmp_path):
     assert len(list(tmp_path.glob('*.npz'))) == 2
 
 
+def test_members_of_an_ensemble_predict_through_pipelines_of_their_own(videos, tmp_path, capsys):
+    small = dict(
+        config=dict(model=zoo.config_of('tsn_r18')[0], val_pipeline=clips.pipeline(train=False)), checkpoint=None
+    )
+    i3d = dict(config=dict(model=zoo.config_of('i3d')[0], val_pipeline=OWN_PIPELINE), checkpoint=None)
+    weighting = dict(type='weighted', weights=[3.0, 1.0])
+    teacher = dict(type='TeacherEnsemble', members=dict(small=small, i3d=i3d), weighting=weighting)
+    runner = build(videos, tmp_path, teacher, **{'model.input_size': (8, 32, 32)})
+    given = []
+    hook = next(each for each in runner.hooks if type(each).__name__ == 'TeacherPredictionsHook')
+    merge = runner.model.teachers['teacher'].merge
+    runner.model.teachers['teacher'].merge = lambda predictions: given.append(predictions) or merge(predictions)
+    metrics = runner.val()
+    assert set(KEYS) < set(metrics) and len(list(tmp_path.glob('*.npz'))) == 2
+    (found,) = given
+    (metric,) = [each for each in runner.val_evaluator.metrics if type(each).__name__ == 'AgreementMetric']
+    expected = 0.75 * found['small'] + 0.25 * found['i3d']
+    np.testing.assert_allclose(merge(found), expected, atol=1e-6)
+    assert metrics['teacher/top1'] == pytest.approx(float((expected.argmax(1) == torch.arange(5)).float().mean()))
+    assert hook._done and metric.teacher is None
+
+
+def test_an_ensemble_without_a_members_predictions_has_no_agreement(videos, tmp_path, capsys):
+    bare = dict(config=zoo.config_of('tsn_r18')[0], checkpoint=None)
+    i3d = dict(config=dict(model=zoo.config_of('i3d')[0], val_pipeline=OWN_PIPELINE), checkpoint=None)
+    teacher = dict(type='TeacherEnsemble', members=dict(i3d=i3d, bare=bare))
+    metrics = build(videos, tmp_path, teacher, **{'model.input_size': (8, 32, 32)}).val()
+    assert set(metrics).isdisjoint(KEYS) and not list(tmp_path.glob('*.npz'))
+    assert 'teacher: without the predictions of bare, its agreement is not reported' in ''.join(capsys.readouterr())
+
+
 def test_random_state_is_left_as_it_was():
     dataset = [np.zeros(1)] * 3
     states = random.getstate(), np.random.get_state()[1].copy(), torch.get_rng_state()

@@ -50,6 +50,9 @@ def tested_teachers(
                 title = f'{config_name}: teacher {name}'.rstrip()
                 print(f'{title}: not tested, it has no test configuration or no checkpoint of its own')
                 continue
+            if teacher.get('covers') is not None:
+                print(f'{config_name}: teacher {name}: not tested, it covers a part of the classes')
+                continue
             checkpoint, classes = Path(without_scheme(teacher['checkpoint'])), teacher.get('classes')
             key = (checkpoint, None if classes is None else tuple(classes))
             if key not in found:

@@ -17,7 +17,7 @@ from mmkd_video.core.restoring import seed_everything
 from mmkd_video.datasets.seeded import SAMPLE_INDEX
 from mmkd_video.distillers import Distiller
 from mmkd_video.recognizers.config import read_config
-from mmkd_video.recognizers.plain_student import is_distillation, named_teachers, without_views
+from mmkd_video.recognizers.plain_student import given_teachers, is_distillation, named_teachers, without_views
 from mmkd_video.workflows.measure.default_pair import default_config
 from mmkd_video.workflows.shrink.axes import Shrinkable
 
@@ -130,7 +130,7 @@ class BenchmarkPair:
             device: Device for the model.
         """
         terms = [dict(type='KDLoss', at='logits')] if kind == LOGITS else self.feature_terms
-        names = list(named_teachers(self.teacher))
+        names = list(given_teachers(self.teacher))
         if kind == LOGITS and len(names) > 1:
             terms = [dict(terms[0], teacher=name, name=f'kd_{name}') for name in names]
         seed_everything(0)
@@ -170,7 +170,8 @@ class BenchmarkPair:
         """
         prepared = distiller.data_preprocessor(batch, True)['views']
         passes = []
-        for name, teacher in distiller.teachers.items():
+        parts = {name: part for each in distiller.teachers.values() for name, part in each.parts.items()}
+        for name, teacher in parts.items():
             if not isinstance(getattr(teacher, 'module', None), nn.Module):
                 raise WrongValueError(f'{name}: {type(teacher).__name__} is no model that could run alone')
             module = build_model(copy.deepcopy(teacher.model_config))
@@ -191,8 +192,11 @@ class BenchmarkPair:
 
 
 def _without_checkpoints(teacher: Mapping) -> dict:
-    named = named_teachers(teacher)
-    return {name: dict(each, checkpoint=None) if 'checkpoint' in each else dict(each) for name, each in named.items()}
+    found = copy.deepcopy(given_teachers(teacher))
+    for each in named_teachers(found).values():
+        if 'checkpoint' in each:
+            each['checkpoint'] = None
+    return found
 
 
 def _fitnet(index: int, text: str) -> dict:

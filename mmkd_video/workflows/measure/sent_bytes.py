@@ -69,7 +69,7 @@ def measure_sent_bytes(job: Mapping) -> dict[str, int]:
         parallel.train_step(batch, wrapper)
     sent = (_after_all() - before - _of_a_meeting()) // STEPS
     trained = sum(each.numel() * each.element_size() for each in model.parameters() if each.requires_grad)
-    teachers = [] if alone else model.teachers.values()
+    teachers = [] if alone else [part for each in model.teachers.values() for part in each.parts.values()]
     frozen = sum(each.numel() * each.element_size() for teacher in teachers for each in teacher.module.parameters())
     return dict(sent=sent, trained=trained, frozen=frozen)
 

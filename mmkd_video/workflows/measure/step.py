@@ -80,7 +80,8 @@ def _benchmark_pair(given: dict, settings: StepSettings, progress: Callable[[int
         timings = measure_interleaved(variants, rounds, watch, device, progress)
     finally:
         torch.set_num_threads(threads)
-    weights = sum(tensor_bytes(teacher.module.state_dict()) for teacher in models[LOGITS].teachers.values())
+    parts = [part for teacher in models[LOGITS].teachers.values() for part in teacher.parts.values()]
+    weights = sum(tensor_bytes(part.module.state_dict()) for part in parts)
     report.facts |= _facts(pair, settings, models[PLAIN], weights)
     report.facts |= measured_facts(timings, watch, device)
     report.rows += time_rows(timings, labels, device)

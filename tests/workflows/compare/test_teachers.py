@@ -26,3 +26,13 @@ def test_one_checkpoint_with_other_classes_is_another_teacher(tiny, tmp_path):
     configs['b'].model.teacher.classes = [0, 1]
     teachers, owned = find_teachers(configs, tmp_path)
     assert len(teachers) == 2 and owned['a'] != owned['b']
+
+
+def test_members_of_an_ensemble_are_tested_alone_unless_they_know_a_part_of_the_classes(tiny, tmp_path, capsys):
+    config = distilled(tiny, 'first.pth')
+    whole = dict(config.model.teacher)
+    part = dict(whole, checkpoint=str(tiny.folder / 'second.pth'), classes=[0], covers=[0])
+    config.model.teacher = dict(type='TeacherEnsemble', members=dict(whole=whole, part=part))
+    teachers, owned = find_teachers(dict(a=config), tmp_path)
+    assert list(teachers) == ['teacher'] and owned == {'a': ['teacher']}
+    assert 'a: teacher part: not tested, it covers a part of the classes' in capsys.readouterr().out
