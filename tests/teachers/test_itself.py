@@ -2,14 +2,12 @@
 
 import copy
 
-import clips
 import pytest
 import tiny
 import torch
 import torch.nn.functional as F
 import zoo
 
-from mmkd_video.compat import safe_load
 from mmkd_video.core.registry import MODELS
 from mmkd_video.functional import kd
 from mmkd_video.hooks.runner_pruning import _cut_model
@@ -149,31 +147,3 @@ def test_exits_fit_a_student_that_loses_channels():
 def test_mistakes_are_named(settings, said):
     with pytest.raises((KeyError, ValueError), match=said):
         build(**settings)
-
-
-@pytest.fixture(scope='module')
-def videos(tmp_path_factory):
-    return clips.make_set(tmp_path_factory.mktemp('clips'), count=4)
-
-
-def train(videos, folder, name, epochs, **extra):
-    teacher = dict(type='SelfTeacher', exits=['backbone.layer1.0'], feature_weight=0.1)
-    model = dict(type='Distiller', student=tiny.recognizer(), teacher=teacher, input_size=tiny.SIZE)
-    settings = dict(
-        hooks=[dict(type='EMAHook', momentum=0.25)],
-        train_cfg=dict(max_epochs=epochs),
-        param_scheduler=[],
-        optim_wrapper=dict(type='AmpOptimWrapper', dtype='bfloat16'),
-    )
-    tiny.runner(videos, folder, name, model, **settings, **extra).train()
-
-
-@pytest.mark.slow
-def test_a_resumed_training_is_exact(videos, tmp_path):
-    train(videos, tmp_path / 'whole', 'whole', 2)
-    train(videos, tmp_path / 'parts', 'first', 1)
-    train(videos, tmp_path / 'parts', 'again', 2, resume=True)
-    saved, again = (safe_load.load(tmp_path / name / 'epoch_2.pth') for name in ('whole', 'parts'))
-    for part in ('state_dict', 'ema_state_dict', 'training_state'):
-        assert all(torch.equal(again[part][key], value) for key, value in saved[part].items()), part
-    MODELS.build(tiny.recognizer()).load_state_dict(saved['state_dict'], strict=True)
