@@ -10,8 +10,7 @@ import zoo
 
 from mmkd_video.core.registry import MODELS
 from mmkd_video.functional import kd
-from mmkd_video.hooks.runner_pruning import _cut_model
-from mmkd_video.pruning import Pruner
+from mmkd_video.pruning import Pruner, apply_step, surviving_channels
 
 FIT = dict(type='FitNetLoss', at=('backbone.layer1', 'backbone.layer3'), weight=1.0)
 EXITS = ['backbone.layer1', 'backbone.layer2']
@@ -122,14 +121,20 @@ def test_exits_fit_a_student_that_loses_channels():
     state = model.teachers['teacher'].state
     wrapper = model.build_optim_wrapper(dict(type='OptimWrapper', optimizer=dict(type='SGD', lr=0.1, momentum=0.9)))
     before = state[0].reduce[0].weight.clone()
+    end = state[0].classify.weight.clone()
     step = Pruner(dict(params=0.5)).find(model.prunable, torch.randn(1, 1, 3, *tiny.SIZE))
-    _cut_model(model, step)
+    kept = surviving_channels(model.prunable, step.cuts, model.tap_features)
+    apply_step(model.prunable, step)
+    model.refit(kept)
     model.regroup(wrapper)
     model.check_optimizer(wrapper)
     after = model.teachers['teacher'].state
     assert after is model.training_state.teachers['teacher']
-    assert after[0].reduce[0].weight is state[0].reduce[0].weight  # the optimizer's
-    assert after[0].reduce[0].weight.shape[1] == after[0].reduce[0].in_channels < before.shape[1]
+    first = after[0].reduce[0]
+    assert first.weight is state[0].reduce[0].weight  # the optimizer's
+    assert first.weight.shape[1] == first.in_channels < before.shape[1]
+    assert torch.equal(first.weight, before[:, kept['backbone.layer1']])
+    assert torch.equal(after[0].classify.weight, end[:, kept['pooled']]) and not kept['pooled'].all()
     losses = model(**batch(model), mode='loss')
     assert all(torch.isfinite(value).all() for key, value in losses.items() if 'loss' in key)
 
