@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 from types import SimpleNamespace
 
+import learning_teachers
 import torch
 import torch.distributed as dist
 import zoo
@@ -77,6 +78,7 @@ def main(out):
     init_default_scope('mmaction')
     model, student, size = build(begin=3)
     alone = step(model, model, student, size, clips=4, first=0)
+    learning = learning_teachers.alone()
     init_dist('pytorch', backend='gloo')
     sent = []
     broadcast = dist._broadcast_coalesced
@@ -100,6 +102,7 @@ def main(out):
         expected=sum(p.numel() for p in model.parameters() if p.requires_grad),
         sent=len(sent),
         spread=states_at_start(wrapped, model),
+        learning=learning_teachers.on_two_ranks(*learning),
     )
     if dist.get_rank() == 0:
         Path(out).write_text(json.dumps(report))

@@ -7,8 +7,6 @@ from torch import Tensor, nn
 from mmkd_video.core.layouts import channels_of, layout_of
 from mmkd_video.core.mistakes import WrongValueError
 
-REDUCTION = 4
-
 
 class Exit(nn.Module):
     """A bottleneck and a classifier behind a feature of a recognizer.
@@ -19,6 +17,7 @@ class Exit(nn.Module):
 
     Args:
         feature: Example of the feature.
+        hidden: Number of channels inside the bottleneck.
         width: Number of channels D that the exit classifies, those of the deepest feature.
         num_classes: Number of classes K.
 
@@ -26,12 +25,11 @@ class Exit(nn.Module):
         ValueError: The feature is none of the three.
     """
 
-    def __init__(self, feature: Tensor, width: int, num_classes: int) -> None:
+    def __init__(self, feature: Tensor, hidden: int, width: int, num_classes: int) -> None:
         super().__init__()
         channels, layout = channels_of(feature.shape), layout_of(feature.shape)
         self.layout = layout
         if layout == 'map':
-            hidden = max(width // REDUCTION, 8)
             self.reduce = nn.Sequential(
                 *_convolution(channels, hidden, (1, 1, 1)),
                 *_convolution(hidden, hidden, (1, 3, 3), stride=(1, 2, 2)),

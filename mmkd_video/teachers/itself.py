@@ -14,6 +14,7 @@ from mmkd_video.teachers.exits import Exit
 from mmkd_video.teachers.teacher import Probe, Teacher, TeachingStep
 
 LOGITS, POOLED = 'logits', 'pooled'
+REDUCTION = 4  # of an exit's bottleneck
 
 
 @MODELS.register_module()
@@ -66,6 +67,7 @@ class SelfTeacher(Teacher):
         self.temperature, self.alpha, self.feature_weight = temperature, alpha, feature_weight
         self.student_taps = [*self.exits, LOGITS, POOLED]
         self._read: list[str] = []
+        self._hidden: int | None = None  # of the whole student: pruning cuts what is around it
         self._right: dict[str, Tensor] = {}
 
     def bind(self, taps: Sequence[str], probe: Probe) -> dict[str, Tensor]:
@@ -82,10 +84,11 @@ class SelfTeacher(Teacher):
             ValueError: No exit can be built at a place.
         """
         width, classes = probe.features[POOLED].shape[1], probe.features[LOGITS].shape[1]
+        self._hidden = self._hidden or max(width // REDUCTION, 8)
         built = []
         for tap in self.exits:
             try:
-                built.append(Exit(probe.features[tap], width, classes))
+                built.append(Exit(probe.features[tap], self._hidden, width, classes))
             except ValueError as error:
                 raise WrongValueError(f'{self.name}.exits: {tap!r}: {error}') from None
         self.state = nn.ModuleList(built)

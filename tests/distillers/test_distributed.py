@@ -54,3 +54,12 @@ def test_the_training_state_is_that_of_rank_0_at_start(report):
     before, after = report['spread']
     assert before > 0.1
     assert after == 0
+
+
+@pytest.mark.slow
+def test_teachers_that_learn_have_the_gradients_of_one_process_and_one_state(report):
+    learning = report['learning']
+    assert learning['worst'] < 1e-4
+    assert learning['spread'] == 0
+    for name in ('average.model.cls_head', 'peer.cls_head', 'itself.0.classify'):
+        assert any(key.startswith(f'teachers.{name}') for key in learning['moved']), name

@@ -2,14 +2,12 @@
 
 import copy
 
-import clips
 import pytest
 import tiny
 import torch
 import zoo
 from mmengine.optim import OptimWrapper
 
-from mmkd_video.compat import safe_load
 from mmkd_video.core.registry import MODELS
 from mmkd_video.hooks.runner_pruning import _cut_model
 from mmkd_video.pruning import Pruner
@@ -185,34 +183,3 @@ def test_a_student_that_has_become_another_model_is_refused():
 def test_mistakes_are_named(settings, said):
     with pytest.raises((KeyError, ValueError), match=said):
         build(**settings)
-
-
-@pytest.fixture(scope='module')
-def videos(tmp_path_factory):
-    return clips.make_set(tmp_path_factory.mktemp('clips'), count=4)
-
-
-def train(videos, folder, name, epochs, **extra):
-    settings = dict(
-        hooks=[dict(type='EMAHook', momentum=0.25)],
-        train_dataloader=dict(batch_size=1),
-        train_cfg=dict(max_epochs=epochs),
-        param_scheduler=[],
-        optim_wrapper=dict(type='AmpOptimWrapper', dtype='bfloat16', accumulative_counts=2),
-    )
-    runner = tiny.runner(videos, folder, name, config(momentum=0.75), **settings, **extra)
-    runner.train()
-    return runner
-
-
-@pytest.mark.slow
-def test_a_resumed_training_is_exact_beside_amp_accumulation_and_an_ema_hook(videos, tmp_path):
-    whole = train(videos, tmp_path / 'whole', 'whole', 3)
-    assert whole.model.teachers['teacher'].state.updates == 6
-    train(videos, tmp_path / 'parts', 'first', 1)
-    train(videos, tmp_path / 'parts', 'again', 3, resume=True)
-    saved, again = (safe_load.load(tmp_path / name / 'epoch_3.pth') for name in ('whole', 'parts'))
-    assert {'teachers.teacher.updates', f'teachers.teacher.model.{STATISTIC}'} <= set(saved['training_state'])
-    for part in ('state_dict', 'ema_state_dict', 'training_state'):
-        assert all(torch.equal(again[part][key], value) for key, value in saved[part].items()), part
-    MODELS.build(tiny.recognizer()).load_state_dict(saved['state_dict'], strict=True)

@@ -2,14 +2,12 @@
 
 import copy
 
-import clips
 import pytest
 import tiny
 import torch
 import torch.nn.functional as F
 import zoo
 
-from mmkd_video.compat import safe_load
 from mmkd_video.core.registry import MODELS
 from mmkd_video.functional import kd
 
@@ -158,36 +156,3 @@ def test_other_classes_are_refused():
     other['cls_head']['num_classes'] = 7
     with pytest.raises(ValueError, match='teacher: got a peer with 7 classes beside a student with 5; expected one'):
         build(peer(config=other, partners=['student']), terms=[dict(type='FitNetLoss', at='backbone.layer1')])
-
-
-@pytest.fixture(scope='module')
-def videos(tmp_path_factory):
-    return clips.make_set(tmp_path_factory.mktemp('clips'), count=4)
-
-
-def train(videos, folder, name, epochs, **extra):
-    settings = dict(
-        hooks=[dict(type='EMAHook', momentum=0.25)],
-        train_cfg=dict(max_epochs=epochs),
-        param_scheduler=[],
-        optim_wrapper=dict(type='AmpOptimWrapper', dtype='bfloat16'),
-    )
-    runner = tiny.runner(videos, folder, name, config(peer(dropout=0.5)), **settings, **extra)
-    runner.train()
-    return runner
-
-
-@pytest.mark.slow
-def test_a_resumed_training_is_exact_and_the_peer_is_a_checkpoint(videos, tmp_path):
-    whole = train(videos, tmp_path / 'whole', 'whole', 2)
-    train(videos, tmp_path / 'parts', 'first', 1)
-    train(videos, tmp_path / 'parts', 'again', 2, resume=True)
-    saved, again = (safe_load.load(tmp_path / name / 'epoch_2.pth') for name in ('whole', 'parts'))
-    for part in ('state_dict', 'ema_state_dict', 'training_state'):
-        assert all(torch.equal(again[part][key], value) for key, value in saved[part].items()), part
-    peers = [tmp_path / name / 'teachers' / 'teacher.pth' for name in ('whole', 'parts')]
-    first, second = (safe_load.load(path)['state_dict'] for path in peers)
-    assert all(torch.equal(second[key], value) for key, value in first.items())
-    state = whole.model.teachers['teacher'].state.state_dict()
-    assert all(torch.equal(first[key], value) for key, value in state.items())
-    MODELS.build(dict(type='FrozenTeacher', config=tiny.recognizer(12), checkpoint=str(peers[0])))

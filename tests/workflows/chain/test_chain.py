@@ -67,7 +67,7 @@ def test_each_link_is_taught_by_the_one_before(trained, tmp_path, capsys, words,
 
 
 @pytest.mark.slow
-def test_it_goes_on_where_it_was_interrupted_and_is_not_done_twice(trained, tmp_path, capsys):
+def test_it_goes_on_where_it_was_interrupted_is_not_done_twice_and_notices_another_teacher(trained, tmp_path, capsys):
     runs, run = trained
     words = [*BORN_AGAIN, '--work-dir', str(tmp_path)]
     run.failing = ('2_mobilenet_born_again',)
@@ -79,12 +79,6 @@ def test_it_goes_on_where_it_was_interrupted_and_is_not_done_twice(trained, tmp_
     chain.main(words)
     assert [each.path.name[0] for each in runs] == ['1', '2', '3']
     assert capsys.readouterr().out.count('trained before') == 1 + 3
-
-
-@pytest.mark.slow
-def test_another_teacher_is_noticed(trained, tmp_path, capsys):
-    words = [*BORN_AGAIN, '--work-dir', str(tmp_path)]
-    chain.main(words)
     torch.save(dict(meta={}, state_dict={}), tmp_path / '1_mobilenet_motion.pth')
     with pytest.raises(SystemExit):
         chain.main(words)
