@@ -9,10 +9,10 @@ import torch
 import zoo
 from distillations import step
 
-from mmkd_video.core.registry import MODELS
+from mmkd_video.core.registry import MODELS, TASK_UTILS
 from mmkd_video.core.replay import Replay
 from mmkd_video.hooks.model_contract import parts_of_teachers
-from mmkd_video.teachers import Teacher, TeacherEnsemble, build_teachers
+from mmkd_video.teachers import MemberWeighting, Teacher, TeacherEnsemble, build_teachers
 
 CLASSES, SIZE = 5, (4, 16, 16)
 KD = dict(type='KDLoss', at='logits', weight=1.0)
@@ -325,6 +325,20 @@ def test_unlabelled_clips_and_soft_labels_are_taught(weighting, labels):
     model = build(weighting=weighting)
     losses = step(model, data_for(model, labels=labels))
     assert losses['kd_raw'].isfinite() and losses['kd_raw'] > 0
+
+
+@TASK_UTILS.register_module(name='first_alone')
+class FirstAlone(MemberWeighting):
+    """One of a user's own."""
+
+    def weigh(self, step):
+        return torch.eye(len(step.scores))[:, :1]
+
+
+def test_a_weighting_of_a_users_own():
+    model = build(weighting='first_alone')
+    answer, alone = taught(model, data_for(model))
+    assert torch.allclose(answer['logits'].softmax(1), alone['clips'].softmax(1), atol=1e-6)
 
 
 def test_the_fingerprint_tells_members_and_weights_apart():

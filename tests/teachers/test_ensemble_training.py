@@ -10,8 +10,13 @@ import clips
 import pytest
 import tiny
 import torch
+from mmengine.config import Config
 
 from mmkd_video.compat import safe_load
+from mmkd_video.core.registry import MODELS
+from mmkd_video.teachers.cache import CacheReader
+from mmkd_video.teachers.ensemble import BestWeighting
+from mmkd_video.workflows.cache.caching import cache_teacher
 
 TESTS = Path(__file__).parents[1]
 TERMS = [tiny.KD, dict(tiny.MAP, at=('backbone.layer1', 'a.backbone.layer1'))]
@@ -51,6 +56,32 @@ def test_a_resumed_training_is_the_whole_one(videos, tmp_path):
         assert torch.equal(resumed.model.state_dict()[key], value), key
     kept = safe_load.load(tmp_path / 'whole' / 'epoch_2.pth')
     assert set(kept['state_dict']) == set(whole.model.student.state_dict())
+
+
+@pytest.mark.slow
+def test_a_member_may_be_cached(videos, tmp_path):
+    torch.manual_seed(3)
+    torch.save(dict(state_dict=MODELS.build(tiny.recognizer(6)).state_dict()), tmp_path / 'a.pth')
+    a = dict(config=tiny.recognizer(6), checkpoint=str(tmp_path / 'a.pth'))
+    given = Config(
+        clips.runner_config(videos, tmp_path, tiny.distiller(terms=[tiny.KD]), clips.pipeline(layout='NCTHW'))
+    )
+    given.model.teacher = a
+    cache_teacher(given, tmp_path / 'cache', views=2, seed=5)
+    b = dict(config=tiny.recognizer(4), checkpoint=None)
+    kept = dict(type='CachedTeacher', cache=str(tmp_path / 'cache'), teacher=a)
+    config = tiny.distiller(terms=[tiny.KD])
+    config['teacher'] = dict(type='TeacherEnsemble', members=dict(a=kept, b=b), weighting='best')
+    seen = []
+    weigh = BestWeighting.weigh
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(BestWeighting, 'weigh', lambda self, step: seen.append(step.scores[0]) or weigh(self, step))
+        runner, losses = tiny.train(videos, tmp_path / 'out', 'cached', config, **{'train_cfg.max_epochs': 2})
+    assert len(losses) == 4 and all(each['loss_kd'] > 0 for each in losses)
+    held = CacheReader(tmp_path / 'cache').read([0, 1, 2, 3] * 2, [0] * 4 + [1] * 4, ['logits'])['logits']
+    assert len(seen) == 5  # and once when it was built
+    for row in torch.cat(seen[1:]):
+        assert (held - row).abs().amax(dim=1).min() < 1e-6
 
 
 @pytest.mark.slow
