@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor
 
-from mmkd_video.core.checked import Optional, Settings, Text, checked
+from mmkd_video.core.checked import Optional, Settings, Text, Whole, checked
 from mmkd_video.core.mistakes import WrongKeyError, WrongValueError
 from mmkd_video.core.registry import MODELS
 from mmkd_video.core.replay import SAMPLE_VIEW, Replay
@@ -17,6 +17,7 @@ from mmkd_video.teachers.teacher import Probe, Teacher, TeachingStep
 @checked(
     cache=Text('the folder of a cache'),
     teacher=Optional(Settings('dict(config=..., checkpoint=...)', needs=('config',)), 'the teacher is not compared'),
+    clips_per_video=Whole(1),
 )
 class CachedTeacher(Teacher):
     """The answers that another teacher gave once, about a fixed number of augmentations of each training sample.
@@ -28,20 +29,30 @@ class CachedTeacher(Teacher):
     Args:
         cache: Folder of the cache; nothing in it is executed.
         teacher: ``dict(config=, checkpoint=)`` of the teacher whose answers are expected. It is built and compared.
+        clips_per_video: Number of clips, in as many augmentations, that a batch holds of each of its videos, which are
+            decoded once for all of them; so many epochs then take each video once. At most the number of augmentations.
         name: Its name in terms and messages.
 
     Raises:
         FileNotFoundError: There is no cache, or a file of it is missing.
-        ValueError: The cache is damaged, was not made to the end, or is another teacher's.
+        ValueError: The cache is damaged, was not made to the end, or is another teacher's; or it holds fewer
+            augmentations than ``clips_per_video``.
     """
 
     view = None
 
-    def __init__(self, cache: str, teacher: Mapping | None = None, name: str = 'teacher') -> None:
+    def __init__(
+        self, cache: str, teacher: Mapping | None = None, clips_per_video: int = 1, name: str = 'teacher'
+    ) -> None:
         super().__init__(name)
         self.cache = cache
         self._reader = CacheReader(cache)
         held = self._reader.manifest
+        if clips_per_video > held.views:
+            raise WrongValueError(
+                f'{name}.clips_per_video: got {clips_per_video}; expected at most {held.views}, the number of '
+                f'augmentations in {cache!r}; set it to that, or make a cache with more --views'
+            )
         self.replay = Replay(
             seed=held.seed,
             views=held.views,
@@ -49,6 +60,7 @@ class CachedTeacher(Teacher):
             names=held.names,
             pipeline=held.student_pipeline,
             source=f'{name}.cache: {cache!r}',
+            clips=clips_per_video,
         )
         self._taps: list[str] = []
         if teacher is not None:

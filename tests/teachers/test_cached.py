@@ -154,6 +154,17 @@ def test_workers_and_another_seed_of_the_training_see_the_same(videos, cache, tr
 
 
 @pytest.mark.slow
+def test_a_training_takes_several_clips_of_a_decoded_video(videos, cache, tmp_path):
+    teacher = dict(type='CachedTeacher', cache=str(cache), clips_per_video=2)
+    losses, seen = train(config_of(videos, tmp_path, teacher))
+    assert len(losses) == 9 and all(step['loss_kd'] >= 0 for step in losses)
+    assert [key[:2] for key in seen.order[1::2]] == [(sample, 1) for sample, view, _ in seen.order[::2]]
+    assert {sample for sample, _, epoch in seen.order if epoch < 2} == set(range(5))
+    for key, clip in seen.clips.items():
+        assert torch.equal(clip, drawn(videos, key)), key
+
+
+@pytest.mark.slow
 def test_losses_are_those_of_the_teacher_itself(videos, cache, weights, trained, tmp_path):
     teacher = dict(type='ReplayedTeacher', cache=str(cache), **live(weights))
     losses, seen = train(config_of(videos, tmp_path, teacher))
@@ -204,6 +215,11 @@ def test_a_tap_that_is_not_cached_is_told_with_those_that_are(cache):
     term = dict(type='FitNetLoss', at=('backbone.layer1', 'backbone.conv1'))
     with pytest.raises(KeyError, match="does not hold; expected one of 'logits', 'backbone.layer1'; or make a new"):
         build(cache, [term])
+
+
+def test_more_clips_of_a_video_than_augmentations_are_told(cache):
+    with pytest.raises(ValueError, match=r'teacher.clips_per_video: got 3; expected at most 2, the number of augm'):
+        build(cache, clips_per_video=3)
 
 
 def test_another_teacher_is_told(cache, weights):
@@ -293,8 +309,8 @@ def test_a_video_that_cannot_be_read_is_replaced_by_what_the_cache_knows():
 
 def test_a_repeated_sample_has_the_next_view():
     replay = Replay(SEED, 3, 4, '', '', '')
-    assert [replay.draw(1, epoch, 0).view for epoch in range(4)] == [0, 1, 2, 0]
-    assert replay.draw(5, 1, 0) == (1, 2) and replay.draw(1, 1, 1) == (1, 2)
+    assert [replay.draws(1, epoch, 0) for epoch in range(4)] == [[(1, 0)], [(1, 1)], [(1, 2)], [(1, 0)]]
+    assert replay.draws(5, 1, 0) == [(1, 2)] == replay.draws(1, 1, 1)
 
 
 def test_several_clips_of_one_sample_are_refused():
@@ -314,7 +330,7 @@ def test_caches_of_different_augmentations_are_refused(videos, cache, weights, t
     other = config_of(videos, tmp_path, dict(a=ours, b=dict(ours, cache=str(tmp_path / 'cache'))))
     other.model.terms = [dict(tiny.KD, teacher='a'), dict(tiny.KD, teacher='b', name='second')]
     other.model = copy.deepcopy(other.model)
-    with pytest.raises(ValueError, match='got caches of different augmentations: a .seed 5, 2 views., b .seed 5, 1'):
+    with pytest.raises(ValueError, match='different augmentations: a .seed 5, 2 views, 1 clips of a video., b'):
         train(other)
 
 

@@ -1,0 +1,153 @@
+"""Several samples of one video that is decoded once, each as it is when it is made alone."""
+
+import copy
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+
+from mmkd_video.core.mistakes import WrongValueError
+from mmkd_video.core.restoring import get_random_state, seed_everything, set_random_state
+from mmkd_video.recognizers.pipelines import type_name
+
+OPENING = ('DecordInit', 'PyAVInit', 'OpenCVInit', 'PIMSInit')  # they draw nothing
+
+
+class WantedClips:
+    """What a data set asks of the pipelines below it: how many samples of the next video, and from which seeds."""
+
+    def __init__(self) -> None:
+        self.seeds: Sequence[Sequence[int]] | None = None
+
+    @contextmanager
+    def of(self, seeds: Sequence[Sequence[int]]) -> Iterator[None]:
+        """Let videos be loaded in several samples within the block.
+
+        Args:
+            seeds: Numbers that what each sample draws follows from.
+        """
+        self.seeds = seeds
+        try:
+            yield
+        finally:
+            self.seeds = None
+
+
+class OneDecodePipeline:
+    """A training pipeline that decodes a video once for all samples that are wanted of it.
+
+    Each sample is, bit for bit, what the pipeline alone makes under the generators seeded for it. Frames are drawn for
+    all of them first, each frame is decoded once, then each sample is augmented on.
+
+    Args:
+        pipeline: The pipeline; its attributes are reached through the wrapper.
+        wanted: Where it looks for how many samples are wanted; none: it runs as it is.
+
+    Raises:
+        ValueError: It has no decoder.
+    """
+
+    def __init__(self, pipeline: Callable[[dict], Any], wanted: WantedClips) -> None:
+        self.pipeline, self.wanted = pipeline, wanted
+        names = [type_name(step) for step in pipeline.transforms]
+        decode = next((place for place, name in enumerate(names) if 'Decode' in name), None)
+        if decode is None:
+            raise WrongValueError(
+                f'train_dataloader.dataset.pipeline: got {names}; expected a decoder (DecordDecode, RawFrameDecode, '
+                '...) before the augmentations, where clips_per_video is above 1; with DistillViews set it to 1'
+            )
+        self._opening = 0
+        while names[self._opening] in OPENING:
+            self._opening += 1
+        self._decode = decode
+
+    def __getattr__(self, name: str) -> Any:
+        # Unpickling and copying ask before there is a pipeline.
+        if name.startswith('__') or 'pipeline' not in self.__dict__:
+            raise AttributeError(name)
+        return getattr(self.pipeline, name)
+
+    def __call__(self, info: dict) -> Any:
+        """Load the sample that ``info`` describes, or a list of those that are wanted of it."""
+        seeds = self.wanted.seeds
+        if seeds is None:
+            return self.pipeline(info)
+        steps = self.pipeline.transforms
+        opened = _run(steps[: self._opening], info)
+        samples, states = [], []
+        for seed in seeds:
+            seed_everything(*seed)
+            samples.append(_run(steps[self._opening : self._decode], _own(opened)))
+            states.append(get_random_state())
+        self._decode_once(opened, samples)
+        made = []
+        for sample, state in zip(samples, states, strict=True):
+            set_random_state(state)
+            made.append(_run(steps[self._decode + 1 :], sample))
+        return made
+
+    def _decode_once(self, opened: dict, samples: list[dict]) -> None:
+        """Give each sample its frames, and whatever else the decoder notes of a video."""
+        parts = [np.asarray(sample['frame_inds']).reshape(-1) for sample in samples]
+        union, where = np.unique(np.concatenate(parts), return_inverse=True)
+        before = dict(samples[0], frame_inds=union.astype(parts[0].dtype))
+        decoded = self.pipeline.transforms[self._decode](dict(before))
+        noted = {key: value for key, value in decoded.items() if key not in before or value is not before[key]}
+        frames = noted.pop('imgs')
+        noted.pop('frame_inds', None)
+        taken: set[int] = set()
+        for sample, part in zip(samples, np.split(where, np.cumsum([len(each) for each in parts])[:-1]), strict=True):
+            sample.update(copy.deepcopy(noted))
+            inds = sample['frame_inds']
+            sample['frame_inds'] = inds if inds.ndim == 1 else np.squeeze(inds)  # as decoders leave them
+            sample['imgs'] = [frames[place].copy() if place in taken else frames[place] for place in part]
+            taken.update(part.tolist())
+
+
+def share_decoding(dataset: Any, wanted: WantedClips) -> None:
+    """Make all pipelines of a data set, and of those that it wraps, decode a video once for several samples.
+
+    Args:
+        dataset: Its pipelines are replaced.
+        wanted: Where they look for what is wanted.
+
+    Raises:
+        ValueError: A pipeline has no decoder.
+    """
+    held = vars(dataset)
+    if 'pipeline' in held and not isinstance(held['pipeline'], OneDecodePipeline):
+        dataset.pipeline = OneDecodePipeline(held['pipeline'], wanted)
+    for inner in (*[held[key] for key in ('dataset', '_dataset') if key in held], *held.get('datasets', ())):
+        share_decoding(inner, wanted)
+
+
+class FlatCollate:
+    """Make a batch of samples of which some are lists of several.
+
+    Args:
+        collate: What makes a batch of a flat list of samples.
+    """
+
+    def __init__(self, collate: Callable[[list], Any]) -> None:
+        self.collate = collate
+
+    def __call__(self, samples: Sequence) -> Any:
+        """Return the batch; the samples of one video follow each other."""
+        return self.collate([each for one in samples for each in (one if isinstance(one, list) else [one])])
+
+
+def _own(opened: dict) -> dict:
+    """Return a copy of a record that transforms may write into; the open video is shared."""
+    return {key: value if key == 'video_reader' else copy.deepcopy(value) for key, value in opened.items()}
+
+
+def _run(transforms: Sequence, results: dict) -> dict:
+    for transform in transforms:
+        results = transform(results)
+        if results is None:
+            raise WrongValueError(
+                f'{type_name(transform)}: got no sample from it; expected transforms that give up on no video where '
+                'answers of a teacher are cached'
+            )
+    return results
