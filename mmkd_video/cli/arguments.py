@@ -51,6 +51,7 @@ OPTIONS = table_of(
         '--topk': Whole(1),
         '--tuning-seeds': Whole(0),
         '--validation': Whole(1),
+        '--videos': Whole(1),
         '--views': Whole(1),
         '--wait-time': Number(0),
         '--warmup': Whole(0),

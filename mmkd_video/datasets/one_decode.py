@@ -42,7 +42,7 @@ class OneDecodePipeline:
 
     Args:
         pipeline: The pipeline; its attributes are reached through the wrapper.
-        wanted: Where it looks for how many samples are wanted; none: it runs as it is.
+        wanted: Number of samples that are wanted, and their seeds; where it holds none, the pipeline runs as it is.
 
     Raises:
         ValueError: It has no decoder.
@@ -110,7 +110,7 @@ def share_decoding(dataset: Any, wanted: WantedClips) -> None:
 
     Args:
         dataset: Its pipelines are replaced.
-        wanted: Where they look for what is wanted.
+        wanted: Number of samples that are wanted, and their seeds, as of the time when a video is loaded.
 
     Raises:
         ValueError: A pipeline has no decoder.
@@ -126,7 +126,7 @@ class FlatCollate:
     """Make a batch of samples of which some are lists of several.
 
     Args:
-        collate: What makes a batch of a flat list of samples.
+        collate: Function that makes a batch of a flat list of samples.
     """
 
     def __init__(self, collate: Callable[[list], Any]) -> None:
