@@ -36,6 +36,7 @@ OPTIONS = table_of(
         '--requests': Whole(1),
         '--round-to': Whole(1),
         '--rounds': Whole(1),
+        '--same-frames': Whole(1),
         '--seed': Whole(0),
         '--seeds': Whole(0),
         '--shape': Whole(1),

@@ -30,6 +30,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
                 config,
                 out,
                 views=options.views,
+                same_frames=options.same_frames,
                 topk=options.topk,
                 taps=options.taps,
                 teacher=options.teacher_name,
@@ -55,6 +56,9 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument('config', help='of the distillation, with the teacher that is to answer')
     parser.add_argument('--out', help='folder of the cache; work_dirs/cache/<config> by default')
     parser.add_argument('--views', type=int, default=1, help='augmentations of each sample; 1')
+    parser.add_argument(
+        '--same-frames', type=int, default=1, help='augmentations, one after the other, of the same frames; 1'
+    )
     parser.add_argument('--topk', type=int, help='classes whose scores are kept; the rest is spread; all by default')
     parser.add_argument('--taps', nargs='+', help='what to keep; by default class scores and what the terms read')
     parser.add_argument('--teacher-name', metavar='NAME', help='which of several teachers; the only one by default')

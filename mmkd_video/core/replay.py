@@ -34,6 +34,7 @@ class Replay:
         pipeline: Hash of the student's training pipeline.
         source: Name of what holds them, for messages.
         clips: Number of clips that a batch holds of each of its videos, in as many of its augmentations.
+        same_frames: Number of augmentations, one after the other, that show the same frames of a video.
     """
 
     seed: int
@@ -43,6 +44,7 @@ class Replay:
     pipeline: str
     source: str
     clips: int = 1
+    same_frames: int = 1
 
     def draws(self, index: int, epoch: int, repeat: int) -> list[Draw]:
         """Return what a training sees of a sample at once; each further time that it comes it has the next views.

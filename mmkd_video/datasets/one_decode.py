@@ -1,4 +1,4 @@
-"""Several samples of one video that is decoded once, each as it is when it is made alone."""
+"""Several samples of one video that is decoded once, each as it is when it is made alone; or of the same frames."""
 
 import copy
 from collections.abc import Callable, Iterator, Sequence
@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from mmkd_video.core.mistakes import WrongValueError
-from mmkd_video.core.restoring import get_random_state, seed_everything, set_random_state
+from mmkd_video.core.restoring import get_random_state, random_state_restored, seed_everything, set_random_state
 from mmkd_video.recognizers.pipelines import type_name
 
 OPENING = ('DecordInit', 'PyAVInit', 'OpenCVInit', 'PIMSInit')  # they draw nothing
@@ -19,19 +19,43 @@ class WantedClips:
 
     def __init__(self) -> None:
         self.seeds: Sequence[Sequence[int]] | None = None
+        self.moments: Sequence[Sequence[int] | None] = ()
+        self.moment: Sequence[int] | None = None
 
     @contextmanager
-    def of(self, seeds: Sequence[Sequence[int]]) -> Iterator[None]:
+    def of(self, seeds: Sequence[Sequence[int]], moments: Sequence[Sequence[int] | None]) -> Iterator[None]:
         """Let videos be loaded in several samples within the block.
 
         Args:
             seeds: Numbers that what each sample draws follows from.
+            moments: Numbers that its frames follow from; None where they follow from its seed, too.
         """
-        self.seeds = seeds
+        self.seeds, self.moments, self.moment = seeds, moments, moments[0]
         try:
             yield
         finally:
-            self.seeds = None
+            self.seeds, self.moments, self.moment = None, (), None
+
+
+class SameMoment:
+    """A transform that draws frames, from a seed of its own where one is given; the generators are left as they were.
+
+    Args:
+        step: The transform.
+        place: Its place in the pipeline.
+        wanted: The seed.
+    """
+
+    def __init__(self, step: Callable[[dict], Any], place: int, wanted: WantedClips) -> None:
+        self.step, self.place, self.wanted = step, place, wanted
+
+    def __call__(self, results: dict) -> Any:
+        """Run it."""
+        if self.wanted.moment is None:
+            return self.step(results)
+        with random_state_restored():
+            seed_everything(*self.wanted.moment, self.place)
+            return self.step(results)
 
 
 class OneDecodePipeline:
@@ -50,17 +74,9 @@ class OneDecodePipeline:
 
     def __init__(self, pipeline: Callable[[dict], Any], wanted: WantedClips) -> None:
         self.pipeline, self.wanted = pipeline, wanted
+        self._decode = place_of_decoder(pipeline.transforms)
         names = [type_name(step) for step in pipeline.transforms]
-        decode = next((place for place, name in enumerate(names) if 'Decode' in name), None)
-        if decode is None:
-            raise WrongValueError(
-                f'train_dataloader.dataset.pipeline: got {names}; expected a decoder (DecordDecode, RawFrameDecode, '
-                '...) before the augmentations, where clips_per_video is above 1; with DistillViews set it to 1'
-            )
-        self._opening = 0
-        while names[self._opening] in OPENING:
-            self._opening += 1
-        self._decode = decode
+        self._opening = next(place for place, name in enumerate(names) if name not in OPENING)
 
     def __getattr__(self, name: str) -> Any:
         # Unpickling and copying ask before there is a pipeline.
@@ -76,8 +92,9 @@ class OneDecodePipeline:
         steps = self.pipeline.transforms
         opened = _run(steps[: self._opening], info)
         samples, states = [], []
-        for seed in seeds:
+        for seed, moment in zip(seeds, self.wanted.moments, strict=True):
             seed_everything(*seed)
+            self.wanted.moment = moment
             samples.append(_run(steps[self._opening : self._decode], _own(opened)))
             states.append(get_random_state())
         self._decode_once(opened, samples)
@@ -120,6 +137,54 @@ def share_decoding(dataset: Any, wanted: WantedClips) -> None:
         dataset.pipeline = OneDecodePipeline(held['pipeline'], wanted)
     for inner in (*[held[key] for key in ('dataset', '_dataset') if key in held], *held.get('datasets', ())):
         share_decoding(inner, wanted)
+
+
+def share_frames(dataset: Any, wanted: WantedClips) -> None:
+    """Make all pipelines of a data set, and of those that it wraps, draw frames from seeds of their own.
+
+    Args:
+        dataset: The steps before the decoders of its pipelines, and of a ``DistillViews``, are replaced.
+        wanted: The seeds, as of the time when a video is loaded.
+
+    Raises:
+        ValueError: A pipeline has no decoder, or a view that is not cut from the student's frames.
+    """
+    held = vars(dataset)
+    if 'pipeline' in held:
+        steps = held['pipeline'].transforms
+        if hasattr(steps[0], 'sampling'):  # DistillViews
+            if steps[0].own:
+                raise WrongValueError(
+                    f'DistillViews: view {next(iter(steps[0].own))!r} is of another modality than RGB and draws its '
+                    'own frames; expected --same-frames 1'
+                )
+            steps, decode = steps[0].sampling, len(steps[0].sampling)
+        else:
+            decode = place_of_decoder(steps)
+        for place in range(decode):
+            if type_name(steps[place]) not in OPENING and not isinstance(steps[place], SameMoment):
+                steps[place] = SameMoment(steps[place], place, wanted)
+    for inner in (*[held[key] for key in ('dataset', '_dataset') if key in held], *held.get('datasets', ())):
+        share_frames(inner, wanted)
+
+
+def place_of_decoder(steps: Sequence) -> int:
+    """Return the place of the decoder in a pipeline.
+
+    Args:
+        steps: Transforms.
+
+    Raises:
+        ValueError: There is none.
+    """
+    names = [type_name(step) for step in steps]
+    for place, name in enumerate(names):
+        if 'Decode' in name:
+            return place
+    raise WrongValueError(
+        f'train_dataloader.dataset.pipeline: got {names}; expected a decoder (DecordDecode, RawFrameDecode, ...) '
+        'before the augmentations, where clips_per_video is above 1; with DistillViews set it to 1'
+    )
 
 
 class FlatCollate:

@@ -8,13 +8,14 @@ import numpy as np
 from mmkd_video.core.mistakes import WorkFailedError, WrongValueError, name_of_kind
 from mmkd_video.core.replay import SAMPLE_VIEW, Draw, Replay
 from mmkd_video.core.restoring import random_state_restored, seed_everything
-from mmkd_video.datasets.one_decode import WantedClips, share_decoding
+from mmkd_video.datasets.one_decode import WantedClips, share_decoding, share_frames
 from mmkd_video.datasets.unreadable import is_unreadable
 from mmkd_video.datasets.watched_loader import ReadingBoard
 
 REPLACED = 'replaced_videos'
 SAMPLE_INDEX = 'sample_idx'
 _SAMPLES = 1  # keeps these seeds apart from those of other uses of the same run's seed
+_MOMENTS = 3  # 2 is taken by what transforms draw when they are built
 _FIRST_CLIP = 0  # one sample is one clip; further clips of a sample would count on from here
 
 
@@ -68,9 +69,13 @@ class SeededDataset:
         self.max_tries = max_tries
         self.board = board
         self._stuck: dict[str, str] = {}
-        self._wanted = WantedClips() if replay is not None and replay.clips > 1 else None
-        if self._wanted is not None:
-            share_decoding(dataset, self._wanted)
+        self._wanted = None
+        if replay is not None and max(replay.clips, replay.same_frames) > 1:
+            self._wanted = WantedClips()
+            if replay.same_frames > 1:
+                share_frames(dataset, self._wanted)
+            if replay.clips > 1:
+                share_decoding(dataset, self._wanted)
 
     def note_stuck(self, name: str, reason: str) -> None:
         """Replace a video from now on, as if it could not be read."""
@@ -127,7 +132,10 @@ class SeededDataset:
         if self._wanted is None:
             seed_everything(*seeds[0])
             return self._load(index)
-        with self._wanted.of(seeds):
+        same = self.replay.same_frames
+        moments = [(seed[0], _MOMENTS, seed[2] // same, index) if same > 1 else None for seed in seeds]
+        seed_everything(*seeds[0])
+        with self._wanted.of(seeds, moments):
             return self._load(index)
 
     def _load(self, index: int) -> Any:

@@ -269,7 +269,7 @@ def _replay_for(runner: Runner) -> Replay | None:
     model = ability_of(runner.model, HasTeachers)
     teachers = dict(model.teachers or {}) if model is not None else {}
     found = {name: each.replay for name, each in teachers.items() if getattr(each, 'replay', None) is not None}
-    if len({(each.seed, each.views, each.clips) for each in found.values()}) > 1:
+    if len({(each.seed, each.views, each.same_frames, each.clips) for each in found.values()}) > 1:
         told = ', '.join(
             f'{name} (seed {each.seed}, {each.views} views, {each.clips} clips of a video)'
             for name, each in found.items()

@@ -61,6 +61,7 @@ class CachedTeacher(Teacher):
             pipeline=held.student_pipeline,
             source=f'{name}.cache: {cache!r}',
             clips=clips_per_video,
+            same_frames=held.same_frames,
         )
         self._taps: list[str] = []
         if teacher is not None:

@@ -21,6 +21,7 @@ DESCRIPTION = Manifest(
     seed=11,
     samples=SAMPLES,
     views=VIEWS,
+    same_frames=1,
     classes=CLASSES,
     topk=None,
     taps={'logits': (CLASSES,), 'backbone.layer1': (3, 2, 4, 4)},

@@ -25,9 +25,15 @@ def steps():
     return [*found[:5], JITTER, *found[5:]]
 
 
-def samples(videos, number, pipeline=None, repeated=1):
+def with_frames():
+    found = steps()
+    sample = dict(type='SampleFrames', clip_len=4, num_clips=1)
+    return [found[0], sample, *found[2:-1], dict(type='PackActionInputs', meta_keys=('img_shape', 'frame_inds'))]
+
+
+def samples(videos, number, pipeline=None, repeated=1, same=1):
     loader = clips.runner_config(videos, videos, {}, pipeline or steps())['train_dataloader']
-    replay = Replay(SEED, VIEWS, 3, '', '', '', number)
+    replay = Replay(SEED, VIEWS, 3, '', '', '', number, same)
     with DefaultScope.overwrite_default_scope('mmaction'):
         dataset = build_replayed(loader, SEED)
     return SeededDataset(RepeatDataset(dataset, repeated) if repeated > 1 else dataset, 0, replay=replay)
@@ -60,6 +66,25 @@ def test_frames_that_several_clips_share_are_not_written_into_twice(videos):
     alone, together = samples(videos, 1, flips), samples(videos, 4, flips)
     for view, sample in enumerate(together[SampleKey(2)]):
         assert torch.equal(sample['inputs'], alone[SampleKey(2, view)]['inputs'])
+
+
+def test_augmentations_of_the_same_frames_differ_in_all_else(videos):
+    alone, together = (samples(videos, number, with_frames(), same=2) for number in (1, 4))
+    found = together[SampleKey(2)]
+    frames = [sample['data_samples'].frame_inds.tolist() for sample in found]
+    assert frames[0] == frames[1] != frames[2] == frames[3]
+    assert not torch.equal(found[0]['inputs'], found[1]['inputs'])
+    for view, sample in enumerate(found):
+        assert torch.equal(sample['inputs'], alone[SampleKey(2, view)]['inputs'])
+
+
+def test_views_of_teachers_show_the_same_frames(videos):
+    views = dict(type='DistillViews', student=with_frames(), teacher=with_frames())
+    plain, cut = samples(videos, 1, with_frames(), same=2), samples(videos, 1, [views], same=2)
+    for view in range(VIEWS):
+        found = cut[SampleKey(1, view)]
+        assert torch.equal(found['inputs'], plain[SampleKey(1, view)]['inputs'])
+        assert torch.equal(found['views']['teacher'], found['inputs'])
 
 
 def test_a_repeated_data_set_shares_too(videos):

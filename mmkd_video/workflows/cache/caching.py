@@ -48,6 +48,7 @@ def cache_teacher(
     folder: str | Path,
     *,
     views: int = 1,
+    same_frames: int = 1,
     topk: int | None = None,
     taps: Sequence[str] | None = None,
     teacher: str | None = None,
@@ -62,6 +63,7 @@ def cache_teacher(
         config: Config of the distillation.
         folder: Folder of the cache.
         views: Number of augmentations of each sample.
+        same_frames: Number of these, one after the other, that show the same frames of a video; it divides ``views``.
         topk: Number of classes whose scores are kept; None for all.
         taps: Taps to keep; by default the class scores, and what the terms read of this teacher.
         teacher: Name of the teacher; the only one by default.
@@ -82,7 +84,7 @@ def cache_teacher(
         asked.tap(_taps(config, name, list(model.teachers)) if taps is None else taps)
         if seed is None:
             seed = (config.get('randomness') or {}).get('seed') or 0
-        replay, data = _training_set(loader, seed, views, str(folder))
+        replay, data = _training_set(loader, seed, views, same_frames, str(folder))
         ask = _Asking(model, name)
         example = ask(pseudo_collate([data[SampleKey(0)]]))[0]
         shapes = {tap: tuple(found.shape) for tap, found in example.items()}
@@ -94,6 +96,7 @@ def cache_teacher(
             seed=seed,
             samples=replay.samples,
             views=views,
+            same_frames=same_frames,
             classes=asked.num_classes,
             topk=topk,
             taps=shapes,
@@ -154,12 +157,19 @@ def _batches(manifest: Manifest, number: int, size: int) -> list[list[SampleKey]
     return [keys[first : first + size] for first in range(0, len(keys), size)]
 
 
-def _training_set(loader: Mapping, seed: int, views: int, folder: str) -> tuple[Replay, SeededDataset]:
+def _training_set(
+    loader: Mapping, seed: int, views: int, same_frames: int, folder: str
+) -> tuple[Replay, SeededDataset]:
+    if views % same_frames:
+        raise WrongValueError(
+            f'same_frames: got {same_frames}; expected a number that divides the {views} views, such as 1 or {views}'
+        )
     dataset = build_replayed(loader, seed)
     samples = SeededDataset(dataset, seed).num_distinct
     if not samples:
         raise WrongValueError('train_dataloader: got no samples; expected a list of videos')
-    replay = Replay(seed, views, samples, hash_of_names(dataset), hash_of_pipeline(loader), folder)
+    names, pipeline = hash_of_names(dataset), hash_of_pipeline(loader)
+    replay = Replay(seed, views, samples, names, pipeline, folder, same_frames=same_frames)
     return replay, SeededDataset(dataset, seed, replay=replay)
 
 

@@ -65,7 +65,7 @@ def benchmark_cache(
         config: Path of a distillation config; None for the default pair on videos of an ordinary size.
         videos: Number of training videos that are used, the first ones; two for each clip of a batch by default.
         views: Number of augmentations of each video; with cached answers, one and all of them are taken of a decoded
-            video.
+            video, and all of the same frames.
         batch_size: Number of clips in a batch; the config's by default.
         cfg_options: Settings that replace those of the config, by dotted key.
         settings: Numbers of rounds and threads; the defaults of :class:`StepSettings` if left out.
@@ -80,8 +80,10 @@ def benchmark_cache(
     try:
         with _config_of(config, cfg_options) as whole, tempfile.TemporaryDirectory() as folder:
             _reduce(whole, videos, views, batch_size)
-            cached = cache_teacher(whole, Path(folder, 'cache'), views=views, workers=0)
-            pieces = _variants(whole, Path(folder, 'cache'), views)
+            caches = {same: Path(folder, str(same)) for same in dict.fromkeys((1, views))}
+            for same, path in caches.items():
+                cached = cache_teacher(whole, path, views=views, same_frames=same, workers=0)
+            pieces = _variants(whole, caches, views)
             watch = LoadWatch()
             rounds = settings.rounds_until(lambda timings: all(row.settled for row in time_rows(timings, views)))
             timings = measure_interleaved(pieces, rounds, watch, progress=progress)
@@ -119,11 +121,14 @@ def time_rows(timings: Mapping[str, Timings], views: int, clips: int = 1) -> lis
     return rows
 
 
-def cached_names(views: int) -> dict[str, int]:
-    """Return the names of the variants with cached answers, and the clips of a decoded video in each."""
-    return {
-        f'cached, {number} clip{"s" * (number > 1)} of a decoded video': number for number in dict.fromkeys((1, views))
+def cached_names(views: int) -> dict[str, tuple[int, int]]:
+    """Return the names of the variants with cached answers; the clips of a decoded video and of the same frames."""
+    one = {'cached, 1 clip of a video': (1, 1)}
+    several = {
+        f'cached, {views} clips of a video': (views, 1),
+        f'cached, {views} clips of its same frames': (views, views),
     }
+    return one if views == 1 else one | several
 
 
 @contextmanager
@@ -157,13 +162,13 @@ def _reduce(config: Config, videos: int | None, views: int, batch_size: int | No
         each['checkpoint'] = None
 
 
-def _variants(config: Config, cache: Path, views: int) -> dict[str, Callable[[], None]]:
+def _variants(config: Config, caches: Mapping[int, Path], views: int) -> dict[str, Callable[[], None]]:
     alone = plain_student(config)
     found = {ALONE: _piece(alone, alone.train_dataloader, views), LIVE: _piece(config, config.train_dataloader, views)}
     name = next(iter(named_teachers(config.model.teacher)))
-    for label, number in cached_names(views).items():
+    for label, (number, same) in cached_names(views).items():
         taught = copy.deepcopy(config)
-        teacher = dict(type='CachedTeacher', cache=str(cache), clips_per_video=number)
+        teacher = dict(type='CachedTeacher', cache=str(caches[same]), clips_per_video=number)
         taught.model.pop('teacher')
         taught.model['teacher'] = {name: teacher}
         found[label] = _piece(taught, without_views(taught.train_dataloader), views)
