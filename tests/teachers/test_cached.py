@@ -229,6 +229,42 @@ def test_another_teacher_is_told(cache, weights):
 
 
 @pytest.mark.slow
+def test_what_the_cache_does_not_hold_is_asked_of_the_teacher(cache, weights):
+    itself = MODELS.build(dict(tiny.distiller(), teacher=live(weights))).teachers['teacher']
+    model = build(cache, teacher=live(weights))
+    teacher = model.teachers['teacher']
+    for ours, theirs in zip(teacher.classifier(), itself.classifier(), strict=True):
+        assert torch.equal(ours, theirs)
+    for ours, theirs in zip(*(each.norm_before('backbone.layer1:pre') for each in (teacher, itself)), strict=True):
+        assert torch.equal(ours, theirs)
+    pooled = torch.rand(2, 8, requires_grad=True)
+    assert torch.equal(teacher.classify(pooled), itself.classify(pooled))
+    model.loss(*batch_of(model))
+    assert teacher._live is None and teacher.classify(pooled).requires_grad  # no memory in training
+    data = dict(inputs=[torch.randint(0, 255, (1, 3, 8, 32, 32), dtype=torch.uint8)] * 2, data_samples=[None] * 2)
+    assert torch.allclose(teacher.predict(dict(data)), itself.predict(dict(data)))
+
+
+def batch_of(model):
+    from mmaction.structures import ActionDataSample
+
+    samples = [ActionDataSample().set_gt_label(1) for _ in range(2)]
+    for index, sample in enumerate(samples):
+        sample.set_metainfo(dict(sample_idx=index, sample_view=1))
+    model.set_progress(0, 0, 1, 9)
+    return torch.rand(2, 1, 3, 8, 32, 32), samples
+
+
+def test_what_nobody_can_answer_is_told(cache):
+    teacher = build(cache).teachers['teacher']
+    said = 'got a CachedTeacher, which has no linear classifier; give it teacher=dict'
+    with pytest.raises(ValueError, match=said):
+        teacher.classify(torch.rand(2, 8))
+    with pytest.raises(ValueError, match='has no predictions; give it teacher=dict'):
+        teacher.predict({})
+
+
+@pytest.mark.slow
 def test_blending_is_refused(cache, weights, videos, tmp_path):
     student = tiny.recognizer()
     student['data_preprocessor']['blending'] = dict(type='MixupBlending', num_classes=5, alpha=0.2)
