@@ -175,7 +175,7 @@ def draw_frontier(frontier: Frontier, path: str | Path) -> None:
     """Draw accuracy against latency and against operations, with the students on each front joined.
 
     Args:
-        frontier: What was measured.
+        frontier: Measurements.
         path: Path of the picture, such as ``.png`` or ``.svg``.
     """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -211,7 +211,7 @@ def save_frontier(frontier: Frontier, folder: str | Path) -> list[Path]:
     """Write the numbers, the table and the picture.
 
     Args:
-        frontier: What was measured.
+        frontier: Measurements.
         folder: Folder to write into; it is made.
 
     Returns:
