@@ -12,6 +12,7 @@ from mmengine.hooks import Hook
 from mmengine.registry import DefaultScope
 
 from mmkd_video.cli import cache as command
+from mmkd_video.compat import safe_load
 from mmkd_video.core.registry import DATASETS, MODELS, build_model
 from mmkd_video.core.replay import Replay
 from mmkd_video.datasets import SampleKey, SeededDataset, build_replayed
@@ -162,6 +163,30 @@ def test_a_training_takes_several_clips_of_a_decoded_video(videos, cache, tmp_pa
     assert {sample for sample, _, epoch in seen.order if epoch < 2} == set(range(5))
     for key, clip in seen.clips.items():
         assert torch.equal(clip, drawn(videos, key)), key
+
+
+@pytest.mark.slow
+def test_a_resumed_training_in_half_precision_ends_as_an_uninterrupted_one(videos, cache, tmp_path):
+    teacher = dict(type='CachedTeacher', cache=str(cache), clips_per_video=2)
+
+    def run(name, **extra):
+        wrapper = dict(type='AmpOptimWrapper', dtype='bfloat16', loss_scale=1.0)
+        config = config_of(videos, tmp_path / name, teacher, optim_wrapper=wrapper, **extra)
+        config.custom_hooks = [*config.custom_hooks, dict(type='EMAHook')]
+        (tmp_path / name).mkdir(exist_ok=True)
+        losses, _ = train(config)
+        return losses, safe_load.load(tmp_path / name / 'epoch_3.pth')
+
+    losses, whole = run('whole')
+    shutil.copytree(tmp_path / 'whole', tmp_path / 'again')
+    for later in ('epoch_2.pth', 'epoch_3.pth'):
+        (tmp_path / 'again' / later).unlink()
+    resumed, again = run('again', load_from=str(tmp_path / 'again' / 'epoch_1.pth'), resume=True)
+    assert resumed == losses[3:]
+    plain = build_model(tiny.recognizer()).state_dict()
+    assert whole['state_dict'].keys() == plain.keys() and 'ema_state_dict' in whole
+    for key, value in whole['state_dict'].items():
+        assert torch.equal(value, again['state_dict'][key]), key
 
 
 @pytest.mark.slow
