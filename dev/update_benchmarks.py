@@ -13,13 +13,24 @@ from mmkd_video.benchmark import DeploymentReport, Report
 from mmkd_video.cli.mistakes import EXITS, exit_on_error
 from mmkd_video.core.files.atomic import write_atomically
 from mmkd_video.workflows.measure.loss_costs import LossCosts
-from mmkd_video.workflows.measure.saved import DEPLOY, KIND, LOSSES, RANDOM_WEIGHTS, SCALING, STEP, STREAM, VIEWS
+from mmkd_video.workflows.measure.saved import (
+    CACHE,
+    DEPLOY,
+    KIND,
+    LOSSES,
+    RANDOM_WEIGHTS,
+    SCALING,
+    STEP,
+    STREAM,
+    VIEWS,
+)
 
 REPORTS = {
     STEP: Report,
     STREAM: Report,
     SCALING: Report,
     VIEWS: Report,
+    CACHE: Report,
     DEPLOY: DeploymentReport,
     RANDOM_WEIGHTS: DeploymentReport,
     LOSSES: LossCosts,

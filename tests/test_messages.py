@@ -26,8 +26,8 @@ from mmkd_video.workflows.train import prepare
 
 ROOT = Path(__file__).parents[1]
 NAMES = (
-    'ablate baseline benchmark cache chain check_data compare compress export prune quantize render report shrink '
-    'stream test train'
+    'ablate baseline benchmark cache chain check_data compare compress export frontier prune quantize render report '
+    'shrink stream test train'
 )
 TOOLS = {name: importlib.import_module(f'mmkd_video.cli.{name}') for name in NAMES.split()}
 TOOLS |= dict(loss_pages=loss_pages, recording=recording)
@@ -194,7 +194,7 @@ CONFIG_TOOLS = dict(
     test=['{config}', '{there}'],
     train=['{config}'],
 )
-NEEDS = dict(CONFIG_TOOLS, baseline=[], report=[], stream=[], benchmark=[])
+NEEDS = dict(CONFIG_TOOLS, baseline=[], frontier=[], report=[], stream=[], benchmark=[])
 CONFIGS = {
     'missing': (
         None,
@@ -242,7 +242,12 @@ def test_a_missing_argument_is_wrong_usage(tool, capsys):
 @pytest.mark.parametrize('tool', TOOLS)
 def test_an_unknown_option_is_wrong_usage(tool, tmp_path, capsys):
     words = dict(
-        CONFIG_TOOLS, baseline=['.'], report=['.'], stream=['a.mp4', '--model', 'a.xml'], benchmark=['step']
+        CONFIG_TOOLS,
+        baseline=['.'],
+        frontier=['.'],
+        report=['.'],
+        stream=['a.mp4', '--model', 'a.xml'],
+        benchmark=['step'],
     ).get(tool, [])
     assert '--bogus' in told_by(tool, [*filled_in(words, 'c.py', tmp_path), '--bogus'], capsys, 2)
 
@@ -317,6 +322,7 @@ GONE = dict(
     compare=['{folder}/nowhere.py'],
     compress=['{folder}/nowhere.py'],
     export=['{config}', '{folder}/nowhere.pth', '--out', '{folder}/new.onnx'],
+    frontier=['{folder}/nowhere'],
     prune=['{config}', '{folder}/nowhere.pth', '--target-params', '0.5', '--out', '{folder}/new.pth'],
     quantize=['{config}', '{folder}/nowhere.pth', '--out', '{folder}/new.xml'],
     render=['{folder}/kept.json/nowhere'],

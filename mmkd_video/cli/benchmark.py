@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from mmkd_video.benchmark import DeploymentReport, Report
 from mmkd_video.cli.arguments import checked_options
+from mmkd_video.cli.benchmark_cache import add_cache
 from mmkd_video.cli.benchmark_decode import add_decode
 from mmkd_video.cli.benchmark_deploy import add_deploy
 from mmkd_video.cli.benchmark_outputs import add_max_rounds, add_outputs, expect_new_outputs
@@ -54,6 +55,7 @@ def build_parser() -> argparse.ArgumentParser:
     add_decode(kinds)
     _add_scaling(kinds)
     add_views(kinds)
+    add_cache(kinds)
     return checked_options(parser)
 
 

@@ -33,6 +33,7 @@ COMMANDS = {
     'quantize': ('quantize', 'write a student in int8, and check the file'),
     'benchmark': ('benchmark', 'measure training steps, losses, models in runtimes, or streams'),
     'stream': ('stream', 'classify a video, a folder or a camera with an exported file'),
+    'frontier': ('frontier', 'accuracy of students against latency and operations'),
     'report': ('report', 'one page about trainings, comparisons and compressions'),
     'render': ('render', 'write the embedded motion clips'),
     'doctor': ('doctor.command', 'check this installation'),

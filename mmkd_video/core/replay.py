@@ -33,6 +33,8 @@ class Replay:
         names: Hash of the samples' names, in order.
         pipeline: Hash of the student's training pipeline.
         source: Name of what holds them, for messages.
+        clips: Number of clips that a batch holds of each of its videos, in as many of its augmentations.
+        same_frames: Number of augmentations, one after the other, that show the same frames of a video.
     """
 
     seed: int
@@ -41,16 +43,19 @@ class Replay:
     names: str
     pipeline: str
     source: str
+    clips: int = 1
+    same_frames: int = 1
 
-    def draw(self, index: int, epoch: int, repeat: int) -> Draw:
-        """Return what a training sees of a sample; each further time that it comes it has the next view.
+    def draws(self, index: int, epoch: int, repeat: int) -> list[Draw]:
+        """Return what a training sees of a sample at once; each further time that it comes it has the next views.
 
         Args:
             index: The sampler's index; from ``samples`` on they count again, as those of a ``RepeatDataset`` do.
             epoch: Number of the pass over the data.
             repeat: Number that tells apart the times that a sample comes within one pass.
         """
-        return Draw(index % self.samples, (epoch + index // self.samples + repeat) % self.views)
+        first = (epoch + index // self.samples + repeat) * self.clips
+        return [Draw(index % self.samples, (first + number) % self.views) for number in range(self.clips)]
 
     def check(self, samples: int, names: str, pipeline: str) -> None:
         """Check that a training set is the one that the augmentations are of.

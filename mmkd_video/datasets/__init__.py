@@ -6,10 +6,12 @@ from mmkd_video.datasets.mixed_batch_sampler import MixedBatchSampler
 from mmkd_video.datasets.mixed_video_dataset import MixedVideoDataset
 from mmkd_video.datasets.motion_set import render_motion_clips
 from mmkd_video.datasets.named_errors import PipelineWithNamedErrors, name_unreadable_videos
+from mmkd_video.datasets.one_decode import FlatCollate
 from mmkd_video.datasets.replayed import build_replayed, hash_of_names, hash_of_pipeline
 from mmkd_video.datasets.seeded import SampleKey, SeededDataset, seed_everything
 
 __all__ = [
+    'FlatCollate',
     'KeyedBatchSampler',
     'MixedBatchSampler',
     'MixedVideoDataset',

@@ -6,14 +6,16 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from mmkd_video.core.mistakes import WorkFailedError, WrongValueError, name_of_kind
-from mmkd_video.core.replay import SAMPLE_VIEW, Replay
+from mmkd_video.core.replay import SAMPLE_VIEW, Draw, Replay
 from mmkd_video.core.restoring import random_state_restored, seed_everything
+from mmkd_video.datasets.one_decode import WantedClips, share_decoding, share_frames
 from mmkd_video.datasets.unreadable import is_unreadable
 from mmkd_video.datasets.watched_loader import ReadingBoard
 
 REPLACED = 'replaced_videos'
 SAMPLE_INDEX = 'sample_idx'
 _SAMPLES = 1  # keeps these seeds apart from those of other uses of the same run's seed
+_MOMENTS = 3  # 2 is taken by what transforms draw when they are built
 _FIRST_CLIP = 0  # one sample is one clip; further clips of a sample would count on from here
 
 
@@ -46,7 +48,11 @@ class SeededDataset:
         max_tries: Videos to try for one sample before giving up.
         board: Board on which workers say which video they read; None where nobody looks.
         replay: Augmentations to draw instead of new ones in every epoch. The number of a sample's stands under
-            ``sample_view``; a replacement is drawn as that video itself would be.
+            ``sample_view``; a replacement is drawn as that video itself would be. With several clips of a video a
+            sample is a list of these.
+
+    Raises:
+        ValueError: Several clips of a video are wanted, and a pipeline has no decoder.
     """
 
     def __init__(
@@ -63,6 +69,13 @@ class SeededDataset:
         self.max_tries = max_tries
         self.board = board
         self._stuck: dict[str, str] = {}
+        self._wanted = None
+        if replay is not None and max(replay.clips, replay.same_frames) > 1:
+            self._wanted = WantedClips()
+            if replay.same_frames > 1:
+                share_frames(dataset, self._wanted)
+            if replay.clips > 1:
+                share_decoding(dataset, self._wanted)
 
     def note_stuck(self, name: str, reason: str) -> None:
         """Replace a video from now on, as if it could not be read."""
@@ -89,17 +102,21 @@ class SeededDataset:
         index, epoch, repeat = SampleKey(*key) if isinstance(key, tuple) else SampleKey(key)
         seed, replay = self.seed, self.replay
         if replay is not None:
-            seed, repeat, (index, epoch) = replay.seed, 0, replay.draw(index, epoch, repeat)
+            draws = replay.draws(index, epoch, repeat)
+            seed, repeat, (index, epoch) = replay.seed, 0, draws[0]
+        else:
+            draws = [Draw(index, epoch)]
         draw = np.random.default_rng((seed, _SAMPLES, epoch, index))
         bad: dict[str, str] = {}
         wanted = index
         with random_state_restored():
             for attempt in range(self.max_tries):
                 first, tried = (index, attempt) if replay is None else (wanted, 0)
-                seed_everything(seed, _SAMPLES, epoch, first, _FIRST_CLIP + repeat, tried)
+                seeds = [(seed, _SAMPLES, each.view, first, _FIRST_CLIP + repeat, tried) for each in draws]
                 try:
-                    sample = self._load(wanted)
-                    return _note(sample, wanted % self.num_distinct, bad, None if replay is None else epoch)
+                    sample = self._draw(wanted, seeds)
+                    views = None if replay is None else [each.view for each in draws]
+                    return _note(sample, wanted % self.num_distinct, bad, views)
                 except Exception as error:
                     if not is_unreadable(error):
                         raise
@@ -110,6 +127,16 @@ class SeededDataset:
         raise WorkFailedError(
             f'{self.max_tries} videos in a row cannot be read; is data_prefix right?\n{listed}'
         ) from last
+
+    def _draw(self, index: int, seeds: list[tuple[int, ...]]) -> Any:
+        if self._wanted is None:
+            seed_everything(*seeds[0])
+            return self._load(index)
+        same = self.replay.same_frames
+        moments = [(seed[0], _MOMENTS, seed[2] // same, index) if same > 1 else None for seed in seeds]
+        seed_everything(*seeds[0])
+        with self._wanted.of(seeds, moments):
+            return self._load(index)
 
     def _load(self, index: int) -> Any:
         if self.board is None:
@@ -131,12 +158,12 @@ class SeededDataset:
         return str(info.get('filename') or info.get('frame_dir') or f'sample {index}')
 
 
-def _note(sample: Any, index: int, bad: dict[str, str], view: int | None = None) -> Any:
+def _note(sample: Any, index: int, bad: dict[str, str], views: list[int] | None = None) -> Any:
     """Write the sample's index into its data sample, or into those of its several clips; its view where it has one.
 
     The replaced videos stand in the first one only.
     """
-    if view is not None and isinstance(sample, list):
+    if views is not None and isinstance(sample, list) and len(views) == 1:
         raise WrongValueError(
             f'train_dataloader.dataset: got {len(sample)} clips of one sample, as RepeatAugDataset makes them; '
             'expected one clip of each sample, such as a VideoDataset gives, where answers of a teacher are cached'
@@ -144,6 +171,6 @@ def _note(sample: Any, index: int, bad: dict[str, str], view: int | None = None)
     for place, clip in enumerate(sample if isinstance(sample, list) else [sample]):
         if isinstance(clip, dict) and hasattr(clip.get('data_samples'), 'set_metainfo'):
             replaced = {REPLACED: bad} if bad and place == 0 else {}
-            drawn = {} if view is None else {SAMPLE_VIEW: view}
+            drawn = {} if views is None else {SAMPLE_VIEW: views[place]}
             clip['data_samples'].set_metainfo({SAMPLE_INDEX: index, **drawn, **replaced})
     return sample

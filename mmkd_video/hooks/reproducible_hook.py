@@ -15,6 +15,7 @@ from mmkd_video.core.mistakes import WorkFailedError, WrongValueError
 from mmkd_video.core.registry import HOOKS
 from mmkd_video.core.replay import Replay
 from mmkd_video.datasets import (
+    FlatCollate,
     KeyedBatchSampler,
     SeededDataset,
     build_replayed,
@@ -97,7 +98,9 @@ class ReproducibleHook(Hook):
         expect_known_classes(loop.dataloader.dataset, unwrapped_model(runner))
         old, replay = loop.dataloader, _replay_for(runner)
         dataset = old.dataset if replay is None else _replayed(runner, replay)
-        loop.dataloader = _rebuild(old, SeededDataset(dataset, runner.seed, replay=replay), self.video_timeout)
+        clips = 1 if replay is None else replay.clips
+        _expect_whole_videos(old.batch_sampler, clips)
+        loop.dataloader = _rebuild(old, SeededDataset(dataset, runner.seed, replay=replay), self.video_timeout, clips)
         if isinstance(loop, IterBasedTrainLoop):
             _stop_workers(old, loop.dataloader_iterator)
             loop.dataloader_iterator = ResumingIterator(loop.dataloader)
@@ -208,6 +211,17 @@ def _expect_enough_for_a_batch(loader: DataLoader) -> None:
         )
 
 
+def _expect_whole_videos(batches: Any, clips: int) -> None:
+    """Check that a batch divides into videos of so many clips each, and its labelled part does."""
+    size, parts = getattr(batches, 'batch_size', None), getattr(batches, 'counts', ())
+    for key, count in (('batch_size', size), *(('batch_sampler.labelled', part) for part in parts)):
+        if clips > 1 and (not isinstance(count, int) or count % clips):
+            raise WrongValueError(
+                f'train_dataloader.{key}: got {count} clips; expected a multiple of clips_per_video={clips}, as a '
+                'batch holds so many clips of each of its videos; set another batch_size or clips_per_video'
+            )
+
+
 def _source(dataset: Any) -> str:
     return ', '.join(_annotation_files(dataset)) or 'dataset'
 
@@ -231,13 +245,15 @@ def _watch_tested(loader: DataLoader, timeout: float | None) -> DataLoader:
     return WatchedLoader(loader.dataset, batch_sampler=batches, board=board, **settings)
 
 
-def _rebuild(loader: DataLoader, dataset: SeededDataset, timeout: float | None = None) -> DataLoader:
+def _rebuild(loader: DataLoader, dataset: SeededDataset, timeout: float | None, clips: int) -> DataLoader:
     """The same loader over seeded samples, watched where it has workers."""
     sampler = getattr(loader.batch_sampler, 'sampler', None)
     if isinstance(sampler, InfiniteSampler):
         sampler.indices = sampler._indices_of_rank()  # an iterator that prefetched has used up some
     settings = {key: getattr(loader, key) for key in _SETTINGS if hasattr(loader, key)}
-    batches = KeyedBatchSampler(loader.batch_sampler)
+    batches = KeyedBatchSampler(loader.batch_sampler, clips)
+    if clips > 1:
+        settings['collate_fn'] = FlatCollate(settings['collate_fn'])
     if not timeout or not loader.num_workers:
         return DataLoader(dataset, batch_sampler=batches, **settings)
     dataset.board = ReadingBoard(loader.num_workers, timeout)
@@ -251,12 +267,15 @@ def _replay_for(runner: Runner) -> Replay | None:
         ValueError: They are about different ones.
     """
     teachers = parts_of_teachers(runner.model)
-    found = {name: each.replay for name, each in teachers.items() if each.replay is not None}
-    if len({(each.seed, each.views) for each in found.values()}) > 1:
-        told = ', '.join(f'{name} (seed {each.seed}, {each.views} views)' for name, each in found.items())
+    found = {name: each.replay for name, each in teachers.items() if getattr(each, 'replay', None) is not None}
+    if len({(each.seed, each.views, each.same_frames, each.clips) for each in found.values()}) > 1:
+        told = ', '.join(
+            f'{name} (seed {each.seed}, {each.views} views, {each.clips} clips of a video)'
+            for name, each in found.items()
+        )
         raise WrongValueError(
-            f'teacher: got caches of different augmentations: {told}; expected those of one seed and one number of '
-            'views, so that all teachers answer about the same clip'
+            f'teacher: got caches of different augmentations: {told}; expected those of one seed, one number of views '
+            'and one clips_per_video, so that all teachers answer about the same clip'
         )
     return next(iter(found.values()), None)
 

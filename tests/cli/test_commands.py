@@ -72,7 +72,7 @@ def test_a_number_that_a_command_returns_is_the_exit_code(monkeypatch, result, c
 
 def test_every_tool_is_a_command():
     scripts = sorted((ROOT / 'tools').rglob('*.py'))
-    tools = [path.stem.removesuffix('_motion_clips').replace('_', '-') for path in scripts]
+    tools = [path.stem.removesuffix('_motion_clips').removesuffix('_teacher').replace('_', '-') for path in scripts]
     assert {*tools, 'doctor'} == set(commands.COMMANDS)
     for path, tool in zip(scripts, tools, strict=True):
         assert path.read_text().endswith(f"\n    run_tool('{tool}')\n")

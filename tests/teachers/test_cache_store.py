@@ -21,6 +21,7 @@ DESCRIPTION = Manifest(
     seed=11,
     samples=SAMPLES,
     views=VIEWS,
+    same_frames=1,
     classes=CLASSES,
     topk=None,
     taps={'logits': (CLASSES,), 'backbone.layer1': (3, 2, 4, 4)},
@@ -84,8 +85,8 @@ def test_a_sure_teacher_keeps_a_little_for_the_rest():
     assert scores.isfinite().all() and scores.argmax() == 0 and scores.softmax(dim=1)[0, 1] > 0
 
 
-def test_a_file_has_about_64_mib():
-    assert rows_for({'logits': (400,)}, 10_000) == 4096
+def test_a_file_has_at_most_64_mib():
+    assert rows_for({'logits': (400,)}, 10_000) == 1024
     assert rows_for({'map': (1 << 25,)}, 10_000) == 1
     assert rows_for({'logits': (400,)}, 20) == 20
 

@@ -12,6 +12,7 @@ from mmengine.hooks import Hook
 from mmengine.registry import DefaultScope
 
 from mmkd_video.cli import cache as command
+from mmkd_video.compat import safe_load
 from mmkd_video.core.registry import DATASETS, MODELS, build_model
 from mmkd_video.core.replay import Replay
 from mmkd_video.datasets import SampleKey, SeededDataset, build_replayed
@@ -154,6 +155,41 @@ def test_workers_and_another_seed_of_the_training_see_the_same(videos, cache, tr
 
 
 @pytest.mark.slow
+def test_a_training_takes_several_clips_of_a_decoded_video(videos, cache, tmp_path):
+    teacher = dict(type='CachedTeacher', cache=str(cache), clips_per_video=2)
+    losses, seen = train(config_of(videos, tmp_path, teacher))
+    assert len(losses) == 9 and all(step['loss_kd'] >= 0 for step in losses)
+    assert [key[:2] for key in seen.order[1::2]] == [(sample, 1) for sample, view, _ in seen.order[::2]]
+    assert {sample for sample, _, epoch in seen.order if epoch < 2} == set(range(5))
+    for key, clip in seen.clips.items():
+        assert torch.equal(clip, drawn(videos, key)), key
+
+
+@pytest.mark.slow
+def test_a_resumed_training_in_half_precision_ends_as_an_uninterrupted_one(videos, cache, tmp_path):
+    teacher = dict(type='CachedTeacher', cache=str(cache), clips_per_video=2)
+
+    def run(name, **extra):
+        wrapper = dict(type='AmpOptimWrapper', dtype='bfloat16', loss_scale=1.0)
+        config = config_of(videos, tmp_path / name, teacher, optim_wrapper=wrapper, **extra)
+        config.custom_hooks = [*config.custom_hooks, dict(type='EMAHook')]
+        (tmp_path / name).mkdir(exist_ok=True)
+        losses, _ = train(config)
+        return losses, safe_load.load(tmp_path / name / 'epoch_3.pth')
+
+    losses, whole = run('whole')
+    shutil.copytree(tmp_path / 'whole', tmp_path / 'again')
+    for later in ('epoch_2.pth', 'epoch_3.pth'):
+        (tmp_path / 'again' / later).unlink()
+    resumed, again = run('again', load_from=str(tmp_path / 'again' / 'epoch_1.pth'), resume=True)
+    assert resumed == losses[3:]
+    plain = build_model(tiny.recognizer()).state_dict()
+    assert whole['state_dict'].keys() == plain.keys() and 'ema_state_dict' in whole
+    for key, value in whole['state_dict'].items():
+        assert torch.equal(value, again['state_dict'][key]), key
+
+
+@pytest.mark.slow
 def test_losses_are_those_of_the_teacher_itself(videos, cache, weights, trained, tmp_path):
     teacher = dict(type='ReplayedTeacher', cache=str(cache), **live(weights))
     losses, seen = train(config_of(videos, tmp_path, teacher))
@@ -206,10 +242,51 @@ def test_a_tap_that_is_not_cached_is_told_with_those_that_are(cache):
         build(cache, [term])
 
 
+def test_more_clips_of_a_video_than_augmentations_are_told(cache):
+    with pytest.raises(ValueError, match=r'teacher.clips_per_video: got 3; expected at most 2, the number of augm'):
+        build(cache, clips_per_video=3)
+
+
 def test_another_teacher_is_told(cache, weights):
     build(cache, teacher=live(weights))
     with pytest.raises(ValueError, match='holds answers of another teacher'):
         build(cache, teacher=dict(config=teacher_model(), checkpoint=None))
+
+
+@pytest.mark.slow
+def test_what_the_cache_does_not_hold_is_asked_of_the_teacher(cache, weights):
+    itself = MODELS.build(dict(tiny.distiller(), teacher=live(weights))).teachers['teacher']
+    model = build(cache, teacher=live(weights))
+    teacher = model.teachers['teacher']
+    for ours, theirs in zip(teacher.classifier(), itself.classifier(), strict=True):
+        assert torch.equal(ours, theirs)
+    for ours, theirs in zip(*(each.norm_before('backbone.layer1:pre') for each in (teacher, itself)), strict=True):
+        assert torch.equal(ours, theirs)
+    pooled = torch.rand(2, 8, requires_grad=True)
+    assert torch.equal(teacher.classify(pooled), itself.classify(pooled))
+    model.loss(*batch_of(model))
+    assert teacher._live is None and teacher.classify(pooled).requires_grad  # no memory in training
+    data = dict(inputs=[torch.randint(0, 255, (1, 3, 8, 32, 32), dtype=torch.uint8)] * 2, data_samples=[None] * 2)
+    assert torch.allclose(teacher.predict(dict(data)), itself.predict(dict(data)))
+
+
+def batch_of(model):
+    from mmaction.structures import ActionDataSample
+
+    samples = [ActionDataSample().set_gt_label(1) for _ in range(2)]
+    for index, sample in enumerate(samples):
+        sample.set_metainfo(dict(sample_idx=index, sample_view=1))
+    model.set_progress(0, 0, 1, 9)
+    return torch.rand(2, 1, 3, 8, 32, 32), samples
+
+
+def test_what_nobody_can_answer_is_told(cache):
+    teacher = build(cache).teachers['teacher']
+    said = 'got a CachedTeacher, which has no linear classifier; give it teacher=dict'
+    with pytest.raises(ValueError, match=said):
+        teacher.classify(torch.rand(2, 8))
+    with pytest.raises(ValueError, match='has no predictions; give it teacher=dict'):
+        teacher.predict({})
 
 
 @pytest.mark.slow
@@ -293,8 +370,8 @@ def test_a_video_that_cannot_be_read_is_replaced_by_what_the_cache_knows():
 
 def test_a_repeated_sample_has_the_next_view():
     replay = Replay(SEED, 3, 4, '', '', '')
-    assert [replay.draw(1, epoch, 0).view for epoch in range(4)] == [0, 1, 2, 0]
-    assert replay.draw(5, 1, 0) == (1, 2) and replay.draw(1, 1, 1) == (1, 2)
+    assert [replay.draws(1, epoch, 0) for epoch in range(4)] == [[(1, 0)], [(1, 1)], [(1, 2)], [(1, 0)]]
+    assert replay.draws(5, 1, 0) == [(1, 2)] == replay.draws(1, 1, 1)
 
 
 def test_several_clips_of_one_sample_are_refused():
@@ -314,7 +391,7 @@ def test_caches_of_different_augmentations_are_refused(videos, cache, weights, t
     other = config_of(videos, tmp_path, dict(a=ours, b=dict(ours, cache=str(tmp_path / 'cache'))))
     other.model.terms = [dict(tiny.KD, teacher='a'), dict(tiny.KD, teacher='b', name='second')]
     other.model = copy.deepcopy(other.model)
-    with pytest.raises(ValueError, match='got caches of different augmentations: a .seed 5, 2 views., b .seed 5, 1'):
+    with pytest.raises(ValueError, match='different augmentations: a .seed 5, 2 views, 1 clips of a video., b'):
         train(other)
 
 

@@ -31,6 +31,7 @@ RULE = Record(
         seed=Whole(0, (1 << 63) - 1),
         samples=Whole(1, (1 << 31) - 1),
         views=Whole(1, 100_000),
+        same_frames=Whole(1, 100_000),
         classes=Maybe(Whole(1, 1_000_000)),
         topk=Maybe(Whole(1, 1_000_000)),
         taps=Table(Many(Whole(1, 1 << 30), most=6, fewest=1), most=100),
@@ -65,6 +66,7 @@ class Manifest:
         seed: Number that the augmentations follow from.
         samples: Number of samples.
         views: Number of augmentations of each.
+        same_frames: Number of augmentations, one after the other, that show the same frames.
         classes: Number of classes that the teacher teaches; None for none.
         topk: Number of classes whose scores are kept of each clip; None for all.
         taps: Shape of the answer to one clip, by tap.
@@ -79,6 +81,7 @@ class Manifest:
     seed: int
     samples: int
     views: int
+    same_frames: int
     classes: int | None
     topk: int | None
     taps: Mapping[str, tuple[int, ...]]

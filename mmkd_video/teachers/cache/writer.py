@@ -12,12 +12,21 @@ from torch import Tensor
 from mmkd_video.core.files.lock import try_lock
 from mmkd_video.core.files.temporary import remove_temporary_files
 from mmkd_video.core.mistakes import ExistingFileError, FolderInUseError, NotFiniteError, WrongValueError
-from mmkd_video.teachers.cache.manifest import CLASSES, MANIFEST, PRESENT, VALUES, Manifest, read_manifest, row_bytes
+from mmkd_video.teachers.cache.manifest import (
+    CLASSES,
+    MANIFEST,
+    PRESENT,
+    VALUES,
+    Manifest,
+    Shard,
+    read_manifest,
+    row_bytes,
+)
 from mmkd_video.teachers.cache.shards import DTYPES, expect_whole, write_shard
 from mmkd_video.teachers.cache.topk import keep_topk
 
 SHARD_BYTES = 1 << 26
-MOST_ROWS = 4096
+MOST_ROWS = 1024  # ranks share out files
 
 
 def rows_for(taps: Mapping[str, tuple[int, ...]], samples: int) -> int:
@@ -76,36 +85,20 @@ class CacheWriter:
             OSError: The disk is full, for example.
             ValueError: An answer has another shape, or there is none for a sample.
         """
-        rows = len(self.manifest.covers(number)[1])
-        if len(answers) != rows:
-            raise WrongValueError(f'{self.folder}: got answers to {len(answers)} clips; expected {rows}')
-        tensors = {name: np.zeros(shape, DTYPES[dtype]) for name, (dtype, shape) in self.manifest.tensors(rows).items()}
-        for row, answer in enumerate(answers):
-            if answer is not None:
-                self._fill(tensors, row, answer)
-        shard = write_shard(self.folder, self.manifest, number, tensors)
-        self.manifest = self.manifest.with_shard(number, shard)
-        self.manifest.save(self.folder)  # after the file, so that it names none that is not there
+        self.record({number: write_answers(self.folder, self.manifest, number, answers)})
 
-    def _fill(self, tensors: dict[str, np.ndarray], row: int, answer: Mapping[str, Tensor]) -> None:
-        tensors[PRESENT][row] = 1
-        for tap, shape in self.manifest.taps.items():
-            if tuple(answer[tap].shape) != shape:
-                raise WrongValueError(
-                    f'{tap}: the teacher answers with shape {tuple(answer[tap].shape)}; expected {shape}, as in the '
-                    'first clip: only clips of one size can be cached'
-                )
-            found = answer[tap].detach().float().cpu()
-            if not found.half().isfinite().all():
-                raise NotFiniteError(
-                    f'{tap}: the teacher answers with {found.abs().max():g}, which half precision does not hold; '
-                    'check the teacher, or leave this tap out of the cache'
-                )
-            if tap == 'logits' and self.manifest.topk is not None:
-                values, classes = keep_topk(found[None], self.manifest.topk)
-                tensors[VALUES][row], tensors[CLASSES][row] = values[0].half().numpy(), classes[0].numpy()
-            else:
-                tensors[f'tap.{tap}'][row] = found.to(torch.float16).numpy()
+    def record(self, written: Mapping[int, Shard]) -> None:
+        """Take files into the manifest that :func:`write_answers` has written, here or in other processes.
+
+        Args:
+            written: Result of it, by number of the file.
+
+        Raises:
+            OSError: The disk is full, for example.
+        """
+        for number, shard in written.items():
+            self.manifest = self.manifest.with_shard(number, shard)
+        self.manifest.save(self.folder)  # after the files, so that it names none that is not there
 
     def _take_over(self) -> None:
         if not (self.folder / MANIFEST).exists():
@@ -129,3 +122,50 @@ class CacheWriter:
         if there.shards.count(None):
             there.save(self.folder)
         self.manifest = there
+
+
+def write_answers(
+    folder: str | Path, manifest: Manifest, number: int, answers: Sequence[Mapping[str, Tensor] | None]
+) -> Shard:
+    """Write one file of a cache; it counts when :meth:`CacheWriter.record` has taken it into the manifest.
+
+    Args:
+        folder: Folder of the cache.
+        manifest: Manifest of the cache.
+        number: Number of the file.
+        answers: Answers to one clip by tap for each of its samples, or None where its video cannot be read.
+
+    Raises:
+        FloatingPointError: An answer is not finite in half precision.
+        OSError: The disk is full, for example.
+        ValueError: An answer has another shape, or there is none for a sample.
+    """
+    rows = len(manifest.covers(number)[1])
+    if len(answers) != rows:
+        raise WrongValueError(f'{folder}: got answers to {len(answers)} clips; expected {rows}')
+    tensors = {name: np.zeros(shape, DTYPES[dtype]) for name, (dtype, shape) in manifest.tensors(rows).items()}
+    for row, answer in enumerate(answers):
+        if answer is not None:
+            _fill(tensors, row, answer, manifest)
+    return write_shard(Path(folder), manifest, number, tensors)
+
+
+def _fill(tensors: dict[str, np.ndarray], row: int, answer: Mapping[str, Tensor], manifest: Manifest) -> None:
+    tensors[PRESENT][row] = 1
+    for tap, shape in manifest.taps.items():
+        if tuple(answer[tap].shape) != shape:
+            raise WrongValueError(
+                f'{tap}: the teacher answers with shape {tuple(answer[tap].shape)}; expected {shape}, as in the '
+                'first clip: only clips of one size can be cached'
+            )
+        found = answer[tap].detach().float().cpu()
+        if not found.half().isfinite().all():
+            raise NotFiniteError(
+                f'{tap}: the teacher answers with {found.abs().max():g}, which half precision does not hold; '
+                'check the teacher, or leave this tap out of the cache'
+            )
+        if tap == 'logits' and manifest.topk is not None:
+            values, classes = keep_topk(found[None], manifest.topk)
+            tensors[VALUES][row], tensors[CLASSES][row] = values[0].half().numpy(), classes[0].numpy()
+        else:
+            tensors[f'tap.{tap}'][row] = found.to(torch.float16).numpy()

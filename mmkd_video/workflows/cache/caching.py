@@ -8,6 +8,7 @@ from typing import Any
 from mmengine.config import Config
 from mmengine.dataset import pseudo_collate
 from mmengine.device import get_device
+from mmengine.dist import all_gather_object
 from mmengine.registry import DefaultScope
 from torch import Tensor
 from torch.utils.data import DataLoader
@@ -18,10 +19,12 @@ from mmkd_video.core.registry import MODELS
 from mmkd_video.core.replay import Replay
 from mmkd_video.datasets import SampleKey, SeededDataset, build_replayed, hash_of_names, hash_of_pipeline
 from mmkd_video.recognizers.pipelines import find_pipelines, pipeline_of_loader, type_name
-from mmkd_video.recognizers.plain_student import is_distillation
+from mmkd_video.recognizers.plain_student import is_distillation, named_teachers
 from mmkd_video.teachers import FrozenTeacher
-from mmkd_video.teachers.cache import CacheWriter, Manifest, rows_for
+from mmkd_video.teachers.cache import Manifest, rows_for
 from mmkd_video.terms import parse_terms
+from mmkd_video.workflows.cache.ranks import SharedWriter, join
+from mmkd_video.workflows.train.prepare import prepare
 
 Progress = Callable[[int, int], None]
 
@@ -48,12 +51,16 @@ def cache_teacher(
     folder: str | Path,
     *,
     views: int = 1,
+    same_frames: int = 1,
     topk: int | None = None,
     taps: Sequence[str] | None = None,
     teacher: str | None = None,
     seed: int | None = None,
     batch_size: int | None = None,
     workers: int | None = None,
+    amp: bool = False,
+    launcher: str = 'none',
+    may_prepare: bool = True,
     progress: Progress = lambda done, total: None,
 ) -> Cached:
     """Run the teacher of a distillation over its training set, and keep its answers; go on where that was stopped.
@@ -62,19 +69,29 @@ def cache_teacher(
         config: Config of the distillation.
         folder: Folder of the cache.
         views: Number of augmentations of each sample.
+        same_frames: Number of these, one after the other, that show the same frames of a video; it divides ``views``.
         topk: Number of classes whose scores are kept; None for all.
         taps: Taps to keep; by default the class scores, and what the terms read of this teacher.
         teacher: Name of the teacher; the only one by default.
         seed: Number that the augmentations follow from; the config's by default.
         batch_size: Number of clips at once; the training's by default.
-        workers: Number of processes that load clips; the training's by default.
+        workers: Number of processes that load clips, for each one that asks the teacher; the training's by default.
+        amp: Whether the teacher computes in half precision: float16 on a GPU, bfloat16 on a CPU.
+        launcher: Name of what started the processes that share the work, as MMEngine calls it.
+        may_prepare: Whether what the config's ``prepare`` names and is missing may be made first.
         progress: Function that is called with (done, in all), in clips.
 
     Raises:
+        FileNotFoundError: Something is missing that may not be prepared.
         KeyError: There is no such teacher or tap.
         ValueError: The config does not distil, or blends samples, or its teacher is not one that runs.
     """
+    config.launcher = launcher
     _expect_distillation(config)
+    prepare(config, allowed=may_prepare)
+    if amp:
+        _use_half_precision(config, teacher)
+    join(launcher, dict((config.get('env_cfg') or {}).get('dist_cfg') or {}))
     with DefaultScope.overwrite_default_scope(config.get('default_scope') or 'mmaction'):
         model = MODELS.build(config.model).to(get_device()).train()
         name, asked = _teacher(model.teachers, teacher)
@@ -82,7 +99,7 @@ def cache_teacher(
         asked.tap(_taps(config, name, list(model.teachers)) if taps is None else taps)
         if seed is None:
             seed = (config.get('randomness') or {}).get('seed') or 0
-        replay, data = _training_set(loader, seed, views, str(folder))
+        replay, data = _training_set(loader, seed, views, same_frames, str(folder))
         ask = _Asking(model, name)
         example = ask(pseudo_collate([data[SampleKey(0)]]))[0]
         shapes = {tap: tuple(found.shape) for tap, found in example.items()}
@@ -94,12 +111,13 @@ def cache_teacher(
             seed=seed,
             samples=replay.samples,
             views=views,
+            same_frames=same_frames,
             classes=asked.num_classes,
             topk=topk,
             taps=shapes,
             rows=rows_for(shapes, replay.samples),
         )
-        with CacheWriter(folder, manifest) as writer:
+        with SharedWriter(folder, manifest) as writer:
             size = batch_size or loader.get('batch_size') or 1
             number = loader.get('num_workers', 0) if workers is None else workers
             return _write(writer, data, ask, size, number, progress)
@@ -119,20 +137,20 @@ class _Asking:
 
 
 def _write(
-    writer: CacheWriter, data: SeededDataset, ask: _Asking, batch_size: int, workers: int, progress: Progress
+    writer: SharedWriter, data: SeededDataset, ask: _Asking, batch_size: int, workers: int, progress: Progress
 ) -> Cached:
     manifest = writer.manifest
-    total, missing = manifest.samples * manifest.views, writer.missing
-    done = total - sum(len(manifest.covers(number)[1]) for number in missing)
+    total = manifest.samples * manifest.views
+    done = total - sum(len(manifest.covers(number)[1]) for number, kept in enumerate(manifest.shards) if kept is None)
     computed = absent = 0
-    batches = [keys for number in missing for keys in _batches(manifest, number, batch_size)]
+    batches = [keys for number in writer.own() for keys in _batches(manifest, number, batch_size)]
     # read in order, so that a file is whole as soon as its last batch is
     loaded: Iterator = iter(
         DataLoader(data, batch_sampler=batches, num_workers=workers, collate_fn=pseudo_collate) if batches else ()
     )
-    for number in missing:
+    for number in writer.rounds():
         rows: list[dict[str, Tensor] | None] = []
-        for _ in _batches(manifest, number, batch_size):
+        for _ in _batches(manifest, number, batch_size) if number is not None else ():
             batch = next(loaded)
             readable = [not sample.metainfo.get('replaced_videos') for sample in batch['data_samples']]
             answers = [
@@ -142,8 +160,9 @@ def _write(
             rows += [each if there else None for each, there in zip(answers, readable, strict=True)]
             computed += len(readable)
             absent += readable.count(False)
-            progress(done + computed, total)
+            progress(min(done + computed * writer.ranks, total), total)
         writer.write(number, rows)
+    computed, absent = (sum(each) for each in zip(*all_gather_object((computed, absent)), strict=True))
     size = sum(shard.bytes for shard in writer.manifest.shards)
     return Cached(total, computed, absent, size)
 
@@ -154,12 +173,19 @@ def _batches(manifest: Manifest, number: int, size: int) -> list[list[SampleKey]
     return [keys[first : first + size] for first in range(0, len(keys), size)]
 
 
-def _training_set(loader: Mapping, seed: int, views: int, folder: str) -> tuple[Replay, SeededDataset]:
+def _training_set(
+    loader: Mapping, seed: int, views: int, same_frames: int, folder: str
+) -> tuple[Replay, SeededDataset]:
+    if views % same_frames:
+        raise WrongValueError(
+            f'same_frames: got {same_frames}; expected a number that divides the {views} views, such as 1 or {views}'
+        )
     dataset = build_replayed(loader, seed)
     samples = SeededDataset(dataset, seed).num_distinct
     if not samples:
         raise WrongValueError('train_dataloader: got no samples; expected a list of videos')
-    replay = Replay(seed, views, samples, hash_of_names(dataset), hash_of_pipeline(loader), folder)
+    names, pipeline = hash_of_names(dataset), hash_of_pipeline(loader)
+    replay = Replay(seed, views, samples, names, pipeline, folder, same_frames=same_frames)
     return replay, SeededDataset(dataset, seed, replay=replay)
 
 
@@ -175,6 +201,13 @@ def _expect_distillation(config: Config) -> None:
             f'data_preprocessor.blending: got {preprocessor["blending"]["type"]}, which mixes the clips of a batch; '
             'answers are kept of single clips: take blending out of the config'
         )
+
+
+def _use_half_precision(config: Config, name: str | None) -> None:
+    named = named_teachers(config.model.get('teacher'))
+    for key, each in named.items():
+        if name in (None, key):
+            each['precision'] = 'f16' if get_device() == 'cuda' else 'bf16'
 
 
 def _teacher(teachers: Mapping[str, Any], name: str | None) -> tuple[str, FrozenTeacher]:

@@ -43,7 +43,8 @@ def tested_teachers(
     for config_name, config in configs.items():
         owned[config_name] = []
         teachers = named_teachers(config.model.get('teacher'))
-        for name, teacher in teachers.items():
+        for name, given in teachers.items():
+            teacher = {**given, **(given.get('teacher') or {})}  # a cached one names the teacher itself there
             name = '' if list(teachers) == ['teacher'] else name
             whole = resolve_config(teacher.get('config'))[1] if teacher.get('config') is not None else None
             if whole is None or whole.get('test_dataloader') is None or not teacher.get('checkpoint'):

@@ -1,5 +1,7 @@
 """The default pair of ``tools/benchmark.py step``: MMAction2's I3D-R50 teaches its TSM-MobileNetV2, on small clips."""
 
+from collections.abc import Sequence
+
 from mmengine.config import Config
 
 MEAN_STD = dict(mean=[123.675, 116.28, 103.53], std=[58.395, 57.12, 57.375])
@@ -7,11 +9,12 @@ CLASSES, BATCH_SIZE, PIXELS = 8, 4, 64
 TAPS = (('layer3', 'layer2'), ('layer5', 'layer3'), ('layer7', 'layer4'))  # same stride in space, 8, 16 and 32
 
 
-def default_config(clips: str) -> Config:
+def default_config(clips: str, pipelines: tuple[Sequence[dict], Sequence[dict]] | None = None) -> Config:
     """Return the distillation config of the default pair.
 
     Args:
-        clips: Folder of the embedded clips.
+        clips: Folder of the embedded clips, or of other ones with a ``train.txt``.
+        pipelines: Training pipelines of student and teacher; by default those for the embedded clips.
     """
     student = dict(
         type='Recognizer2D',
@@ -35,7 +38,8 @@ def default_config(clips: str) -> Config:
         cls_head=dict(type='I3DHead', num_classes=CLASSES, in_channels=2048),
         data_preprocessor=dict(type='ActionDataPreprocessor', format_shape='NCTHW', **MEAN_STD),
     )
-    views = dict(type='DistillViews', student=_pipeline(8, 2, 'NCHW'), teacher=_pipeline(16, 1, 'NCTHW'))
+    ours, theirs = pipelines or (_pipeline(8, 2, 'NCHW'), _pipeline(16, 1, 'NCTHW'))
+    views = dict(type='DistillViews', student=ours, teacher=theirs)
     terms = [
         dict(type='FitNetLoss', at=(f'backbone.{ours}', f'backbone.{theirs}'), name=f'fitnet_{ours}')
         for ours, theirs in TAPS
@@ -57,6 +61,21 @@ def default_config(clips: str) -> Config:
             ),
         )
     )  # fmt: skip
+
+
+def ordinary_pipelines() -> tuple[list[dict], list[dict]]:
+    """Return training pipelines of student and teacher for videos of an ordinary size and length."""
+    augmented = [
+        dict(type='Resize', scale=(-1, 128)),
+        dict(type='RandomResizedCrop'),
+        dict(type='Resize', scale=(PIXELS, PIXELS), keep_ratio=False),
+        dict(type='Flip', flip_ratio=0.5),
+    ]
+    found = []
+    for frames, interval, layout in ((8, 8, 'NCHW'), (16, 4, 'NCTHW')):
+        steps = _pipeline(frames, interval, layout)
+        found.append([*steps[:3], *augmented, *steps[5:]])
+    return found[0], found[1]
 
 
 def _pipeline(frames: int, interval: int, layout: str) -> list[dict]:

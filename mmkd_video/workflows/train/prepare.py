@@ -34,19 +34,11 @@ from mmkd_video.datasets.motion_set import read_manifest
 from mmkd_video.hooks.run_record import deciding_settings, difference
 from mmkd_video.recognizers.config import read_config, resolve_config, to_arguments
 from mmkd_video.recognizers.plain_student import named_teachers, prepares_one_teacher
-from mmkd_video.workflows.train.child_process import terminate_on_error
+from mmkd_video.workflows.train.child_process import terminate_on_error, without_launcher
 from mmkd_video.workflows.train.clips import prepare_motion_clips
+from mmkd_video.workflows.train.prepared_cache import PreparedCache, caches_of
 
 RANK_VARIABLES = {'pytorch': 'RANK', 'slurm': 'SLURM_PROCID', 'mpi': 'OMPI_COMM_WORLD_RANK'}  # that MMEngine reads
-LAUNCHER_VARIABLES = (
-    'RANK',
-    'LOCAL_RANK',
-    'WORLD_SIZE',
-    'LOCAL_WORLD_SIZE',
-    'MASTER_ADDR',
-    'MASTER_PORT',
-    'GROUP_RANK',
-)
 POLL_SECONDS = 1.0
 TRAINER = 'mmkd_video.cli.train'  # the program that trains a teacher in a process of its own
 SETTINGS = 'mmkd_settings'
@@ -58,6 +50,7 @@ PREPARE = table_of(
         data=Optional(Text('the folder of the embedded clips')),
         teacher=Optional(AnyOf(Text("the path of the teacher's training config"), Settings('a dict of these by name'))),
         teacher_options=Optional(Settings('a dict that is merged into that config')),
+        cache=Optional(Settings('dict(config=..., views=...), or a dict of these by name')),
         timeout=Number(0, above=True),
         check=Flag(),
         rates=Optional(ListOf(Number(0, above=True))),
@@ -157,7 +150,6 @@ class TrainedTeacher:
             if self.exists():  # another process was faster
                 return
             _say(f'training {self} from {self.config} in {self.work_dir} (resumed if interrupted)')
-            environment = {key: value for key, value in os.environ.items() if not _of_launcher(key)}
             # The lock goes to the child: it holds as long as anybody trains here, even when this process is killed.
             command = [
                 sys.executable,
@@ -167,7 +159,10 @@ class TrainedTeacher:
                 '--publish',
                 str(self.checkpoint),
             ]
-            with subprocess.Popen(command, env=environment, pass_fds=[lock]) as training, terminate_on_error(training):
+            with (
+                subprocess.Popen(command, env=without_launcher(), pass_fds=[lock]) as training,
+                terminate_on_error(training),
+            ):
                 code = training.wait()
         if code != 0 or not self.exists():
             raise WorkFailedError(
@@ -181,8 +176,9 @@ def prepare(config: Config, allowed: bool = True) -> None:
     """Make what the config's ``prepare`` names and what is missing: on rank 0, while the other ranks wait.
 
     ``prepare = dict(data=<folder of the embedded clips, or None>, teacher=<the teacher's training config, or None>,
-    teacher_options=<dict merged into that config>, timeout=<hours that other ranks wait, 24>,
-    check=<whether to compare teachers with a simple reference, False>, rates=<factors on the learning rate>)``. With
+    teacher_options=<dict merged into that config>, cache=<how a CachedTeacher's cache is made>,
+    timeout=<hours that other ranks wait, 24>, check=<whether to compare teachers with a simple reference, False>,
+    rates=<factors on the learning rate>)``. With
     several teachers, ``teacher`` and ``teacher_options`` are dicts by name. Where a teacher has options, its config in
     the model becomes the merged one, so that it is built as it was trained.
 
@@ -195,11 +191,11 @@ def prepare(config: Config, allowed: bool = True) -> None:
         KeyError: ``prepare`` holds an unknown key or teacher.
         RuntimeError: A teacher's training failed.
         TimeoutError: Rank 0 took too long.
-        ValueError: A teacher's checkpoint was trained with other settings.
+        ValueError: A teacher's checkpoint was trained with other settings, or a cache made with other ones.
     """
     parts = needed_parts(config)
     for part in parts:
-        if isinstance(part, TrainedTeacher):
+        if isinstance(part, TrainedTeacher | PreparedCache):
             part.check()
     merge_teacher_options(config)
     missing = [part for part in parts if not part.exists()]
@@ -241,7 +237,7 @@ def make_parts(config: Config, missing: Sequence[Any], allowed: bool) -> None:
         _wait_for(missing, rank, hours=(config.get('prepare') or {}).get('timeout', 24))
 
 
-def needed_parts(config: Config) -> list[Clips | TrainedTeacher]:
+def needed_parts(config: Config) -> list[Clips | TrainedTeacher | PreparedCache]:
     """Return what the config's ``prepare`` names, present or not, in the order in which it is made.
 
     Raises:
@@ -251,9 +247,14 @@ def needed_parts(config: Config) -> list[Clips | TrainedTeacher]:
     Optional(Settings('dict(data=..., teacher=...)')).check('prepare', given)
     wanted = dict(given or {})
     PREPARE.check('prepare', wanted)
-    parts: list[Clips | TrainedTeacher] = []
+    parts: list[Clips | TrainedTeacher | PreparedCache] = []
     if wanted.get('data'):
         parts.append(Clips(Path(wanted['data'])))
+    return parts + _trained_teachers(config, wanted) + caches_of(config, wanted.get('cache'))
+
+
+def _trained_teachers(config: Config, wanted: Mapping) -> list[TrainedTeacher]:
+    parts: list[TrainedTeacher] = []
     trainings, options = wanted.get('teacher'), wanted.get('teacher_options') or {}
     if not trainings:
         return parts
@@ -371,7 +372,7 @@ def own_rank(launcher: str) -> int:
     return int(os.environ.get(RANK_VARIABLES.get(launcher, '')) or 0)
 
 
-def _wait_for(parts: list[Clips | TrainedTeacher], rank: int, hours: float) -> None:
+def _wait_for(parts: Sequence[Any], rank: int, hours: float) -> None:
     start, said = time.monotonic(), -60.0
     for part in parts:
         while not part.exists():
@@ -386,10 +387,6 @@ def _wait_for(parts: list[Clips | TrainedTeacher], rank: int, hours: float) -> N
                 said = waited
                 _say(f'rank {rank} waits for rank 0 to make {part}')
             time.sleep(POLL_SECONDS)
-
-
-def _of_launcher(variable: str) -> bool:
-    return variable in LAUNCHER_VARIABLES or variable.startswith(('TORCHELASTIC_', 'SLURM_', 'OMPI_', 'PMI_'))
 
 
 def _say(message: str) -> None:
