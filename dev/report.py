@@ -44,6 +44,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument(
         '--note', help="what a reader of these tables must know; as recorded before by default, '': none"
     )
+    parser.add_argument(
+        '--repeated', metavar='HOW', help='these comparisons repeat recorded ones in another way: other rounding'
+    )
     options = parser.parse_args(arguments)
     with exit_on_error(parser):
         for path, content in render(options).items():
@@ -69,6 +72,9 @@ def render(options: argparse.Namespace) -> dict[Path, bytes]:
         with read_from(path, 'tools/compare.py', 'give the folder of a comparison that is finished'):
             comparison = read_report(path)
             as_markdown(Comparison.from_dict(comparison))
+            if options.repeated:
+                repeat(metafile, comparison, options.repeated)
+                continue
             picture = record(metafile, comparison, options.data, options.note, folder.resolve().name)
         with read_from(path.with_suffix('.png'), 'tools/compare.py', 'run the comparison again'):
             pictures[picture] = path.with_suffix('.png').read_bytes()
@@ -202,6 +208,24 @@ def record(
     return picture
 
 
+def repeat(metafile: dict, comparison: dict, how: str) -> None:
+    """Put a comparison beside the recorded one of the same config.
+
+    Args:
+        metafile: Content of the metafile; changed.
+        comparison: Content of ``compare.json``.
+        how: What was different; it takes the place of an older one that says the same.
+
+    Raises:
+        ValueError: Nothing of this config is recorded.
+    """
+    name = next(iter(Comparison.from_dict(comparison).configs))
+    model = next((model for model in metafile.get('Models') or [] if model['Name'] == name), None)
+    if model is None:
+        raise ValueError(f'{name} is not recorded yet; record it without --repeated first')
+    model['Repeated'] = {**model.get('Repeated', {}), how: comparison}
+
+
 def as_yaml(metafile: dict) -> bytes:
     """Return a metafile as YAML, in its order; what has no further parts, such as a trial, is a line."""
     return yaml.safe_dump(metafile, sort_keys=False, width=120, default_flow_style=None).encode()
@@ -211,7 +235,7 @@ def results_text(metafile: dict) -> str:
     """Return all tables, for docs/results.md."""
     parts = [
         f'## {model["Name"]}: {model["Metadata"]["Training Data"]}\n\n'
-        f'{as_markdown(Comparison.from_dict(model["Comparison"]))}{_picture(model)}{_note(model)}'
+        f'{as_markdown(Comparison.from_dict(model["Comparison"]))}{_picture(model)}{_note(model)}{_repeated(model)}'
         for model in metafile.get('Models') or []
     ]
     return '\n\n'.join(parts) or 'Nothing is recorded yet.'
@@ -226,6 +250,23 @@ def _note(model: dict) -> str:
     return f'\n\n{model["Note"]}' if model.get('Note') else ''
 
 
+def _repeated(model: dict) -> str:
+    found = model.get('Repeated', {}).items()
+    return ''.join(f'\n\n### {how}\n\n{as_markdown(Comparison.from_dict(each))}' for how, each in found)
+
+
+def _repeated_lines(model: dict) -> str:
+    lines = []
+    for how, saved in model.get('Repeated', {}).items():
+        gain = saved['findings'][0]
+        low, high = (100 * gain['student'][end] for end in ('low', 'high'))
+        lines.append(
+            f'{how}: {100 * gain["mean"]:+.2f} ({low:+.2f} to {high:+.2f}), {gain["wins"]} of {gain["pairs"]} seeds '
+            f'gain, worst pair {100 * gain["worst"]:+.2f} ([the table](docs/results.md)).'
+        )
+    return ''.join(f'\n\n{line}' for line in lines)
+
+
 def _picture(model: dict) -> str:
     return f'\n\n![Every seed of {model["Name"]}]({model["Picture"]})' if model.get('Picture') else ''
 
@@ -235,7 +276,7 @@ def main_text(metafile: dict) -> str:
     found = {model['Name']: model for model in metafile.get('Models') or []}
     parts = [
         f'**{title}** (`{found[name]["Config"]}`):\n\n'
-        f'{as_markdown(Comparison.from_dict(found[name]["Comparison"]), brief=True)}'
+        f'{as_markdown(Comparison.from_dict(found[name]["Comparison"]), brief=True)}{_repeated_lines(found[name])}'
         for name, title in MAIN.items()
         if name in found
     ]

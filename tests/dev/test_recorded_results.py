@@ -54,6 +54,27 @@ def test_label_and_note_stay_unless_others_are_given():
     assert 'Note' not in metafile['Models'][0]
 
 
+def test_a_repeated_comparison_stands_beside_the_recorded_one():
+    name = f'configs/distill/{next(iter(report.MAIN))}.py'
+    metafile, other = dict(Models=[]), measured(name, 0.25)
+    with pytest.raises(ValueError, match='is not recorded yet; record it without --repeated first'):
+        report.repeat(metafile, other, 'Other rounding')
+    report.record(metafile, measured(name, 0.5))
+    other['findings'] = [dict(mean=0.1, wins=9, pairs=10, worst=-0.02, student=dict(low=0.05, high=0.15))]
+    report.repeat(metafile, dict(other, seeds=[7]), 'Other rounding')
+    report.repeat(metafile, other, 'Other rounding')
+    assert [each['seeds'] for each in metafile['Models'][0]['Repeated'].values()] == [[0]]
+    assert metafile['Models'][0]['Results'][0]['Metrics']['student alone'] == 0.5
+    text = report.results_text(metafile)
+    assert text.index('50.00') < text.index('### Other rounding') < text.index('25.00')
+    told = (
+        'Other rounding: +10.00 (+5.00 to +15.00), 9 of 10 seeds gain, worst pair -2.00 ([the table](docs/results.md)).'
+    )
+    assert told in report.main_text(metafile)
+    report.record(metafile, measured(name, 0.75))
+    assert 'Other rounding' not in report.results_text(metafile)
+
+
 def test_the_readme_shows_the_main_examples_in_their_order():
     metafile = dict(Models=[])
     for name in ('a_third', *reversed(report.MAIN)):
