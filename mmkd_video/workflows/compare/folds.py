@@ -9,6 +9,7 @@ import numpy as np
 from mmengine.config import Config
 
 from mmkd_video.core.mistakes import WorkFailedError, WrongValueError
+from mmkd_video.core.registry import MODELS
 from mmkd_video.recognizers.plain_student import named_teachers, prepares_one_teacher
 from mmkd_video.workflows.compare.grid import Axis
 from mmkd_video.workflows.compare.progress import Progress
@@ -44,6 +45,8 @@ def fold_config(config: Config, templates: Mapping[str, str], fold: int) -> Conf
     wanted, teachers = changed.get('prepare') or {}, named_teachers(changed.model.get('teacher'))
     trained, single = wanted.get('teacher'), prepares_one_teacher(changed)
     for name, teacher in teachers.items():
+        if _learns(teacher):
+            continue
         if not trained or (not single and name not in trained) or not teacher.get('checkpoint'):
             raise WrongValueError(
                 '--folds: each fold needs a teacher that has not seen its test clips; name the training of '
@@ -53,11 +56,20 @@ def fold_config(config: Config, templates: Mapping[str, str], fold: int) -> Conf
         teacher['checkpoint'] = str(path.with_name(f'{path.stem}_fold{fold}{path.suffix}'))
     loaders = {key: value for key, value in settings.items() if key.startswith(LOADERS)}
     options = dict(wanted.get('teacher_options') or {})
+    if not trained:
+        return changed
     if single:
         wanted['teacher_options'] = _merged(options, loaders)
     else:
         wanted['teacher_options'] = {name: _merged(options.get(name) or {}, loaders) for name in trained}
     return changed
+
+
+def _learns(teacher: Mapping) -> bool:
+    """Return whether a teacher learns in the fold alone, so that it has seen none of its test clips."""
+    kind = teacher.get('type')
+    found = MODELS.get(kind) if isinstance(kind, str) else kind
+    return getattr(found, 'learns', False) and not teacher.get('checkpoint')
 
 
 def settings_of(templates: Mapping[str, str], fold: int) -> dict[str, str]:

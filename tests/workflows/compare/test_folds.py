@@ -48,6 +48,20 @@ def test_one_teacher_under_its_name_trains_on_the_fold_too(tiny):
     assert found['train_cfg']['max_epochs'] == 1
 
 
+def test_a_teacher_that_learns_in_the_fold_needs_no_training_before(tiny):
+    config = Config.fromfile(tiny.distill)
+    config.prepare.teacher = config.prepare.teacher_options = None
+    for teacher in (dict(type='EMATeacher'), dict(type='PeerTeacher', config=str(tiny.teacher))):
+        config.model['teacher'] = None
+        config.model.teacher = teacher
+        found = fold_config(config, parse_templates(TEMPLATES), 3)
+        assert found.train_dataloader.dataset.ann_file == 'fold3_train.txt'
+        assert found.model.teacher.to_dict() == teacher
+    config.model.teacher = dict(type='PeerTeacher', config=str(tiny.teacher), checkpoint='elsewhere.pth')
+    with pytest.raises(ValueError, match='each fold needs a teacher that has not seen its test clips'):
+        fold_config(config, parse_templates(TEMPLATES), 3)
+
+
 def test_one_teacher_for_all_folds_is_refused(tiny):
     config = Config.fromfile(tiny.distill)
     with pytest.raises(ValueError, match="got 'train_dataloader.data.x', which the config does not have"):
