@@ -4,6 +4,7 @@ import torch
 
 from mmkd_video.teachers import MembersStep
 from mmkd_video.teachers.ensemble import BestWeighting, ConfidenceWeighting, EntropyWeighting, GradientWeighting
+from mmkd_video.teachers.ensemble.weighting import as_targets
 
 CLASSES = 5
 
@@ -65,3 +66,12 @@ def test_gradients_of_members_decide_without_a_backward_pass():
     for other in torch.rand(200, 3, generator=torch.Generator().manual_seed(3)):
         assert combined.norm() <= (other / other.sum() @ torch.stack(gradients)).norm() + 1e-7
     assert GradientWeighting(0.4).weigh(step).max() <= 0.4 + 1e-6
+
+
+def test_labels_of_every_kind_become_probabilities():
+    assert as_targets(None, 3) is None
+    assert as_targets(torch.tensor([1, -1]), 3).tolist() == [[0.0, 1.0, 0.0], [0.0, 0.0, 0.0]]
+    found = as_targets(torch.tensor([[0.0, 0.0, 0.0], [1.0, 1.0, 0.0], [0.25, 0.75, 0.0]]), 3)
+    assert found.tolist() == [[0.0, 0.0, 0.0], [0.5, 0.5, 0.0], [0.25, 0.75, 0.0]]
+    step = MembersStep(torch.zeros(1, 2, 3), as_targets(torch.tensor([1, -1]), 3), None, 1.0)
+    assert step.labelled.tolist() == [True, False]
