@@ -132,6 +132,7 @@ def trained(videos, cache, tmp_path_factory):
     return train(config_of(videos, tmp_path_factory.mktemp('a'), dict(type='CachedTeacher', cache=str(cache))))
 
 
+@pytest.mark.slow
 def test_a_training_sees_the_clips_of_the_cached_pass_bit_for_bit(videos, trained):
     _, seen = trained
     assert set(seen.clips) == {(sample, view) for sample in range(5) for view in range(VIEWS)}
