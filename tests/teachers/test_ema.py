@@ -140,6 +140,7 @@ def test_a_copy_of_the_model_has_an_average_of_its_own():
     assert torch.equal(average_of(other)['cls_head.fc_cls.weight'], other.student.cls_head.fc_cls.weight)
 
 
+@pytest.mark.slow
 def test_it_loses_the_channels_that_the_student_loses():
     student, _ = zoo.config_of('i3d')
     model = build(terms=[KD, dict(MAP, at='backbone.layer3')], student=student, momentum=0.5)

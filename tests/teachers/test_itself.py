@@ -97,7 +97,7 @@ def test_clips_without_a_label_learn_from_the_end_alone():
     assert half['loss_teacher_task'] > 0 and half['loss_teacher_task'] != first['loss_teacher_task']
 
 
-@pytest.mark.parametrize('student', ['tsm_mobilenet', 'swin3d'])
+@pytest.mark.parametrize('student', ['tsm_mobilenet', pytest.param('swin3d', marks=pytest.mark.slow)])
 def test_other_families_have_exits_too(student):
     model = build(student=student, exits=['backbone.layers.0' if student == 'swin3d' else 'backbone.layer3'])
     found = model(**batch(model, student=student), mode='loss')
@@ -116,6 +116,7 @@ def test_exits_are_dropped_from_checkpoints_and_trained_at_the_base_rate():
     assert other.teachers['teacher'].state is not model.teachers['teacher'].state
 
 
+@pytest.mark.slow
 def test_exits_fit_a_student_that_loses_channels():
     model = build(terms=[FIT])
     state = model.teachers['teacher'].state

@@ -86,6 +86,7 @@ def test_it_goes_on_where_it_was_interrupted_is_not_done_twice_and_notices_anoth
     assert '2_mobilenet_born_again holds a run of another config or of another teacher' in said
 
 
+@pytest.mark.slow
 def test_the_link_before_takes_the_place_of_the_teachers_training(monkeypatch):
     monkeypatch.chdir(ROOT)
     first, second = read_links(ASSISTANT)
@@ -99,18 +100,22 @@ model = dict(teacher=dict(_delete_=True, a=dict(config='{teacher}', checkpoint=N
 """
 
 
+MISTAKES = [
+    ([ASSISTANT[0]], 'chain: got one config, configs/distill/i3d_to_resnet.py; expected several, or --generations'),
+    ([BORN_AGAIN[0]] * 2, 'link 2, configs/students/mobilenet_motion.py: got a config without a teacher; expected'),
+    ([*ASSISTANT, '--generations', '0'], "--generations: got '0'; expected a whole number of at least 1"),
+]
+READ_SLOWLY = [
+    (ASSISTANT[::-1], 'link 2, configs/distill/i3d_to_resnet.py: its teacher is configs/teachers/i3d_motion.py, '),
+    ([BORN_AGAIN[0], '{two}'], "two.py: got several teachers, ['a', 'b']; say with --teacher-name"),
+    ([BORN_AGAIN[0], '{two}', '--teacher-name', 'c'], "--teacher-name: got 'c'; expected one of ['a', 'b']"),
+    ([BORN_AGAIN[0], '{two}', '--teacher-name', 'b'], 'b: got a EMATeacher; expected a teacher with config'),
+    ([*ASSISTANT, '--generations', '2'], 'link 3, configs/chain/resnet_to_mobilenet.py: its teacher is configs/'),
+]
+
+
 @pytest.mark.parametrize(
-    ('words', 'said'),
-    [
-        ([ASSISTANT[0]], 'chain: got one config, configs/distill/i3d_to_resnet.py; expected several, or --generations'),
-        (ASSISTANT[::-1], 'link 2, configs/distill/i3d_to_resnet.py: its teacher is configs/teachers/i3d_motion.py, '),
-        ([BORN_AGAIN[0]] * 2, 'link 2, configs/students/mobilenet_motion.py: got a config without a teacher; expected'),
-        ([BORN_AGAIN[0], '{two}'], "two.py: got several teachers, ['a', 'b']; say with --teacher-name"),
-        ([BORN_AGAIN[0], '{two}', '--teacher-name', 'c'], "--teacher-name: got 'c'; expected one of ['a', 'b']"),
-        ([BORN_AGAIN[0], '{two}', '--teacher-name', 'b'], 'b: got a EMATeacher; expected a teacher with config'),
-        ([*ASSISTANT, '--generations', '0'], "--generations: got '0'; expected a whole number of at least 1"),
-        ([*ASSISTANT, '--generations', '2'], 'link 3, configs/chain/resnet_to_mobilenet.py: its teacher is configs/'),
-    ],
+    ('words', 'said'), [*MISTAKES, *(pytest.param(*case, marks=pytest.mark.slow) for case in READ_SLOWLY)]
 )
 def test_what_cannot_be_a_chain_is_told_before_anything_is_trained(trained, tmp_path, capsys, words, said):
     two = tmp_path / 'two.py'
