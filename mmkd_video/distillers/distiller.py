@@ -20,6 +20,7 @@ from mmkd_video.distillers.first_step import check_first_step
 from mmkd_video.distillers.lengths import expect_begins_within
 from mmkd_video.distillers.objective import Objective
 from mmkd_video.distillers.optimizer import build_distill_optimizer, check_groups, complete_schedules, regroup
+from mmkd_video.distillers.own_statistics import warn_of_foreign_statistics
 from mmkd_video.distillers.refit import TensorCuts, transplant
 from mmkd_video.distillers.reuse import reuse_classifier
 from mmkd_video.distillers.summary import term_table
@@ -99,6 +100,7 @@ class Distiller(BaseModel):
             fill_weights(specs, self.task_weight)
             self._build_terms(specs, student_config, input_size)
             expect_shares(self.training_state.terms.values(), self.task_weight)
+            warn_of_foreign_statistics(self.training_state.terms.values(), self.teachers)
         seeing = {name: part for name, part in parts.items() if part.view is not None}
         self.data_preprocessor = DistillDataPreprocessor(
             self.student.data_preprocessor,

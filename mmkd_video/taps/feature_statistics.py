@@ -45,6 +45,7 @@ class FeatureStatistics:
         rotation: ``(C, C)`` float32, after which all dimensions have the same variance; rows are new dimensions.
         scale: Standard deviation of each dimension after the rotation, above 0.
         positions: Number of vectors that they are of.
+        teacher: Fingerprint of the teacher, where they come from a file.
     """
 
     mean: Tensor
@@ -52,6 +53,7 @@ class FeatureStatistics:
     rotation: Tensor
     scale: float
     positions: int
+    teacher: str | None = None
 
 
 class Moments:
@@ -137,7 +139,7 @@ def read_statistics(path: str | Path, tap: str) -> FeatureStatistics:
         raise MissingFileError(f'{path} does not exist; {REMEDY}')
     if path.stat().st_size > LARGEST_FILE:
         raise WrongValueError(f'{path}: got {path.stat().st_size} bytes; expected at most {LARGEST_FILE}')
-    taps, tensors = _read_all(path)
+    teacher, taps, tensors = _read_all(path)
     named = next((each for each in (tap, tap.partition('.')[2]) if each in taps), None)
     if named is None:
         raise WrongKeyError(f'{path}: got no statistics of {tap!r}, only of {", ".join(map(repr, taps))}; {REMEDY}')
@@ -147,10 +149,10 @@ def read_statistics(path: str | Path, tap: str) -> FeatureStatistics:
     turned = finite and torch.allclose(product, torch.eye(len(product), dtype=product.dtype), atol=1e-3)
     if not turned or (parts['std'] < 0).any() or not taps[named]['scale'] > 0:
         raise WrongValueError(f'{path}: what it holds of {named!r} are no statistics; {REMEDY}')
-    return FeatureStatistics(**parts, scale=taps[named]['scale'], positions=taps[named]['positions'])
+    return FeatureStatistics(**parts, scale=taps[named]['scale'], positions=taps[named]['positions'], teacher=teacher)
 
 
-def _read_all(path: Path) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+def _read_all(path: Path) -> tuple[str, dict[str, Any], dict[str, np.ndarray]]:
     try:
         with safe_open(path, framework='numpy') as file:
             text = (file.metadata() or {}).get(KEY)
@@ -172,7 +174,7 @@ def _read_all(path: Path) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
         raise WrongValueError(f'{path}: no file of statistics ({str(error).splitlines()[0][:100]}); {REMEDY}') from None
     if _checksum(told['taps'], tensors) != told['sha256']:
         raise WrongValueError(f'{path}: its checksum is not that of its content, it is damaged; {REMEDY}')
-    return told['taps'], tensors
+    return told['teacher'], told['taps'], tensors
 
 
 def _expected(taps: Mapping[str, Mapping]) -> dict[str, tuple[str, tuple[int, ...]]]:

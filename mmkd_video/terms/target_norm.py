@@ -91,6 +91,7 @@ class StandardizedTarget(TargetNorm):
     def __init__(self, statistics: str, channels: int, tap: str) -> None:
         super().__init__()
         found = _statistics_for(statistics, channels, tap)
+        self.teacher = found.teacher
         varies = found.std > LEAST_SHARE * found.std.max()
         self.register_buffer('mean', found.mean, persistent=False)
         self.register_buffer('factor', torch.where(varies, 1 / found.std.where(varies, 1), 0.0), persistent=False)
@@ -125,6 +126,7 @@ class PhiSTarget(TargetNorm):
     def __init__(self, statistics: str, channels: int, tap: str) -> None:
         super().__init__()
         found = _statistics_for(statistics, channels, tap)
+        self.teacher = found.teacher
         self.register_buffer('mean', found.mean, persistent=False)
         self.register_buffer('rotation', found.rotation / found.scale, persistent=False)
 

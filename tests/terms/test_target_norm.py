@@ -14,6 +14,7 @@ from mmengine.config import Config
 
 from mmkd_video.cli import feature_statistics as command
 from mmkd_video.core.registry import MODELS, TASK_UTILS
+from mmkd_video.distillers import own_statistics
 from mmkd_video.taps.feature_statistics import Moments, read_statistics, write_statistics
 from mmkd_video.terms.target_norm import TargetNorm, build_target_norm
 from mmkd_video.workflows.cache.feature_statistics import feature_statistics
@@ -116,6 +117,18 @@ def test_the_loss_sees_the_normalised_feature(found):
         .pairs[0]
         .target_norm.rotation.equal(pair.target_norm.rotation)
     )
+
+
+def test_statistics_of_another_teacher_are_warned_of(found, tmp_path, monkeypatch):
+    said = []
+    monkeypatch.setattr(own_statistics, 'print_log', lambda text, **_: said.append(text))
+    built = model(dict(type='phi_s', statistics=found[0]))
+    expected = "term 'fitnet'.target_norm: its statistics are of another teacher (fingerprint abababababababab) than"
+    assert len(said) == 1 and said[0].startswith(expected)
+    own = tmp_path / 'own'
+    write_statistics(own, built.teachers['teacher'].fingerprint, {TAP: read_statistics(found[0], TAP)})
+    model(dict(type='phi_s', statistics=str(own)))
+    assert len(said) == 1
 
 
 def test_a_pruned_student_keeps_it(found):
