@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from torch import Tensor
 
-from mmkd_video.core.mistakes import WrongKeyError
+from mmkd_video.core.mistakes import WrongKeyError, WrongValueError
 from mmkd_video.distillers.training_state import TrainingState
 from mmkd_video.teachers import Probe, Teacher
 from mmkd_video.terms import Term, TermSpec
@@ -77,3 +77,23 @@ def build_state(
     terms = (Term(spec, student, examples[spec.teacher], teachers[spec.teacher].norm_before) for spec in specs)
     kept = {name: teacher.state for name, teacher in teachers.items() if teacher.state is not None}
     return TrainingState(terms, kept)
+
+
+def views_of(teacher: Teacher, views: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Return the views of all parts of a teacher that see clips, by name.
+
+    Args:
+        teacher: The teacher.
+        views: All views of a batch, by name.
+
+    Raises:
+        ValueError: One is missing.
+    """
+    seeing = [name for name, part in teacher.parts.items() if part.view is not None]
+    for name in seeing:
+        if name not in views:
+            raise WrongValueError(
+                f'the batch holds no view for {name!r} (it holds {list(views)}); in training, batches must pass '
+                'through model.data_preprocessor(data, training=True)'
+            )
+    return {name: views[name] for name in seeing}

@@ -14,7 +14,7 @@ from mmkd_video.core.checked import Number, Optional, Scheduled, Settings, check
 from mmkd_video.core.mistakes import WrongValueError
 from mmkd_video.core.registry import MODELS, build_model
 from mmkd_video.core.restoring import in_eval, random_state_restored
-from mmkd_video.distillers.binding import bind, build_state, student_taps
+from mmkd_video.distillers.binding import bind, build_state, student_taps, views_of
 from mmkd_video.distillers.first_batches import FirstBatches, softening_temperatures
 from mmkd_video.distillers.first_step import check_first_step
 from mmkd_video.distillers.lengths import expect_begins_within
@@ -171,7 +171,7 @@ class Distiller(BaseModel):
         labels, indices = stack_labels(data_samples, device), stack_indices(data_samples, device)
         steps = {}
         for name in self.teachers:
-            own = self._views_of(name, views or {})
+            own = views_of(self.teachers[name], views or {})
             steps[name] = TeachingStep(own.get(name), inputs, data_samples, labels, indices, None, rows, views=own)
         # before the student's activations fill the memory
         taught = {name: self._ask(name, step) for name, step in steps.items() if not self.teachers[name].student_taps}
@@ -351,16 +351,6 @@ class Distiller(BaseModel):
                 self.teachers[term.teacher].classifier()  # says so now where there is none
         table = term_table(list(self.training_state.terms.values()), student, self._examples)
         print_log(f'Distillation terms (shapes of one dry run):\n{table}', logger='current')
-
-    def _views_of(self, name: str, views: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        seeing = [part for part, each in self.teachers[name].parts.items() if each.view is not None]
-        for part in seeing:
-            if part not in views:
-                raise WrongValueError(
-                    f'the batch holds no view for {part!r} (it holds {list(views)}); in training, batches must pass '
-                    'through model.data_preprocessor(data, training=True)'
-                )
-        return {part: views[part] for part in seeing}
 
     def _of_learning_teachers(self, steps: Mapping[str, TeachingStep], taught: Mapping) -> dict[str, Tensor]:
         """Return teachers' own losses, which are summed up with the others, and what they log."""
