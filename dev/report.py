@@ -214,7 +214,7 @@ def repeat(metafile: dict, comparison: dict, how: str) -> None:
     Args:
         metafile: Content of the metafile; changed.
         comparison: Content of ``compare.json``.
-        how: What was different; it takes the place of an older one that says the same.
+        how: Text that says what was different; it takes the place of an older one that says the same.
 
     Raises:
         ValueError: Nothing of this config is recorded.

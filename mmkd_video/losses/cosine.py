@@ -16,8 +16,8 @@ class CosineLoss(DistillLoss):
     ``mean (2 - 2 * cos(s, t))`` over samples and positions, the cosine between the vectors of channels at one position:
     0 for equal directions, 4 for opposite ones. It is the squared distance of both vectors at length 1; where one of
     them is zero it is 1. A vector shorter than a thousandth of the batch's mean has the gradient of one of that length.
-    Source: https://arxiv.org/abs/2006.07733 (equation 2); UMT, https://arxiv.org/abs/2303.16058 , and InternVideo2,
-    https://arxiv.org/abs/2403.15377 , align tokens by it.
+    Source: https://arxiv.org/abs/2006.07733 (equation 2); UMT and InternVideo2 align tokens by it, code
+    OpenGVLab/unmasked_teacher ``single_modality/engines/engine_for_pretraining_umt.py``.
     """
 
     layouts = ('vector', 'tokens', 'map')

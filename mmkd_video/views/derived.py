@@ -77,7 +77,7 @@ class RGBToFlow(DerivedModality):
 
     Args:
         bound: Displacement in pixels of the frames as they are then, above which motion is cut off.
-        preset: How thorough DIS is: ``'ultrafast'``, ``'fast'`` or ``'medium'``.
+        preset: Setting of DIS, from quick to thorough: ``'ultrafast'``, ``'fast'`` or ``'medium'``.
 
     Raises:
         ValueError: A frame has less than 16 pixels on a side.

@@ -37,7 +37,7 @@ def test_features_elsewhere_are_those_that_the_docstring_names():
         for path in PACKAGE.rglob('*.py')
         if FOLDER not in path.parents and 'patching' in imports(path)
     }
-    places = ('pruning.loading', 'datasets.decoders.choice', 'distillers.recomputing')
+    places = ('pruning.loading', 'datasets.decoders.choice', 'recognizers.recomputing')
     assert users == {f'mmkd_video.{each}' for each in places}
     assert all(user in compat.__doc__ for user in users)
 
