@@ -13,7 +13,7 @@ from distillations import step
 from mmengine.config import Config
 
 from mmkd_video.cli import feature_statistics as command
-from mmkd_video.core.registry import MODELS, TASK_UTILS
+from mmkd_video.core.registry import MODELS, TASK_UTILS, build_model
 from mmkd_video.distillers import own_statistics
 from mmkd_video.taps.feature_statistics import Moments, read_statistics, write_statistics
 from mmkd_video.terms.target_norm import TargetNorm, build_target_norm
@@ -193,7 +193,7 @@ def config(tmp_path_factory):
     folder = tmp_path_factory.mktemp('tool')
     videos = clips.make_set(folder / 'videos', count=5)
     torch.manual_seed(3)
-    torch.save(dict(state_dict=MODELS.build(tiny.recognizer(6)).state_dict()), folder / 'a.pth')
+    torch.save(dict(state_dict=build_model(tiny.recognizer(6)).state_dict()), folder / 'a.pth')
     norm = dict(type='phi_s', statistics=str(folder / 'a.safetensors'))
     given = tiny.distiller(
         terms=[tiny.KD, dict(tiny.MAP, at=(TAP, f'a.{TAP}'), target_norm=norm, weight=1.0)], input_size=None
