@@ -16,6 +16,7 @@ from mmkd_video.functional.ensembles import (
 )
 from mmkd_video.functional.equal_variance import equal_variance_rotation, hadamard
 from mmkd_video.functional.gram import gram
+from mmkd_video.functional.hard_labels import hard_kd
 from mmkd_video.functional.labels import class_indices, log_odds, non_target_logits
 from mmkd_video.functional.layout import channels_and_positions, frame_vectors, pool_map, time_first
 from mmkd_video.functional.manifold import (
@@ -62,6 +63,7 @@ __all__ = [
     'gram',
     'hadamard',
     'hcl',
+    'hard_kd',
     'ickd',
     'isomap',
     'kd',

@@ -14,6 +14,7 @@ from mmkd_video.losses.fitnet import FitNetLoss
 from mmkd_video.losses.frame_importance import FrameImportanceLoss
 from mmkd_video.losses.fsp import FSPLoss
 from mmkd_video.losses.ft import FTLoss
+from mmkd_video.losses.hard_kd import HardKDLoss
 from mmkd_video.losses.hcl import HCLLoss
 from mmkd_video.losses.ickd import ICKDLoss
 from mmkd_video.losses.isomap import IsomapLoss
@@ -63,6 +64,7 @@ __all__ = [
     'FitNetLoss',
     'FrameImportanceLoss',
     'HCLLoss',
+    'HardKDLoss',
     'ICKDLoss',
     'IsomapLoss',
     'KDLoss',

@@ -103,6 +103,10 @@ CASES: dict[str, list[LossCase]] = {
     'KDLoss': [LossCase(LOGITS), LossCase((3, 2), params={'temperature': 1.0})],
     'DKDLoss': [LossCase(LOGITS, labels=True), LossCase((3, 2), labels=True, params={'temperature': 1.0})],
     'DISTLoss': [LossCase(LOGITS, zero_if_equal=False)],
+    'HardKDLoss': [
+        LossCase(LOGITS, zero_if_equal=False),
+        LossCase((3, 2), zero_if_equal=False, params={'smoothing': 0.1}),
+    ],
     'NKDLoss': [LossCase(LOGITS, labels=True, zero_if_equal=False, params={'temperature': 2.0})],
     'WSLDLoss': [LossCase(LOGITS, labels=True, zero_if_equal=False, detached_weight=True)],
     'LogitStdKDLoss': [LossCase(LOGITS)],
