@@ -20,7 +20,7 @@ from mmkd_video.workflows.measure.loss_costs import LossCosts
 METAFILE, RESULTS, README = Path('configs/distill/metafile.yml'), Path('docs/results.md'), Path('README.md')
 BENCHMARKS, DEPLOYED, PICTURE = Path('docs/benchmarks.md'), Path('docs/deploy.json'), Path('docs/deploy.png')
 COSTS = Path('docs/losses/costs.yml')
-MEASURED = ('step', 'scaling', 'stream', 'views', 'cache')  # kinds of tools/benchmark.py with numbers beside the page
+MEASURED = ('step', 'scaling', 'stream', 'views', 'cache', 'teachers')  # kinds whose numbers lie beside the page
 _REPORT = Table(Anything(1_000_000), most=50)  # each class checks the keys of its own
 DATA = 'motion clips'
 MAIN = {  # what the README shows

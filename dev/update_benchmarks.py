@@ -22,6 +22,7 @@ from mmkd_video.workflows.measure.saved import (
     SCALING,
     STEP,
     STREAM,
+    TEACHERS,
     VIEWS,
 )
 
@@ -31,6 +32,7 @@ REPORTS = {
     SCALING: Report,
     VIEWS: Report,
     CACHE: Report,
+    TEACHERS: Report,
     DEPLOY: DeploymentReport,
     RANDOM_WEIGHTS: DeploymentReport,
     LOSSES: LossCosts,

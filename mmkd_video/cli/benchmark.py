@@ -12,6 +12,7 @@ from mmkd_video.cli.benchmark_decode import add_decode
 from mmkd_video.cli.benchmark_deploy import add_deploy
 from mmkd_video.cli.benchmark_outputs import add_max_rounds, add_outputs, expect_new_outputs
 from mmkd_video.cli.benchmark_stream import add_stream
+from mmkd_video.cli.benchmark_teachers import add_teachers
 from mmkd_video.cli.benchmark_views import add_views
 from mmkd_video.cli.mistakes import EXITS, exit_on_error
 from mmkd_video.core.command_line import program_of, words_of
@@ -56,6 +57,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_scaling(kinds)
     add_views(kinds)
     add_cache(kinds)
+    add_teachers(kinds)
     return checked_options(parser)
 
 

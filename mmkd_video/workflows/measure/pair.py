@@ -84,8 +84,8 @@ class BenchmarkPair:
         if model.get('data_preprocessor') is not None:
             student.setdefault('data_preprocessor', model['data_preprocessor'])
         terms = [_fitnet(index, text) for index, text in enumerate(features or ())]
-        terms = terms or [term for term in model['terms'] if features is None or term.get('at') not in SCORES]
-        if not terms:
+        terms = terms or [term for term in model.get('terms', ()) if features is None or term.get('at') not in SCORES]
+        if not terms and features is not None:  # a teacher with losses of its own needs none
             raise WrongValueError(
                 f'{config}: no term reads a feature; name some with --features STUDENT_TAP:TEACHER_TAP'
             )
@@ -134,7 +134,8 @@ class BenchmarkPair:
         if kind == LOGITS and len(names) > 1:
             terms = [dict(terms[0], teacher=name, name=f'kd_{name}') for name in names]
         seed_everything(0)
-        model = Distiller(copy.deepcopy(self.student), copy.deepcopy(self.teacher), copy.deepcopy(terms))
+        given = dict(terms=copy.deepcopy(terms)) if terms else {}
+        model = Distiller(copy.deepcopy(self.student), copy.deepcopy(self.teacher), **given)
         for watch in model.first_batches.values():
             watch.done = True
         return model.to(device).train()
