@@ -10,7 +10,8 @@ from mmkd_video.cli.arguments import checked_options
 from mmkd_video.cli.benchmark_cache import add_cache
 from mmkd_video.cli.benchmark_decode import add_decode
 from mmkd_video.cli.benchmark_deploy import add_deploy
-from mmkd_video.cli.benchmark_outputs import add_max_rounds, add_outputs, expect_new_outputs
+from mmkd_video.cli.benchmark_outputs import add_outputs, expect_new_outputs
+from mmkd_video.cli.benchmark_rounds import add_step_settings, step_settings
 from mmkd_video.cli.benchmark_stream import add_stream
 from mmkd_video.cli.benchmark_teachers import add_teachers
 from mmkd_video.cli.benchmark_views import add_views
@@ -72,7 +73,7 @@ def _add_step(kinds: argparse._SubParsersAction) -> None:
         metavar='STUDENT_TAP:TEACHER_TAP',
         help=FITNET_TERMS,
     )
-    _add_step_settings(parser, StepSettings())
+    add_step_settings(parser, StepSettings(), '--pairs')
     add_outputs(parser, STEP)
 
 
@@ -81,7 +82,7 @@ def _add_losses(kinds: argparse._SubParsersAction) -> None:
     parser.set_defaults(measure=_measure_losses)
     parser.add_argument('configs', nargs='*', help='distillation configs of one pair; by default all of configs/losses')
     parser.add_argument('--baseline', default=losses.BASELINE, help='what they are compared with')
-    _add_step_settings(parser, losses.SETTINGS)
+    add_step_settings(parser, losses.SETTINGS, '--pairs')
     add_outputs(parser, LOSSES)
 
 
@@ -97,29 +98,13 @@ def _add_scaling(kinds: argparse._SubParsersAction) -> None:
     add_outputs(parser, SCALING)
 
 
-def _add_step_settings(parser: argparse.ArgumentParser, usual: StepSettings) -> None:
-    parser.add_argument(
-        '--pairs', type=int, default=usual.rounds, help='measured rounds; each holds every variant once'
-    )
-    add_max_rounds(parser, usual.max_rounds)
-    parser.add_argument('--warmup', type=int, default=usual.warmup, help='rounds before that')
-    parser.add_argument('--batch-size', type=int, help="instead of the config's")
-    parser.add_argument(
-        '--threads', type=int, default=usual.threads, help="PyTorch's; with one, CPU time counts only work"
-    )
-    parser.add_argument('--device', default=usual.device, help='cpu or cuda')
-    parser.add_argument(
-        '--memory-runs', type=int, default=usual.memory_runs, help='processes per variant; 0: no memory'
-    )
-
-
 def _measure_step(options: argparse.Namespace) -> Report:
     with ProgressBar('round', print_rule=at_every_fifth) as progress:
         return benchmark_step(
             options.config,
             features=options.features,
             batch_size=options.batch_size,
-            settings=_step_settings(options),
+            settings=step_settings(options, options.pairs),
             progress=progress,
         )
 
@@ -130,7 +115,7 @@ def _measure_losses(options: argparse.Namespace) -> LossCosts:
             options.configs,
             baseline=options.baseline,
             batch_size=options.batch_size,
-            settings=_step_settings(options),
+            settings=step_settings(options, options.pairs),
             progress=progress,
         )
 
@@ -144,14 +129,3 @@ def _measure_scaling(options: argparse.Namespace) -> Report:
             batch_size=options.batch_size,
             progress=progress,
         )
-
-
-def _step_settings(options: argparse.Namespace) -> StepSettings:
-    return StepSettings(
-        rounds=options.pairs,
-        max_rounds=options.max_rounds,
-        warmup=options.warmup,
-        threads=options.threads,
-        device=options.device,
-        memory_runs=options.memory_runs,
-    )

@@ -3,7 +3,8 @@
 import argparse
 
 from mmkd_video.benchmark import Report
-from mmkd_video.cli.benchmark_outputs import add_max_rounds, add_outputs
+from mmkd_video.cli.benchmark_outputs import add_outputs
+from mmkd_video.cli.benchmark_rounds import add_step_settings, step_settings
 from mmkd_video.core.progress_bar import ProgressBar, at_every_fifth
 from mmkd_video.workflows.measure.rounds import StepSettings
 from mmkd_video.workflows.measure.saved import VIEWS
@@ -12,7 +13,6 @@ from mmkd_video.workflows.measure.views import benchmark_views
 
 def add_views(kinds: argparse._SubParsersAction) -> None:
     """Add ``views`` to the parser of ``tools/benchmark.py``."""
-    usual = StepSettings()
     parser = kinds.add_parser(
         VIEWS,
         help='fewer and smaller frames for the student beside the same teacher: decoding, step, memory, clip',
@@ -27,25 +27,12 @@ def add_views(kinds: argparse._SubParsersAction) -> None:
         metavar='FRAMESxSIZE',
         help="the student's clips, such as 16x224 8x224 8x112; the first is what the others are compared with",
     )
-    parser.add_argument('--rounds', type=int, default=usual.rounds, help='each measures everything once')
-    add_max_rounds(parser, usual.max_rounds)
-    parser.add_argument('--warmup', type=int, default=usual.warmup, help='rounds before that')
-    parser.add_argument('--batch-size', type=int, help="instead of the config's")
-    parser.add_argument('--threads', type=int, default=usual.threads, help="PyTorch's")
-    parser.add_argument('--device', default=usual.device, help='cpu or cuda')
-    parser.add_argument('--memory-runs', type=int, default=usual.memory_runs, help='processes per shape; 0: no memory')
+    add_step_settings(parser, StepSettings())
     add_outputs(parser, VIEWS)
 
 
 def _measure(options: argparse.Namespace) -> Report:
-    settings = StepSettings(
-        rounds=options.rounds,
-        max_rounds=options.max_rounds,
-        warmup=options.warmup,
-        threads=options.threads,
-        device=options.device,
-        memory_runs=options.memory_runs,
-    )
+    settings = step_settings(options, options.rounds)
     with ProgressBar('round', print_rule=at_every_fifth) as progress:
         return benchmark_views(
             options.config, options.student, batch_size=options.batch_size, settings=settings, progress=progress

@@ -34,7 +34,7 @@ class TeacherEnsemble(Teacher):
     one after another, so that the activations of one at a time are in memory.
 
     Args:
-        members: Settings of teachers of any kind by name, or a list of them, who are then called ``member1``,
+        members: Settings of teachers that do not learn, by name, or a list of them, who are called ``member1``,
             ``member2``, .... A member that knows a part of the student's classes has one more key, ``covers``: the
             student's classes that its outputs are, in order.
         weighting: Weighting of the members: ``'mean'``, ``'weighted'``, ``'aekd'``, ``'ca_mkd'``, ``'entropy'``,
