@@ -45,6 +45,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
         '--note', help="what a reader of these tables must know; as recorded before by default, '': none"
     )
     parser.add_argument(
+        '--page', type=Path, help=f'document of these tables; as recorded before by default, else {RESULTS}'
+    )
+    parser.add_argument(
         '--repeated', metavar='HOW', help='these comparisons repeat recorded ones in another way: other rounding'
     )
     options = parser.parse_args(arguments)
@@ -75,11 +78,12 @@ def render(options: argparse.Namespace) -> dict[Path, bytes]:
             if options.repeated:
                 repeat(metafile, comparison, options.repeated)
                 continue
-            picture = record(metafile, comparison, options.data, options.note, folder.resolve().name)
+            picture = record(metafile, comparison, options.data, options.note, folder.resolve().name, options.page)
         with read_from(path.with_suffix('.png'), 'tools/compare.py', 'run the comparison again'):
             pictures[picture] = path.with_suffix('.png').read_bytes()
     found = {METAFILE: as_yaml(metafile), **pictures}
-    sections = [(RESULTS, 'results', results_text(metafile)), (README, 'results', main_text(metafile))]
+    sections = [(page, 'results', results_text(metafile, page)) for page in pages_of(metafile)]
+    sections.append((README, 'results', main_text(metafile)))
     sections += recorded_benchmarks()
     folder = options.deploy or DEPLOYED.parent
     if options.deploy is not None or DEPLOYED.is_file():
@@ -164,7 +168,12 @@ def read_from(path: Path, tool: str, remedy: str) -> Iterator[None]:
 
 
 def record(
-    metafile: dict, comparison: dict, data: str | None = None, note: str | None = None, folder: str = ''
+    metafile: dict,
+    comparison: dict,
+    data: str | None = None,
+    note: str | None = None,
+    folder: str = '',
+    page: Path | None = None,
 ) -> Path:
     """Put a comparison into the metafile, in the place of an older one of the same name.
 
@@ -175,16 +184,18 @@ def record(
         note: Note for readers of the table; by default that of the older one.
         folder: Name of its folder, which becomes that of a comparison of several configs; one of a single config has
             the config's.
+        page: Document of its tables; by default that of the older one.
 
     Returns:
         Where its picture belongs.
     """
     found = Comparison.from_dict(comparison)
     name = next(iter(found.configs)) if len(found.configs) == 1 else folder or '+'.join(found.configs)
-    picture = RESULTS.parent / f'compare_{name}.png'
     older = next((model for model in metafile.get('Models') or [] if model['Name'] == name), {})
     data = data or older.get('Metadata', {}).get('Training Data', DATA)
     note = older.get('Note', '') if note is None else note
+    page = _page(older) if page is None else page
+    picture = page.parent / f'compare_{name}.png'
     rows = found.sections[0].rows
     means = {each.name: each.score for each in found.teachers} | {row.arm: row.mean for row in rows}
     entry = {
@@ -200,6 +211,7 @@ def record(
             }
         ],
         **({'Note': note} if note else {}),
+        **({'Page': page.as_posix()} if page != RESULTS else {}),
         'Picture': picture.name,
         'Comparison': comparison,
     }
@@ -231,12 +243,27 @@ def as_yaml(metafile: dict) -> bytes:
     return yaml.safe_dump(metafile, sort_keys=False, width=120, default_flow_style=None).encode()
 
 
-def results_text(metafile: dict) -> str:
-    """Return all tables, for docs/results.md."""
+def pages_of(metafile: dict) -> list[Path]:
+    """Return the documents that have tables of comparisons."""
+    return sorted({RESULTS, *(_page(model) for model in metafile.get('Models') or [])})
+
+
+def _page(model: dict) -> Path:
+    return Path(model.get('Page', RESULTS))
+
+
+def results_text(metafile: dict, page: Path = RESULTS) -> str:
+    """Return all tables of a document.
+
+    Args:
+        metafile: Content of the metafile.
+        page: Path of the document.
+    """
     parts = [
         f'## {model["Name"]}: {model["Metadata"]["Training Data"]}\n\n'
         f'{as_markdown(Comparison.from_dict(model["Comparison"]))}{_picture(model)}{_note(model)}{_repeated(model)}'
         for model in metafile.get('Models') or []
+        if _page(model) == page
     ]
     return '\n\n'.join(parts) or 'Nothing is recorded yet.'
 

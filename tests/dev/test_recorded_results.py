@@ -42,6 +42,18 @@ def test_a_comparison_of_several_configs_has_the_name_of_its_folder():
     assert [model['Name'] for model in metafile['Models']] == ['both']
 
 
+def test_a_comparison_may_stand_on_a_page_of_its_own(record):
+    page = Path('docs/teachers/README.md')
+    page.parent.mkdir()
+    page.write_text('<!-- begin results -->\n<!-- end results -->\n')
+    report.main(['run', '--page', str(page)])
+    report.main(['run'])
+    assert '87.50' in page.read_text() and '](compare_i3d_to_mobilenet.png)' in page.read_text()
+    assert page.with_name('compare_i3d_to_mobilenet.png').is_file()
+    assert '87.50' not in report.RESULTS.read_text() and '87.50' in report.README.read_text()
+    assert report.pages_of(yaml.safe_load(report.METAFILE.read_text())) == [report.RESULTS, page]
+
+
 def test_label_and_note_stay_unless_others_are_given():
     metafile, name = dict(Models=[]), 'configs/distill/a.py'
     report.record(metafile, measured(name, 0.5))
@@ -86,7 +98,8 @@ def test_the_readme_shows_the_main_examples_in_their_order():
 
 def test_documents_say_what_the_metafile_says():
     metafile = yaml.safe_load((ROOT / report.METAFILE).read_text())
-    assert report.results_text(metafile) in (ROOT / report.RESULTS).read_text()
+    for page in report.pages_of(metafile):
+        assert report.results_text(metafile, page) in (ROOT / page).read_text()
     assert report.main_text(metafile) in (ROOT / report.README).read_text()
 
 
