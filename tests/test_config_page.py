@@ -148,6 +148,7 @@ ACCEPTED = {
     ('budget', 'key'): lambda: set(budget.BUDGET.kinds),
     ('PruningHook', 'key'): lambda: parameters(PruningHook) | parameters(Pruner),
     ('QATHook', 'key'): lambda: parameters(QATHook),
+    ('FeatureSimilarityHook', 'key'): lambda: parameters(hooks.FeatureSimilarityHook),
     ('MemoryFormatHook', 'key'): lambda: parameters(hooks.MemoryFormatHook),
     ('Environment', 'variable'): environment,
 }
@@ -173,6 +174,7 @@ DEFAULTS = {  # whose signature holds what a table calls default; the last one c
     ('Weights', 'key of `Uncertainty`'): [UncertaintyWeighting],
     ('PruningHook', 'key'): [Pruner, PruningHook],
     ('QATHook', 'key'): [QATHook],
+    ('FeatureSimilarityHook', 'key'): [hooks.FeatureSimilarityHook],
     ('MemoryFormatHook', 'key'): [hooks.MemoryFormatHook],
     ('Base file', 'key of `StopSignalHook`'): [hooks.StopSignalHook],
 }

@@ -34,7 +34,7 @@ ALLOWED = {
     'export': GROUND | {'quantization', 'pruning'},
     'benchmark': GROUND | {'export', 'quantization', 'pruning'},
     'serving': GROUND | {'export', 'quantization', 'pruning'},
-    'hooks': GROUND | {'pruning', 'quantization', 'export', 'benchmark', 'schedules', 'datasets', 'evaluation'},
+    'hooks': GROUND | {'pruning', 'quantization', 'export', 'benchmark', 'schedules', 'datasets', 'evaluation', 'taps'},
 }
 ROOMS = set(ALLOWED)
 ALLOWED['workflows'] = ROOMS

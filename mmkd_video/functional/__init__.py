@@ -34,6 +34,7 @@ from mmkd_video.functional.normalize import LEAST_SPREAD, divide, mean_norm, uni
 from mmkd_video.functional.positions import sine_positions
 from mmkd_video.functional.pyramid import fsp, hcl
 from mmkd_video.functional.relations import cc, pairwise_distances, pkt, rkd_angles, rkd_distances, sp
+from mmkd_video.functional.similarity import cka_from_hsic, unbiased_hsic
 from mmkd_video.functional.singular import kdsvd, right_singular_vectors
 from mmkd_video.functional.target_class import dkd, nkd, wsld
 from mmkd_video.functional.temporal import frame_importance, temporal_difference, temporal_order, temporal_relation
@@ -48,6 +49,7 @@ __all__ = [
     'catkd',
     'cc',
     'channels_and_positions',
+    'cka_from_hsic',
     'class_indices',
     'cosine',
     'cwd',
@@ -110,6 +112,7 @@ __all__ = [
     'temporal_relation',
     'time_first',
     'ttm',
+    'unbiased_hsic',
     'unit',
     'wsld',
     'wttm',
