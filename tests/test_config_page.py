@@ -25,6 +25,7 @@ from mmkd_video.schedules.scalar import known_schedules
 from mmkd_video.taps import TapPath
 from mmkd_video.taps.tap_set import ALIASES
 from mmkd_video.teachers import (
+    BlockTeacher,
     CachedTeacher,
     EMATeacher,
     FrozenTeacher,
@@ -118,6 +119,7 @@ ACCEPTED = {
     ('Teacher', 'key of `CachedTeacher`'): lambda: parameters(CachedTeacher) - {'name'},
     ('Teacher', 'key of `EMATeacher`'): lambda: parameters(EMATeacher) - {'name'},
     ('Teacher', 'key of `PeerTeacher`'): lambda: parameters(PeerTeacher) - {'name'},
+    ('Teacher', 'key of `BlockTeacher`'): lambda: parameters(BlockTeacher) | parameters(FrozenTeacher) - {'name'},
     ('Teacher', 'key of `SelfTeacher`'): lambda: parameters(SelfTeacher) - {'name'},
     ('Teacher', 'key of `TeacherEnsemble`'): lambda: parameters(TeacherEnsemble) - {'name'},
     ('Student', 'key of `SimKDHead`'): lambda: parameters(SimKDHead),

@@ -26,7 +26,7 @@ ALLOWED = {
     'models': GROUND,
     'datasets': GROUND | {'views'},
     'evaluation': GROUND | {'datasets'},
-    'teachers': GROUND | {'taps', 'views'},
+    'teachers': GROUND | {'taps', 'views', 'pruning'},
     'terms': GROUND | {'losses', 'connectors', 'taps', 'schedules', 'weightings'},
     'distillers': GROUND | {'teachers', 'terms', 'taps', 'losses', 'connectors', 'views', 'schedules', 'weightings'},
     'pruning': GROUND,
