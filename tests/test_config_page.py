@@ -36,7 +36,12 @@ from mmkd_video.teachers import (
 from mmkd_video.terms import parse_terms
 from mmkd_video.terms.spec import TERM_KEYS, parse_taps
 from mmkd_video.views import DistillViews
-from mmkd_video.weightings import BalancedWeighting, UncertaintyWeighting
+from mmkd_video.weightings import (
+    BalancedWeighting,
+    TeacherConfidenceWeighting,
+    TeacherCorrectWeighting,
+    UncertaintyWeighting,
+)
 from mmkd_video.workflows.compress import settings as compress_settings
 from mmkd_video.workflows.train import prepare
 
@@ -142,6 +147,8 @@ ACCEPTED = {
     ('Base file', 'key of `FiniteHook`'): lambda: parameters(FiniteHook),
     ('Weights', 'key of `Balanced`'): lambda: parameters(BalancedWeighting),
     ('Weights', 'key of `Uncertainty`'): lambda: parameters(UncertaintyWeighting),
+    ('Weights', 'key of `TeacherConfidence`'): lambda: parameters(TeacherConfidenceWeighting),
+    ('Weights', 'key of `TeacherCorrect`'): lambda: parameters(TeacherCorrectWeighting),
     ('Base file', 'hook'): lambda: set(BASE_HOOKS),
     ('prepare', 'key'): lambda: set(prepare.PREPARE.kinds),
     ('compress', 'key'): lambda: set(compress_settings.COMPRESS.kinds),
@@ -174,6 +181,8 @@ DEFAULTS = {  # whose signature holds what a table calls default; the last one c
     ('Base file', 'key of `FiniteHook`'): [FiniteHook],
     ('Weights', 'key of `Balanced`'): [BalancedWeighting],
     ('Weights', 'key of `Uncertainty`'): [UncertaintyWeighting],
+    ('Weights', 'key of `TeacherConfidence`'): [TeacherConfidenceWeighting],
+    ('Weights', 'key of `TeacherCorrect`'): [TeacherCorrectWeighting],
     ('PruningHook', 'key'): [Pruner, PruningHook],
     ('QATHook', 'key'): [QATHook],
     ('FeatureSimilarityHook', 'key'): [hooks.FeatureSimilarityHook],

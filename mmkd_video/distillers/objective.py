@@ -64,6 +64,8 @@ class Objective:
             penalty = term.weighting.penalty() if term.weighting is not None and term.acting else None
             found[f'loss_{name}'] = weighted if penalty is None else weighted + penalty
             found[f'{name}_raw'] = raw.detach()
+            if term.clip_weight is not None:
+                found[f'{name}_clip_weight'] = term.clip_weight
             found |= self.gradients.log_entries(name, factor, task_factor)
         return found
 

@@ -17,7 +17,7 @@ from mmkd_video.functional.ensembles import (
 from mmkd_video.functional.equal_variance import equal_variance_rotation, hadamard
 from mmkd_video.functional.gram import gram
 from mmkd_video.functional.hard_labels import hard_kd
-from mmkd_video.functional.labels import class_indices, log_odds, non_target_logits
+from mmkd_video.functional.labels import class_indices, decides_for_label, log_odds, non_target_logits, top_probability
 from mmkd_video.functional.layout import channels_and_positions, frame_vectors, pool_map, time_first
 from mmkd_video.functional.manifold import (
     geodesic_distances,
@@ -53,6 +53,7 @@ __all__ = [
     'class_indices',
     'cosine',
     'cwd',
+    'decides_for_label',
     'dist',
     'divide',
     'dkd',
@@ -111,6 +112,7 @@ __all__ = [
     'temporal_order',
     'temporal_relation',
     'time_first',
+    'top_probability',
     'ttm',
     'unbiased_hsic',
     'unit',

@@ -59,6 +59,8 @@ PAGE = {
     ('Base file', 'key of `DistillWatchHook`'): ['DistillWatchHook'],
     ('Weights', 'key of `Balanced`'): ['BalancedWeighting'],
     ('Weights', 'key of `Uncertainty`'): ['UncertaintyWeighting'],
+    ('Weights', 'key of `TeacherConfidence`'): ['TeacherConfidenceWeighting'],
+    ('Weights', 'key of `TeacherCorrect`'): ['TeacherCorrectWeighting'],
     ('prepare', 'key'): ['prepare'],
     ('budget', 'key'): ['budget'],
     ('compress', 'key'): ['compress'],
