@@ -25,6 +25,7 @@ from mmkd_video.schedules.scalar import known_schedules
 from mmkd_video.taps import TapPath
 from mmkd_video.taps.tap_set import ALIASES
 from mmkd_video.teachers import (
+    BlockTeacher,
     CachedTeacher,
     EMATeacher,
     FrozenTeacher,
@@ -35,7 +36,12 @@ from mmkd_video.teachers import (
 from mmkd_video.terms import parse_terms
 from mmkd_video.terms.spec import TERM_KEYS, parse_taps
 from mmkd_video.views import DistillViews
-from mmkd_video.weightings import BalancedWeighting, UncertaintyWeighting
+from mmkd_video.weightings import (
+    BalancedWeighting,
+    TeacherConfidenceWeighting,
+    TeacherCorrectWeighting,
+    UncertaintyWeighting,
+)
 from mmkd_video.workflows.compress import settings as compress_settings
 from mmkd_video.workflows.train import prepare
 
@@ -118,6 +124,7 @@ ACCEPTED = {
     ('Teacher', 'key of `CachedTeacher`'): lambda: parameters(CachedTeacher) - {'name'},
     ('Teacher', 'key of `EMATeacher`'): lambda: parameters(EMATeacher) - {'name'},
     ('Teacher', 'key of `PeerTeacher`'): lambda: parameters(PeerTeacher) - {'name'},
+    ('Teacher', 'key of `BlockTeacher`'): lambda: parameters(BlockTeacher) | parameters(FrozenTeacher) - {'name'},
     ('Teacher', 'key of `SelfTeacher`'): lambda: parameters(SelfTeacher) - {'name'},
     ('Teacher', 'key of `TeacherEnsemble`'): lambda: parameters(TeacherEnsemble) - {'name'},
     ('Student', 'key of `SimKDHead`'): lambda: parameters(SimKDHead),
@@ -140,6 +147,8 @@ ACCEPTED = {
     ('Base file', 'key of `FiniteHook`'): lambda: parameters(FiniteHook),
     ('Weights', 'key of `Balanced`'): lambda: parameters(BalancedWeighting),
     ('Weights', 'key of `Uncertainty`'): lambda: parameters(UncertaintyWeighting),
+    ('Weights', 'key of `TeacherConfidence`'): lambda: parameters(TeacherConfidenceWeighting),
+    ('Weights', 'key of `TeacherCorrect`'): lambda: parameters(TeacherCorrectWeighting),
     ('Base file', 'hook'): lambda: set(BASE_HOOKS),
     ('prepare', 'key'): lambda: set(prepare.PREPARE.kinds),
     ('compress', 'key'): lambda: set(compress_settings.COMPRESS.kinds),
@@ -148,6 +157,7 @@ ACCEPTED = {
     ('budget', 'key'): lambda: set(budget.BUDGET.kinds),
     ('PruningHook', 'key'): lambda: parameters(PruningHook) | parameters(Pruner),
     ('QATHook', 'key'): lambda: parameters(QATHook),
+    ('FeatureSimilarityHook', 'key'): lambda: parameters(hooks.FeatureSimilarityHook),
     ('MemoryFormatHook', 'key'): lambda: parameters(hooks.MemoryFormatHook),
     ('Environment', 'variable'): environment,
 }
@@ -171,8 +181,11 @@ DEFAULTS = {  # whose signature holds what a table calls default; the last one c
     ('Base file', 'key of `FiniteHook`'): [FiniteHook],
     ('Weights', 'key of `Balanced`'): [BalancedWeighting],
     ('Weights', 'key of `Uncertainty`'): [UncertaintyWeighting],
+    ('Weights', 'key of `TeacherConfidence`'): [TeacherConfidenceWeighting],
+    ('Weights', 'key of `TeacherCorrect`'): [TeacherCorrectWeighting],
     ('PruningHook', 'key'): [Pruner, PruningHook],
     ('QATHook', 'key'): [QATHook],
+    ('FeatureSimilarityHook', 'key'): [hooks.FeatureSimilarityHook],
     ('MemoryFormatHook', 'key'): [hooks.MemoryFormatHook],
     ('Base file', 'key of `StopSignalHook`'): [hooks.StopSignalHook],
 }

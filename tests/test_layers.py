@@ -26,7 +26,7 @@ ALLOWED = {
     'models': GROUND,
     'datasets': GROUND | {'views'},
     'evaluation': GROUND | {'datasets'},
-    'teachers': GROUND | {'taps', 'views'},
+    'teachers': GROUND | {'taps', 'views', 'pruning'},
     'terms': GROUND | {'losses', 'connectors', 'taps', 'schedules', 'weightings'},
     'distillers': GROUND | {'teachers', 'terms', 'taps', 'losses', 'connectors', 'views', 'schedules', 'weightings'},
     'pruning': GROUND,
@@ -34,7 +34,7 @@ ALLOWED = {
     'export': GROUND | {'quantization', 'pruning'},
     'benchmark': GROUND | {'export', 'quantization', 'pruning'},
     'serving': GROUND | {'export', 'quantization', 'pruning'},
-    'hooks': GROUND | {'pruning', 'quantization', 'export', 'benchmark', 'schedules', 'datasets', 'evaluation'},
+    'hooks': GROUND | {'pruning', 'quantization', 'export', 'benchmark', 'schedules', 'datasets', 'evaluation', 'taps'},
 }
 ROOMS = set(ALLOWED)
 ALLOWED['workflows'] = ROOMS

@@ -62,13 +62,19 @@ def seed_everything(*numbers: int, cuda: bool = False) -> None:
 
 
 @contextmanager
-def in_eval(model: nn.Module) -> Iterator[None]:
-    """Run a model in eval mode without gradients; every module gets its mode back, no BN statistic changes."""
+def eval_mode(model: nn.Module) -> Iterator[None]:
+    """Keep a model in eval mode while the block runs; every module gets its mode back, no BN statistic changes."""
     modes = {module: module.training for module in model.modules()}
     model.eval()
     try:
-        with torch.no_grad():
-            yield
+        yield
     finally:
         for module, training in modes.items():
             module.training = training
+
+
+@contextmanager
+def in_eval(model: nn.Module) -> Iterator[None]:
+    """Run a model in :func:`eval_mode` without gradients."""
+    with eval_mode(model), torch.no_grad():
+        yield

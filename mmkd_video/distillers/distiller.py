@@ -18,7 +18,7 @@ from mmkd_video.distillers.binding import bind, build_state, student_taps, views
 from mmkd_video.distillers.first_batches import FirstBatches, softening_temperatures
 from mmkd_video.distillers.first_step import check_first_step
 from mmkd_video.distillers.lengths import expect_begins_within
-from mmkd_video.distillers.objective import Objective
+from mmkd_video.distillers.objective import Objective, nothing_read
 from mmkd_video.distillers.optimizer import build_distill_optimizer, check_groups, complete_schedules, regroup
 from mmkd_video.distillers.own_statistics import warn_of_foreign_statistics
 from mmkd_video.distillers.refit import TensorCuts, transplant
@@ -176,7 +176,8 @@ class Distiller(BaseModel):
         # before the student's activations fill the memory
         taught = {name: self._ask(name, step) for name, step in steps.items() if not self.teachers[name].student_taps}
         with self._student_taps.watch(), labelled_only(self.student, rows), recomputing(self.student):
-            losses = self.student.loss(shallow(inputs), data_samples)
+            is_read = bool(self._student_taps.paths) or self.task_weight.fixed != 0
+            losses = self.student.loss(shallow(inputs), data_samples) if is_read else nothing_read(self.student)
         places: dict[str, Place] = {}
         student = self._student_taps.read(inputs, places)
         if self._first_step and torch.is_grad_enabled():

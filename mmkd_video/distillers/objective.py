@@ -64,6 +64,8 @@ class Objective:
             penalty = term.weighting.penalty() if term.weighting is not None and term.acting else None
             found[f'loss_{name}'] = weighted if penalty is None else weighted + penalty
             found[f'{name}_raw'] = raw.detach()
+            if term.clip_weight is not None:
+                found[f'{name}_clip_weight'] = term.clip_weight
             found |= self.gradients.log_entries(name, factor, task_factor)
         return found
 
@@ -90,6 +92,14 @@ def total(losses: Mapping[str, Any]) -> Tensor:
     parts = [value for key, value in losses.items() if 'loss' in key]
     flat = [part.mean() for value in parts for part in (value if isinstance(value, (list, tuple)) else [value])]
     return torch.stack(flat).sum()
+
+
+def nothing_read(student: nn.Module) -> dict[str, Tensor]:
+    """Return the losses of a student of whose own pass nothing would be used: zero times every parameter.
+
+    DDP then finds none unused.
+    """
+    return {'loss_cls': sum(each.sum() for each in student.parameters() if each.requires_grad) * 0.0}
 
 
 def scale(value: Any, factor: Tensor | float) -> Any:

@@ -1,16 +1,21 @@
 """Metrics beside accuracy, and a reference without a network."""
 
 from mmkd_video.evaluation.agreement import AgreementMetric
+from mmkd_video.evaluation.cka import LEAST_SAMPLES, MinibatchCKA, centred_gram, name_of_pair
 from mmkd_video.evaluation.classification_report import ClassificationReport
 from mmkd_video.evaluation.clip_scores import ClipScores, ScoredClips
 from mmkd_video.evaluation.flow_histogram import flow_histogram
 from mmkd_video.evaluation.logistic_regression import LogisticRegression
 
 __all__ = [
+    'LEAST_SAMPLES',
     'AgreementMetric',
     'ClassificationReport',
     'ClipScores',
     'LogisticRegression',
+    'MinibatchCKA',
     'ScoredClips',
+    'centred_gram',
     'flow_histogram',
+    'name_of_pair',
 ]

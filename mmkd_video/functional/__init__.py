@@ -17,7 +17,7 @@ from mmkd_video.functional.ensembles import (
 from mmkd_video.functional.equal_variance import equal_variance_rotation, hadamard
 from mmkd_video.functional.gram import gram
 from mmkd_video.functional.hard_labels import hard_kd
-from mmkd_video.functional.labels import class_indices, log_odds, non_target_logits
+from mmkd_video.functional.labels import class_indices, decides_for_label, log_odds, non_target_logits, top_probability
 from mmkd_video.functional.layout import channels_and_positions, frame_vectors, pool_map, time_first
 from mmkd_video.functional.manifold import (
     geodesic_distances,
@@ -34,6 +34,7 @@ from mmkd_video.functional.normalize import LEAST_SPREAD, divide, mean_norm, uni
 from mmkd_video.functional.positions import sine_positions
 from mmkd_video.functional.pyramid import fsp, hcl
 from mmkd_video.functional.relations import cc, pairwise_distances, pkt, rkd_angles, rkd_distances, sp
+from mmkd_video.functional.similarity import cka_from_hsic, unbiased_hsic
 from mmkd_video.functional.singular import kdsvd, right_singular_vectors
 from mmkd_video.functional.target_class import dkd, nkd, wsld
 from mmkd_video.functional.temporal import frame_importance, temporal_difference, temporal_order, temporal_relation
@@ -48,9 +49,11 @@ __all__ = [
     'catkd',
     'cc',
     'channels_and_positions',
+    'cka_from_hsic',
     'class_indices',
     'cosine',
     'cwd',
+    'decides_for_label',
     'dist',
     'divide',
     'dkd',
@@ -109,7 +112,9 @@ __all__ = [
     'temporal_order',
     'temporal_relation',
     'time_first',
+    'top_probability',
     'ttm',
+    'unbiased_hsic',
     'unit',
     'wsld',
     'wttm',

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-__all__ = ['class_indices', 'log_odds', 'non_target_logits']
+__all__ = ['class_indices', 'decides_for_label', 'log_odds', 'non_target_logits', 'top_probability']
 
 
 def class_indices(labels: Tensor, logits: Tensor) -> Tensor:
@@ -54,3 +54,27 @@ def log_odds(logits: Tensor, target: Tensor) -> Tensor:
         target: ``(N,)`` class indices.
     """
     return logits.gather(1, target.unsqueeze(1)).squeeze(1) - non_target_logits(logits, target).logsumexp(1)
+
+
+def top_probability(logits: Tensor) -> Tensor:
+    """Return the probability of the most probable class of every sample, ``(N,)``.
+
+    Args:
+        logits: ``(N, K)``.
+    """
+    return logits.softmax(dim=1).amax(dim=1)
+
+
+def decides_for_label(logits: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+    """Return for every sample whether its most probable class is its label, and whether it has a label; ``(N,)`` each.
+
+    Args:
+        logits: ``(N, K)``.
+        labels: Class indices ``(N,)``, negative where there is none; or scores per class ``(N, K)``, of which the
+            largest is the label, or each of several equally large; rows of zeros where there is none.
+    """
+    decision = logits.argmax(dim=1)
+    if labels.ndim == 1:
+        return decision == labels, labels >= 0
+    largest = labels.amax(dim=1)
+    return labels.gather(1, decision[:, None])[:, 0] == largest, largest > 0

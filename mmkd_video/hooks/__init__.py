@@ -4,6 +4,7 @@ from mmkd_video.hooks.atomic_checkpoint_hook import AtomicCheckpointHook
 from mmkd_video.hooks.checkpoint_guard_hook import CheckpointGuardHook
 from mmkd_video.hooks.distill_hook import DistillHook
 from mmkd_video.hooks.distill_watch_hook import DistillWatchHook
+from mmkd_video.hooks.feature_similarity_hook import FeatureSimilarityHook
 from mmkd_video.hooks.finite_hook import FiniteHook
 from mmkd_video.hooks.memory_format_hook import MemoryFormatHook
 from mmkd_video.hooks.pruning_hook import PruningHook
@@ -17,6 +18,7 @@ __all__ = [
     'CheckpointGuardHook',
     'DistillHook',
     'DistillWatchHook',
+    'FeatureSimilarityHook',
     'FiniteHook',
     'MemoryFormatHook',
     'PruningHook',

@@ -27,6 +27,7 @@ class ABLoss(DistillLoss):
     """
 
     layouts = ('vector', 'tokens', 'map')
+    averages_clips = True
     same_channels = True
     same_positions = True
 

@@ -26,6 +26,7 @@ class ATLoss(DistillLoss):
     """
 
     layouts = ('tokens', 'map')
+    averages_clips = True
     same_positions = True
 
     def __init__(self, power: float = 2) -> None:

@@ -68,6 +68,7 @@ class DistillLoss(nn.Module):
         clips_only: Whether a map must have time: ``(N, C, H, W)`` is refused.
         flattens: Whether tokens and maps given directly are taken too, each sample as one vector.
         softens: Whether it compares class scores divided by its ``temperature``, as they are.
+        averages_clips: Whether the loss of a batch is the mean of those of its clips, so that these can be weighed.
     """
 
     layouts: tuple[str, ...] = ()
@@ -80,6 +81,7 @@ class DistillLoss(nn.Module):
     clips_only: bool = False
     flattens: bool = False
     softens: bool = False
+    averages_clips: bool = False
 
     def __init__(self) -> None:
         super().__init__()

@@ -27,6 +27,7 @@ class CATKDLoss(DistillLoss):
     """
 
     layouts = ('map',)
+    averages_clips = True
     same_channels = True
 
     def __init__(self, pool: int = 2) -> None:

@@ -21,6 +21,7 @@ class CosineLoss(DistillLoss):
     """
 
     layouts = ('vector', 'tokens', 'map')
+    averages_clips = True
     same_channels = True
     same_positions = True
 

@@ -25,6 +25,7 @@ class CWDLoss(DistillLoss):
     """
 
     layouts = ('tokens', 'map')
+    averages_clips = True
     same_channels = True
     same_positions = True
 

@@ -29,6 +29,7 @@ class DKDLoss(DistillLoss):
     """
 
     layouts = ('logits',)
+    averages_clips = True
     same_classes = True
     softens = True
     min_classes = 2

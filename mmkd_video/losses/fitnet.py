@@ -19,6 +19,7 @@ class FitNetLoss(DistillLoss):
     """
 
     layouts = ('logits', 'vector', 'tokens', 'map')
+    averages_clips = True
     same_channels = True
     same_positions = True
     same_classes = True

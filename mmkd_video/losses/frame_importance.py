@@ -24,6 +24,7 @@ class FrameImportanceLoss(DistillLoss):
     """
 
     layouts = ('tokens', 'map')
+    averages_clips = True
     clips_only = True
     same_channels = True
     same_positions = True

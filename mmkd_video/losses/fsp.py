@@ -22,6 +22,7 @@ class FSPLoss(DistillLoss):
     """
 
     layouts = ('map',)
+    averages_clips = True
     same_channels = True
     multi_layer = True
     min_layers = 2

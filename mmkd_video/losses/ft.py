@@ -20,6 +20,7 @@ class FTLoss(DistillLoss):
     """
 
     layouts = ('vector', 'tokens', 'map')
+    averages_clips = True
     same_channels = True
     same_positions = True
 

@@ -22,6 +22,7 @@ class HCLLoss(DistillLoss):
     """
 
     layouts = ('map',)
+    averages_clips = True
     same_channels = True
     same_positions = True
     multi_layer = True

@@ -24,6 +24,7 @@ class KDLoss(DistillLoss):
     """
 
     layouts = ('logits',)
+    averages_clips = True
     same_classes = True
     softens = True
 

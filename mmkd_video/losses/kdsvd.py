@@ -29,6 +29,7 @@ class KDSVDLoss(DistillLoss):
     """
 
     layouts = ('tokens', 'map')
+    averages_clips = True
     same_channels = True
     multi_layer = True
     min_layers = 2

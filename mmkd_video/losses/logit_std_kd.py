@@ -28,6 +28,7 @@ class LogitStdKDLoss(DistillLoss):
     """
 
     layouts = ('logits',)
+    averages_clips = True
     same_classes = True
     min_classes = 2
 

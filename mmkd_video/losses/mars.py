@@ -18,6 +18,7 @@ class MARSLoss(DistillLoss):
     """
 
     layouts = ('vector',)
+    averages_clips = True
     same_channels = True
     same_positions = True
 

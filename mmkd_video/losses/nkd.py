@@ -26,6 +26,7 @@ class NKDLoss(DistillLoss):
     """
 
     layouts = ('logits',)
+    averages_clips = True
     same_classes = True
     min_classes = 2
 

@@ -20,6 +20,7 @@ class NSTLoss(DistillLoss):
     """
 
     layouts = ('tokens', 'map')
+    averages_clips = True
     same_positions = True
 
     @in_float32

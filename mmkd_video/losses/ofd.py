@@ -32,6 +32,7 @@ class OFDLoss(DistillLoss):
     """
 
     layouts = ('map',)
+    averages_clips = True
     same_channels = True
     same_positions = True
 

@@ -19,6 +19,7 @@ class PerFrameATLoss(DistillLoss):
     """
 
     layouts = ('map',)
+    averages_clips = True
     clips_only = True
     same_positions = True
 

@@ -26,6 +26,7 @@ class SpaceTimeATLoss(DistillLoss):
     """
 
     layouts = ('map',)
+    averages_clips = True
     clips_only = True
     same_positions = True
 

@@ -23,6 +23,7 @@ class SRRLLoss(DistillLoss):
     """
 
     layouts = ('vector', 'tokens', 'map')
+    averages_clips = True
     same_channels = True
 
     @in_float32

@@ -18,6 +18,7 @@ class TemporalDifferenceLoss(DistillLoss):
     """
 
     layouts = ('tokens', 'map')
+    averages_clips = True
     clips_only = True
     same_channels = True
     same_positions = True

@@ -19,6 +19,7 @@ class TemporalOrderLoss(DistillLoss):
     """
 
     layouts = ('tokens', 'map')
+    averages_clips = True
     clips_only = True
     same_channels = True
     same_positions = True

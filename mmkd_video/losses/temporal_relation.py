@@ -18,6 +18,7 @@ class TemporalRelationLoss(DistillLoss):
     """
 
     layouts = ('tokens', 'map')
+    averages_clips = True
     clips_only = True
     same_positions = True
 

@@ -26,6 +26,7 @@ class WSLDLoss(DistillLoss):
     """
 
     layouts = ('logits',)
+    averages_clips = True
     same_classes = True
     softens = True
     min_classes = 2

@@ -26,6 +26,7 @@ class WTTMLoss(DistillLoss):
     """
 
     layouts = ('logits',)
+    averages_clips = True
     same_classes = True
 
     def __init__(self, exponent: float = 0.2) -> None:

@@ -3,6 +3,7 @@
 from mmkd_video.pruning.compression import Pruning
 from mmkd_video.pruning.cut import Cut
 from mmkd_video.pruning.history import PRUNING_KEY, PruningHistory, PruningStep, checked_history, history_of
+from mmkd_video.pruning.kept import kept_channels
 from mmkd_video.pruning.loading import check_widths, watch_loading
 from mmkd_video.pruning.masks import bake_masks, mask_weights
 from mmkd_video.pruning.measures import count_flops, count_params, latency_ratio
@@ -32,6 +33,7 @@ __all__ = [
     'count_params',
     'fraction_after',
     'history_of',
+    'kept_channels',
     'latency_ratio',
     'mask_weights',
     'prune',

@@ -5,7 +5,7 @@ from typing import Any
 
 from mmengine.config import Config
 
-TEACHER_HOOKS = ('DistillHook', 'DistillWatchHook', 'TeacherPredictionsHook')
+TEACHER_HOOKS = ('DistillHook', 'DistillWatchHook', 'FeatureSimilarityHook', 'TeacherPredictionsHook')
 TEACHER_METRICS = ('AgreementMetric', 'TeacherAgreement')
 
 

@@ -1,8 +1,10 @@
 """The syntax in which a config names a tap."""
 
 import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from mmkd_video.core.checked import invalid_setting
 from mmkd_video.core.mistakes import WrongValueError
 
 _PATTERN = re.compile(r'^(?P<module>[A-Za-z_]\w*(?:\.\w+)*)(?P<pre>:pre)?(?:#(?P<call>\d+))?(?P<items>(?:\[\d+\])*)$')
@@ -46,3 +48,23 @@ class TapPath:
             call=int(match['call']) if match['call'] else None,
             items=tuple(int(item) for item in re.findall(r'\[(\d+)\]', match['items'])),
         )
+
+
+def parse_pair(where: str, at: object) -> tuple[str, str]:
+    """Read the taps of student and teacher: one name for both, a pair, or a dict.
+
+    Args:
+        where: Key that holds them, for the message.
+        at: ``'logits'``, ``('backbone.conv2', 'backbone.layer4')`` or ``dict(student=..., teacher=...)``.
+
+    Raises:
+        ValueError: It has another form.
+    """
+    if isinstance(at, str) and at:
+        return at, at
+    if isinstance(at, Mapping) and set(at) == {'student', 'teacher'}:
+        at = at['student'], at['teacher']
+    if isinstance(at, Sequence) and len(at) == 2 and all(isinstance(name, str) for name in at):
+        return at[0], at[1]
+    expected = "a tap such as 'logits', a pair (student, teacher), or dict(student=..., teacher=...)"
+    raise invalid_setting(where, at, expected)

@@ -1,5 +1,6 @@
 """Teachers: where knowledge comes from."""
 
+from mmkd_video.teachers.blockwise import BlockTeacher
 from mmkd_video.teachers.build import TEACHERS, build_teachers
 from mmkd_video.teachers.cached import CachedTeacher
 from mmkd_video.teachers.ema import EMATeacher
@@ -11,6 +12,7 @@ from mmkd_video.teachers.teacher import Probe, Teacher, TeachingStep
 
 __all__ = [
     'TEACHERS',
+    'BlockTeacher',
     'CachedTeacher',
     'EMATeacher',
     'FrozenTeacher',

@@ -72,6 +72,11 @@ class EMATeacher(Teacher):
         return self.state.model
 
     @property
+    def module(self) -> nn.Module:
+        """The average itself, which answers."""
+        return self.recognizer
+
+    @property
     def data_preprocessor(self) -> nn.Module:
         """The student's normalisation, of the average."""
         return self.recognizer.data_preprocessor

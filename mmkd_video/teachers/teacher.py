@@ -91,6 +91,9 @@ class Teacher(abc.ABC):
     recognizer: nn.Module | None = None
     """A recognizer that comes out of the training beside the student; it is written to the work dir at the end."""
 
+    module: nn.Module | None = None
+    """The recognizer that answers, where one runs: its features can be read at any place."""
+
     needs_term: bool = True
     """Whether it is of no use without a term: not for one whose own losses teach the student."""
 

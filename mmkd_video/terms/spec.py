@@ -2,7 +2,7 @@
 
 import difflib
 import inspect
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from torch import nn
@@ -23,13 +23,13 @@ from mmkd_video.core.checked import (
     Text,
     Whole,
     did_you_mean,
-    invalid_setting,
     keys_of,
     table_of,
 )
 from mmkd_video.core.mistakes import WrongKeyError, WrongValueError
 from mmkd_video.core.registry import MODELS
 from mmkd_video.schedules import is_schedule
+from mmkd_video.taps import parse_pair
 from mmkd_video.terms.target_norm import TARGET_NORM
 
 TERM = table_of(
@@ -212,17 +212,5 @@ def parse_taps(at: object, multi_layer: bool, where: str) -> list[tuple[str, str
                 f'{where}.at: got the list {at!r}, but the loss takes a single layer; write '
                 'at=(student, teacher) or at=dict(student=..., teacher=...) for a pair of taps'
             )
-        return [_parse_pair(item, where) for item in at]
-    pair = _parse_pair(at, where)
-    return [pair]
-
-
-def _parse_pair(at: object, where: str) -> tuple[str, str]:
-    if isinstance(at, str) and at:
-        return at, at
-    if isinstance(at, Mapping) and set(at) == {'student', 'teacher'}:
-        at = at['student'], at['teacher']
-    if isinstance(at, Sequence) and len(at) == 2 and all(isinstance(name, str) for name in at):
-        return at[0], at[1]
-    expected = "a tap such as 'logits', a pair (student, teacher), or dict(student=..., teacher=...)"
-    raise invalid_setting(f'{where}.at', at, expected)
+        return [parse_pair(f'{where}.at', item) for item in at]
+    return [parse_pair(f'{where}.at', at)]

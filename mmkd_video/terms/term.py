@@ -18,9 +18,10 @@ from mmkd_video.schedules import LearnedScalar, Progress, Scalar
 from mmkd_video.terms.fusion import build_fusion, dry_fuse
 from mmkd_video.terms.pair import Pair
 from mmkd_video.terms.spec import TERMS, TermSpec
-from mmkd_video.weightings import build_weighting, is_weighting
+from mmkd_video.weightings import ClipWeighting, build_weighting, is_weighting
 
 CONTEXT = ('labels', 'indices', 'teacher_head')
+Sides = Tensor | list[Tensor]
 REMEDIES = {
     'labels': 'annotate every training sample (gt_label)',
     'indices': "inherit configs/_base_/mmkd.py, or add dict(type='ReproducibleHook') to custom_hooks: it numbers the "
@@ -43,6 +44,7 @@ class Term(nn.Module):
     Attributes:
         acting: Whether training stands in ``[begin, end)``.
         idle: Whether the loss read no clip in the last step.
+        clip_weight: Mean weight of the clips in the last step, 0-d; None where they are not weighed.
     """
 
     def __init__(
@@ -98,6 +100,8 @@ class Term(nn.Module):
         )
         self.acting = True
         self.idle = False
+        self.clip_weight: Tensor | None = None
+        self._expect_clips_can_be_weighed(teacher)
 
     def move(self, progress: Progress) -> None:
         """Set weight and scheduled arguments to where training stands, and say whether the term acts."""
@@ -130,6 +134,7 @@ class Term(nn.Module):
             ValueError: The loss needs something that the batch does not bring, or refuses what it is given.
         """
         rows = context.get('labelled') if 'labels' in self.needs else None
+        self.clip_weight = None
         self.idle = not self.acting or (rows is not None and not rows)
         if self.idle:
             parts = [parameter.sum() for parameter in self.parameters()]
@@ -150,10 +155,40 @@ class Term(nn.Module):
             ours, theirs = ours[0], theirs[0]
         learned = {key: scalar() for key, scalar in self.learned.items()}
         try:
+            if isinstance(self.weighting, ClipWeighting):
+                scores, labels = _rows(teacher['logits'], rows), _rows(context.get('labels'), rows)
+                weights = self.weighting.weigh(scores.detach().float(), labels)
+                return self._by_clip(learned, ours, theirs, extra, weights)
             return functional_call(self.loss, learned, (ours, theirs), extra)
         except ValueError as error:
             taps = [pair.taps for pair in self.pairs]
             raise WrongValueError(f'term {self.name!r} at {taps if self.multi_layer else taps[0]}: {error}') from error
+
+    def _by_clip(self, learned: Mapping, ours: Sides, theirs: Sides, extra: Mapping, weights: Tensor) -> Tensor:
+        """Return the mean over clips of weight times loss; frames of a clip that are rows have the clip's weight."""
+        self.clip_weight = weights.mean()
+        number = len(ours[0] if self.multi_layer else ours)
+        weights = weights.repeat_interleave(number // len(weights))
+        losses = []
+        for row in range(number):
+            sides = _row_of(ours, row, number), _row_of(theirs, row, number)
+            keywords = {key: _row_of(value, row, number) for key, value in extra.items()}
+            losses.append(functional_call(self.loss, learned, sides, keywords))
+        return (torch.stack(losses) * weights).mean()
+
+    def _expect_clips_can_be_weighed(self, teacher: Mapping[str, Tensor]) -> None:
+        if not isinstance(self.weighting, ClipWeighting):
+            return
+        what = f'term {self.name!r}.weight: got {type(self.weighting).__name__}, which weighs clips'
+        if not getattr(self.loss, 'averages_clips', False):
+            raise WrongValueError(
+                f'{what}, but {type(self.loss).__name__} relates the clips of a batch with each other, or does not say '
+                'averages_clips = True; expected a loss that is a mean over clips, such as KDLoss'
+            )
+        if 'logits' not in teacher:
+            raise WrongValueError(
+                f'{what} by the class scores of {self.teacher}, which has none; give the term a number, weight=1.0'
+            )
 
     def _fuse(self, layers: list[Tensor]) -> list[Tensor]:
         return layers if self.fusion is None else self.fusion(layers)
@@ -186,6 +221,13 @@ class Term(nn.Module):
                     raise WrongValueError(
                         f'term {self.name!r}.{key}: its schedule reaches {value:g}; {error}'
                     ) from None
+
+
+def _row_of(value: object, row: int, number: int) -> object:
+    """Return one row, as a batch, of a tensor ``(number, ...)`` or of each in a list; all else as it is."""
+    if isinstance(value, (list, tuple)):
+        return [_row_of(each, row, number) for each in value]
+    return value[row : row + 1] if isinstance(value, Tensor) and value.ndim and len(value) == number else value
 
 
 def _rows(value: object, rows: list[int] | None) -> object:

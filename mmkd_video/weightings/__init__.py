@@ -1,13 +1,19 @@
-"""Weightings: weights of terms that follow from the losses and gradients of terms and task."""
+"""Weightings: weights of terms, and of clips within a term, that are computed in each step."""
 
 from mmkd_video.weightings.balanced import BalancedWeighting
 from mmkd_video.weightings.build import build_weighting, is_weighting
+from mmkd_video.weightings.clip_weighting import ClipWeighting
+from mmkd_video.weightings.teacher_confidence import TeacherConfidenceWeighting
+from mmkd_video.weightings.teacher_correct import TeacherCorrectWeighting
 from mmkd_video.weightings.uncertainty import UncertaintyWeighting
 from mmkd_video.weightings.weighting import Norms, Weighting, WeightingStep
 
 __all__ = [
     'BalancedWeighting',
+    'ClipWeighting',
     'Norms',
+    'TeacherConfidenceWeighting',
+    'TeacherCorrectWeighting',
     'UncertaintyWeighting',
     'Weighting',
     'WeightingStep',

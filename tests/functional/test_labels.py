@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from mmkd_video.functional import class_indices, log_odds, non_target_logits
+from mmkd_video.functional import class_indices, decides_for_label, log_odds, non_target_logits, top_probability
 
 
 def test_soft_labels_stand_for_their_largest_class() -> None:
@@ -26,3 +26,17 @@ def test_target_is_left_out_exactly() -> None:
 def test_log_odds_are_exact_for_confident_networks() -> None:
     odds = log_odds(torch.tensor([[600.0, -600.0], [600.0, -600.0]]), torch.tensor([0, 1]))
     assert odds.tolist() == [1200, -1200]
+
+
+def test_decisions_for_labels_hard_soft_several_and_none() -> None:
+    logits = torch.tensor([[0.0, 2.0, 1.0]]).expand(4, 3)
+    right, known = decides_for_label(logits, torch.tensor([1, 2, -1, 1]))
+    assert right.tolist() == [True, False, False, True] and known.tolist() == [True, True, False, True]
+    soft = torch.tensor([[0.3, 0.7, 0.0], [0.6, 0.4, 0.0], [1.0, 1.0, 0.0], [0.0, 0.0, 0.0]])
+    right, known = decides_for_label(logits, soft)
+    assert right[:3].tolist() == [True, False, True] and known.tolist() == [True, True, True, False]
+
+
+def test_the_top_probability_is_that_of_the_softmax() -> None:
+    logits = torch.tensor([[0.7, 0.2, 0.1], [1 / 3, 1 / 3, 1 / 3]]).log()
+    assert top_probability(logits).tolist() == pytest.approx([0.7, 1 / 3])

@@ -38,6 +38,7 @@ PAGE = {
     ('Teacher', 'key of `EMATeacher`'): ['EMATeacher'],
     ('Teacher', 'key of `PeerTeacher`'): ['PeerTeacher'],
     ('Teacher', 'key of `TeacherEnsemble`'): ['TeacherEnsemble'],
+    ('Teacher', 'key of `BlockTeacher`'): ['BlockTeacher'],
     ('Teacher', 'key of `SelfTeacher`'): ['SelfTeacher'],
     ('Student', 'key of `SimKDHead`'): ['SimKDHead'],
     ('Student', 'key of `PrunedRecognizer`'): ['build_pruned_recognizer'],
@@ -58,6 +59,8 @@ PAGE = {
     ('Base file', 'key of `DistillWatchHook`'): ['DistillWatchHook'],
     ('Weights', 'key of `Balanced`'): ['BalancedWeighting'],
     ('Weights', 'key of `Uncertainty`'): ['UncertaintyWeighting'],
+    ('Weights', 'key of `TeacherConfidence`'): ['TeacherConfidenceWeighting'],
+    ('Weights', 'key of `TeacherCorrect`'): ['TeacherCorrectWeighting'],
     ('prepare', 'key'): ['prepare'],
     ('budget', 'key'): ['budget'],
     ('compress', 'key'): ['compress'],
@@ -65,6 +68,7 @@ PAGE = {
     ('Base file', 'key of `StopSignalHook`'): ['StopSignalHook'],
     ('PruningHook', 'key'): ['PruningHook'],
     ('QATHook', 'key'): ['QATHook'],
+    ('FeatureSimilarityHook', 'key'): ['FeatureSimilarityHook'],
     ('MemoryFormatHook', 'key'): ['MemoryFormatHook'],
 }
 NOT_OF_THE_CLASS = {('Teacher', 'key'): {'type'}}  # who is built, not how
