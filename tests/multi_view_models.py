@@ -58,7 +58,7 @@ def batch_of(clips=2, seed=0, missing=()):
     }
     there = torch.ones(clips, 2)
     for clip, name in missing:
-        there[clip, list(shapes).index(name)] = 0
+        there[clip, sorted(shapes).index(name)] = 0
     inputs['present'] = list(there)
     return dict(inputs=inputs, data_samples=[ActionDataSample().set_gt_label(i % CLASSES) for i in range(clips)])
 

@@ -29,8 +29,14 @@ def check_view_names(where: str, names: Sequence[Any]) -> None:
             )
 
 
+def _name_of(item: tuple[str, Any]) -> str:
+    return item[0]
+
+
 def resolve_shared(where: str, views: Mapping[str, Any]) -> dict[str, str]:
     """Return whose part each view uses: its own, or that of the view whose name stands in its place.
+
+    The views come in the order of their names. That of a config would not do: MMEngine sorts keys where it writes one.
 
     Args:
         where: Name of the setting, for the message.
@@ -40,7 +46,7 @@ def resolve_shared(where: str, views: Mapping[str, Any]) -> dict[str, str]:
         ValueError: A view names one that does not exist, or one that names another itself.
     """
     check_view_names(where, list(views))
-    owners = {name: each if isinstance(each, str) else name for name, each in views.items()}
+    owners = {name: each if isinstance(each, str) else name for name, each in sorted(views.items(), key=_name_of)}
     own = [name for name, owner in owners.items() if owner == name and not isinstance(views[name], str)]
     for name, owner in owners.items():
         if owner not in own:

@@ -28,7 +28,8 @@ class MultiView(BaseTransform):
     the pipeline; ``DistillViews`` cuts the views of a teacher with such a pipeline from the student's frames.
 
     Required keys are those of the pipeline. In the packed sample ``inputs`` becomes a dict: by view
-    ``(M, C, T, H, W)`` of uint8, and under ``'present'`` which of them are there, ``(V,)`` of 0 and 1.
+    ``(M, C, T, H, W)`` of uint8, and under ``'present'`` which of them are there, ``(V,)`` of 0 and 1, in the order of
+    their names.
 
     Args:
         pipeline: An ordinary pipeline of a 3D recognizer, with a decoder, one crop, and ``FormatShape`` of ``'NCTHW'``.

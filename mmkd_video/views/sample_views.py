@@ -49,7 +49,7 @@ class SampleViews:
         decode: Callable[[dict], dict] | None,
     ) -> None:
         check_view_names('MultiView.views', list(views))
-        self.names = list(views)
+        self.names = sorted(views)  # as the model's: configs may be written with their keys in another order
         self.derived: dict[str, list] = {}
         self.sizes: dict[str, tuple[int, int] | None] = {}
         self.cameras: dict[str, OtherCamera] = {}

@@ -70,7 +70,7 @@ def test_a_view_of_the_clip_is_what_the_pipeline_gives_and_flow_is_that_of_these
     frames = list(alone['inputs'][0].permute(1, 2, 3, 0).numpy())
     flow = np.stack(RGBToFlow()(dict(imgs=frames, clip_len=6))['imgs'])
     assert np.array_equal(found['inputs']['flow'][0].permute(1, 2, 3, 0).numpy(), flow)
-    assert found['inputs']['present'].tolist() == [1.0, 1.0] and list(found['inputs']) == ['rgb', 'flow', 'present']
+    assert found['inputs']['present'].tolist() == [1.0, 1.0] and list(found['inputs']) == ['flow', 'rgb', 'present']
 
 
 @pytest.mark.parametrize('seed', range(4))
@@ -87,13 +87,13 @@ def test_a_view_has_the_size_that_is_asked_for(videos, size, shape):
     settings = dict(OTHER, size=size)
     for name, there in (('a.mp4', 1.0), ('alone.mp4', 0.0)):
         found = seeded(MultiView(plain(*AUGMENTING), dict(scene={}, other=settings)), videos / 'cam0' / name)['inputs']
-        assert found['other'].shape == shape and found['present'].tolist() == [1.0, there]
+        assert found['other'].shape == shape and found['present'].tolist() == [there, 1.0]
 
 
 def test_a_video_that_is_not_there_is_a_missing_view(videos):
     views = dict(scene={}, other=OTHER, motion=dict(OTHER, **FLOW))
     found = seeded(MultiView(plain(*AUGMENTING), views), videos / 'cam0' / 'alone.mp4')['inputs']
-    assert found['present'].tolist() == [1.0, 0.0, 0.0]
+    assert found['present'].tolist() == [0.0, 0.0, 1.0]
     assert not found['other'].any() and found['other'].shape == (1, 3, 6, 32, 32)
     assert not found['motion'].any() and found['motion'].shape == (1, 2, 6, 32, 32)
 
@@ -101,7 +101,7 @@ def test_a_video_that_is_not_there_is_a_missing_view(videos):
 def test_a_batch_may_mix_samples_with_and_without_a_view(videos):
     views = MultiView(plain(*AUGMENTING), dict(scene={}, other=OTHER))
     batch = pseudo_collate([seeded(views, videos / 'cam0' / name) for name in ('a.mp4', 'alone.mp4')])
-    assert [each.tolist() for each in batch['inputs']['present']] == [[1.0, 1.0], [1.0, 0.0]]
+    assert [each.tolist() for each in batch['inputs']['present']] == [[1.0, 1.0], [0.0, 1.0]]
     assert torch.stack(batch['inputs']['other']).shape == (2, 1, 3, 6, 32, 32)
 
 
@@ -163,7 +163,7 @@ def test_a_teacher_whose_other_camera_is_missing(videos):
     teacher = [dict(type='MultiView', pipeline=plain(*AUGMENTING), views=dict(rgb={}, other=OTHER))]
     one = dict(type='DistillViews', student=STUDENT, teacher=dict(r=teacher, o=plain(*AUGMENTING)))
     found = seeded(Compose([one]), videos / 'cam0' / 'alone.mp4')['views']
-    assert found['r']['present'].tolist() == [1.0, 0.0] and not found['r']['other'].any()
+    assert found['r']['present'].tolist() == [0.0, 1.0] and not found['r']['other'].any()
     assert found['o'].shape == found['r']['rgb'].shape and torch.equal(found['o'], found['r']['rgb'])
 
 

@@ -61,7 +61,7 @@ class MultiViewBackbone(BaseModule):
 
         Args:
             clips: Clips ``(N, C, T, H, W)`` by view; what a missing one holds does not matter.
-            present: ``(N, V)``, in the order of the views: other than 0 where a view is there.
+            present: ``(N, V)``, in the order of their names: other than 0 where a view is there.
 
         Returns:
             By view, its maps ``(N, C, T, H, W)`` from fine to coarse, zero where it is missing; in training without
@@ -101,7 +101,7 @@ class MultiViewBackbone(BaseModule):
         if set(clips) != set(names) or present.shape[1] != len(names):
             raise WrongValueError(
                 f'MultiViewBackbone: got the views {list(clips)} and a mask of {present.shape[1]}; expected {names}; '
-                'name the same views, in the same order, in the pipeline and in the model'
+                'name the same views in the pipeline and in the model'
             )
         if not bool((present != 0).any(dim=1).all()):
             raise WrongValueError('MultiViewBackbone: got a clip without any view; expected one view at least')

@@ -77,7 +77,7 @@ class ViewFusion(BaseModule):
 
         Args:
             maps: Maps ``(N, C', T, H, W)`` by view, from fine to coarse; views that no clip has may be left out.
-            present: ``(N, V)``, true where a view is there, in the order of all views.
+            present: ``(N, V)``, true where a view is there, in the order of the names of all views.
             data_samples: The samples, which are not used.
         """
         tokens, seen = [], []

@@ -20,7 +20,8 @@ class ViewPresence(nn.Module):
         """Return ``(N, V)`` and the samples as they are.
 
         Args:
-            masks: ``(V,)`` for each sample, 1 where a view is there and 0 where it is missing.
+            masks: ``(V,)`` for each sample, 1 where a view is there and 0 where it is missing, in the order of
+                the names of the views.
             data_samples: The samples.
             training: Whether it is a training step; either way the same is done.
         """

@@ -32,7 +32,7 @@ class MultiViewRecognizer(BaseRecognizer):
 
         Args:
             inputs: Clips ``(N, M, C, T, H, W)`` by view, M of a sample; under ``'present'`` a mask ``(N, V)``, other
-                than 0 where a view is there, in the order of the views. Without it all are there.
+                than 0 where a view is there, in the order of their names. Without it all are there.
             stage: ``'backbone'``: maps by view; ``'neck'``: one map ``(N * M, C, T, H, W)``; ``'head'``: class scores
                 ``(N * M, K)``.
             data_samples: The samples, which are not used.

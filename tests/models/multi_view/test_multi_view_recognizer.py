@@ -5,6 +5,7 @@ import copy
 import multi_view_models as small
 import pytest
 import torch
+from mmengine.config import Config
 from torch import nn
 
 from mmkd_video.core.registry import MODELS
@@ -13,11 +14,13 @@ from mmkd_video.recognizers.complexity import measure_complexity
 from mmkd_video.recognizers.input_form import input_form, noise_clip
 from mmkd_video.taps import TapSet
 
+FLOW = 0  # views are in the order of their names
+
 
 def test_a_missing_view_counts_nothing_whatever_stands_in_its_place():
     model, inputs = small.built(), small.inputs_of(3)
     whole = small.scores(model, inputs)
-    inputs['present'][1, 1] = 0
+    inputs['present'][1, FLOW] = 0
     junk = dict(inputs, flow=inputs['flow'] + 100 * torch.eye(3)[1].view(3, 1, 1, 1, 1, 1))
     found = small.scores(model, junk)
     assert torch.equal(found[1], small.scores(model, dict(inputs, flow=inputs['flow'] * 0))[1])
@@ -27,7 +30,7 @@ def test_a_missing_view_counts_nothing_whatever_stands_in_its_place():
 
 def test_a_missing_view_is_the_same_as_a_network_without_it():
     model, inputs = small.built(), small.inputs_of(2)
-    inputs['present'][:, 1] = 0
+    inputs['present'][:, FLOW] = 0
     model.eval()
     maps, used = model.backbone(_clips(inputs), inputs['present'])
     alone = model.neck(dict(rgb=maps['rgb']), used)[0]
@@ -97,7 +100,7 @@ def test_nothing_is_dropped_in_use():
 def test_views_share_a_backbone_and_a_pyramid_where_the_config_says_so():
     norms = dict(scene=small.RGB, person0='scene', person1='scene')
     model = small.built(views=small.THREE, norms=norms)
-    assert list(model.backbone.extractors) == ['scene', 'person0'] == list(model.neck.pyramids)
+    assert list(model.backbone.extractors) == ['person0', 'scene'] == list(model.neck.pyramids)
     inputs = small.inputs_of(1, (3, 3, 3), tuple(small.THREE))
     model.eval()
     maps, _ = model.backbone(_clips(dict(inputs, person1=inputs['person0'])), inputs['present'])
@@ -114,6 +117,21 @@ def test_scores_of_several_clips_are_their_mean():
                              for name, value in inputs.items()}) for place in range(3)
     ], dim=1)  # fmt: skip
     assert torch.allclose(small.scores(model, inputs).unflatten(0, (2, 3)), each, atol=1e-5)
+
+
+def test_a_config_that_was_written_with_its_keys_in_another_order_is_of_the_same_model():
+    model, inputs = small.built(), small.inputs_of(2)
+    inputs['present'][1, FLOW] = 0
+    config = Config(dict(model=small.config_of()))
+    sorted_keys = Config.fromstring(config.pretty_text, '.py').model
+    assert list(sorted_keys.backbone.views) != list(config.model.backbone.views)
+    other = MODELS.build(sorted_keys)
+    other.load_state_dict(model.state_dict())
+    assert torch.equal(small.scores(model, inputs), small.scores(other, inputs))
+    data = other.data_preprocessor(small.batch_of(2), False)['inputs']
+    assert all(
+        torch.equal(each, data[name]) for name, each in model.data_preprocessor(small.batch_of(2))['inputs'].items()
+    )
 
 
 def test_without_a_mask_all_views_are_there():
@@ -158,7 +176,7 @@ def test_a_view_that_never_comes_is_told_once(monkeypatch):
     monkeypatch.setattr('mmkd_video.models.multi_view.backbone.print_log', lambda text, *_: said.append(text))
     monkeypatch.setattr('mmkd_video.models.multi_view.backbone.PATIENCE', 2)
     model, inputs = small.built().train(), small.inputs_of(2)
-    inputs['present'][:, 1] = 0
+    inputs['present'][:, FLOW] = 0
     for _ in range(4):
         model.extract_feat(dict(inputs))
     assert len(said) == 1 and "view 'flow' was missing in all of the first 2" in said[0]
@@ -168,7 +186,7 @@ def test_a_view_that_never_comes_is_told_once(monkeypatch):
     'settings, says',
     [
         (dict(views={}), r'views: got no view'),
-        (dict(views=dict(rgb='flow', flow='rgb')), r"views\.rgb: got 'flow'; expected settings of its own.*none has"),
+        (dict(views=dict(rgb='flow', flow='rgb')), r"views\.flow: got 'rgb'; expected settings of its own.*none has"),
         (dict(views={'a b': small.STREAM}), r"got a view named 'a b'"),
         (dict(views=dict(present=small.STREAM)), r"got a view named 'present'"),
         (dict(views=dict(rgb=small.STREAM), view_dropout=1.0), r'view_dropout: got 1.0'),
@@ -200,7 +218,7 @@ def test_maps_of_other_channels_are_named():
 
 def test_views_of_other_names_and_clips_without_any_are_named():
     model = small.built().eval()
-    with pytest.raises(ValueError, match=r"got the views \['rgb', 'depth'\].*expected \['rgb', 'flow'\]"):
+    with pytest.raises(ValueError, match=r"got the views \['rgb', 'depth'\].*expected \['flow', 'rgb'\]"):
         model.extract_feat(small.inputs_of(names=('rgb', 'depth')))
     with pytest.raises(ValueError, match='got a clip without any view'):
         model.extract_feat(dict(small.inputs_of(), present=torch.zeros(2, 2)))
