@@ -10,13 +10,14 @@ import pytest
 from mmengine.config import Config
 
 from mmkd_video import connectors, hooks
+from mmkd_video.core.checked import TABLE
 from mmkd_video.core.layouts import LAYOUT_SHAPES
 from mmkd_video.core.registry import MODELS
 from mmkd_video.datasets import MixedBatchSampler, MixedVideoDataset
 from mmkd_video.datasets.decoders import DECODERS
 from mmkd_video.distillers import Distiller
 from mmkd_video.hooks import DistillWatchHook, FiniteHook, PruningHook, QATHook, ReproducibleHook
-from mmkd_video.models import SimKDHead
+from mmkd_video.models import MultiViewBackbone, SimKDHead, ViewFusion
 from mmkd_video.pruning import Pruner
 from mmkd_video.pruning.recognizer import build_pruned_recognizer
 from mmkd_video.recognizers import budget
@@ -35,7 +36,7 @@ from mmkd_video.teachers import (
 )
 from mmkd_video.terms import parse_terms
 from mmkd_video.terms.spec import TERM_KEYS, parse_taps
-from mmkd_video.views import DistillViews
+from mmkd_video.views import DistillViews, MultiView
 from mmkd_video.weightings import (
     BalancedWeighting,
     TeacherConfidenceWeighting,
@@ -135,6 +136,10 @@ ACCEPTED = {
     ('Schedules', 'type'): lambda: {*of_the_package(known_schedules()), 'Learned'},
     ('Schedules', 'key'): lambda: CLOCK,
     ('DistillViews', 'key'): lambda: parameters(DistillViews),
+    ('MultiView', 'key'): lambda: parameters(MultiView),
+    ('MultiView', 'key of a view'): lambda: set(TABLE['MultiView.views'].kinds),
+    ('MultiView', 'key of `MultiViewBackbone`'): lambda: parameters(MultiViewBackbone),
+    ('MultiView', 'key of `ViewFusion`'): lambda: parameters(ViewFusion),
     ('Unlabelled clips', 'key of `MixedVideoDataset`'): lambda: (
         parameters(MixedVideoDataset) - {'ann_file', 'pipeline'}
     ),
@@ -174,6 +179,9 @@ DEFAULTS = {  # whose signature holds what a table calls default; the last one c
     ('Student', 'key of `PrunedRecognizer`'): [build_pruned_recognizer],
     ('Schedules', 'key'): [Schedule],
     ('DistillViews', 'key'): [DistillViews],
+    ('MultiView', 'key'): [MultiView],
+    ('MultiView', 'key of `MultiViewBackbone`'): [MultiViewBackbone],
+    ('MultiView', 'key of `ViewFusion`'): [ViewFusion],
     ('Unlabelled clips', 'key of `MixedVideoDataset`'): [MixedVideoDataset],
     ('Unlabelled clips', 'key of `MixedBatchSampler`'): [MixedBatchSampler],
     ('Unreadable videos', 'key of `ReproducibleHook`'): [ReproducibleHook],

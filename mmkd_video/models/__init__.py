@@ -3,6 +3,30 @@
 from mmkd_video.models.difference_resnet3d import DifferenceResNet3d
 from mmkd_video.models.frame_differences import DifferenceMobileNetV2TSM, DifferenceResNetTSM
 from mmkd_video.models.mobilenet3d import MobileNet3d
+from mmkd_video.models.multi_view import (
+    ConvGRU,
+    MultiViewBackbone,
+    MultiViewDataPreprocessor,
+    MultiViewRecognizer,
+    ViewFusion,
+    ViewPresence,
+    ViewPyramid,
+    ViewTransformer,
+)
 from mmkd_video.models.simkd_head import SimKDHead
 
-__all__ = ['DifferenceMobileNetV2TSM', 'DifferenceResNet3d', 'DifferenceResNetTSM', 'MobileNet3d', 'SimKDHead']
+__all__ = [
+    'ConvGRU',
+    'DifferenceMobileNetV2TSM',
+    'DifferenceResNet3d',
+    'DifferenceResNetTSM',
+    'MobileNet3d',
+    'MultiViewBackbone',
+    'MultiViewDataPreprocessor',
+    'MultiViewRecognizer',
+    'SimKDHead',
+    'ViewFusion',
+    'ViewPresence',
+    'ViewPyramid',
+    'ViewTransformer',
+]

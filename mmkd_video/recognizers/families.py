@@ -101,6 +101,7 @@ INPUT_KINDS = {
     'RecognizerGCN': 'skeletons',
     'RecognizerAudio': 'audio',
     'MMRecognizer3D': 'several',
+    'MultiViewRecognizer': 'several',
 }
 
 # Models of MMAction2 that score no whole clips, by the name of their class.
@@ -215,13 +216,16 @@ def skeleton_shape(backbone: nn.Module, frames: int, channels: int) -> tuple[int
 def pathway_shapes(
     backbone: nn.Module, size: tuple[int, int, int], channels_of: Callable[[nn.Module], int]
 ) -> dict[str, tuple[int, ...]]:
-    """Return the shapes of both inputs of RGBPoseConv3D, whose maps are joined side by side, by name.
+    """Return the shapes of all inputs of a recognizer that has several, by name.
 
     Args:
-        backbone: Its backbone.
+        backbone: Its backbone: one that says so itself in ``view_shapes``, or that of RGBPoseConv3D, whose maps are
+            joined side by side.
         size: Frames, height and width of the RGB clip.
         channels_of: Function that returns the channels that a pathway reads.
     """
+    if hasattr(backbone, 'view_shapes'):
+        return backbone.view_shapes(size)
     frames, height, width = size
     rgb, pose = backbone.rgb_path, backbone.pose_path
     strides = [path.conv1_stride_s * path.pool1_stride_s * path.spatial_strides[0] for path in (rgb, pose)]

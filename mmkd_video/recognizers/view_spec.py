@@ -1,12 +1,13 @@
 """What a teacher needs of a sample: its frames, its size and its layout, read from its pipeline."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from mmkd_video.core.mistakes import WrongValueError
 from mmkd_video.core.registry import TRANSFORMS
 from mmkd_video.recognizers.pipelines import type_name
 
+MULTI_VIEW = 'MultiView'  # a transform that runs a pipeline and makes several views of its frames
 SAMPLERS = ('SampleFrames', 'DenseSampleFrames', 'UniformSample')
 
 
@@ -25,6 +26,7 @@ class ViewSpec:
         interpolation: Name of the interpolation, as mmcv spells it.
         format_shape: Config of the teacher's ``FormatShape``.
         derived: Configs of the transforms that derive another modality from its frames, in order.
+        views: Settings of the several views that it is made of, by name; None where it is one.
     """
 
     name: str
@@ -37,6 +39,7 @@ class ViewSpec:
     interpolation: str
     format_shape: dict
     derived: tuple[dict, ...] = ()
+    views: Mapping[str, Mapping] | None = None
 
     @classmethod
     def from_pipeline(cls, name: str, pipeline: Sequence[Mapping]) -> 'ViewSpec':
@@ -50,6 +53,9 @@ class ViewSpec:
             ValueError: If the pipeline has no sampler with a ``clip_len`` or no ``FormatShape``, or derives a modality
                 before it is done with crops, sizes and flips.
         """
+        first = pipeline[0]
+        if type_name(first) == MULTI_VIEW:
+            return replace(cls.from_pipeline(name, first['pipeline']), views=first['views'])
         sampler = next((step for step in pipeline if 'clip_len' in step), None)
         if sampler is None:
             raise WrongValueError(

@@ -4,6 +4,7 @@ from mmkd_video.views.derived import DerivedModality, RGBToContour, RGBToDiffere
 from mmkd_video.views.distill_views import DistillViews
 from mmkd_video.views.jitter_levels import JitterLevels
 from mmkd_video.views.label_notes import has_label
+from mmkd_video.views.multi_view import MultiView
 from mmkd_video.views.preprocessor import DistillDataPreprocessor
 from mmkd_video.views.span_sample import SpanSample
 
@@ -12,6 +13,7 @@ __all__ = [
     'DistillDataPreprocessor',
     'DistillViews',
     'JitterLevels',
+    'MultiView',
     'RGBToContour',
     'RGBToDifference',
     'RGBToFlow',

@@ -44,6 +44,14 @@ class BatchBlend:
         own, other = (_fit(weights, clips) for weights in (self.own, self.other))
         return own * clips + other * clips[self.partner]
 
+    def both(self, masks: Tensor) -> Tensor:
+        """Return what is there in a clip and in the one that was mixed in.
+
+        Args:
+            masks: ``(N, V)`` of 0 and 1.
+        """
+        return masks * masks[self.partner]
+
 
 def measure_blend(blending: Callable, shape: Sequence[int], device: torch.device, data_samples: list) -> BatchBlend:
     """Measure what a blending will do to a batch; the random state is restored.

@@ -12,15 +12,18 @@ from mmkd_video.core.checked import AnyOf, ListOf, OneOf, Settings, Text, checke
 from mmkd_video.core.mistakes import WrongValueError
 from mmkd_video.core.registry import TRANSFORMS
 from mmkd_video.core.restoring import get_random_state
-from mmkd_video.recognizers.pipelines import find_pipelines, reads_frames, type_name
+from mmkd_video.recognizers.pipelines import find_pipelines, reads_frames
 from mmkd_video.recognizers.view_spec import ViewSpec
 from mmkd_video.views.derived import derive
 from mmkd_video.views.frame_plan import plan_frames
+from mmkd_video.views.multi_view import opening_of
 from mmkd_video.views.own_view import OwnView
-from mmkd_video.views.transform_replay import TransformReplay, ViewFrames
+from mmkd_video.views.sample_views import SampleViews
+from mmkd_video.views.split_pipeline import split_pipeline
+from mmkd_video.views.transform_replay import ViewFrames, augment
 
+ViewKey = str | tuple[str, str]  # a teacher's view, or that of another camera beside it
 PIPELINE = ListOf(Settings("a transform, dict(type='...')", needs=('type',)), least=1)
-_MULTI_CROPS = ('ThreeCrop', 'TenCrop')
 
 
 @TRANSFORMS.register_module()
@@ -81,13 +84,20 @@ class DistillViews(BaseTransform):
         self.specs = [replace(spec, stretch=True) for spec in specs] if span == 'stretch' else specs
         self.span = span
         self.clamp = on_short == 'clamp'
-        decode, shape = _check_student(student) if reads_frames(student) else (0, 1)
+        decode, shape = 0, 1
+        if reads_frames(student):
+            decode, shape = split_pipeline('DistillViews', "the student's pipeline", student)
         # Built in the pipeline's order: transforms may draw when they are built (ColorJitter does).
         steps = [TRANSFORMS.build(step) for step in student]
         self.sampling, self.decode = steps[:decode], steps[decode]
         self.augmenting, self.packing = steps[decode + 1 : shape], steps[shape:]
         self.format_shapes = {spec.name: TRANSFORMS.build(spec.format_shape) for spec in self.specs}
         self.derived = {spec.name: [TRANSFORMS.build(step) for step in spec.derived] for spec in self.specs}
+        self.several = {
+            spec.name: SampleViews(spec.views, opening_of(self.sampling), self.decode)
+            for spec in self.specs
+            if spec.views is not None
+        }
 
     def transform(self, results: dict) -> dict | None:
         """Make the sample.
@@ -168,34 +178,30 @@ class DistillViews(BaseTransform):
         self.own = {name: OwnView(name, pipeline) for name, pipeline in self.pipelines.items()}
         self.specs = []
 
-    def _finish(self, results: dict, views: dict[str, ViewFrames]) -> dict | None:
+    def _finish(self, results: dict, views: dict[ViewKey, ViewFrames]) -> dict | None:
         """Augment and pack one sample with its views."""
-        for transform in self.augmenting:
-            replay = TransformReplay(transform, results)
-            results = transform(results)
-            if results is None:
-                return None
-            if not getattr(transform, 'derives_modality', False):  # which is a matter of each pipeline's own
-                for frames in views.values():
-                    replay.follow(results, frames)
-        packed = _run(self.packing, results)
+        packed = _run(self.packing, augment(self.augmenting, results, views.values()))
         if packed is None:
             return None
-        packed['views'] = {spec.name: self._pack(spec, views[spec.name]) for spec in self.specs}
+        packed['views'] = {spec.name: self._pack(spec, views) for spec in self.specs}
         return packed
 
-    def _decode(self, results: dict, draws: list[np.ndarray]) -> list[tuple[list, dict[str, ViewFrames]]]:
+    def _decode(self, results: dict, draws: list[np.ndarray]) -> list[tuple[list, dict[ViewKey, ViewFrames]]]:
         """Decode the union of all frames once; return the student's frames of each draw and the views of them."""
         first = results.get('start_index', 0)
         video = results.get('filename') or results.get('frame_dir') or '?'
-        wanted = []
+        wanted, others = [], []
         for student in draws:
             wanted.append(student.reshape(-1))
+            others.append({})
             for spec in self.specs:
                 plan = plan_frames(
                     spec, student - first, results['total_frames'], results.get('avg_fps'), self.clamp, video
                 )
                 wanted.append(first + plan)
+                if spec.name in self.several:
+                    read = self.several[spec.name].read(results, plan)
+                    others[-1].update({(spec.name, name): frames for name, frames in read.items()})
         union, where = np.unique(np.concatenate(wanted), return_inverse=True)
         results['frame_inds'] = union.astype(draws[0].dtype)
         decoded = self.decode(results).pop('imgs')
@@ -210,13 +216,17 @@ class DistillViews(BaseTransform):
         for start in range(0, len(clips), 1 + len(self.specs)):
             views = clips[start + 1 : start + 1 + len(self.specs)]
             named = {spec.name: ViewFrames(frames) for spec, frames in zip(self.specs, views, strict=True)}
-            found.append((clips[start], named))
+            found.append((clips[start], named | others[len(found)]))
         return found
 
-    def _pack(self, spec: ViewSpec, view: ViewFrames) -> Any:
+    def _pack(self, spec: ViewSpec, views: Mapping[ViewKey, ViewFrames]) -> Any:
+        view, shape = views[spec.name], self.format_shapes[spec.name]
         frames = view.geometry.apply(view.frames, spec.size, spec.interpolation)
+        if spec.name in self.several:
+            others = {key[1]: each for key, each in views.items() if isinstance(key, tuple) and key[0] == spec.name}
+            return self.several[spec.name].pack(frames, others, shape, spec.clip_len, spec.num_clips)
         frames = derive(self.derived[spec.name], frames, spec.clip_len)
-        shaped = self.format_shapes[spec.name](dict(imgs=frames, clip_len=spec.clip_len, num_clips=spec.num_clips))
+        shaped = shape(dict(imgs=frames, clip_len=spec.clip_len, num_clips=spec.num_clips))
         return to_tensor(shaped['imgs'])
 
     def __repr__(self) -> str:
@@ -224,30 +234,6 @@ class DistillViews(BaseTransform):
         return (
             f'{type(self).__name__}(student={self._steps}, own={list(self.own)}, views=[{views}], span={self.span!r})'
         )
-
-
-def _check_student(pipeline: Sequence[Mapping]) -> tuple[int, int]:
-    """Find the places of the decoder and of the first formatting transform in the student's pipeline."""
-    names = [type_name(step) for step in pipeline]
-    decode = next((place for place, kind in enumerate(names) if 'Decode' in kind), None)
-    shape = next((place for place, kind in enumerate(names) if kind == 'FormatShape'), None)
-    if decode is None or shape is None or shape < decode:
-        raise WrongValueError(
-            f"DistillViews: the student's pipeline is {names}; expected an ordinary training pipeline with a decoder "
-            '(DecordDecode, OpenCVDecode, RawFrameDecode, ...) and a FormatShape after it'
-        )
-    crops = [kind for kind in names if kind in _MULTI_CROPS]
-    if crops:
-        raise WrongValueError(
-            f"DistillViews: {crops[0]} in the student's pipeline makes several crops of a clip, which is for testing; "
-            'expected one crop, such as RandomResizedCrop or CenterCrop'
-        )
-    if 'ImgAug' in names:
-        raise WrongValueError(
-            'DistillViews: ImgAug draws from a generator of its own, so the views could not follow it; '
-            'use ColorJitter, PytorchVideoWrapper or TorchVisionWrapper instead'
-        )
-    return decode, shape
 
 
 def _run(transforms: Sequence, results: dict | None) -> dict | None:

@@ -129,6 +129,12 @@ class DistillDataPreprocessor(BaseDataPreprocessor):
 
     def _expect_channels(self, name: str, clips: Sequence[Tensor] | Mapping) -> None:
         form = self.forms.get(name)
+        parts = getattr(self.teachers[name], 'preprocessors', None)
+        if parts is not None and (not isinstance(clips, Mapping) or set(clips) != set(parts)):
+            got = sorted(clips) if isinstance(clips, Mapping) else 'clips of one kind'
+            raise WrongValueError(
+                f'{name}: got a view of {got}; expected {sorted(parts)}; give DistillViews the pipeline of this teacher'
+            )
         found = None if form is None or isinstance(clips, Mapping) else form.channels_in(clips[0])
         if found is not None and form.channels is not None and found != form.channels:
             raise WrongValueError(
@@ -196,8 +202,13 @@ def _prepare(
 ) -> Tensor | dict[str, Tensor]:
     """Stack and normalise clips as the teacher wants; its own blending is off."""
     if isinstance(clips, Mapping):
-        each = teacher.preprocessors.items()
-        return {name: part.preprocess(list(clips[name]), data_samples, training=False)[0] for name, part in each}
+        made = {}
+        for name, part in teacher.preprocessors.items():
+            inputs = part.preprocess(list(clips[name]), data_samples, training=False)[0]
+            if blend is not None:
+                inputs = blend.both(inputs) if getattr(part, 'is_mask', False) else blend.apply(inputs)
+            made[name] = inputs
+        return made
     clips = list(clips)
     inputs, _ = teacher.preprocess(clips, data_samples, training=False)
     return inputs if blend is None else blend.apply(inputs)

@@ -1,5 +1,6 @@
 """Repeating a transform of the student's frames on a teacher's."""
 
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -85,6 +86,29 @@ class TransformReplay:
         mine = {key: value for key, value in results.items() if key not in ('imgs', 'lazy')}
         mine.update(imgs=view.frames, img_shape=view.frames[0].shape[:2])
         view.frames = list(self.transform(mine)['imgs'])
+
+
+def augment(transforms: Sequence[Any], results: dict, views: Iterable[ViewFrames]) -> dict | None:
+    """Run transforms on a sample and repeat each on its views.
+
+    Args:
+        transforms: Transforms of decoded frames.
+        results: The sample, with frames in ``imgs``.
+        views: The views, which are changed.
+
+    Returns:
+        The sample, or None when a transform gave up on it.
+    """
+    views = list(views)
+    for transform in transforms:
+        replay = TransformReplay(transform, results)
+        results = transform(results)
+        if results is None:
+            return None
+        if not getattr(transform, 'derives_modality', False):  # which is a matter of each pipeline's own
+            for frames in views:
+                replay.follow(results, frames)
+    return results
 
 
 def _size(results: dict) -> tuple[int, int]:

@@ -1,0 +1,27 @@
+# RGB and optical flow of one clip, each through an I3D of half the width of i3d_small; a Transformer and a ConvGRU fuse
+# what the two say.
+stream = dict(
+    type='ResNet3d',
+    depth=18,
+    base_channels=8,
+    pretrained=None,
+    pretrained2d=False,
+    conv1_kernel=(3, 5, 5),
+    with_pool2=False,
+    inflate_style='3x3x3',
+    zero_init_residual=False,
+    out_indices=(2, 3),
+)
+model = dict(
+    type='MultiViewRecognizer',
+    backbone=dict(type='MultiViewBackbone', views=dict(rgb=stream, flow=dict(stream, in_channels=2)), view_dropout=0.2),
+    neck=dict(type='ViewFusion', views=dict(rgb=(32, 64), flow=(32, 64)), channels=64),
+    cls_head=dict(type='I3DHead', num_classes=8, in_channels=64, dropout_ratio=0.0, average_clips='prob'),
+    data_preprocessor=dict(
+        type='MultiViewDataPreprocessor',
+        views=dict(
+            rgb=dict(type='ActionDataPreprocessor', mean=[114.75] * 3, std=[57.38] * 3, format_shape='NCTHW'),
+            flow=dict(type='ActionDataPreprocessor', mean=[128.0] * 2, std=[32.0] * 2, format_shape='NCTHW'),
+        ),
+    ),
+)
