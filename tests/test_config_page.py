@@ -158,6 +158,7 @@ ACCEPTED = {
     ('PruningHook', 'key'): lambda: parameters(PruningHook) | parameters(Pruner),
     ('QATHook', 'key'): lambda: parameters(QATHook),
     ('FeatureSimilarityHook', 'key'): lambda: parameters(hooks.FeatureSimilarityHook),
+    ('TermStopHook', 'key'): lambda: parameters(hooks.TermStopHook),
     ('MemoryFormatHook', 'key'): lambda: parameters(hooks.MemoryFormatHook),
     ('Environment', 'variable'): environment,
 }
@@ -186,6 +187,7 @@ DEFAULTS = {  # whose signature holds what a table calls default; the last one c
     ('PruningHook', 'key'): [Pruner, PruningHook],
     ('QATHook', 'key'): [QATHook],
     ('FeatureSimilarityHook', 'key'): [hooks.FeatureSimilarityHook],
+    ('TermStopHook', 'key'): [hooks.TermStopHook],
     ('MemoryFormatHook', 'key'): [hooks.MemoryFormatHook],
     ('Base file', 'key of `StopSignalHook`'): [hooks.StopSignalHook],
 }

@@ -12,6 +12,7 @@ from mmkd_video.hooks.qat_hook import QATHook
 from mmkd_video.hooks.reproducible_hook import ReproducibleHook
 from mmkd_video.hooks.stop_signal_hook import StopSignalHook
 from mmkd_video.hooks.teacher_predictions_hook import TeacherPredictionsHook
+from mmkd_video.hooks.term_stop_hook import TermStopHook
 
 __all__ = [
     'AtomicCheckpointHook',
@@ -26,4 +27,5 @@ __all__ = [
     'ReproducibleHook',
     'StopSignalHook',
     'TeacherPredictionsHook',
+    'TermStopHook',
 ]

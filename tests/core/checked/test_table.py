@@ -69,6 +69,7 @@ PAGE = {
     ('PruningHook', 'key'): ['PruningHook'],
     ('QATHook', 'key'): ['QATHook'],
     ('FeatureSimilarityHook', 'key'): ['FeatureSimilarityHook'],
+    ('TermStopHook', 'key'): ['TermStopHook'],
     ('MemoryFormatHook', 'key'): ['MemoryFormatHook'],
 }
 NOT_OF_THE_CLASS = {('Teacher', 'key'): {'type'}}  # who is built, not how
