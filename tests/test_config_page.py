@@ -159,6 +159,7 @@ ACCEPTED = {
     ('QATHook', 'key'): lambda: parameters(QATHook),
     ('FeatureSimilarityHook', 'key'): lambda: parameters(hooks.FeatureSimilarityHook),
     ('TermStopHook', 'key'): lambda: parameters(hooks.TermStopHook),
+    ('AnnealingHook', 'key'): lambda: parameters(hooks.AnnealingHook),
     ('MemoryFormatHook', 'key'): lambda: parameters(hooks.MemoryFormatHook),
     ('Environment', 'variable'): environment,
 }
@@ -188,6 +189,7 @@ DEFAULTS = {  # whose signature holds what a table calls default; the last one c
     ('QATHook', 'key'): [QATHook],
     ('FeatureSimilarityHook', 'key'): [hooks.FeatureSimilarityHook],
     ('TermStopHook', 'key'): [hooks.TermStopHook],
+    ('AnnealingHook', 'key'): [hooks.AnnealingHook],
     ('MemoryFormatHook', 'key'): [hooks.MemoryFormatHook],
     ('Base file', 'key of `StopSignalHook`'): [hooks.StopSignalHook],
 }

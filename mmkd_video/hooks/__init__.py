@@ -1,5 +1,6 @@
 """Hooks: what changes between steps; one class per file."""
 
+from mmkd_video.hooks.annealing_hook import AnnealingHook
 from mmkd_video.hooks.atomic_checkpoint_hook import AtomicCheckpointHook
 from mmkd_video.hooks.checkpoint_guard_hook import CheckpointGuardHook
 from mmkd_video.hooks.distill_hook import DistillHook
@@ -15,6 +16,7 @@ from mmkd_video.hooks.teacher_predictions_hook import TeacherPredictionsHook
 from mmkd_video.hooks.term_stop_hook import TermStopHook
 
 __all__ = [
+    'AnnealingHook',
     'AtomicCheckpointHook',
     'CheckpointGuardHook',
     'DistillHook',

@@ -138,6 +138,8 @@ class TermStopHook(Hook):
                 f'TermStopHook.monitor: got {self.monitor!r}, which this validation does not report; expected one of '
                 f'{", ".join(metrics)}, or {RAW!r}'
             )
+        if training_position(runner) == self._seen:  # another hook has made up for it
+            return
         self._seen = training_position(runner)
         epoch = -(-runner.iter // len(runner.train_dataloader))
         for name in self._judged:

@@ -6,6 +6,7 @@ from typing import Any
 from mmengine.config import Config
 
 TEACHER_HOOKS = (
+    'AnnealingHook',
     'DistillHook',
     'DistillWatchHook',
     'FeatureSimilarityHook',
