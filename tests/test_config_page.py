@@ -163,6 +163,8 @@ ACCEPTED = {
     ('PruningHook', 'key'): lambda: parameters(PruningHook) | parameters(Pruner),
     ('QATHook', 'key'): lambda: parameters(QATHook),
     ('FeatureSimilarityHook', 'key'): lambda: parameters(hooks.FeatureSimilarityHook),
+    ('TermStopHook', 'key'): lambda: parameters(hooks.TermStopHook),
+    ('AnnealingHook', 'key'): lambda: parameters(hooks.AnnealingHook),
     ('MemoryFormatHook', 'key'): lambda: parameters(hooks.MemoryFormatHook),
     ('Environment', 'variable'): environment,
 }
@@ -194,6 +196,8 @@ DEFAULTS = {  # whose signature holds what a table calls default; the last one c
     ('PruningHook', 'key'): [Pruner, PruningHook],
     ('QATHook', 'key'): [QATHook],
     ('FeatureSimilarityHook', 'key'): [hooks.FeatureSimilarityHook],
+    ('TermStopHook', 'key'): [hooks.TermStopHook],
+    ('AnnealingHook', 'key'): [hooks.AnnealingHook],
     ('MemoryFormatHook', 'key'): [hooks.MemoryFormatHook],
     ('Base file', 'key of `StopSignalHook`'): [hooks.StopSignalHook],
 }

@@ -1,5 +1,6 @@
 """Hooks: what changes between steps; one class per file."""
 
+from mmkd_video.hooks.annealing_hook import AnnealingHook
 from mmkd_video.hooks.atomic_checkpoint_hook import AtomicCheckpointHook
 from mmkd_video.hooks.checkpoint_guard_hook import CheckpointGuardHook
 from mmkd_video.hooks.distill_hook import DistillHook
@@ -12,8 +13,10 @@ from mmkd_video.hooks.qat_hook import QATHook
 from mmkd_video.hooks.reproducible_hook import ReproducibleHook
 from mmkd_video.hooks.stop_signal_hook import StopSignalHook
 from mmkd_video.hooks.teacher_predictions_hook import TeacherPredictionsHook
+from mmkd_video.hooks.term_stop_hook import TermStopHook
 
 __all__ = [
+    'AnnealingHook',
     'AtomicCheckpointHook',
     'CheckpointGuardHook',
     'DistillHook',
@@ -26,4 +29,5 @@ __all__ = [
     'ReproducibleHook',
     'StopSignalHook',
     'TeacherPredictionsHook',
+    'TermStopHook',
 ]

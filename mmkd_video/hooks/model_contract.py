@@ -26,6 +26,12 @@ class HasTeachers(Protocol):
     teachers: Mapping[str, Any]
 
 
+class HasTerms(Protocol):
+    """A model with terms; hooks read whether they act and set their ends."""
+
+    training_state: Any
+
+
 class Prunable(Protocol):
     """A model with a part that may lose channels, or be quantized, in training."""
 

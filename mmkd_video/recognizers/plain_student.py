@@ -5,7 +5,14 @@ from typing import Any
 
 from mmengine.config import Config
 
-TEACHER_HOOKS = ('DistillHook', 'DistillWatchHook', 'FeatureSimilarityHook', 'TeacherPredictionsHook')
+TEACHER_HOOKS = (
+    'AnnealingHook',
+    'DistillHook',
+    'DistillWatchHook',
+    'FeatureSimilarityHook',
+    'TeacherPredictionsHook',
+    'TermStopHook',
+)
 TEACHER_METRICS = ('AgreementMetric', 'TeacherAgreement')
 
 

@@ -75,6 +75,7 @@ class Scalar:
         first = self.schedule(Progress(0, 0, 1, 1)) if self.schedule else value
         self.tensor = torch.tensor(float(first))
         self.fixed = None if self.schedule else float(value)
+        self._own, self._factor = self.fixed, 1.0
 
     def reaches(self) -> tuple[float, ...]:
         """Return the ends of the range of the number, which it may both take."""
@@ -83,7 +84,18 @@ class Scalar:
     def move(self, progress: Progress) -> None:
         """Set the tensor to the value at ``progress``."""
         if self.schedule is not None:
-            self.tensor.fill_(self.schedule(progress))
+            self.tensor.fill_(self.schedule(progress) * self._factor)
+
+    def rescale(self, factor: float) -> None:
+        """Multiply the number, or what its schedule says from the next move on.
+
+        Args:
+            factor: Factor on what the config says; a later one takes the place of an earlier one.
+        """
+        self._factor = factor
+        if self._own is not None:
+            self.fixed = self._own * factor
+            self.tensor.fill_(self.fixed)
 
     def read(self, like: Tensor) -> float | Tensor:
         """Return the number: a float if fixed, else the tensor on the device of ``like``."""

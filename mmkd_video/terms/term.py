@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
-from mmkd_video.core.checked import Number
+from mmkd_video.core.checked import Kind, Number, keys_of
 from mmkd_video.core.layouts import channels_of
 from mmkd_video.core.mistakes import WrongKeyError, WrongValueError
 from mmkd_video.core.registry import MODELS
@@ -101,6 +101,7 @@ class Term(nn.Module):
         self.acting = True
         self.idle = False
         self.clip_weight: Tensor | None = None
+        self._own_numbers: dict[str, float] = {}
         self._expect_clips_can_be_weighed(teacher)
 
     def move(self, progress: Progress) -> None:
@@ -115,6 +116,29 @@ class Term(nn.Module):
         for key, scalar in self.learned.items():
             scalar.move(progress)
             getattr(self.loss, key).copy_(scalar().detach())
+
+    def rescale(self, key: str, factor: float) -> None:
+        """Multiply the weight, or a number among the arguments of the loss.
+
+        Args:
+            key: ``'weight'``, or the name of an argument.
+            factor: Factor on what the config says; a later one takes the place of an earlier one.
+
+        Raises:
+            KeyError: There is no such number.
+            ValueError: The number is learned, or a weighting computes it.
+        """
+        where = f'term {self.name!r}.{key}'
+        if (key == 'weight' and self.weighting is not None) or key in self.learned:
+            raise WrongValueError(f'{where}: it is learned or computed in each step; expected a number or a schedule')
+        if key == 'weight' or key in self.scalars:
+            (self.weight if key == 'weight' else self.scalars[key]).rescale(factor)
+            return
+        numbers = [each for each, kind in keys_of(type(self.loss)).kinds.items() if _is_real(kind)]
+        if key not in numbers:
+            raise WrongKeyError(f'{where}: got no number of this name; expected one of {["weight", *numbers]}')
+        own = self._own_numbers.setdefault(key, getattr(self.loss, key))
+        setattr(self.loss, key, own * factor)
 
     def forward(self, student: Mapping[str, Tensor], teacher: Mapping[str, Tensor], context: Mapping) -> Tensor:
         """Return the loss, not yet weighted.
@@ -221,6 +245,11 @@ class Term(nn.Module):
                     raise WrongValueError(
                         f'term {self.name!r}.{key}: its schedule reaches {value:g}; {error}'
                     ) from None
+
+
+def _is_real(kind: Kind) -> bool:
+    """Return whether an argument is a real number, not one of a set of whole ones."""
+    return isinstance(kind, Number) and not kind.whole
 
 
 def _row_of(value: object, row: int, number: int) -> object:

@@ -26,7 +26,7 @@ def distiller():
 @pytest.mark.parametrize('ability', ABILITIES, ids=lambda each: each.__name__)
 def test_a_distiller_has_every_ability_and_a_recognizer_none(distiller, ability):
     plain = MODELS.build(zoo.config_of('tsm_mobilenet')[0])
-    assert len(ABILITIES) == 10
+    assert len(ABILITIES) == 11
     assert members(ability) and ability_of(distiller, ability) is distiller
     assert ability_of(plain, ability) is None
 

@@ -73,6 +73,8 @@ PAGE = {
     ('PruningHook', 'key'): ['PruningHook'],
     ('QATHook', 'key'): ['QATHook'],
     ('FeatureSimilarityHook', 'key'): ['FeatureSimilarityHook'],
+    ('TermStopHook', 'key'): ['TermStopHook'],
+    ('AnnealingHook', 'key'): ['AnnealingHook'],
     ('MemoryFormatHook', 'key'): ['MemoryFormatHook'],
 }
 NOT_OF_THE_CLASS = {('Teacher', 'key'): {'type'}}  # who is built, not how
