@@ -20,6 +20,7 @@ from mmkd_video.models import SimKDHead
 from mmkd_video.pruning import Pruner
 from mmkd_video.pruning.recognizer import build_pruned_recognizer
 from mmkd_video.recognizers import budget
+from mmkd_video.recognizers.families import OUTLETS
 from mmkd_video.schedules import LearnedScalar, Scalar, Schedule
 from mmkd_video.schedules.scalar import known_schedules
 from mmkd_video.taps import TapPath
@@ -204,8 +205,8 @@ def test_defaults_are_those_of_the_code(table):
 
 def test_taps_are_understood_and_no_alias_is_missing():
     taps = names('Taps', 'tap')
-    assert {*ALIASES, 'neck'} <= set(taps)
     parsed = [TapPath.parse(tap) for tap in taps]
+    assert {*ALIASES, *OUTLETS, 'neck'} <= {path.module for path in parsed}
     for suffix in ('pre', 'call', 'items'):
         assert any(getattr(path, suffix) for path in parsed), suffix
     path = TapPath.parse('module:pre#2[1]')

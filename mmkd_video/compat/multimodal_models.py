@@ -3,7 +3,7 @@
 Cause: MMAction2 1.2.0 imports its models of videos and text (VindLU) wherever it finds transformers 4.28 or newer. They
 need timm as well, and names that transformers 5 no longer has.
 
-Fix: where timm is missing or transformers is too new, MMAction2 is told that there is no transformers. It then registers
+Fix: where timm is missing or transformers is too new, MMAction2 is told that there is no transformers. It registers
 placeholders for these models, which recognition does not need, as in every installation without transformers.
 """
 

@@ -4,5 +4,15 @@ from mmkd_video.models.difference_resnet3d import DifferenceResNet3d
 from mmkd_video.models.frame_differences import DifferenceMobileNetV2TSM, DifferenceResNetTSM
 from mmkd_video.models.mobilenet3d import MobileNet3d
 from mmkd_video.models.simkd_head import SimKDHead
+from mmkd_video.models.transformers_backbone import TransformersBackbone
+from mmkd_video.models.transformers_head import TransformersHead
 
-__all__ = ['DifferenceMobileNetV2TSM', 'DifferenceResNet3d', 'DifferenceResNetTSM', 'MobileNet3d', 'SimKDHead']
+__all__ = [
+    'DifferenceMobileNetV2TSM',
+    'DifferenceResNet3d',
+    'DifferenceResNetTSM',
+    'MobileNet3d',
+    'SimKDHead',
+    'TransformersBackbone',
+    'TransformersHead',
+]
