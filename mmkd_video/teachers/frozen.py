@@ -11,6 +11,8 @@ from torch import Tensor, nn
 from mmkd_video.core.checked import AnyOf, ListOf, OneOf, Optional, Settings, Text, Whole, checked
 from mmkd_video.core.mistakes import WrongValueError
 from mmkd_video.core.registry import MODELS, build_model
+from mmkd_video.recognizers.class_matching import BY_NAME, match_classes, read_names
+from mmkd_video.recognizers.class_names import class_names
 from mmkd_video.recognizers.compiling import COMPILE, compile_options, compile_parts
 from mmkd_video.recognizers.config import expect_recognizer, resolve_config
 from mmkd_video.recognizers.families import CLASSIFIER, classifier_of
@@ -33,7 +35,9 @@ _REQUIRED = object()
         Text("a path, 'mmaction::recognition/...', 'hf::<folder>'"), Settings("dict(type='Recognizer3D', ...)")
     ),
     checkpoint=Optional(Text('a path or URL'), 'untrained weights are meant'),
-    classes=Optional(ListOf(Whole(0), least=1), 'all'),
+    classes=Optional(
+        AnyOf(ListOf(Whole(0), least=1), ListOf(Text('a name'), least=1), Text("'by_name', or a file of names")), 'all'
+    ),
     view=OneOf('own', 'student'),
     compile=COMPILE,
     precision=Optional(OneOf('f32', *HALVES), "the student's"),
@@ -50,7 +54,9 @@ class FrozenTeacher(Teacher):
             for a model of transformers, which brings its weights.
         checkpoint: Path or URL; None says that untrained weights are meant. Leaving it out is an error, unless weights
             lie beside the config.
-        classes: Indices of the teacher's outputs that are the student's classes, in the student's order. None for all.
+        classes: The teacher's outputs that are the student's classes, in the student's order: their indices, their
+            names, or a file with a name on each line. ``'by_name'``: the names that belong to the config, which the
+            tools of this package fill in. None for all.
         view: Its input where no ``DistillViews`` makes it a view of its own: ``'student'``, the student's clip laid
             out and normalised for it; ``'own'`` makes that an error.
         compile: True, or a dict of arguments of ``torch.compile``: its backbone is compiled, in pieces between its
@@ -69,7 +75,7 @@ class FrozenTeacher(Teacher):
         self,
         config: str | Mapping,
         checkpoint: str | None = _REQUIRED,
-        classes: Sequence[int] | None = None,
+        classes: str | Sequence[int | str] | None = None,
         view: str = 'student',
         compile: bool | Mapping = False,
         precision: str | None = None,
@@ -286,6 +292,23 @@ class FrozenTeacher(Teacher):
         """Return the context of a forward pass: without the student's autocast where the teacher has a precision."""
         return nullcontext() if self.precision is None else torch.autocast(inputs.device.type, enabled=False)
 
+    def _read_names(self, asked: str) -> list[str]:
+        if asked == BY_NAME:
+            raise WrongValueError(
+                f"{self.name}.classes: got {BY_NAME!r}, and nothing here tells the names of the student's classes; "
+                'train with tools/train.py, or give the names or a file of them'
+            )
+        return read_names(asked, f'{self.name}.classes')
+
+    def _names(self) -> Sequence[str]:
+        found = None if self.config is None else class_names(self.config, self._outputs())
+        if found is None:
+            raise WrongValueError(
+                f'{self.name}.classes: got names, but nothing tells those of its {self._outputs()} outputs; expected '
+                'indices of its outputs, or label_map=<file of its names> in its config'
+            )
+        return found
+
     def _stay_frozen(self) -> None:
         if any(part.training for part in self._parts):  # one may have been switched alone
             self.module.eval()
@@ -293,10 +316,14 @@ class FrozenTeacher(Teacher):
     def _outputs(self) -> int:
         return self.module.cls_head.num_classes
 
-    def _check_classes(self, classes: Sequence[int] | None) -> list[int] | None:
+    def _check_classes(self, classes: str | Sequence[int | str] | None) -> list[int] | None:
         if classes is None:
             return None
+        if isinstance(classes, str):
+            classes = self._read_names(classes)
         classes = list(classes)
+        if classes and all(isinstance(name, str) for name in classes):
+            return match_classes(classes, self._names(), self.name)
         wrong = [index for index in classes if not isinstance(index, int) or not 0 <= index < self._outputs()]
         if wrong or len(set(classes)) != len(classes) or not classes:
             raise WrongValueError(
