@@ -21,6 +21,8 @@ from mmkd_video.pruning import Pruner
 from mmkd_video.pruning.recognizer import build_pruned_recognizer
 from mmkd_video.recognizers import budget
 from mmkd_video.recognizers.families import OUTLETS
+from mmkd_video.recognizers.libraries.own_module import read as read_own_module
+from mmkd_video.recognizers.libraries.reading import LIBRARIES
 from mmkd_video.schedules import LearnedScalar, Scalar, Schedule
 from mmkd_video.schedules.scalar import known_schedules
 from mmkd_video.taps import TapPath
@@ -121,6 +123,8 @@ ACCEPTED = {
     ('Teacher', 'key of `PeerTeacher`'): lambda: parameters(PeerTeacher) - {'name'},
     ('Teacher', 'key of `SelfTeacher`'): lambda: parameters(SelfTeacher) - {'name'},
     ('Teacher', 'key of `TeacherEnsemble`'): lambda: parameters(TeacherEnsemble) - {'name'},
+    ('Teacher', 'key of `hf::`'): lambda: set(LIBRARIES['hf'].options.kinds),
+    ('Teacher', 'key of `module::`'): lambda: set(LIBRARIES['module'].options.kinds),
     ('Student', 'key of `SimKDHead`'): lambda: parameters(SimKDHead),
     ('Student', 'key of `PrunedRecognizer`'): lambda: parameters(build_pruned_recognizer),
     ('Terms', 'key'): lambda: set(TERM_KEYS),
@@ -161,6 +165,7 @@ DEFAULTS = {  # whose signature holds what a table calls default; the last one c
     ('Teacher', 'key of `PeerTeacher`'): [PeerTeacher],
     ('Teacher', 'key of `SelfTeacher`'): [SelfTeacher],
     ('Teacher', 'key of `TeacherEnsemble`'): [TeacherEnsemble],
+    ('Teacher', 'key of `module::`'): [read_own_module],
     ('Student', 'key of `SimKDHead`'): [SimKDHead],
     ('Student', 'key of `PrunedRecognizer`'): [build_pruned_recognizer],
     ('Schedules', 'key'): [Schedule],

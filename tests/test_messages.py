@@ -91,7 +91,10 @@ DOORS = {
         for stage in ('export', 'quantize', 'benchmark')
     },
     'config': lambda key, value: check_config(as_config(key, value)),
-    'teacher.config': lambda key, value: read_library_model({'source': 'hf::folder', key: value}),
+    'hf': lambda key, value: read_library_model({'source': 'hf::folder', key: value}),
+    'module': lambda key, value: read_library_model(
+        dict(source='module::a:b', frames=1, size=8, mean=[0.0] * 3, std=[1.0] * 3) | {key: value}
+    ),
 }
 PARTS = {part: keys for part, keys in TABLE.items() if part in DOORS or part in CLASSES}
 CASES = [

@@ -3,6 +3,8 @@
 from mmkd_video.models.difference_resnet3d import DifferenceResNet3d
 from mmkd_video.models.frame_differences import DifferenceMobileNetV2TSM, DifferenceResNetTSM
 from mmkd_video.models.mobilenet3d import MobileNet3d
+from mmkd_video.models.module_backbone import ModuleBackbone
+from mmkd_video.models.scores_head import ScoresHead
 from mmkd_video.models.simkd_head import SimKDHead
 from mmkd_video.models.transformers_backbone import TransformersBackbone
 from mmkd_video.models.transformers_head import TransformersHead
@@ -12,6 +14,8 @@ __all__ = [
     'DifferenceResNet3d',
     'DifferenceResNetTSM',
     'MobileNet3d',
+    'ModuleBackbone',
+    'ScoresHead',
     'SimKDHead',
     'TransformersBackbone',
     'TransformersHead',

@@ -20,6 +20,7 @@ from mmkd_video.recognizers.libraries.transformers_processor import (
     read_preprocessing,
     refuse_remote_code,
 )
+from mmkd_video.recognizers.libraries.view_pipelines import view_pipelines
 
 CONFIG = 'config.json'
 EXTRA = 'hf'
@@ -204,15 +205,4 @@ def _pipelines(seen: Preprocessing, frames: int, side: int | None) -> dict[str, 
         steps.append(dict(type='CenterCrop', crop_size=(seen.crop[1], seen.crop[0])))
     elif seen.size is None and side is not None:
         steps.append(dict(type='Resize', scale=(side, side), keep_ratio=False, interpolation=interpolation))
-
-    def around(test_mode: bool) -> list[dict]:
-        return [
-            dict(type='DecordInit'),
-            dict(type='UniformSample', clip_len=frames, num_clips=1, test_mode=test_mode),
-            dict(type='DecordDecode'),
-            *steps,
-            dict(type='FormatShape', input_format='NCTHW'),
-            dict(type='PackActionInputs'),
-        ]
-
-    return dict(train_pipeline=around(False), val_pipeline=around(True), test_pipeline=around(True))
+    return view_pipelines(steps, frames)
