@@ -3,6 +3,7 @@
 from mmkd_video.models.difference_resnet3d import DifferenceResNet3d
 from mmkd_video.models.frame_differences import DifferenceMobileNetV2TSM, DifferenceResNetTSM
 from mmkd_video.models.mobilenet3d import MobileNet3d
+from mmkd_video.models.module_backbone import ModuleBackbone
 from mmkd_video.models.multi_view import (
     ConvGRU,
     MultiViewBackbone,
@@ -13,7 +14,10 @@ from mmkd_video.models.multi_view import (
     ViewPyramid,
     ViewTransformer,
 )
+from mmkd_video.models.scores_head import ScoresHead
 from mmkd_video.models.simkd_head import SimKDHead
+from mmkd_video.models.transformers_backbone import TransformersBackbone
+from mmkd_video.models.transformers_head import TransformersHead
 
 __all__ = [
     'ConvGRU',
@@ -24,9 +28,13 @@ __all__ = [
     'MultiViewBackbone',
     'MultiViewDataPreprocessor',
     'MultiViewRecognizer',
-    'SimKDHead',
     'ViewFusion',
     'ViewPresence',
     'ViewPyramid',
     'ViewTransformer',
+    'ModuleBackbone',
+    'ScoresHead',
+    'SimKDHead',
+    'TransformersBackbone',
+    'TransformersHead',
 ]
