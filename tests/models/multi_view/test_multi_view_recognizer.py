@@ -12,6 +12,7 @@ from mmkd_video.core.registry import MODELS
 from mmkd_video.models import ViewFusion
 from mmkd_video.recognizers.complexity import measure_complexity
 from mmkd_video.recognizers.input_form import input_form, noise_clip
+from mmkd_video.recognizers.precision import compute_in_half
 from mmkd_video.taps import TapSet
 
 FLOW = 0  # views are in the order of their names
@@ -241,3 +242,17 @@ def test_statistics_of_views_are_their_own():
     assert torch.allclose(data['rgb'][0], (raw['rgb'][0].float() - 100) / 60, atol=1e-5)
     assert torch.allclose(data['flow'][0], (raw['flow'][0].float() - 128) / 32, atol=1e-5)
     assert all(isinstance(each, nn.Module) for each in model.data_preprocessor.preprocessors.values())
+
+
+def test_half_precision_answers_alike_in_training_and_as_a_teacher():
+    model, batch = small.built(), small.batch_of(3, missing=[(1, 'flow')])
+    data = model.data_preprocessor(batch, False)
+    exact = small.scores(model, data['inputs'])
+    half = copy.deepcopy(model)
+    compute_in_half(half, torch.bfloat16)
+    found = small.scores(half, data['inputs'])
+    assert found.dtype == torch.float32 and torch.allclose(found, exact, atol=0.05 * exact.abs().max().item())
+    with torch.autocast('cpu', torch.bfloat16):
+        losses = model.train()(**data, mode='loss')
+    model.parse_losses(losses)[0].backward()
+    assert all(each.grad is not None and each.grad.isfinite().all() for each in model.parameters())
