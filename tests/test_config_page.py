@@ -16,7 +16,7 @@ from mmkd_video.datasets import MixedBatchSampler, MixedVideoDataset
 from mmkd_video.datasets.decoders import DECODERS
 from mmkd_video.distillers import Distiller
 from mmkd_video.hooks import DistillWatchHook, FiniteHook, PruningHook, QATHook, ReproducibleHook
-from mmkd_video.models import SimKDHead
+from mmkd_video.models import DistilledHead, SimKDHead
 from mmkd_video.pruning import Pruner
 from mmkd_video.pruning.recognizer import build_pruned_recognizer
 from mmkd_video.recognizers import budget
@@ -128,6 +128,7 @@ ACCEPTED = {
     ('Teacher', 'key of `SelfTeacher`'): lambda: parameters(SelfTeacher) - {'name'},
     ('Teacher', 'key of `TeacherEnsemble`'): lambda: parameters(TeacherEnsemble) - {'name'},
     ('Student', 'key of `SimKDHead`'): lambda: parameters(SimKDHead),
+    ('Student', 'key of `DistilledHead`'): lambda: parameters(DistilledHead),
     ('Student', 'key of `PrunedRecognizer`'): lambda: parameters(build_pruned_recognizer),
     ('Terms', 'key'): lambda: set(TERM_KEYS),
     ('Layouts', 'layout'): lambda: set(LAYOUT_SHAPES),
@@ -173,6 +174,7 @@ DEFAULTS = {  # whose signature holds what a table calls default; the last one c
     ('Teacher', 'key of `SelfTeacher`'): [SelfTeacher],
     ('Teacher', 'key of `TeacherEnsemble`'): [TeacherEnsemble],
     ('Student', 'key of `SimKDHead`'): [SimKDHead],
+    ('Student', 'key of `DistilledHead`'): [DistilledHead],
     ('Student', 'key of `PrunedRecognizer`'): [build_pruned_recognizer],
     ('Schedules', 'key'): [Schedule],
     ('DistillViews', 'key'): [DistillViews],
