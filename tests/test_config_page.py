@@ -17,7 +17,7 @@ from mmkd_video.datasets import MixedBatchSampler, MixedVideoDataset
 from mmkd_video.datasets.decoders import DECODERS
 from mmkd_video.distillers import Distiller
 from mmkd_video.hooks import DistillWatchHook, FiniteHook, PruningHook, QATHook, ReproducibleHook
-from mmkd_video.models import MultiViewBackbone, SimKDHead, ViewFusion
+from mmkd_video.models import DistilledHead, MultiViewBackbone, SimKDHead, ViewFusion
 from mmkd_video.pruning import Pruner
 from mmkd_video.pruning.recognizer import build_pruned_recognizer
 from mmkd_video.recognizers import budget
@@ -134,6 +134,7 @@ ACCEPTED = {
     ('Teacher', 'key of `hf::`'): lambda: set(LIBRARIES['hf'].options.kinds),
     ('Teacher', 'key of `module::`'): lambda: set(LIBRARIES['module'].options.kinds),
     ('Student', 'key of `SimKDHead`'): lambda: parameters(SimKDHead),
+    ('Student', 'key of `DistilledHead`'): lambda: parameters(DistilledHead),
     ('Student', 'key of `PrunedRecognizer`'): lambda: parameters(build_pruned_recognizer),
     ('Terms', 'key'): lambda: set(TERM_KEYS),
     ('Layouts', 'layout'): lambda: set(LAYOUT_SHAPES),
@@ -184,6 +185,7 @@ DEFAULTS = {  # whose signature holds what a table calls default; the last one c
     ('Teacher', 'key of `TeacherEnsemble`'): [TeacherEnsemble],
     ('Teacher', 'key of `module::`'): [read_own_module],
     ('Student', 'key of `SimKDHead`'): [SimKDHead],
+    ('Student', 'key of `DistilledHead`'): [DistilledHead],
     ('Student', 'key of `PrunedRecognizer`'): [build_pruned_recognizer],
     ('Schedules', 'key'): [Schedule],
     ('DistillViews', 'key'): [DistillViews],

@@ -37,7 +37,13 @@ class Place:
     passed: Tensor
 
 
-ALIASES = {'logits': 'cls_head', 'frame_logits': 'cls_head.fc_cls', 'pooled': 'cls_head', 'cam': 'cls_head'}
+ALIASES = {
+    'logits': 'cls_head',
+    'frame_logits': 'cls_head.fc_cls',
+    'pooled': 'cls_head',
+    'cam': 'cls_head',
+    'distilled': 'cls_head.distillation',
+}
 
 
 def target_of(path: TapPath) -> str:

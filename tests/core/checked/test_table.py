@@ -41,6 +41,7 @@ PAGE = {
     ('Teacher', 'key of `BlockTeacher`'): ['BlockTeacher'],
     ('Teacher', 'key of `SelfTeacher`'): ['SelfTeacher'],
     ('Student', 'key of `SimKDHead`'): ['SimKDHead'],
+    ('Student', 'key of `DistilledHead`'): ['DistilledHead'],
     ('Student', 'key of `PrunedRecognizer`'): ['build_pruned_recognizer'],
     ('Terms', 'key'): ['term'],
     ('Schedules', 'key'): [
