@@ -34,6 +34,7 @@ from mmkd_video.functional.normalize import LEAST_SPREAD, divide, mean_norm, uni
 from mmkd_video.functional.positions import sine_positions
 from mmkd_video.functional.pyramid import fsp, hcl
 from mmkd_video.functional.relations import cc, pairwise_distances, pkt, rkd_angles, rkd_distances, sp
+from mmkd_video.functional.similarities import similarity_queue
 from mmkd_video.functional.singular import kdsvd, right_singular_vectors
 from mmkd_video.functional.target_class import dkd, nkd, wsld
 from mmkd_video.functional.temporal import frame_importance, temporal_difference, temporal_order, temporal_relation
@@ -101,6 +102,7 @@ __all__ = [
     'right_singular_vectors',
     'rkd_angles',
     'rkd_distances',
+    'similarity_queue',
     'sine_positions',
     'sp',
     'space_time_at',
