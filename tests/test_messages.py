@@ -18,6 +18,7 @@ from mmkd_video.core.checked import TABLE, keys_of
 from mmkd_video.core.checked.keys import _CHECKED
 from mmkd_video.core.checked.kinds import short_repr
 from mmkd_video.recognizers.config_keys import check_config
+from mmkd_video.recognizers.stages import stages_of
 from mmkd_video.terms import TermSpec
 from mmkd_video.workflows.compress.compress import pruning_config
 from mmkd_video.workflows.compress.settings import expect_blocks, read_settings
@@ -26,8 +27,8 @@ from mmkd_video.workflows.train import prepare
 
 ROOT = Path(__file__).parents[1]
 NAMES = (
-    'ablate baseline benchmark cache chain check_data compare compress export frontier prune quantize render report '
-    'shrink stream test train'
+    'ablate baseline benchmark cache chain check_data compare compress distill export frontier prune quantize render '
+    'report shrink stream test train'
 )
 TOOLS = {name: importlib.import_module(f'mmkd_video.cli.{name}') for name in NAMES.split()}
 TOOLS |= dict(loss_pages=loss_pages, recording=recording)
@@ -80,7 +81,13 @@ def of_compress(values):
     read_settings(config)
 
 
+def of_stage(key, value):
+    stages = [{'name': 'distil', key: value}, dict(name='finetune')]
+    stages_of(Config(dict(model=dict(type='Distiller', student={}), train_cfg=dict(max_epochs=1), stages=stages)))
+
+
 DOORS = {
+    'stages': of_stage,
     'term': lambda key, value: of_term(key, value),
     'prepare': lambda key, value: prepare.needed_parts(Config(dict(prepare={key: value}))),
     'compress': lambda key, value: of_compress({key: value}),
@@ -187,6 +194,7 @@ CONFIG_TOOLS = dict(
     check_data=['{config}'],
     compare=['{config}'],
     compress=['{config}'],
+    distill=['{config}'],
     export=['{config}', 'none.pth', '--out', '{new}.onnx'],
     prune=['{config}', 'none.pth', '--target-params', '0.5', '--out', '{new}.pth'],
     quantize=['{config}', 'none.pth', '--out', '{new}.xml'],
@@ -321,6 +329,7 @@ GONE = dict(
     check_data=['{folder}/nowhere.py'],
     compare=['{folder}/nowhere.py'],
     compress=['{folder}/nowhere.py'],
+    distill=['{folder}/nowhere.py'],
     export=['{config}', '{folder}/nowhere.pth', '--out', '{folder}/new.onnx'],
     frontier=['{folder}/nowhere'],
     prune=['{config}', '{folder}/nowhere.pth', '--target-params', '0.5', '--out', '{folder}/new.pth'],
