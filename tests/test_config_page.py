@@ -20,7 +20,7 @@ from mmkd_video.hooks import DistillWatchHook, FiniteHook, PruningHook, QATHook,
 from mmkd_video.models import DistilledHead, MultiViewBackbone, SimKDHead, ViewFusion
 from mmkd_video.pruning import Pruner
 from mmkd_video.pruning.recognizer import build_pruned_recognizer
-from mmkd_video.recognizers import budget
+from mmkd_video.recognizers import budget, stages
 from mmkd_video.recognizers.families import OUTLETS
 from mmkd_video.recognizers.libraries.own_module import read as read_own_module
 from mmkd_video.recognizers.libraries.reading import LIBRARIES
@@ -165,6 +165,7 @@ ACCEPTED = {
     ('compress', 'key'): lambda: set(compress_settings.COMPRESS.kinds),
     ('compress', 'key of `prune`'): lambda: set(compress_settings.PRUNE.kinds),
     ('Base file', 'key of `StopSignalHook`'): lambda: parameters(hooks.StopSignalHook),
+    ('stages', 'key'): lambda: set(stages.STAGE.kinds),
     ('budget', 'key'): lambda: set(budget.BUDGET.kinds),
     ('PruningHook', 'key'): lambda: parameters(PruningHook) | parameters(Pruner),
     ('QATHook', 'key'): lambda: parameters(QATHook),

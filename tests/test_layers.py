@@ -160,6 +160,7 @@ WORKFLOWS = {
     'new': set(),
     'stream': set(),
     'shrink': set(),
+    'stages': {'compare', 'train'},
     'train': {'deploy'},
     'measure': {'cache', 'deploy', 'shrink'},
     'compare': {'train'},

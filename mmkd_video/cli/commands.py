@@ -19,6 +19,7 @@ COMMANDS = {
     'new': ('new', 'write a config for a student and a teacher'),
     'check-data': ('check_data', 'open every video of a config once, and list what is wrong'),
     'train': ('train', 'train a recognizer, alone or distilled'),
+    'distill': ('distill', 'train a student in stages, first without labels'),
     'cache': ('cache', "keep a teacher's answers to a whole training set"),
     'chain': ('chain', 'train configs in order, each taught by the one before'),
     'feature-statistics': ('feature_statistics', "measure a teacher's features over a training set, for target_norm"),

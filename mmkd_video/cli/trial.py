@@ -23,7 +23,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog='trial.py', description='Train in the folder of a run, and score.')
     parser.add_argument('run', type=Path, help='folder with config.py')
     parser.add_argument('--checkpoint', type=Path, help='test this one; train nothing')
-    parser.add_argument('--score', nargs='+', choices=('val', 'test'), default=['test'], help='on what')
+    parser.add_argument('--score', nargs='*', choices=('val', 'test'), default=['test'], help='on what, if at all')
     return checked_options(parser)
 
 

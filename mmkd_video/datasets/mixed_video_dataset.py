@@ -10,15 +10,16 @@ from mmaction.datasets import VideoDataset
 from mmkd_video.core.checked import AnyOf, Class, ListOf, Number, OneOf, Optional, Settings, Text, Whole, checked
 from mmkd_video.core.mistakes import MissingFileError, WrongValueError
 from mmkd_video.core.registry import DATASETS
+from mmkd_video.recognizers.found_videos import find_videos
 
 UNLABELLED = -1
-CLIPS = ('all', 'labelled')
+CLIPS = ('all', 'labelled', 'all_unlabelled')
 
 
 @DATASETS.register_module()
 @checked(
     pipeline=ListOf(AnyOf(Settings("a transform, dict(type='...')", needs=('type',)), Class())),
-    unlabelled=Optional(Text('the path of an annotation file')),
+    unlabelled=Optional(Text('the path of an annotation file, or of a folder of videos')),
     labelled_share=Number(0, 1, above=True),
     label_seed=Whole(0),
     clips=OneOf(*CLIPS),
@@ -32,7 +33,8 @@ class MixedVideoDataset(VideoDataset):
     Args:
         ann_file: One ``path label`` a line, as for ``VideoDataset``.
         pipeline: Transforms.
-        unlabelled: A second annotation file, whose labels are not used; relative to ``data_root`` as ``ann_file`` is.
+        unlabelled: A second annotation file, whose labels are not used, or a folder, of which all videos are taken;
+            relative to ``data_root`` as ``ann_file`` is.
         labelled_share: Share of the clips of each class in ``ann_file`` whose labels are kept; those of the others are
             not used; above 0, at most 1. At least one clip of every class keeps its label.
         label_seed: Seed that decides which clips keep it; not the run's seed, so that all runs see the same labels.
@@ -68,7 +70,9 @@ class MixedVideoDataset(VideoDataset):
         kept = choose_labelled([info['label'] for info in infos], self.labelled_share, self.label_seed)
         for index, info in enumerate(infos):
             info['label'] = info['label'] if index in kept else UNLABELLED
-        infos += [{**info, 'label': UNLABELLED} for info in self._read_unlabelled()]
+        infos += self._read_unlabelled()
+        if self.clips == 'all_unlabelled':
+            return [{**info, 'label': UNLABELLED} for info in infos]
         if self.clips == 'all':
             return infos
         labelled = [info for info in infos if info['label'] >= 0]
@@ -80,11 +84,15 @@ class MixedVideoDataset(VideoDataset):
         if self.unlabelled is None:
             return []
         file = Path(self.data_root or '', self.unlabelled)
+        if file.is_dir():
+            return [dict(filename=str(path), label=UNLABELLED) for path in find_videos(file, 'unlabelled')]
         if not file.is_file():
-            raise MissingFileError(f'unlabelled: {file} does not exist; expected a list of videos, one path a line')
+            raise MissingFileError(
+                f'unlabelled: {file} does not exist; expected a list of videos, one path a line, or a folder of them'
+            )
         own, self.ann_file = self.ann_file, str(file)
         try:
-            return super().load_data_list()
+            return [{**info, 'label': UNLABELLED} for info in super().load_data_list()]
         finally:
             self.ann_file = own
 

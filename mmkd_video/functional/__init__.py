@@ -1,5 +1,6 @@
 """Pure maths on tensors; imports torch only."""
 
+from mmkd_video.functional.alignment import cka_from_hsic, unbiased_hsic
 from mmkd_video.functional.attention import at, attention_map, catkd, per_frame_at, space_time_at
 from mmkd_video.functional.channels import cwd, nst
 from mmkd_video.functional.contrast import noise_contrast, other_indices
@@ -33,8 +34,8 @@ from mmkd_video.functional.multi_level import mlkd
 from mmkd_video.functional.normalize import LEAST_SPREAD, divide, mean_norm, unit
 from mmkd_video.functional.positions import sine_positions
 from mmkd_video.functional.pyramid import fsp, hcl
+from mmkd_video.functional.queue_similarities import similarity_queue
 from mmkd_video.functional.relations import cc, pairwise_distances, pkt, rkd_angles, rkd_distances, sp
-from mmkd_video.functional.similarity import cka_from_hsic, unbiased_hsic
 from mmkd_video.functional.singular import kdsvd, right_singular_vectors
 from mmkd_video.functional.target_class import dkd, nkd, wsld
 from mmkd_video.functional.temporal import frame_importance, temporal_difference, temporal_order, temporal_relation
@@ -104,6 +105,7 @@ __all__ = [
     'right_singular_vectors',
     'rkd_angles',
     'rkd_distances',
+    'similarity_queue',
     'sine_positions',
     'sp',
     'space_time_at',

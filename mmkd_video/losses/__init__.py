@@ -37,6 +37,7 @@ from mmkd_video.losses.pkd import PKDLoss
 from mmkd_video.losses.pkt import PKTLoss
 from mmkd_video.losses.rkd import RKDLoss
 from mmkd_video.losses.semckd import SemCKDLoss
+from mmkd_video.losses.similarity_queue import SimilarityQueueLoss
 from mmkd_video.losses.sp import SPLoss
 from mmkd_video.losses.space_time_at import SpaceTimeATLoss
 from mmkd_video.losses.srrl import SRRLLoss
@@ -88,6 +89,7 @@ __all__ = [
     'SPLoss',
     'SRRLLoss',
     'SemCKDLoss',
+    'SimilarityQueueLoss',
     'SpaceTimeATLoss',
     'TTMLoss',
     'TemporalDifferenceLoss',

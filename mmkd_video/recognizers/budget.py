@@ -9,6 +9,7 @@ from mmengine.logging import print_log
 
 from mmkd_video.compat.annotation_rows import Columns, read_rows
 from mmkd_video.core.checked import Whole, table_of
+from mmkd_video.recognizers.found_videos import find_videos
 
 BUDGET = table_of('budget', dict(min_steps=Whole(0), min_epochs=Whole(1), validations=Whole(1)))
 DEFAULTS = dict(min_steps=0, min_epochs=1, validations=5)
@@ -49,7 +50,7 @@ def set_epochs_from_budget(config: Config) -> None:
 
 
 def count_clips(dataset: Mapping) -> int:
-    """Return the number of lines in the annotation files of a data set; 0 where they are missing.
+    """Return the number of clips in the lists, and in the folder, of a data set; 0 where they are missing.
 
     Args:
         dataset: Its config.
@@ -61,4 +62,5 @@ def count_clips(dataset: Mapping) -> int:
     named = (dataset.get('ann_file'), dataset.get('unlabelled'))
     files = [Path(dataset.get('data_root') or '', name) for name in named if name]
     columns = Columns(dataset.get('delimiter', ' '))
-    return sum(bool(row.text) for file in files if file.is_file() for row in read_rows(file, columns))
+    listed = sum(bool(row.text) for file in files if file.is_file() for row in read_rows(file, columns))
+    return listed + sum(len(find_videos(file, 'unlabelled')) for file in files if file.is_dir())

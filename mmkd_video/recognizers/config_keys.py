@@ -66,6 +66,7 @@ CONFIG = table_of(
         'compile': Optional(COMPILE),
         **{f'compile.{key}': kind for key, kind in OPTIONS.kinds.items()},
         'auto_scale_lr': Optional(Settings('dict(base_batch_size=...)')),
+        'stages': Optional(ListOf(Settings("dict(name='...', ...)", needs=('name',)))),
         'val_cfg': Optional(Settings("dict(type='ValLoop')")),
         'test_cfg': Optional(Settings("dict(type='TestLoop')")),
         'val_evaluator': ONE_OR_SEVERAL,

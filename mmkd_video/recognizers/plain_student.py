@@ -90,13 +90,15 @@ def prepares_one_teacher(config: Config) -> bool:
 def plain_student(config: Config) -> Config:
     """Return the config that trains and tests the same student without a teacher; everything else stays as it is.
 
-    Of a mixed data set it sees the labelled clips only, in as many steps.
+    Of a mixed data set it sees the labelled clips only, in as many steps. Where there are stages, it is that of the
+    config without them.
 
     Args:
         config: A distillation config, or one that is plain already; it is not changed.
     """
     plain = Config(config.to_dict() if hasattr(config, 'to_dict') else dict(config), filename=config.filename)
     plain.prepare = None
+    plain.pop('stages', None)
     if not is_distillation(config):
         return plain
     student = dict(plain.model['student'])

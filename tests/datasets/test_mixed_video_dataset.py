@@ -2,6 +2,7 @@ import mmkd_video  # noqa: F401  isort: skip  mends the imports below
 import pytest
 
 from mmkd_video.datasets import MixedVideoDataset
+from mmkd_video.recognizers.budget import count_clips
 
 
 @pytest.fixture
@@ -42,12 +43,28 @@ def test_labelled_clips_alone_fill_an_epoch_as_long(root):
     assert found == [kept[index % 4] for index in range(27)]
 
 
+def test_all_clips_may_be_taken_without_their_labels(root):
+    found = labels(root, unlabelled='more.txt', clips='all_unlabelled')
+    assert len(found) == 27 and {label for _, label in found} == {-1}
+
+
+def test_a_folder_of_videos_is_a_list_without_labels(root):
+    for name in ('films/b/2.MP4', 'films/a.avi', 'films/.hidden/3.mp4', 'films/notes.txt'):
+        (root / name).parent.mkdir(exist_ok=True, parents=True)
+        (root / name).touch()
+    found = labels(root, unlabelled='films')
+    assert found[22:] == [('a.avi', -1), ('2.MP4', -1)]
+    settings = dict(type='MixedVideoDataset', ann_file='train.txt', data_root=str(root), unlabelled='films')
+    assert count_clips(settings) == 24
+
+
 @pytest.mark.parametrize(
     ('arguments', 'message'),
     [
         (dict(labelled_share=0), 'labelled_share: got 0; expected a number above 0'),
-        (dict(clips='some'), "clips: got 'some'; expected 'all' or 'labelled'"),
+        (dict(clips='some'), "clips: got 'some'; expected 'all', 'labelled' or 'all_unlabelled'"),
         (dict(unlabelled='none.txt'), 'none.txt does not exist'),
+        (dict(unlabelled='.'), "unlabelled: got the folder '.*', in which there is no video; expected some"),
         (dict(multi_class=True, num_classes=2), 'multi_class'),
     ],
 )

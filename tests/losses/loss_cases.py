@@ -170,6 +170,10 @@ CASES: dict[str, list[LossCase]] = {
             detached_weight=True,  # its constant comes from the first batch
         )
     ],
+    'SimilarityQueueLoss': [
+        LossCase(LOGITS, params={'teacher_channels': 6, 'queue_size': 5}),
+        LossCase((3, 4), zero_if_equal=False, params={'teacher_channels': 4, 'queue_size': 7, 'temperature': 0.2}),
+    ],
     'SemCKDLoss': [
         LossCase(layers, params={'student_channels': channels, 'teacher_channels': channels}, zero_if_equal=False)
         for layers, channels in ((LAYERS, [3, 4, 5]), (CLIP_LAYERS, [3, 4]))

@@ -20,6 +20,7 @@ from mmkd_video.core.mistakes import WorkFailedError, WrongValueError
 from mmkd_video.core.plain_data import Anything, Table, read_json
 from mmkd_video.hooks.run_record import fingerprint, flatten
 from mmkd_video.recognizers.plain_student import named_teachers
+from mmkd_video.recognizers.stages import stages_of
 from mmkd_video.workflows.train.prepare import resume_advice
 
 CONFIG = 'config.py'
@@ -40,7 +41,7 @@ class RunFolder:
         path: Folder of the run.
         config: Config of the run.
         checkpoint: Checkpoint that is tested, instead of training anything.
-        splits: Splits that the last checkpoint is scored on, ``'val'`` and ``'test'``.
+        splits: Splits that the last checkpoint is scored on, ``'val'`` and ``'test'``; none for a training alone.
     """
 
     def __init__(
@@ -92,8 +93,8 @@ class RunFolder:
         if known.is_file():
             if known.read_text() != note:
                 raise WrongValueError(
-                    f'{self.path} holds a run of another config or of another teacher; choose another --work-dir, or '
-                    f'delete {self.path}'
+                    f'{self.path} holds a run of another config or of another teacher, or one that began from other '
+                    f'weights; choose another --work-dir, or delete {self.path}'
                 )
             return
         write_atomically(self.config.pretty_text.encode(), self.path / CONFIG)
@@ -132,9 +133,11 @@ class RunFolder:
     def _weights(self) -> list[Path]:
         if self._checkpoint is not None:
             return [self._checkpoint]
-        named = [each.get('checkpoint') for each in named_teachers(self.config.model.get('teacher')).values()]
-        named.append(self.config.get('load_from'))
-        return [Path(checkpoint) for checkpoint in named if checkpoint and '://' not in checkpoint]
+        named = []
+        for config in (self.config, *(stage.config for stage in stages_of(self.config))):
+            named += [each.get('checkpoint') for each in named_teachers(config.model.get('teacher')).values()]
+            named.append(config.get('load_from'))
+        return [Path(checkpoint) for checkpoint in dict.fromkeys(named) if checkpoint and '://' not in checkpoint]
 
     def _run(self, lock: int) -> None:
         with (

@@ -18,6 +18,7 @@ from mmkd_video.recognizers.budget import set_epochs_from_budget
 from mmkd_video.recognizers.class_matching import name_classes
 from mmkd_video.recognizers.config import merge_cfg_options
 from mmkd_video.recognizers.config_keys import check_config
+from mmkd_video.recognizers.stages import expect_one_stage
 from mmkd_video.workflows.train.learning_rate import prepare_rate
 from mmkd_video.workflows.train.lost_process import told_of_a_lost_process
 from mmkd_video.workflows.train.prepare import own_rank, prepare, publish, teacher_settings
@@ -52,6 +53,7 @@ def run_training(
         if publishes:
             expect_new('--publish', publish_as)
         check_config(config)
+        expect_one_stage(config)
         set_epochs_from_budget(config)
         wanted = teacher_settings(config)  # what was asked for; the learning rate that is chosen follows from it
         prepare(config, allowed=may_prepare)

@@ -1,5 +1,6 @@
 """One run of a comparison: train, then score the last checkpoint on test."""
 
+import itertools
 import json
 import os
 from collections.abc import Mapping, Sequence
@@ -14,30 +15,72 @@ from mmkd_video.evaluation import ClipScores
 from mmkd_video.hooks.training_clock import CPU_META_KEY, META_KEY
 from mmkd_video.recognizers.complexity import measure_complexity
 from mmkd_video.recognizers.plain_student import plain_student
+from mmkd_video.recognizers.stages import Stage, stages_of
 from mmkd_video.workflows.deploy.student import StudentCheckpoint
-from mmkd_video.workflows.train.prepare import find_last
+from mmkd_video.workflows.train.prepare import find_last, publish
 from mmkd_video.workflows.train.run_folder import CONFIG, RESULT, SCORES
 from mmkd_video.workflows.train.training import build_runner, train
+
+WEIGHTS = 'student.pth'  # of a stage before the last, in its folder
+TIMES = ('seconds', 'cpu_seconds')
 
 
 def run_trial(run: Path, *, checkpoint: Path | None = None, splits: Sequence[str] = ('test',)) -> None:
     """Train (or go on) in a run's folder as its ``config.py`` says, score, and write ``result.json``.
 
+    Of a config with stages, each before the last is trained in a folder of its own there; the times are those of all.
+
     Args:
         run: Folder of the run.
         checkpoint: Checkpoint that is scored, instead of training anything.
-        splits: ``'val'``, ``'test'`` or both.
+        splits: ``'val'``, ``'test'`` or both; none: it is not scored.
 
     Raises:
         SettingsError: The config is wrong.
         FileNotFoundError: The training wrote no checkpoint.
     """
-    config = Config.fromfile(run / CONFIG)
-    config.work_dir, config.launcher = str(run), 'none'
+    config, earlier = Config.fromfile(run / CONFIG), []
     if checkpoint is None:
+        stages = stages_of(config)
+        if stages:
+            config, earlier = train_before_the_last(stages, run)
+        config.work_dir, config.launcher = str(run), 'none'
         train_or_resume(config)
-    result = score(plain_student(config), checkpoint or find_last(run), run / 'test', splits)
+    found = checkpoint or find_last(run)
+    if splits:
+        result = score(plain_student(config), found, run / 'test', splits)
+    else:
+        result = dict(**training_time(StudentCheckpoint.read(found).meta), checkpoint=str(found))
+    for key in TIMES:
+        parts = [each[key] for each in (result, *earlier)]
+        result[key] = None if None in parts else sum(parts)
     write_atomically(json.dumps(result, indent=1).encode(), run / RESULT)
+
+
+def train_before_the_last(stages: Sequence[Stage], run: Path) -> tuple[Config, list[dict[str, float | None]]]:
+    """Train all stages but the last, each in a folder of its own, where they are not trained yet.
+
+    Args:
+        stages: The stages of a run.
+        run: Its folder.
+
+    Returns:
+        The config of the last stage, which begins from what was trained, and how long each of the others took, as
+        :func:`training_time` says it.
+
+    Raises:
+        SettingsError: The config of a stage is wrong.
+    """
+    times = []
+    for stage, following in itertools.pairwise(stages):
+        weights = run / stage.name / WEIGHTS
+        if not weights.is_file():
+            stage.config.work_dir, stage.config.launcher = str(weights.parent), 'none'
+            train_or_resume(stage.config)
+            publish(weights.parent, weights)
+        times.append(training_time(StudentCheckpoint.read(weights).meta))
+        following.begin_from(str(weights))
+    return stages[-1].config, times
 
 
 def train_or_resume(config: Config) -> None:

@@ -1,0 +1,1 @@
+"""Stages: one student, trained several times in a row."""
