@@ -6,7 +6,7 @@ stages = [
     dict(
         name='distil',
         labels=False,
-        train_cfg=dict(max_epochs=12),
+        train_cfg=dict(max_epochs=6),
         model=dict(terms=[dict(type='SimilarityQueueLoss', at='pooled')]),
     ),
     dict(name='finetune', model=dict(teacher=None)),

@@ -9,10 +9,11 @@ from mmengine.config import Config
 from mmkd_video.compat import safe_load
 from mmkd_video.hooks.training_clock import META_KEY
 from mmkd_video.recognizers.config import read_config
+from mmkd_video.recognizers.stages import stages_of
 from mmkd_video.workflows.compare.arms import make_arms
 from mmkd_video.workflows.compare.grid import Axis, Point
 from mmkd_video.workflows.compare.runs import EVALUATION, make_run
-from mmkd_video.workflows.train.run_folder import RESULT, RunFolder
+from mmkd_video.workflows.train.run_folder import CONFIG, RESULT, RunFolder
 from mmkd_video.workflows.train.trial import WEIGHTS, run_trial
 
 TWO = """
@@ -85,5 +86,9 @@ def test_a_trial_trains_each_stage_once_and_counts_all_their_time(configs, tmp_p
         path.unlink()
     run_trial(run.path, splits=run.splits)  # as if it was killed at the beginning of the last stage
     assert first.stat().st_mtime_ns == kept and len(list(first.parent.glob('20*'))) == 1  # one training, one log
-    again = safe_load.load(json.loads((run.path / RESULT).read_text())['checkpoint'])['state_dict']
+    assert [stage.name for stage in stages_of(Config.fromfile(run.path / CONFIG))] == ['distil', 'finetune']
+    repeated = json.loads((run.path / RESULT).read_text())
+    spent[1] = safe_load.load(repeated['checkpoint'])['meta'][META_KEY]
+    assert repeated['seconds'] == pytest.approx(sum(spent))
+    again = safe_load.load(repeated['checkpoint'])['state_dict']
     assert all(torch.equal(again[key], weights[key]) for key in weights)
