@@ -13,6 +13,7 @@ from mmengine.config import Config
 from mmkd_video.core.registry import TRANSFORMS, build_model
 from mmkd_video.recognizers.config import read_config
 from mmkd_video.recognizers.plain_student import named_teachers
+from mmkd_video.recognizers.stages import stages_of
 from mmkd_video.teachers.cache import CacheWriter, Manifest
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -22,7 +23,8 @@ UNREADABLE = {'slowonly_r50_8xb16-u48-240e_gym-limb'}  # a comma too many makes 
 # Recipes of full size are built in configs/test_recipes.py, with their teachers; the README's example here too.
 README, FULL_SIZE = 'i3d-r50_to_tsm-mobilenetv2_kinetics400', tuple(prepared_sets.CLASSES)
 BUILT = [path for path in CONFIGS if path.stem == README or not path.stem.endswith(FULL_SIZE)]
-DISTILL = [path for path in CONFIGS if path.parent.name in ('cache', 'distill')]
+DISTILL = [path for path in CONFIGS if path.parent.name in ('cache', 'distill', 'stages')]
+STAGED = [path for path in CONFIGS if path.parent.name == 'stages']
 
 
 def without_missing_files(teacher, tmp_path):
@@ -49,6 +51,16 @@ def test_shipped_config_is_built(path, monkeypatch, tmp_path):
     assert sum(parameter.numel() for parameter in model.parameters()) > 0
     for step in config.train_dataloader.dataset.pipeline:
         TRANSFORMS.build(step)
+
+
+@pytest.mark.parametrize('path', STAGED, ids=lambda path: path.stem)
+def test_every_stage_of_a_shipped_config_is_built(path, monkeypatch):
+    monkeypatch.chdir(ROOT)
+    first, *others = stages_of(read_config(str(path)))
+    first.config.model.teacher.checkpoint = None
+    model = build_model(first.config.model)
+    assert first.config.model.task_weight == 0 and list(model.training_state.terms) == ['similarityqueue']
+    assert others and all(stage.config.val_dataloader is not None for stage in others)
 
 
 @pytest.mark.slow

@@ -9,6 +9,7 @@ from mmengine.config import Config
 from mmkd_video.core.mistakes import WrongValueError
 from mmkd_video.hooks.run_record import difference, flatten
 from mmkd_video.recognizers.plain_student import is_distillation, plain_student
+from mmkd_video.recognizers.stages import stages_of
 
 ALONE, DISTILLED, AS_LONG = 'student alone', 'student distilled', 'student alone, as long'
 SHARED = (
@@ -67,11 +68,13 @@ def make_arms(configs: Mapping[str, Config]) -> list[Arm]:
         configs: Distillation configs by name.
 
     Raises:
-        ValueError: A config does not distil, or they do not have one plain student, trained and tested in one way.
+        ValueError: A config does not distil, has wrong stages, or they do not have one plain student, trained and
+            tested in one way.
     """
     for name, config in configs.items():
         if not is_distillation(config):
             raise WrongValueError(f"{name}: model.type is {config.model.get('type')!r}; expected 'Distiller'")
+        stages_of(config)
     first, *others = configs
     expected = baseline_settings(configs[first])
     for name in others:

@@ -10,6 +10,7 @@ from mmengine.config import Config
 from mmkd_video.core.files.atomic import write_atomically
 from mmkd_video.core.mistakes import WrongValueError
 from mmkd_video.recognizers.config import read_config
+from mmkd_video.recognizers.stages import stages_of
 from mmkd_video.workflows.compare.arms import make_arms
 from mmkd_video.workflows.compare.folds import compare_folds
 from mmkd_video.workflows.compare.picture import draw_comparison
@@ -100,7 +101,7 @@ def run(
         command=command,
         say=_say,
     )
-    make = partial(prepare, allowed=may_prepare)
+    make = partial(_prepare, allowed=may_prepare)
     if settings.folds:
         folds = dict(templates=settings.folds, num_folds=settings.num_folds, prepare=make)
         folds['read'] = lambda config, more: read_config(config.filename, {**settings.cfg_options, **more})
@@ -125,6 +126,12 @@ def save(comparison: Comparison, work_dir: Path) -> list[str]:
     write_atomically((json.dumps(comparison.as_dict(), indent=1) + '\n').encode(), work_dir / SAVED)
     draw_comparison(comparison, work_dir / 'compare.png')
     return ['compare.txt', 'compare.md', SAVED, 'compare.png']
+
+
+def _prepare(config: Config, allowed: bool) -> None:
+    prepare(config, allowed=allowed)
+    for stage in stages_of(config):
+        prepare(stage.config, allowed=allowed)
 
 
 def _say(line: str) -> None:

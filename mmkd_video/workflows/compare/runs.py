@@ -47,6 +47,7 @@ RUN_BY = (  # what MMEngine's runner reads of a config; names that configs keep 
     'runner_type',
     'activation_checkpointing',
     'compile',
+    'stages',
 )
 
 

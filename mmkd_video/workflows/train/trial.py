@@ -80,7 +80,10 @@ def train_before_the_last(stages: Sequence[Stage], run: Path) -> tuple[Config, l
             publish(weights.parent, weights)
         times.append(training_time(StudentCheckpoint.read(weights).meta))
         following.begin_from(str(weights))
-    return stages[-1].config, times
+    last = stages[-1]
+    # MMEngine writes the config of a training under its file's name: the run's own, with all stages, must stay.
+    name = f'stage_{last.name}.py'
+    return Config(last.config.to_dict(), cfg_text=f'# {name}', filename=str(run / name)), times
 
 
 def train_or_resume(config: Config) -> None:
