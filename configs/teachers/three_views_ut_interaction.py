@@ -3,8 +3,8 @@ _base_ = './rgb_flow_ut_interaction.py'
 stream, norm = _base_.stream, _base_.model.data_preprocessor.views.rgb
 views = dict(
     scene=dict(),
-    person0=dict(replace=('/videos/', '/views/person0/'), align='end'),
-    person1=dict(replace=('/videos/', '/views/person1/'), align='end'),
+    person0=dict(replace=('/videos/', '/views/person0/'), align='end', size=(48, 64)),
+    person1=dict(replace=('/videos/', '/views/person1/'), align='end', size=(48, 64)),
 )
 train_pipeline = [dict(_base_.train_pipeline[0], views=views)]
 test_pipeline = [dict(_base_.test_pipeline[0], views=views)]

@@ -139,8 +139,8 @@ def build(student=None, **keys):
     ).train()
 
 
-def batch_of(videos):
-    views = dict(type='DistillViews', student=clips.pipeline(layout='NCTHW'), teacher=several())
+def batch_of(videos, teacher=None):
+    views = dict(type='DistillViews', student=clips.pipeline(layout='NCTHW'), teacher=teacher or several())
     config = Config(clips.runner_config(videos, videos, {}, [views]))
     dataset = Runner.build_dataloader(config.train_dataloader).dataset
     return pseudo_collate([dataset[place] for place in range(4)])
@@ -169,6 +169,21 @@ def test_clips_are_mixed_as_the_students_are_and_a_view_is_there_where_both_have
     for name in ('rgb', 'flow'):
         moved = (mixed[name] - plain[name]).abs().flatten(1).amax(1) > 1e-4
         assert torch.equal(moved, student_moved.amax(1) > 1e-4), name
+
+
+def test_it_answers_among_others_and_as_a_peer(videos):
+    plain = tiny.recognizer(6)
+    terms = [dict(type='KDLoss', at='logits', weight=1.0)]
+    members = dict(many=dict(config=MODEL, checkpoint=None), one=dict(config=plain, checkpoint=None))
+    kinds = dict(ensemble=dict(type='TeacherEnsemble', members=members), peer=dict(type='PeerTeacher', config=MODEL))
+    views = dict(many=several(), one=clips.pipeline(layout='NCTHW'))
+    for name, teacher in kinds.items():
+        model = dict(type='Distiller', student=tiny.recognizer(), teacher=teacher, terms=terms)
+        model = MODELS.build(model).train()
+        losses = step(model, batch_of(videos, views if name == 'ensemble' else several()))
+        assert losses['loss_kd'].isfinite() and losses['loss_kd'] > 0, name
+    assert losses['loss_teacher_mutual'] > 0 and 'teacher_top1_acc' in losses
+    assert all(each.grad is not None for each in model.teachers['teacher'].state.parameters())
 
 
 @pytest.mark.parametrize('drop', ['flow', 'present'])

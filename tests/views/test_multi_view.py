@@ -159,6 +159,17 @@ def test_a_teacher_of_several_views_sees_the_students_crop_and_moment(videos, se
     assert np.array_equal(views['flow'][0].permute(1, 2, 3, 0).numpy(), flow)
 
 
+def test_repeats_of_one_video_have_views_of_their_own_crops(videos):
+    teacher = [dict(type='MultiView', pipeline=plain(*AUGMENTING), views=dict(rgb={}, other=OTHER))]
+    views = DistillViews(student=STUDENT, teacher=teacher, span='stretch')
+    random.seed(0)
+    np.random.seed(0)
+    found = [each['views']['teacher'] for each in views.repeat(sample_of(str(videos / 'cam0' / 'a.mp4')), 3)]
+    for each in found:
+        assert (each['other'].float() - each['rgb'].float()).abs().mean() < 4
+    assert (found[0]['other'].float() - found[1]['other'].float()).abs().mean() > 8
+
+
 def test_a_teacher_whose_other_camera_is_missing(videos):
     teacher = [dict(type='MultiView', pipeline=plain(*AUGMENTING), views=dict(rgb={}, other=OTHER))]
     one = dict(type='DistillViews', student=STUDENT, teacher=dict(r=teacher, o=plain(*AUGMENTING)))
