@@ -62,16 +62,17 @@ def distiller(whole, student=None, **teacher):
     )
 
 
-def train(videos, work_dir, whole, model, hooks=(), epochs=5, **extra):
+def train(videos, work_dir, whole, model, hooks=(), epochs=5, resume_from=None, **extra):
     config = clips.runner_config(
         videos,
         work_dir,
         model,
         clips.pipeline(),
         epochs=epochs,
-        experiment_name=work_dir.name,
+        experiment_name=f'{work_dir.parent.name}-{work_dir.name}',
         optim_wrapper=dict(optimizer=dict(type='Adam', lr=2e-3)),
-        load_from=str(whole[2]),
+        load_from=str(resume_from or whole[2]),
+        resume=resume_from is not None,
         **extra,
     )
     config['custom_hooks'] = [dict(type='DistillHook'), dict(type='ReproducibleHook'), *hooks]
@@ -110,6 +111,19 @@ def test_a_student_pruned_by_magnitude_is_repaired_without_labels(videos, whole,
     logged = runner.message_hub.log_scalars
     errors = logged['train/teacher_block_error'].data[0]
     assert errors[-1] < 0.7 * errors[0] and 'train/loss_teacher_blocks' in logged
+
+
+@pytest.mark.slow
+def test_a_resumed_repair_goes_on_as_the_whole(videos, whole, tmp_path):
+    runner = train(videos, tmp_path / 'whole', whole, distiller(whole), [PRUNE], epochs=3)
+    path = tmp_path / 'whole' / 'epoch_2.pth'
+    again = train(videos, tmp_path / 'again', whole, distiller(whole), [PRUNE], epochs=3, resume_from=path)
+    states = runner.model.state_dict(), again.model.state_dict()
+    assert (
+        again.iter == runner.iter
+        and history_of(again.model.student).to_json() == history_of(runner.model.student).to_json()
+    )
+    assert all(torch.equal(states[0][key], states[1][key]) for key in states[0])
 
 
 def test_a_pruned_student_of_a_config_learns_at_the_channels_that_are_left(videos, whole):

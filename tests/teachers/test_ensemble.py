@@ -361,6 +361,12 @@ def test_what_is_cached_of_a_member_is_replayed():
     assert [name for name, part in parts_of_teachers(model).items() if part.replay is not None] == ['clips']
 
 
+def test_a_member_that_teaches_blocks_is_refused():
+    member = dict(type='BlockTeacher', config=tiny.recognizer(6), checkpoint=None)
+    with pytest.raises(ValueError, match=r'members.a.type: got BlockTeacher, which teaches by losses of its own'):
+        TeacherEnsemble(members=dict(a=member))
+
+
 @pytest.mark.parametrize('kind', ['EMATeacher', 'PeerTeacher', 'SelfTeacher'])
 def test_a_member_that_learns_is_refused(kind):
     settings = {'PeerTeacher': dict(config=tiny.recognizer(6)), 'SelfTeacher': dict(exits=['backbone.layer1'])}

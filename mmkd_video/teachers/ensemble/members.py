@@ -43,6 +43,13 @@ def build_members(members: Mapping[str, Mapping], where: str) -> dict[str, Teach
             f'{where}.{learning[0]}.type: got {type(built[learning[0]]).__name__}, which learns; expected a teacher '
             'that does not: give this one a place beside the ensemble, teacher=dict(a=dict(...), b=dict(...))'
         )
+    alone = [name for name, member in built.items() if not member.needs_term]
+    if alone:
+        raise WrongValueError(
+            f'{where}.{alone[0]}.type: got {type(built[alone[0]]).__name__}, which teaches by losses of its own; '
+            'expected a teacher that terms read: give this one a place beside the ensemble, '
+            'teacher=dict(a=dict(...), b=dict(...))'
+        )
     parts = [part for member in built.values() for part in member.parts]
     twice = [part for part in dict.fromkeys(parts) if parts.count(part) > 1]
     if twice:
