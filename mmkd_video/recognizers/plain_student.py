@@ -104,6 +104,8 @@ def plain_student(config: Config) -> Config:
     student = dict(plain.model['student'])
     if plain.model.get('data_preprocessor') is not None:
         student.setdefault('data_preprocessor', plain.model['data_preprocessor'])
+    if (student.get('cls_head') or {}).get('type') == 'DistilledHead':
+        student['cls_head'] = dict(student['cls_head'], taught=False)
     plain['model'] = None  # else the teacher's keys would be merged in
     plain.model = student
     plain.custom_hooks = [hook for hook in plain.get('custom_hooks') or [] if hook.get('type') not in TEACHER_HOOKS]

@@ -11,6 +11,7 @@ from mmkd_video.core.registry import MODELS, build_model
 from mmkd_video.export import DeployableRecognizer
 from mmkd_video.pruning import prune
 from mmkd_video.recognizers.input_form import noise_clip
+from mmkd_video.recognizers.plain_student import plain_student
 
 
 def student(family='tsm_mobilenet'):
@@ -103,6 +104,20 @@ def test_both_heads_are_in_the_checkpoint_and_in_what_is_exported():
         predicted = [sample.pred_score for sample in plain(**plain.data_preprocessor(data, False), mode='predict')]
         exported = DeployableRecognizer(plain)(torch.stack(data['inputs']))
     assert torch.allclose(torch.stack(predicted), exported, atol=1e-5)
+
+
+def test_without_a_teacher_both_heads_learn_from_the_labels():
+    config, _ = student()
+    plain = plain_student(Config(dict(model=dict(type='Distiller', student=config, teacher=None))))
+    assert plain.model.cls_head.taught is False and 'taught' not in config['cls_head']
+    torch.manual_seed(0)
+    model = build_model(plain.model.to_dict()).train()
+    model.init_weights()
+    data = model.data_preprocessor(zoo.batch_for(*student()), True)
+    losses = model(**data, mode='loss')
+    losses['loss_cls'].backward()
+    first, second = (head.fc_cls.weight.grad for head in (model.cls_head.labels, model.cls_head.distillation))
+    assert first.abs().max() > 0 and torch.allclose(first, second)
 
 
 def test_it_is_written_over_the_students_own_head():
