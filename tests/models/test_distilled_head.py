@@ -116,8 +116,8 @@ def test_without_a_teacher_both_heads_learn_from_the_labels():
     data = model.data_preprocessor(zoo.batch_for(*student()), True)
     losses = model(**data, mode='loss')
     losses['loss_cls'].backward()
-    first, second = (head.fc_cls.weight.grad for head in (model.cls_head.labels, model.cls_head.distillation))
-    assert first.abs().max() > 0 and torch.allclose(first, second)
+    heads = model.cls_head.labels, model.cls_head.distillation  # each drops features of its own
+    assert all(head.fc_cls.weight.grad.abs().max() > 0 for head in heads)
 
 
 def test_it_is_written_over_the_students_own_head():
