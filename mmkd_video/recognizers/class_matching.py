@@ -62,6 +62,40 @@ def match_classes(asked: Sequence[str], known: Sequence[str], teacher: str) -> l
     return found
 
 
+def selected_outputs(
+    classes: str | Sequence[int | str] | None, config: Config | None, outputs: int, teacher: str
+) -> list[int] | None:
+    """Return which of a teacher's outputs its setting ``classes`` selects; None for all.
+
+    Args:
+        classes: Indices, names, a file of names, or None.
+        config: The teacher's whole config, which tells the names of its outputs; None where only a model was given.
+        outputs: Number of its outputs.
+        teacher: Its name, for messages.
+
+    Raises:
+        FileNotFoundError: There is no such file of names.
+        ValueError: A name that it does not have, or names that nothing tells.
+    """
+    if classes == BY_NAME:
+        raise WrongValueError(
+            f"{teacher}.classes: got {BY_NAME!r}, and nothing here tells the names of the student's classes; train "
+            'with tools/train.py, or give the names or a file of them'
+        )
+    if classes is None:
+        return None
+    asked = read_names(classes, f'{teacher}.classes') if isinstance(classes, str) else list(classes)
+    if not asked or not all(isinstance(name, str) for name in asked):
+        return asked
+    known = None if config is None else class_names(config, outputs)
+    if known is None:
+        raise WrongValueError(
+            f'{teacher}.classes: got names, but nothing tells those of its {outputs} outputs; expected indices of its '
+            'outputs, or label_map=<file of its names> in its config'
+        )
+    return match_classes(asked, known, teacher)
+
+
 def read_names(path: str, where: str) -> list[str]:
     """Read a file with a name on each line.
 

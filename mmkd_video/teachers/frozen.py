@@ -11,8 +11,7 @@ from torch import Tensor, nn
 from mmkd_video.core.checked import AnyOf, ListOf, OneOf, Optional, Settings, Text, Whole, checked
 from mmkd_video.core.mistakes import WrongValueError
 from mmkd_video.core.registry import MODELS, build_model
-from mmkd_video.recognizers.class_matching import BY_NAME, match_classes, read_names
-from mmkd_video.recognizers.class_names import class_names
+from mmkd_video.recognizers.class_matching import selected_outputs
 from mmkd_video.recognizers.compiling import COMPILE, compile_options, compile_parts
 from mmkd_video.recognizers.config import expect_recognizer, resolve_config
 from mmkd_video.recognizers.families import CLASSIFIER, classifier_of
@@ -292,23 +291,6 @@ class FrozenTeacher(Teacher):
         """Return the context of a forward pass: without the student's autocast where the teacher has a precision."""
         return nullcontext() if self.precision is None else torch.autocast(inputs.device.type, enabled=False)
 
-    def _read_names(self, asked: str) -> list[str]:
-        if asked == BY_NAME:
-            raise WrongValueError(
-                f"{self.name}.classes: got {BY_NAME!r}, and nothing here tells the names of the student's classes; "
-                'train with tools/train.py, or give the names or a file of them'
-            )
-        return read_names(asked, f'{self.name}.classes')
-
-    def _names(self) -> Sequence[str]:
-        found = None if self.config is None else class_names(self.config, self._outputs())
-        if found is None:
-            raise WrongValueError(
-                f'{self.name}.classes: got names, but nothing tells those of its {self._outputs()} outputs; expected '
-                'indices of its outputs, or label_map=<file of its names> in its config'
-            )
-        return found
-
     def _stay_frozen(self) -> None:
         if any(part.training for part in self._parts):  # one may have been switched alone
             self.module.eval()
@@ -317,13 +299,9 @@ class FrozenTeacher(Teacher):
         return self.module.cls_head.num_classes
 
     def _check_classes(self, classes: str | Sequence[int | str] | None) -> list[int] | None:
+        classes = selected_outputs(classes, self.config, self._outputs(), self.name)
         if classes is None:
             return None
-        if isinstance(classes, str):
-            classes = self._read_names(classes)
-        classes = list(classes)
-        if classes and all(isinstance(name, str) for name in classes):
-            return match_classes(classes, self._names(), self.name)
         wrong = [index for index in classes if not isinstance(index, int) or not 0 <= index < self._outputs()]
         if wrong or len(set(classes)) != len(classes) or not classes:
             raise WrongValueError(

@@ -1,6 +1,7 @@
 """Models of transformers as backbones: what taps read is what the library's own forward pass gives."""
 
 import copy
+import sys
 
 import pytest
 import torch
@@ -8,6 +9,7 @@ import transformers_models as tiny
 from mmengine.registry import init_default_scope
 
 from mmkd_video.core.mistakes import MissingFileError, WrongValueError
+from mmkd_video.core.optional_packages import MissingExtraError
 from mmkd_video.core.registry import MODELS
 from mmkd_video.models import TransformersBackbone
 from mmkd_video.recognizers.config import resolve_config
@@ -147,6 +149,18 @@ def test_a_module_inside_is_a_tap_with_all_its_tokens(made):
     model = recognizer_of(made('timesformer').folder)
     found = read(model, clips(), 'backbone.net.timesformer.encoder.layer.0[0]')
     assert found['backbone.net.timesformer.encoder.layer.0[0]'].shape == (N, 1 + 16 * tiny.FRAMES, 24)
+
+
+def test_what_no_pass_runs_through_is_left_out(made):
+    for name in ('vjepa2', 'vjepa2_encoder'):
+        assert not [key for key in recognizer_of(made(name).folder).state_dict() if '.predictor.' in key]
+
+
+def test_without_transformers_the_command_that_installs_it_is_told(monkeypatch):
+    monkeypatch.setitem(sys.modules, 'transformers', None)
+    with pytest.raises(MissingExtraError, match=r"run pip install 'mmkd_video\[hf\]'") as error:
+        TransformersBackbone('videomae', dict(hidden_size=24))
+    assert '\n' not in str(error.value)
 
 
 def test_a_copy_is_a_model_of_its_own(made):

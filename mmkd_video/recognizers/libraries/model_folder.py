@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
@@ -71,7 +70,7 @@ class ModelFolder:
         return sum(each.stat().st_size for each in self.path.glob('*.safetensors') if each.is_file())
 
     def tensors(self) -> dict[str, Tensor]:
-        """Read all weights, as float32 where they are of another kind of floating point.
+        """Read all weights, as they are.
 
         Raises:
             FileNotFoundError: There are none.
@@ -112,12 +111,10 @@ class ModelFolder:
                 f'{self.key}: {path} is damaged or no safetensors file ({said}); copy the model again'
             ) from None
         for key, tensor in found.items():
-            if tensor.is_floating_point():
-                found[key] = tensor = tensor.to(torch.float32)
-                if not tensor.isfinite().all():
-                    raise WrongValueError(
-                        f'{self.key}: {path} holds NaN or infinity in {key[:60]!r}, it is damaged; copy the model again'
-                    )
+            if tensor.is_floating_point() and not tensor.float().isfinite().all():
+                raise WrongValueError(
+                    f'{self.key}: {path} holds NaN or infinity in {key[:60]!r}, it is damaged; copy the model again'
+                )
         return found
 
     def _checked(self, name: str, most: int) -> Path:

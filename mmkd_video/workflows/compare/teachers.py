@@ -8,6 +8,7 @@ from pathlib import Path
 from mmengine.config import Config
 
 from mmkd_video.compat.file_address import without_scheme
+from mmkd_video.recognizers.class_matching import name_classes, selected_outputs
 from mmkd_video.recognizers.config import resolve_config
 from mmkd_video.recognizers.plain_student import named_teachers
 from mmkd_video.workflows.compare.runs import TEACHER, Run, run_config
@@ -41,6 +42,7 @@ def tested_teachers(
     found: dict[tuple, TestedTeacher] = {}
     owned: dict[str, list[str]] = {}
     for config_name, config in configs.items():
+        name_classes(config)
         owned[config_name] = []
         teachers = named_teachers(config.model.get('teacher'))
         for name, given in teachers.items():
@@ -54,7 +56,8 @@ def tested_teachers(
             if teacher.get('covers') is not None:
                 print(f'{config_name}: teacher {name}: not tested, it covers a part of the classes')
                 continue
-            checkpoint, classes = Path(without_scheme(teacher['checkpoint'])), teacher.get('classes')
+            checkpoint = Path(without_scheme(teacher['checkpoint']))
+            classes = selected_outputs(teacher.get('classes'), whole, _outputs(whole), name or 'teacher')
             key = (checkpoint, None if classes is None else tuple(classes))
             if key not in found:
                 taken = [each.name for each in found.values()]
@@ -66,6 +69,12 @@ def tested_teachers(
             name: ['teacher'] * len(each) for name, each in owned.items()
         }
     return {each.name: each for each in found.values()}, owned
+
+
+def _outputs(config: Config) -> int:
+    """Return how many classes a teacher scores; 0 where its config does not say."""
+    model = config.model.get('student') or config.model
+    return (model.get('cls_head') or {}).get('num_classes') or 0
 
 
 def _free(name: str, taken: Sequence[str]) -> str:

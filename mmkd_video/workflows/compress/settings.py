@@ -22,6 +22,7 @@ from mmkd_video.core.checked import (
 from mmkd_video.core.mistakes import WrongKeyError, WrongValueError
 from mmkd_video.export.metadata import PRECISIONS
 from mmkd_video.quantization.nncf_library import PRESETS
+from mmkd_video.recognizers.libraries import is_library_model
 from mmkd_video.recognizers.plain_student import is_distillation
 from mmkd_video.workflows.measure.deploy_runtimes import all_runtimes
 
@@ -117,6 +118,11 @@ def read_settings(config: Config) -> dict:
         raise WrongKeyError(f"{config.filename} has no block 'compress'; see configs/compress/i3d_to_mobilenet.py")
     OPTIONS.check('compress', settings)
     COMPRESS.check('compress', settings)
+    if is_library_model((config.model.get('teacher') or {}).get('config')):
+        raise WrongValueError(
+            f'{config.filename}: compress: got a teacher of another library, which is not exported beside the student; '
+            'expected one of MMAction2: train, prune, quantize and export with the tools one by one'
+        )
     if not is_distillation(config) or 'config' not in (config.model.get('teacher') or {}):
         raise WrongValueError(
             f"{config.filename}: compress needs model.type 'Distiller' with one teacher of its own config"

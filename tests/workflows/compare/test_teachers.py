@@ -1,5 +1,6 @@
 from mmengine.config import Config
 
+from mmkd_video.recognizers.config import resolve_config
 from mmkd_video.workflows.compare.teachers import tested_teachers as find_teachers
 
 
@@ -26,6 +27,16 @@ def test_one_checkpoint_with_other_classes_is_another_teacher(tiny, tmp_path):
     configs['b'].model.teacher.classes = [0, 1]
     teachers, owned = find_teachers(configs, tmp_path)
     assert len(teachers) == 2 and owned['a'] != owned['b']
+
+
+def test_classes_by_name_are_those_of_their_indices(tiny, tmp_path):
+    configs = {name: distilled(tiny, 'best.pth') for name in 'ab'}
+    whole = resolve_config(configs['a'].model.teacher.config)[1].to_dict()
+    whole['classes'] = [f'class {index}' for index in range(whole['model']['cls_head']['num_classes'])]
+    for config, classes in zip(configs.values(), (['Class_1', 'class 0'], [1, 0]), strict=True):
+        config.model.teacher.update(config=whole, classes=classes)
+    teachers, _ = find_teachers(configs, tmp_path)
+    assert [each.classes for each in teachers.values()] == [[1, 0]]
 
 
 def test_members_of_an_ensemble_are_tested_alone_unless_they_know_a_part_of_the_classes(tiny, tmp_path, capsys):

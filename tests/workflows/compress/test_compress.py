@@ -141,6 +141,10 @@ def test_settings_become_options():
             "compress: got the unknown key 'pruning'; expected seed, alone",
         ),
         ("compress = dict()\nmodel = dict(type='Recognizer2D')", "needs model.type 'Distiller'"),
+        (
+            "compress = dict()\nmodel = dict(type='Distiller', teacher=dict(config='hf::folder'))",
+            'compress: got a teacher of another library',
+        ),
     ],
 )
 def test_wrong_configs_are_named(tmp_path, capsys, text, message):
