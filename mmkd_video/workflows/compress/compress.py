@@ -115,6 +115,7 @@ def pruning_config(work: CompressionWork) -> Config:
     settings = dict(work.settings['prune'])
     PRUNE.check('compress.prune', settings)
     run = Config(work.config.to_dict(), filename=work.config.filename)
+    run.pop('stages', None)  # it goes on from the last one
     run.merge_from_dict(settings.get('config') or {})
     run.prepare, run.load_from = None, work.final[2]
     run.randomness = dict(dict(run.get('randomness') or {}), seed=work.settings.get('seed', 0))

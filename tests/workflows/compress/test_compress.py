@@ -19,7 +19,7 @@ from mmkd_video.core.registry import build_model
 from mmkd_video.quantization import QUANTIZATION_KEY
 from mmkd_video.recognizers.config import read_config
 from mmkd_video.workflows.compress import tools
-from mmkd_video.workflows.compress.compress import compress
+from mmkd_video.workflows.compress.compress import compress, pruning_config
 from mmkd_video.workflows.compress.settings import read_settings
 from mmkd_video.workflows.compress.stage import Stage, as_arguments
 from mmkd_video.workflows.compress.work import CompressionWork
@@ -372,3 +372,11 @@ def test_without_labels_of_test_clips_it_ends_without_accuracy_and_picture(tiny)
     ).stdout
     assert said.splitlines()[-1] == 'everything is in out; no picture: no labels on test, or other load'
     assert [each['accuracy'] for each in json.loads((out / 'deploy.json').read_text())['deployments']] == [None, None]
+
+
+def test_a_student_of_several_stages_is_pruned_in_one(tmp_path):
+    config = Config(dict(model=dict(type='Distiller'), stages=[dict(name='distil'), dict(name='finetune')]))
+    work = CompressionWork(config, dict(prune=dict(hook=dict(target=dict(params=0.5)))), tmp_path)
+    work.models.append(('distilled', 'config.py', 'last.pth'))
+    run = pruning_config(work)
+    assert 'stages' not in run and run.load_from == 'last.pth' and len(config.stages) == 2
