@@ -16,7 +16,7 @@ from mmkd_video.datasets import MixedBatchSampler, MixedVideoDataset
 from mmkd_video.datasets.decoders import DECODERS
 from mmkd_video.distillers import Distiller
 from mmkd_video.hooks import DistillWatchHook, FiniteHook, PruningHook, QATHook, ReproducibleHook
-from mmkd_video.models import SimKDHead
+from mmkd_video.models import SimKDHead, TemporalShiftBackbone, TimmBackbone, TimmPreprocessor
 from mmkd_video.pruning import Pruner
 from mmkd_video.pruning.recognizer import build_pruned_recognizer
 from mmkd_video.recognizers import budget
@@ -122,6 +122,9 @@ ACCEPTED = {
     ('Teacher', 'key of `TeacherEnsemble`'): lambda: parameters(TeacherEnsemble) - {'name'},
     ('Student', 'key of `SimKDHead`'): lambda: parameters(SimKDHead),
     ('Student', 'key of `PrunedRecognizer`'): lambda: parameters(build_pruned_recognizer),
+    ('Student', 'key of `TemporalShiftBackbone`'): lambda: parameters(TemporalShiftBackbone),
+    ('Student', 'key of `TimmBackbone`'): lambda: parameters(TimmBackbone),
+    ('Student', 'key of `TimmPreprocessor`'): lambda: parameters(TimmPreprocessor),
     ('Terms', 'key'): lambda: set(TERM_KEYS),
     ('Layouts', 'layout'): lambda: set(LAYOUT_SHAPES),
     ('Connectors', 'type'): lambda: {name for name in connectors.__all__ if name.endswith('Connector')},
@@ -162,6 +165,9 @@ DEFAULTS = {  # whose signature holds what a table calls default; the last one c
     ('Teacher', 'key of `TeacherEnsemble`'): [TeacherEnsemble],
     ('Student', 'key of `SimKDHead`'): [SimKDHead],
     ('Student', 'key of `PrunedRecognizer`'): [build_pruned_recognizer],
+    ('Student', 'key of `TemporalShiftBackbone`'): [TemporalShiftBackbone],
+    ('Student', 'key of `TimmBackbone`'): [TimmBackbone],
+    ('Student', 'key of `TimmPreprocessor`'): [TimmPreprocessor],
     ('Schedules', 'key'): [Schedule],
     ('DistillViews', 'key'): [DistillViews],
     ('Unlabelled clips', 'key of `MixedVideoDataset`'): [MixedVideoDataset],
