@@ -40,6 +40,9 @@ PAGE = {
     ('Teacher', 'key of `TeacherEnsemble`'): ['TeacherEnsemble'],
     ('Teacher', 'key of `SelfTeacher`'): ['SelfTeacher'],
     ('Student', 'key of `SimKDHead`'): ['SimKDHead'],
+    ('Student', 'key of `TemporalShiftBackbone`'): ['TemporalShiftBackbone'],
+    ('Student', 'key of `TimmBackbone`'): ['TimmBackbone'],
+    ('Student', 'key of `TimmPreprocessor`'): ['TimmPreprocessor'],
     ('Student', 'key of `PrunedRecognizer`'): ['build_pruned_recognizer'],
     ('Terms', 'key'): ['term'],
     ('Schedules', 'key'): [
