@@ -18,7 +18,7 @@ SHIPPED = {'configs': ('.py', '.yml'), 'tools': ('.py', '.sh'), 'model-index.yml
 DOOR = 'torch.backends'  # entry points that torch calls when it is imported; see mmkd_video_door.py
 LITE, FULL = 'mmcv-lite', 'mmcv'
 PYTHONS = (10, 11, 12, 13)  # 3.x that were tried; docs/install.md says with which torch
-EXTRAS = ('onnx', 'openvino', 'prune', 'quant')
+EXTRAS = ('hf', 'onnx', 'openvino', 'prune', 'quant')
 TOOLS = ('docs',)  # for those who work on the package, and in an environment of their own
 DECODERS = ('decord2', 'torchcodec', 'pyav')  # one of these in place of decord, so never all of them
 

@@ -20,6 +20,9 @@ from mmkd_video.models import SimKDHead, TemporalShiftBackbone, TimmBackbone, Ti
 from mmkd_video.pruning import Pruner
 from mmkd_video.pruning.recognizer import build_pruned_recognizer
 from mmkd_video.recognizers import budget
+from mmkd_video.recognizers.families import OUTLETS
+from mmkd_video.recognizers.libraries.own_module import read as read_own_module
+from mmkd_video.recognizers.libraries.reading import LIBRARIES
 from mmkd_video.schedules import LearnedScalar, Scalar, Schedule
 from mmkd_video.schedules.scalar import known_schedules
 from mmkd_video.taps import TapPath
@@ -120,6 +123,8 @@ ACCEPTED = {
     ('Teacher', 'key of `PeerTeacher`'): lambda: parameters(PeerTeacher) - {'name'},
     ('Teacher', 'key of `SelfTeacher`'): lambda: parameters(SelfTeacher) - {'name'},
     ('Teacher', 'key of `TeacherEnsemble`'): lambda: parameters(TeacherEnsemble) - {'name'},
+    ('Teacher', 'key of `hf::`'): lambda: set(LIBRARIES['hf'].options.kinds),
+    ('Teacher', 'key of `module::`'): lambda: set(LIBRARIES['module'].options.kinds),
     ('Student', 'key of `SimKDHead`'): lambda: parameters(SimKDHead),
     ('Student', 'key of `PrunedRecognizer`'): lambda: parameters(build_pruned_recognizer),
     ('Student', 'key of `TemporalShiftBackbone`'): lambda: parameters(TemporalShiftBackbone),
@@ -163,6 +168,7 @@ DEFAULTS = {  # whose signature holds what a table calls default; the last one c
     ('Teacher', 'key of `PeerTeacher`'): [PeerTeacher],
     ('Teacher', 'key of `SelfTeacher`'): [SelfTeacher],
     ('Teacher', 'key of `TeacherEnsemble`'): [TeacherEnsemble],
+    ('Teacher', 'key of `module::`'): [read_own_module],
     ('Student', 'key of `SimKDHead`'): [SimKDHead],
     ('Student', 'key of `PrunedRecognizer`'): [build_pruned_recognizer],
     ('Student', 'key of `TemporalShiftBackbone`'): [TemporalShiftBackbone],
@@ -210,8 +216,8 @@ def test_defaults_are_those_of_the_code(table):
 
 def test_taps_are_understood_and_no_alias_is_missing():
     taps = names('Taps', 'tap')
-    assert {*ALIASES, 'neck'} <= set(taps)
     parsed = [TapPath.parse(tap) for tap in taps]
+    assert {*ALIASES, *OUTLETS, 'neck'} <= {path.module for path in parsed}
     for suffix in ('pre', 'call', 'items'):
         assert any(getattr(path, suffix) for path in parsed), suffix
     path = TapPath.parse('module:pre#2[1]')

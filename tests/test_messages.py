@@ -18,6 +18,7 @@ from mmkd_video.core.checked import TABLE, keys_of
 from mmkd_video.core.checked.keys import _CHECKED
 from mmkd_video.core.checked.kinds import short_repr
 from mmkd_video.recognizers.config_keys import check_config
+from mmkd_video.recognizers.libraries import read_library_model
 from mmkd_video.terms import TermSpec
 from mmkd_video.workflows.compress.compress import pruning_config
 from mmkd_video.workflows.compress.settings import expect_blocks, read_settings
@@ -90,6 +91,10 @@ DOORS = {
         for stage in ('export', 'quantize', 'benchmark')
     },
     'config': lambda key, value: check_config(as_config(key, value)),
+    'hf': lambda key, value: read_library_model({'source': 'hf::folder', key: value}),
+    'module': lambda key, value: read_library_model(
+        dict(source='module::a:b', frames=1, size=8, mean=[0.0] * 3, std=[1.0] * 3) | {key: value}
+    ),
 }
 PARTS = {part: keys for part, keys in TABLE.items() if part in DOORS or part in CLASSES}
 CASES = [

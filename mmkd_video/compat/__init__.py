@@ -25,6 +25,7 @@ from mmkd_video.compat import (
     gloo_exit,
     import_noise,
     missing_drn,
+    multimodal_models,
     numpy_names,
     optim_wrapper,
     own_configs,
@@ -38,6 +39,7 @@ __all__ = ['BREAKS', 'FEATURES', 'apply', 'forced_loading']
 BREAKS = (
     import_noise,
     missing_drn,
+    multimodal_models,
     checkpoints,
     cpu_launch,
     gloo_exit,

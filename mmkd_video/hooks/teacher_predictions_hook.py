@@ -97,6 +97,9 @@ class TeacherPredictionsHook(Hook):
         if pipeline is None:
             runner.logger.info(f'{name} has no val pipeline (no config): its agreement is not reported.')
             return None
+        if getattr(part, 'num_classes', None) is None:
+            runner.logger.info(f'{name} has no class scores: its agreement is not reported.')
+            return None
         if getattr(sampler, 'shuffle', False):
             runner.logger.warning(f'The validation sampler shuffles: the agreement with {name} is not reported.')
             return None

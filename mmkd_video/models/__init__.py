@@ -3,18 +3,26 @@
 from mmkd_video.models.difference_resnet3d import DifferenceResNet3d
 from mmkd_video.models.frame_differences import DifferenceMobileNetV2TSM, DifferenceResNetTSM
 from mmkd_video.models.mobilenet3d import MobileNet3d
+from mmkd_video.models.module_backbone import ModuleBackbone
+from mmkd_video.models.scores_head import ScoresHead
 from mmkd_video.models.simkd_head import SimKDHead
 from mmkd_video.models.temporal_shift import TemporalShiftBackbone
 from mmkd_video.models.timm_backbone import TimmBackbone
 from mmkd_video.models.timm_preprocessor import TimmPreprocessor
+from mmkd_video.models.transformers_backbone import TransformersBackbone
+from mmkd_video.models.transformers_head import TransformersHead
 
 __all__ = [
     'DifferenceMobileNetV2TSM',
     'DifferenceResNet3d',
     'DifferenceResNetTSM',
     'MobileNet3d',
+    'ModuleBackbone',
+    'ScoresHead',
     'SimKDHead',
     'TemporalShiftBackbone',
     'TimmBackbone',
     'TimmPreprocessor',
+    'TransformersBackbone',
+    'TransformersHead',
 ]

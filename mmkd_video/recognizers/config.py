@@ -17,6 +17,7 @@ from mmkd_video.recognizers.budget import set_epochs_from_budget
 from mmkd_video.recognizers.class_folders import use_class_folder
 from mmkd_video.recognizers.config_keys import check_config
 from mmkd_video.recognizers.families import INPUT_KINDS, NO_RECOGNIZERS
+from mmkd_video.recognizers.libraries import is_library_model, read_library_model
 
 SHIPPED = 'configs'
 SUFFIXES = ('.py', '.json', '.yml', '.yaml')
@@ -27,13 +28,16 @@ def load_config(path: str | Path, key: str = 'config') -> Config:
 
     Args:
         path: Path of the file, or ``'mmaction::...'``, or ``'mmkd_video::...'`` for a config that comes with this
-            package. A relative path that begins with ``configs/`` and leads nowhere means that one too.
+            package. A relative path that begins with ``configs/`` and leads nowhere means that one too. Or a model of
+            another library, ``'hf::<folder>'``.
         key: Name of the setting in errors.
 
     Raises:
         FileNotFoundError: There is no such file.
         ValueError: It is no config.
     """
+    if is_library_model(str(path)):
+        return read_library_model(str(path), key)
     if '::' in str(path) and not str(path).startswith(own_configs.PREFIX):
         with _named(path):
             return get_config(str(path))
@@ -104,7 +108,8 @@ def resolve_config(config: str | Mapping) -> tuple[dict, Config | None]:
     """Find the model config behind a teacher's ``config``.
 
     Args:
-        config: Path, ``'mmaction::recognition/...'``, a whole config, or the dict of a model alone.
+        config: Path, ``'mmaction::recognition/...'``, ``'hf::...'``, ``dict(source='hf::...')``, a whole config, or the
+            dict of a model alone.
 
     Returns:
         The model's dict and the whole config; None where only a model was given.
@@ -116,12 +121,14 @@ def resolve_config(config: str | Mapping) -> tuple[dict, Config | None]:
     whole: Config | None = None
     if isinstance(config, str):
         whole = load_config(config, 'teacher.config')
+    elif is_library_model(config):
+        whole = read_library_model(config)
     elif isinstance(config, (Mapping, Config)) and 'model' in config:
         whole = config if isinstance(config, Config) else Config(dict(config))
     elif not (isinstance(config, Mapping) and 'type' in config):
         raise WrongValueError(
             f"teacher.config: got {config!r}; expected a path, 'mmaction::recognition/...', "
-            "or dict(type='Recognizer3D', ...)"
+            "'hf::...' or dict(type='Recognizer3D', ...)"
         )
     model = config if whole is None else whole.get('model')
     if model is None:

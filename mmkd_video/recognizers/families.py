@@ -94,6 +94,9 @@ SHORTCUTS = tuple(dict.fromkeys(name for family in FAMILIES for name in family.s
 
 CLASSIFIER = 'fc_cls'  # the last layer of MMAction2's heads
 
+# Places of models of other libraries where taps stand by a short name: no module of theirs gives these.
+OUTLETS = {name: f'backbone.{name}' for name in ('last_hidden_state', 'class_token', 'hidden_states', 'attentions')}
+
 # In which form the classes of recognizers take their input, whatever their data preprocessor says.
 INPUT_KINDS = {
     'Recognizer2D': 'NCHW',

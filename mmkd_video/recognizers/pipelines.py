@@ -5,6 +5,7 @@ from typing import Any
 
 from mmkd_video.core.mistakes import WrongValueError
 from mmkd_video.recognizers.config import load_config
+from mmkd_video.recognizers.libraries import is_library_model, read_library_model
 
 # Steps that make something else than frames of a video.
 OF_OTHER_MODALITIES = (
@@ -101,7 +102,8 @@ def find_pipelines(teacher: Any, name: str) -> dict[str, list[dict]]:
             f'DistillViews(teacher=...): got a dict of type {teacher["type"]!r}, which names no pipeline; expected a '
             'config, a pipeline (list of transforms) or a dict of these by name of the teacher'
         )
-    if isinstance(teacher, Mapping) and not _is_config(teacher) and 'config' not in teacher:
+    single = _is_config(teacher) or is_library_model(teacher) or 'config' in teacher
+    if isinstance(teacher, Mapping) and not single:
         return {key: find_pipeline(value, key) for key, value in teacher.items()}
     return {name: find_pipeline(teacher, name)}
 
@@ -116,6 +118,8 @@ def find_pipeline(teacher: Any, name: str) -> list[dict]:
         teacher = teacher['config']
     if isinstance(teacher, str):
         teacher = load_config(teacher, f'DistillViews: view {name!r}')
+    elif is_library_model(teacher):
+        teacher = read_library_model(teacher, f'DistillViews: view {name!r}')
     if isinstance(teacher, Sequence):
         pipeline = list(teacher)
     elif _is_config(teacher):

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from mmkd_video.core.layouts import layout_of
 from mmkd_video.core.mistakes import WrongKeyError, WrongValueError
-from mmkd_video.recognizers.families import input_kind
+from mmkd_video.recognizers.families import OUTLETS, input_kind
 from mmkd_video.recognizers.input_form import Inputs, count_clips
 from mmkd_video.taps.layout import (
     class_scores,
@@ -42,7 +42,7 @@ ALIASES = {'logits': 'cls_head', 'frame_logits': 'cls_head.fc_cls', 'pooled': 'c
 
 def target_of(path: TapPath) -> str:
     """Return the dotted path of the module that a tap stands at."""
-    return ALIASES.get(path.module, path.module)
+    return ALIASES.get(path.module) or OUTLETS.get(path.module, path.module)
 
 
 def find_module(model: nn.Module, path: TapPath, side: str) -> nn.Module:
@@ -102,6 +102,8 @@ class TapSet:
             self._channels_last[name] = keeps_channels_last(model, target_of(path), path.pre)
             self._batch_second[name] = keeps_batch_second(model, target_of(path))
             self._recorders[name] = self._recorder_at(module, path)
+            if hasattr(module, 'expect_reading'):
+                module.expect_reading()
 
     @contextmanager
     def watch(self) -> Iterator[None]:

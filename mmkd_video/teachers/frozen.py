@@ -11,10 +11,13 @@ from torch import Tensor, nn
 from mmkd_video.core.checked import AnyOf, ListOf, OneOf, Optional, Settings, Text, Whole, checked
 from mmkd_video.core.mistakes import WrongValueError
 from mmkd_video.core.registry import MODELS, build_model
+from mmkd_video.recognizers.class_matching import BY_NAME, match_classes, read_names
+from mmkd_video.recognizers.class_names import class_names
 from mmkd_video.recognizers.compiling import COMPILE, compile_options, compile_parts
 from mmkd_video.recognizers.config import expect_recognizer, resolve_config
 from mmkd_video.recognizers.families import CLASSIFIER, classifier_of
 from mmkd_video.recognizers.input_form import InputForm, Inputs, input_form, noise_clip, one_of, shallow, to_device
+from mmkd_video.recognizers.libraries import is_library_model, load_own_weights
 from mmkd_video.recognizers.precision import HALVES, compute_in_half, in_float32
 from mmkd_video.recognizers.size import explaining_size_errors, explaining_view_errors, find_size
 from mmkd_video.recognizers.weights import fingerprint, load_weights
@@ -22,14 +25,19 @@ from mmkd_video.taps import TapSet, norm_before
 from mmkd_video.taps.layout import class_scores
 from mmkd_video.teachers.teacher import Probe, Teacher, TeachingStep
 
+SCORES = ('logits', 'frame_logits')
 _REQUIRED = object()
 
 
 @MODELS.register_module()
 @checked(
-    config=AnyOf(Text("a path, 'mmaction::recognition/...'"), Settings("dict(type='Recognizer3D', ...)")),
+    config=AnyOf(
+        Text("a path, 'mmaction::recognition/...', 'hf::<folder>'"), Settings("dict(type='Recognizer3D', ...)")
+    ),
     checkpoint=Optional(Text('a path or URL'), 'untrained weights are meant'),
-    classes=Optional(ListOf(Whole(0), least=1), 'all'),
+    classes=Optional(
+        AnyOf(ListOf(Whole(0), least=1), ListOf(Text('a name'), least=1), Text("'by_name', or a file of names")), 'all'
+    ),
     view=OneOf('own', 'student'),
     compile=COMPILE,
     precision=Optional(OneOf('f32', *HALVES), "the student's"),
@@ -42,9 +50,13 @@ class FrozenTeacher(Teacher):
     gradient, no labels and no loss of its own.
 
     Args:
-        config: Path, ``'mmaction::recognition/...'``, or model dict.
-        checkpoint: Path or URL; None says that untrained weights are meant. Leaving it out is an error.
-        classes: Indices of the teacher's outputs that are the student's classes, in the student's order. None for all.
+        config: Path, ``'mmaction::recognition/...'``, or model dict; ``'hf::<folder>'`` or ``dict(source='hf::...')``
+            for a model of transformers, which brings its weights.
+        checkpoint: Path or URL; None says that untrained weights are meant. Leaving it out is an error, unless weights
+            lie beside the config.
+        classes: The teacher's outputs that are the student's classes, in the student's order: their indices, their
+            names, or a file with a name on each line. ``'by_name'``: the names that belong to the config, which the
+            tools of this package fill in. None for all.
         view: Its input where no ``DistillViews`` makes it a view of its own: ``'student'``, the student's clip laid
             out and normalised for it; ``'own'`` makes that an error.
         compile: True, or a dict of arguments of ``torch.compile``: its backbone is compiled, in pieces between its
@@ -63,22 +75,24 @@ class FrozenTeacher(Teacher):
         self,
         config: str | Mapping,
         checkpoint: str | None = _REQUIRED,
-        classes: Sequence[int] | None = None,
+        classes: str | Sequence[int | str] | None = None,
         view: str = 'student',
         compile: bool | Mapping = False,
         precision: str | None = None,
         name: str = 'teacher',
     ) -> None:
-        if checkpoint is _REQUIRED:
+        super().__init__(name)
+        self.view = view
+        if checkpoint is _REQUIRED and not is_library_model(config):
             raise WrongValueError(
                 f'{name}.checkpoint is missing; give a path or URL, or checkpoint=None if untrained weights are meant'
             )
-        super().__init__(name)
-        self.view = view
         self.model_config, self.config = resolve_config(config)
         expect_recognizer(self.model_config, name)
         self.module = build_model(copy.deepcopy(self.model_config))
-        if checkpoint is not None:
+        if checkpoint is _REQUIRED:
+            load_own_weights(self.module, self.config)
+        elif checkpoint is not None:
             load_weights(self.module, checkpoint)
         self.module.eval()
         self.module.requires_grad_(False)
@@ -106,9 +120,9 @@ class FrozenTeacher(Teacher):
         return input_form(self.module)
 
     @property
-    def num_classes(self) -> int:
-        """Number of classes that it teaches."""
-        return len(self.classes) if self.classes is not None else self._outputs()
+    def num_classes(self) -> int | None:
+        """Number of classes that it teaches; None of a model without a classifier."""
+        return len(self.classes) if self.classes is not None else self._outputs() or None
 
     @functools.cached_property
     def fingerprint(self) -> str:
@@ -151,12 +165,13 @@ class FrozenTeacher(Teacher):
             return self.features(step.view)
 
     def tap(self, names: Iterable[str]) -> None:
-        """Set the taps that will be read.
+        """Set the taps that will be read; class scores are left out where there are none.
 
         Raises:
             KeyError: A name points nowhere.
         """
-        self._taps = TapSet(self.module, names, self.name)
+        found = [name for name in names if self.num_classes is not None or name not in SCORES]
+        self._taps = TapSet(self.module, found, self.name)
 
     @torch.no_grad()
     def features(self, inputs: Inputs) -> dict[str, Tensor]:
@@ -177,7 +192,7 @@ class FrozenTeacher(Teacher):
             found = in_float32(found)
         if self.classes is not None:
             for name, path in self._taps.paths.items():
-                if path.module in ('logits', 'frame_logits'):
+                if path.module in SCORES:
                     found[name] = found[name][..., self.classes]
                 elif path.module == 'cam':
                     found[name] = found[name][:, self.classes]
@@ -249,6 +264,8 @@ class FrozenTeacher(Teacher):
         Returns:
             ``(N, K)`` on the student's classes, averaged over clips and crops, rows summing to 1.
         """
+        if self.num_classes is None:
+            self._cannot('class scores', 'leave out TeacherPredictionsHook')
         self._stay_frozen()
         data = self.data_preprocessor(data, False)
         inputs, samples = data['inputs'], data['data_samples']
@@ -275,6 +292,23 @@ class FrozenTeacher(Teacher):
         """Return the context of a forward pass: without the student's autocast where the teacher has a precision."""
         return nullcontext() if self.precision is None else torch.autocast(inputs.device.type, enabled=False)
 
+    def _read_names(self, asked: str) -> list[str]:
+        if asked == BY_NAME:
+            raise WrongValueError(
+                f"{self.name}.classes: got {BY_NAME!r}, and nothing here tells the names of the student's classes; "
+                'train with tools/train.py, or give the names or a file of them'
+            )
+        return read_names(asked, f'{self.name}.classes')
+
+    def _names(self) -> Sequence[str]:
+        found = None if self.config is None else class_names(self.config, self._outputs())
+        if found is None:
+            raise WrongValueError(
+                f'{self.name}.classes: got names, but nothing tells those of its {self._outputs()} outputs; expected '
+                'indices of its outputs, or label_map=<file of its names> in its config'
+            )
+        return found
+
     def _stay_frozen(self) -> None:
         if any(part.training for part in self._parts):  # one may have been switched alone
             self.module.eval()
@@ -282,10 +316,14 @@ class FrozenTeacher(Teacher):
     def _outputs(self) -> int:
         return self.module.cls_head.num_classes
 
-    def _check_classes(self, classes: Sequence[int] | None) -> list[int] | None:
+    def _check_classes(self, classes: str | Sequence[int | str] | None) -> list[int] | None:
         if classes is None:
             return None
+        if isinstance(classes, str):
+            classes = self._read_names(classes)
         classes = list(classes)
+        if classes and all(isinstance(name, str) for name in classes):
+            return match_classes(classes, self._names(), self.name)
         wrong = [index for index in classes if not isinstance(index, int) or not 0 <= index < self._outputs()]
         if wrong or len(set(classes)) != len(classes) or not classes:
             raise WrongValueError(

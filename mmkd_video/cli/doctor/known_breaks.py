@@ -10,6 +10,7 @@ from mmkd_video.compat import forced_loading
 TITLES = {
     'import_noise': 'warnings of mmcv and mmengine at import',
     'missing_drn': 'import mmaction.models: localizers.drn',
+    'multimodal_models': 'import mmaction.models beside transformers',
     'checkpoints': 'MMEngine checkpoints under weights_only',
     'cpu_launch': 'torchrun/slurm/mpi without a GPU',
     'gloo_exit': 'gloo aborts at exit',

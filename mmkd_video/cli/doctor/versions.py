@@ -25,6 +25,7 @@ NEEDED = {
 }
 # distribution: (lowest, first that is too new or None, extra, what for); missing is fine.
 OPTIONAL = {
+    'transformers': ('5.24', '6', 'hf', 'teachers of transformers'),
     'torch-pruning': ('1.6.1', '1.6.2', 'prune', 'pruning'),
     'onnx': ('1.23', '2', 'onnx', 'export'),
     'onnxscript': ('0.7.2', '0.8', 'onnx', 'export'),

@@ -18,6 +18,7 @@ from mmkd_video.core.mistakes import WrongKeyError, WrongValueError
 from mmkd_video.core.registry import MODELS
 from mmkd_video.core.replay import Replay
 from mmkd_video.datasets import SampleKey, SeededDataset, build_replayed, hash_of_names, hash_of_pipeline
+from mmkd_video.recognizers.class_matching import name_classes
 from mmkd_video.recognizers.pipelines import find_pipelines, pipeline_of_loader, type_name
 from mmkd_video.recognizers.plain_student import is_distillation, named_teachers
 from mmkd_video.teachers import FrozenTeacher
@@ -91,6 +92,7 @@ def cache_teacher(
     prepare(config, allowed=may_prepare)
     if amp:
         _use_half_precision(config, teacher)
+    name_classes(config)
     join(launcher, dict((config.get('env_cfg') or {}).get('dist_cfg') or {}))
     with DefaultScope.overwrite_default_scope(config.get('default_scope') or 'mmaction'):
         model = MODELS.build(config.model).to(get_device()).train()

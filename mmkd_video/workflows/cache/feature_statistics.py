@@ -17,6 +17,7 @@ from mmkd_video.core.mistakes import WrongKeyError, WrongValueError
 from mmkd_video.core.registry import MODELS
 from mmkd_video.core.replay import Replay
 from mmkd_video.datasets import SampleKey, SeededDataset, build_replayed
+from mmkd_video.recognizers.class_matching import name_classes
 from mmkd_video.recognizers.plain_student import given_teachers, is_distillation
 from mmkd_video.taps.feature_statistics import FeatureStatistics, Moments, write_statistics
 from mmkd_video.teachers import FrozenTeacher
@@ -70,6 +71,7 @@ def feature_statistics(
         raise WrongValueError(
             f"model.type: got {config.model.get('type')!r}; expected 'Distiller', which has a teacher"
         )
+    name_classes(config)
     with DefaultScope.overwrite_default_scope(config.get('default_scope') or 'mmaction'):
         model = MODELS.build(_without_norms(config.model)).to(get_device()).train()
         name, part = _part(model.teachers, teacher)

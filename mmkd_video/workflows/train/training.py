@@ -15,6 +15,7 @@ from mmkd_video.hooks import CheckpointGuardHook, FiniteHook, ReproducibleHook, 
 from mmkd_video.hooks.training_clock import TrainingClock
 from mmkd_video.hooks.work_dir_lock import hold_work_dir, release_work_dir
 from mmkd_video.recognizers.budget import set_epochs_from_budget
+from mmkd_video.recognizers.class_matching import name_classes
 from mmkd_video.recognizers.config import merge_cfg_options
 from mmkd_video.recognizers.config_keys import check_config
 from mmkd_video.workflows.train.learning_rate import prepare_rate
@@ -105,6 +106,7 @@ def build_runner(config: Config) -> Runner:
     Args:
         config: Whole config of the training or test.
     """
+    name_classes(config)
     return RUNNERS.build(config) if 'runner_type' in config else Runner.from_cfg(config)
 
 

@@ -55,7 +55,7 @@ def test_an_optional_package_may_be_absent_but_not_of_another_version(pretend):
 def test_optional_ranges_are_those_of_the_extras():
     for name, (lowest, too_new, extra, _) in versions.OPTIONAL.items():
         lines = (ROOT / 'requirements' / f'{extra}.txt').read_text().splitlines()
-        (line,) = [text.split('#')[0].strip() for text in lines if re.split('[=<>]', text)[0] == name]
+        (line,) = [re.split('[#;]', text)[0].strip() for text in lines if re.split('[=<>]', text)[0] == name]
         assert line in (f'{name}>={lowest},<{too_new}', f'{name}=={lowest}')
 
 

@@ -1,0 +1,5 @@
+"""Models of other libraries as recognizers: a prefix for each library, as in ``hf::<folder>``."""
+
+from mmkd_video.recognizers.libraries.reading import is_library_model, load_own_weights, read_library_model
+
+__all__ = ['is_library_model', 'load_own_weights', 'read_library_model']
