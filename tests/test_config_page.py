@@ -125,6 +125,8 @@ ACCEPTED = {
     ('Teacher', 'key of `TeacherEnsemble`'): lambda: parameters(TeacherEnsemble) - {'name'},
     ('Teacher', 'key of `hf::`'): lambda: set(LIBRARIES['hf'].options.kinds),
     ('Teacher', 'key of `module::`'): lambda: set(LIBRARIES['module'].options.kinds),
+    ('Teacher', 'key of `timm::`'): lambda: set(LIBRARIES['timm'].options.kinds),
+    ('Teacher', 'key of `torchvision::`'): lambda: set(LIBRARIES['torchvision'].options.kinds),
     ('Student', 'key of `SimKDHead`'): lambda: parameters(SimKDHead),
     ('Student', 'key of `PrunedRecognizer`'): lambda: parameters(build_pruned_recognizer),
     ('Student', 'key of `TemporalShiftBackbone`'): lambda: parameters(TemporalShiftBackbone),

@@ -11,6 +11,7 @@ from mmkd_video.models.timm_backbone import TimmBackbone
 from mmkd_video.models.timm_preprocessor import TimmPreprocessor
 from mmkd_video.models.transformers_backbone import TransformersBackbone
 from mmkd_video.models.transformers_head import TransformersHead
+from mmkd_video.models.vision_backbone import VisionBackbone
 
 __all__ = [
     'DifferenceMobileNetV2TSM',
@@ -25,4 +26,5 @@ __all__ = [
     'TimmPreprocessor',
     'TransformersBackbone',
     'TransformersHead',
+    'VisionBackbone',
 ]
