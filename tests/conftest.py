@@ -1,3 +1,5 @@
+import functools
+import importlib
 import resource
 import signal
 from contextlib import contextmanager
@@ -29,9 +31,22 @@ RUNTIMES = (
 INTERPRETERS = {'run_python', 'healthy_with', 'breaks_without', 'run_two_ranks'}
 
 
+@functools.cache
+def reason_against_vision():
+    """Return why the tests of models of timm and torchvision cannot run here; None where they can."""
+    for module in ('torchvision', 'timm'):
+        try:
+            importlib.import_module(module)
+        except Exception as error:  # a torchvision for another torch raises more than ImportError
+            return f'{module} does not import: {str(error).splitlines()[0]}'
+    return None
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items):
     for item in items:
+        if item.get_closest_marker('torchvision') and reason_against_vision():
+            item.add_marker(pytest.mark.skip(reason=reason_against_vision()))
         if INTERPRETERS & set(item.fixturenames):
             item.add_marker('slow')
         if item.path.is_relative_to(TESTS) and item.path.relative_to(TESTS).as_posix().startswith(RUNTIMES):

@@ -17,7 +17,15 @@ from mmkd_video.datasets import MixedBatchSampler, MixedVideoDataset
 from mmkd_video.datasets.decoders import DECODERS
 from mmkd_video.distillers import Distiller
 from mmkd_video.hooks import DistillWatchHook, FiniteHook, PruningHook, QATHook, ReproducibleHook
-from mmkd_video.models import DistilledHead, MultiViewBackbone, SimKDHead, ViewFusion
+from mmkd_video.models import (
+    DistilledHead,
+    MultiViewBackbone,
+    SimKDHead,
+    TemporalShiftBackbone,
+    TimmBackbone,
+    TimmPreprocessor,
+    ViewFusion,
+)
 from mmkd_video.pruning import Pruner
 from mmkd_video.pruning.recognizer import build_pruned_recognizer
 from mmkd_video.recognizers import budget, stages
@@ -133,9 +141,14 @@ ACCEPTED = {
     ('Teacher', 'key of `TeacherEnsemble`'): lambda: parameters(TeacherEnsemble) - {'name'},
     ('Teacher', 'key of `hf::`'): lambda: set(LIBRARIES['hf'].options.kinds),
     ('Teacher', 'key of `module::`'): lambda: set(LIBRARIES['module'].options.kinds),
+    ('Teacher', 'key of `timm::`'): lambda: set(LIBRARIES['timm'].options.kinds),
+    ('Teacher', 'key of `torchvision::`'): lambda: set(LIBRARIES['torchvision'].options.kinds),
     ('Student', 'key of `SimKDHead`'): lambda: parameters(SimKDHead),
     ('Student', 'key of `DistilledHead`'): lambda: parameters(DistilledHead),
     ('Student', 'key of `PrunedRecognizer`'): lambda: parameters(build_pruned_recognizer),
+    ('Student', 'key of `TemporalShiftBackbone`'): lambda: parameters(TemporalShiftBackbone),
+    ('Student', 'key of `TimmBackbone`'): lambda: parameters(TimmBackbone),
+    ('Student', 'key of `TimmPreprocessor`'): lambda: parameters(TimmPreprocessor),
     ('Terms', 'key'): lambda: set(TERM_KEYS),
     ('Layouts', 'layout'): lambda: set(LAYOUT_SHAPES),
     ('Connectors', 'type'): lambda: {name for name in connectors.__all__ if name.endswith('Connector')},
@@ -188,6 +201,9 @@ DEFAULTS = {  # whose signature holds what a table calls default; the last one c
     ('Student', 'key of `SimKDHead`'): [SimKDHead],
     ('Student', 'key of `DistilledHead`'): [DistilledHead],
     ('Student', 'key of `PrunedRecognizer`'): [build_pruned_recognizer],
+    ('Student', 'key of `TemporalShiftBackbone`'): [TemporalShiftBackbone],
+    ('Student', 'key of `TimmBackbone`'): [TimmBackbone],
+    ('Student', 'key of `TimmPreprocessor`'): [TimmPreprocessor],
     ('Schedules', 'key'): [Schedule],
     ('DistillViews', 'key'): [DistillViews],
     ('MultiView', 'key'): [MultiView],

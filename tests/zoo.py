@@ -215,6 +215,15 @@ MORE = {
         ),
         (4, 32, 32),
     ),
+    'torchvision_swin3d': (
+        dict(
+            type='Recognizer3D',
+            backbone=dict(type='VisionBackbone', library='torchvision', model='swin3d_t', num_classes=CLASSES),
+            cls_head=dict(type='ScoresHead', num_classes=CLASSES, average_clips='prob'),
+            data_preprocessor=dict(type='ActionDataPreprocessor', **MEAN_STD, format_shape='NCTHW'),
+        ),
+        (8, 64, 64),
+    ),
 }  # fmt: skip
 
 

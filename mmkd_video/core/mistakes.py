@@ -32,6 +32,7 @@ __all__ = [
     'WrongTypeError',
     'WrongValueError',
     'as_settings_errors',
+    'first_line',
     'name_of_kind',
 ]
 
@@ -59,3 +60,8 @@ def as_settings_errors(until: Callable[[], bool] = lambda: False) -> Iterator[No
         if isinstance(error, Mistake) or until():
             raise
         raise SettingsError(str(error)) from error
+
+
+def first_line(error: BaseException) -> str:
+    """Return the first line of an error's message; the name of its kind where it has none."""
+    return str(error).splitlines()[0] if str(error) else name_of_kind(error)

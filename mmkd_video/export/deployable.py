@@ -8,6 +8,8 @@ import torch
 from torch import Tensor, nn
 
 from mmkd_video.core.mistakes import WrongTypeError, WrongValueError
+from mmkd_video.quantization.qat import has_quantizers
+from mmkd_video.recognizers.reparameterized import reparameterize
 
 LAYOUTS = {'NCHW': 5, 'NCTHW': 6}  # number of dimensions of a batch, see metadata.py
 NEEDED = ('extract_feat', 'cls_head', 'data_preprocessor')
@@ -22,6 +24,9 @@ class DeployableRecognizer(nn.Module):
     The probabilities are those of MMAction2's ``predict`` with ``average_clips='prob'``. Where the head averages scores
     (``'score'``) or does not average (None), they are the softmax of the mean score, and the mean of the clips'
     probabilities: the ranking that MMAction2's scores have.
+
+    What is several layers in training and one at inference becomes one: RepVGG, MobileOne, FastViT and RepViT of timm,
+    and a module of your own with their methods.
 
     Args:
         recognizer: ``Recognizer2D``, ``Recognizer3D`` or alike; it is copied and not changed.
@@ -56,6 +61,8 @@ class DeployableRecognizer(nn.Module):
             given = getattr(preprocessor, name, None)
             self.register_buffer(f'_{name}', None if given is None else given.detach().clone().cpu(), persistent=False)
         self.eval()
+        if not has_quantizers(self.recognizer):  # they stand between the layers that would become one
+            reparameterize(self.recognizer)
 
     @property
     def num_classes(self) -> int:

@@ -17,8 +17,12 @@ from mmkd_video.models.multi_view import (
 )
 from mmkd_video.models.scores_head import ScoresHead
 from mmkd_video.models.simkd_head import SimKDHead
+from mmkd_video.models.temporal_shift import TemporalShiftBackbone
+from mmkd_video.models.timm_backbone import TimmBackbone
+from mmkd_video.models.timm_preprocessor import TimmPreprocessor
 from mmkd_video.models.transformers_backbone import TransformersBackbone
 from mmkd_video.models.transformers_head import TransformersHead
+from mmkd_video.models.vision_backbone import VisionBackbone
 
 __all__ = [
     'ConvGRU',
@@ -33,10 +37,14 @@ __all__ = [
     'MultiViewRecognizer',
     'ScoresHead',
     'SimKDHead',
+    'TemporalShiftBackbone',
+    'TimmBackbone',
+    'TimmPreprocessor',
     'TransformersBackbone',
     'TransformersHead',
     'ViewFusion',
     'ViewPresence',
     'ViewPyramid',
     'ViewTransformer',
+    'VisionBackbone',
 ]

@@ -83,6 +83,11 @@ FAMILIES = (  # where a backbone has arguments of several, the first one counts
         package='mmaction.models.backbones.swin',
         channels_last=('BasicLayer', 'SwinTransformerBlock3D', 'PatchMerging'),
     ),
+    Family(
+        'Swin of torchvision',
+        package='torchvision.models.video.swin_transformer',
+        channels_last=('SwinTransformer3d',),
+    ),
 )
 
 FRAME_ARGUMENTS = tuple(dict.fromkeys(name for family in FAMILIES for name in family.frame_arguments))
@@ -142,7 +147,7 @@ def keeps_channels_last(module: nn.Module) -> bool:
     Args:
         module: Any part of a recognizer.
     """
-    return _is_listed(module, 'channels_last')
+    return _is_listed(module, 'channels_last') or getattr(module, 'output_fmt', None) == 'NHWC'  # as timm's models say
 
 
 def keeps_batch_second(module: nn.Module) -> bool:

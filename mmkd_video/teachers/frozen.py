@@ -16,7 +16,7 @@ from mmkd_video.recognizers.compiling import COMPILE, compile_options, compile_p
 from mmkd_video.recognizers.config import expect_recognizer, resolve_config
 from mmkd_video.recognizers.families import CLASSIFIER, classifier_of
 from mmkd_video.recognizers.input_form import InputForm, Inputs, input_form, noise_clip, one_of, shallow, to_device
-from mmkd_video.recognizers.libraries import is_library_model, load_own_weights
+from mmkd_video.recognizers.libraries import has_own_checkpoints, is_library_model, load_own_weights
 from mmkd_video.recognizers.precision import HALVES, compute_in_half, in_float32
 from mmkd_video.recognizers.size import explaining_size_errors, explaining_view_errors, find_size
 from mmkd_video.recognizers.weights import fingerprint, load_weights
@@ -82,7 +82,7 @@ class FrozenTeacher(Teacher):
     ) -> None:
         super().__init__(name)
         self.view = view
-        if checkpoint is _REQUIRED and not is_library_model(config):
+        if checkpoint is _REQUIRED and (not is_library_model(config) or has_own_checkpoints(config)):
             raise WrongValueError(
                 f'{name}.checkpoint is missing; give a path or URL, or checkpoint=None if untrained weights are meant'
             )
@@ -91,6 +91,8 @@ class FrozenTeacher(Teacher):
         self.module = build_model(copy.deepcopy(self.model_config))
         if checkpoint is _REQUIRED:
             load_own_weights(self.module, self.config)
+        elif checkpoint is not None and has_own_checkpoints(config):
+            self.module.backbone.load_pretrained(checkpoint, self.module.cls_head)
         elif checkpoint is not None:
             load_weights(self.module, checkpoint)
         self.module.eval()

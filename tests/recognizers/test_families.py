@@ -30,6 +30,7 @@ TABLE = {
     ),
     'MViT': ('mvit', dict(size=(8, 32, 32), frames='temporal_size', pixels='spatial_size', heads=True)),
     'Swin': ('swin3d', dict(size=(8, 64, 64), last=True)),
+    'Swin of torchvision': ('torchvision_swin3d', dict(size=(8, 64, 64), last=True)),
 }
 
 
@@ -68,7 +69,10 @@ def test_every_family_has_its_line():
     assert {family.name for family in FAMILIES} == set(TABLE)
 
 
-@pytest.mark.parametrize('family', TABLE)
+@pytest.mark.parametrize(
+    'family',
+    [pytest.param(name, marks=pytest.mark.torchvision if name.endswith('torchvision') else ()) for name in TABLE],
+)
 def test_what_is_said_of_a_family_is_so(family):
     model, facts = TABLE[family]
     assert facts_of(model) == facts

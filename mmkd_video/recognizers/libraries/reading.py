@@ -9,9 +9,9 @@ from torch import nn
 
 from mmkd_video.core.checked import Flag, Keys, ListOf, Number, OneOf, Optional, Settings, Text, Whole, table_of
 from mmkd_video.core.mistakes import WrongValueError
-from mmkd_video.recognizers.libraries import huggingface, own_module
+from mmkd_video.recognizers.libraries import huggingface, own_module, timm_images, torchvision_videos
 
-SOURCE = Text("'hf::<folder or name>' or 'module::<module>:<function>'")
+SOURCE = Text("'hf::<folder or name>', 'module::<module>:<function>', 'timm::<name>' or 'torchvision::<name>'")
 WEIGHTS = 'library_weights'
 
 
@@ -25,10 +25,13 @@ class Library:
             ``classes``, where their names are known; and ``library_weights``, where weights lie, which the
             ``load_pretrained`` of its backbone understands.
         options: The options.
+        own_checkpoints: Whether a teacher's ``checkpoint`` is a file of the library, which the ``load_pretrained`` of
+            the backbone reads, and has to be given.
     """
 
     read: Callable[..., Config]
     options: Keys
+    own_checkpoints: bool = False
 
 
 LIBRARIES = {
@@ -56,6 +59,23 @@ LIBRARIES = {
             required=('frames', 'size', 'mean', 'std'),
         ),
     ),
+    'timm': Library(
+        timm_images.read,
+        table_of('timm', dict(frames=Whole(1), num_classes=Optional(Whole(1), 'those of its weights'))),
+        own_checkpoints=True,
+    ),
+    'torchvision': Library(
+        torchvision_videos.read,
+        table_of(
+            'torchvision',
+            dict(
+                frames=Optional(Whole(1), 'as its accuracy was measured'),
+                num_classes=Optional(Whole(1), 'those of its weights'),
+                preset=Optional(Text("a name, 'KINETICS400_V1'"), "torchvision's choice"),
+            ),
+        ),
+        own_checkpoints=True,
+    ),
 }
 
 
@@ -68,6 +88,19 @@ def is_library_model(config: Any) -> bool:
     if isinstance(config, str):
         return config.partition('::')[0] in LIBRARIES and '::' in config
     return isinstance(config, Mapping) and 'source' in config and 'type' not in config
+
+
+def has_own_checkpoints(config: Any) -> bool:
+    """Tell whether the checkpoint of a teacher is a file of the library that its ``config`` names.
+
+    Args:
+        config: ``'timm::...'``, ``dict(source='timm::...', ...)``, or anything else.
+    """
+    if not is_library_model(config):
+        return False
+    source = config if isinstance(config, str) else config['source']
+    library = LIBRARIES.get(str(source).partition('::')[0])
+    return library is not None and library.own_checkpoints
 
 
 def read_library_model(config: str | Mapping, key: str = 'teacher.config') -> Config:
