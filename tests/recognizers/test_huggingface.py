@@ -112,6 +112,8 @@ def test_pixels_of_vivit_are_scaled_twice(tmp_path):
          [(-1, 224), (224, 224)]),
         (dict(image_processor_type='VivitImageProcessor', do_rescale=False), 0.5, 0.5, [(-1, 256), (224, 224)]),
         (dict(image_processor_type='VivitImageProcessor', offset=False), 63.75, 63.75, [(-1, 256), (224, 224)]),
+        (dict(video_processor_type='VJEPA2VideoProcessor', crop_size=56, size=dict(shortest_edge=99)), 0.485 * 255,
+         0.229 * 255, [(-1, 64), (56, 56)]),
         (dict(video_processor_type='VJEPA2VideoProcessor'), 0.485 * 255, 0.229 * 255, [(-1, 292), (256, 256)]),
         (dict(video_processor_type='LlavaOnevisionVideoProcessor'), 0.48145466 * 255, 0.26862954 * 255, [(384, 384)]),
         (dict(do_resize=False, do_center_crop=False), 127.5, 127.5, [(32, 32)]),
