@@ -75,6 +75,7 @@ PAGE = {
     ('Weights', 'key of `TeacherCorrect`'): ['TeacherCorrectWeighting'],
     ('prepare', 'key'): ['prepare'],
     ('budget', 'key'): ['budget'],
+    ('stages', 'key'): ['stages'],
     ('compress', 'key'): ['compress'],
     ('compress', 'key of `prune`'): ['compress.prune'],
     ('Base file', 'key of `StopSignalHook`'): ['StopSignalHook'],
