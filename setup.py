@@ -20,6 +20,7 @@ LITE, FULL = 'mmcv-lite', 'mmcv'
 PYTHONS = (10, 11, 12, 13)  # 3.x that were tried; docs/install.md says with which torch
 EXTRAS = ('hf', 'onnx', 'openvino', 'prune', 'quant')
 TOOLS = ('docs',)  # for those who work on the package, and in an environment of their own
+VISION = ('timm', 'torchvision')  # a torchvision for another torch keeps the stack from importing, so never with 'dev'
 DECODERS = ('decord2', 'torchcodec', 'pyav')  # one of these in place of decord, so never all of them
 
 
@@ -123,7 +124,7 @@ setup(
     install_requires=runtime_requirements(),
     extras_require={
         **extras,
-        **{name: read_requirements(name) for name in (*DECODERS, *TOOLS)},
+        **{name: read_requirements(name) for name in (*VISION, *DECODERS, *TOOLS)},
         'dev': [*dev, *chain(*extras.values())],
         'all': [*dev, *chain(*extras.values())],
     },

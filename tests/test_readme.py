@@ -73,6 +73,13 @@ def test_the_two_commands_are_what_ci_calls():
     assert 'compare.py' in SET_UP[0] and 'pytest' in SET_UP[1]
 
 
+def test_ci_runs_every_test_of_models_of_timm_and_torchvision():
+    stage = next(each for each in CI.split("echo '--- ") if each.startswith('models of timm'))
+    files = [path for path in (ROOT / 'tests').rglob('test_*.py') if 'pytest.mark.torchvision' in path.read_text()]
+    marked = {str(path.relative_to(ROOT)) for path in files if path.name != Path(__file__).name}
+    assert set(re.findall(r'tests/\S+\.py', stage)) == marked
+
+
 def test_no_command_is_left_out():
     assert commands().index(SET_UP[0]) == 0
     for command in OTHERS:

@@ -10,6 +10,7 @@ from functools import partial
 import torch
 from torch import Tensor, nn
 
+from mmkd_video.core.mistakes import WrongValueError
 from mmkd_video.recognizers.families import shifts_channels
 
 
@@ -21,11 +22,21 @@ def disable_shifts(model: nn.Module) -> None:
 
 
 def shifted_layers(model: nn.Module) -> dict[str, nn.Module]:
-    """Return by name the convolution that takes the channels of each shift, with its ``TemporalShift``."""
+    """Return by name the convolution that takes the channels of each shift, with its ``TemporalShift``.
+
+    Raises:
+        ValueError: A shift stands before something else, such as a norm.
+    """
     found = {}
     for name, module in model.named_modules():
         if shifts_channels(module):
-            inner = next(n for n, m in module.net.named_modules() if isinstance(m, nn.modules.conv._ConvNd))
+            convolutions = (n for n, m in module.net.named_modules() if isinstance(m, nn.modules.conv._ConvNd))
+            inner = next(convolutions, None)
+            if inner is None:
+                raise WrongValueError(
+                    f'pruning: got a shift before {name}.net, a {type(module.net).__name__}; expected one before a '
+                    'convolution; take a backbone whose residual branches begin with convolutions'
+                )
             found[f'{name}.net.{inner}'.rstrip('.')] = module
     return found
 

@@ -10,6 +10,7 @@ from zoo import MEAN_STD
 from mmkd_video.core.registry import MODELS, build_model
 from mmkd_video.models import TemporalShiftBackbone
 from mmkd_video.models.residual_branches import find_residual_branches
+from mmkd_video.pruning.shift import shifted_layers
 from mmkd_video.recognizers.families import frames_in_the_batch
 from mmkd_video.taps import TapSet
 
@@ -164,3 +165,11 @@ def test_what_has_no_residual_branch_is_refused(monkeypatch):
 def test_wrong_numbers_are_named(wrong):
     with pytest.raises(ValueError, match='shift_div: got'):
         shifted(RESNET, **wrong)
+
+
+def test_a_shift_before_a_norm_is_not_pruned(monkeypatch):
+    first = nn.Sequential(nn.BatchNorm2d(8), nn.Conv2d(8, 8, 1))
+    net = nn.Sequential(nn.Conv2d(3, 8, 1), Block(nn.Identity(), first))
+    monkeypatch.setitem(MODELS.module_dict, 'NormFirst', lambda: net)
+    with pytest.raises(ValueError, match='pruning: got a shift before net.1.first.0.net, a BatchNorm2d'):
+        shifted_layers(shifted(dict(type='NormFirst')))

@@ -7,6 +7,7 @@ import re
 from importlib import metadata
 
 from mmkd_video.cli.doctor.check_result import CheckResult
+from mmkd_video.core.vision_packages import torchvision_for
 
 # distribution: (lowest, first that is too new or None, specifier for pip, why). The same ranges as the requirements.
 NEEDED = {
@@ -32,6 +33,7 @@ OPTIONAL = {
     'onnxruntime': ('1.31', '2', 'onnx', 'running ONNX files'),
     'openvino': ('2026.4', '2027', 'openvino', 'export, running OpenVINO files'),
     'nncf': ('3.4', '3.5', 'quant', 'quantization'),
+    'timm': ('1.0.31', '2', 'timm', 'students and teachers of timm'),
 }
 MMCV = ('2.0.0', '2.2', 'mmcv-lite>=2.0.0,<2.2')
 
@@ -115,15 +117,25 @@ def _opencv() -> CheckResult:
 
 
 def _torchvision() -> CheckResult:
-    version, needed = installed('torchvision'), 'not needed; absent is fine, broken is fatal'
+    version, needed = installed('torchvision'), 'optional, for timm and its own video models; broken is fatal'
     if importlib.util.find_spec('torchvision') is None:
         return CheckResult('torchvision', 'absent', needed, 'ok')
     try:
         importlib.import_module('torchvision')
     except Exception as error:
         problem = str(error).splitlines()[0] if str(error) else type(error).__name__
-        return CheckResult('torchvision', f'{version}: {problem}', needed, 'act', 'pip uninstall -y torchvision')
+        remedy = f'pip uninstall -y torchvision{_fitting()}'
+        return CheckResult('torchvision', f'{version}: {problem}', needed, 'act', remedy)
     return CheckResult('torchvision', version or 'found', needed, 'ok')
+
+
+def _fitting() -> str:
+    """Return which torchvision would do, for those who need one."""
+    torch = installed('torch')
+    if torch is None:
+        return ''
+    fitting = torchvision_for(torch)
+    return f"  (or, from the index that torch came from: pip install 'torchvision=={fitting}.*')"
 
 
 def _pytorchvideo() -> CheckResult:

@@ -168,7 +168,9 @@ def test_a_broken_torchvision_is_to_be_removed(tmp_path, monkeypatch):
     result = versions._torchvision()
     assert result.state == 'act'
     assert 'nms' in result.found
-    assert result.remedy == 'pip uninstall -y torchvision'
+    fitting = f'0.{int(torch.__version__.split(".")[1]) + 15}'
+    assert result.remedy.startswith('pip uninstall -y torchvision  (or')
+    assert f"pip install 'torchvision=={fitting}.*'" in result.remedy
 
 
 def test_ranges_are_those_of_the_requirements():
