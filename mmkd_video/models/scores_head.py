@@ -6,6 +6,7 @@ from mmaction.models.heads import BaseHead
 from torch import Tensor, nn
 
 from mmkd_video.core.checked import Whole, checked
+from mmkd_video.core.mistakes import WrongValueError
 from mmkd_video.core.registry import MODELS
 
 
@@ -34,5 +35,5 @@ class ScoresHead(BaseHead):
             ValueError: The scores are not of as many classes.
         """
         if self.num_classes and x.shape[-1] != self.num_classes:
-            raise ValueError(f'got scores of {x.shape[-1]} classes; expected num_classes={self.num_classes}')
+            raise WrongValueError(f'got scores of {x.shape[-1]} classes; expected num_classes={self.num_classes}')
         return self.dropout(x)
