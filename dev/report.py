@@ -14,7 +14,7 @@ from mmkd_video.core.files.atomic import write_atomically
 from mmkd_video.core.mistakes import name_of_kind
 from mmkd_video.core.plain_data import Anything, Table, read_json
 from mmkd_video.workflows.compare.result import Comparison
-from mmkd_video.workflows.compare.table import as_markdown
+from mmkd_video.workflows.compare.table import as_markdown, grid_sentences
 from mmkd_video.workflows.measure.loss_costs import LossCosts
 
 METAFILE, RESULTS, README = Path('configs/distill/metafile.yml'), Path('docs/results.md'), Path('README.md')
@@ -289,9 +289,18 @@ def _repeated_lines(model: dict) -> str:
         low, high = (100 * gain['student'][end] for end in ('low', 'high'))
         lines.append(
             f'{how}: {100 * gain["mean"]:+.2f} ({low:+.2f} to {high:+.2f}), {gain["wins"]} of {gain["pairs"]} seeds '
-            f'gain, worst pair {100 * gain["worst"]:+.2f} ([the table](docs/results.md)).'
+            f'gain, worst pair {100 * gain["worst"]:+.2f}.{_at_the_grid(saved)} [The table](docs/results.md).'
         )
     return ''.join(f'\n\n{line}' for line in lines)
+
+
+def _at_the_grid(saved: dict) -> str:
+    comparison = Comparison.from_dict(saved)
+    points = [section for section in comparison.sections if section.in_grid]
+    if not points:
+        return ''
+    settings = ', '.join(section.title for section in points)
+    return f' Over the grid ({settings}): {" ".join(grid_sentences(comparison, points))}'
 
 
 def _picture(model: dict) -> str:

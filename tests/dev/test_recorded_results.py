@@ -79,10 +79,12 @@ def test_a_repeated_comparison_stands_beside_the_recorded_one():
     assert metafile['Models'][0]['Results'][0]['Metrics']['student alone'] == 0.5
     text = report.results_text(metafile)
     assert text.index('50.00') < text.index('### Other rounding') < text.index('25.00')
-    told = (
-        'Other rounding: +10.00 (+5.00 to +15.00), 9 of 10 seeds gain, worst pair -2.00 ([the table](docs/results.md)).'
-    )
-    assert told in report.main_text(metafile)
+    told = 'Other rounding: +10.00 (+5.00 to +15.00), 9 of 10 seeds gain, worst pair -2.00.'
+    assert f'{told} [The table](docs/results.md).' in report.main_text(metafile)
+    other['sections'].append(dict(other['sections'][0], title='lr x2', in_grid=True))
+    report.repeat(metafile, other, 'Other rounding')
+    grid = 'Over the grid (lr x2): Student distilled: not more than one point below the student alone in 1 of 1 pairs.'
+    assert f'{told} {grid} [The table](docs/results.md).' in report.main_text(metafile)
     report.record(metafile, measured(name, 0.75))
     assert 'Other rounding' not in report.results_text(metafile)
 
