@@ -27,6 +27,10 @@ RUNTIMES = (
 )
 
 
+# Each has tests of minutes: begun last, one process would still be at them when the other has nothing left to do.
+LONGEST = ('test_readme.py', 'workflows/compress/test_compress.py', 'hooks/test_nodes.py')
+
+
 # Their tests start interpreters that import everything anew, which takes seconds each.
 INTERPRETERS = {'run_python', 'healthy_with', 'breaks_without', 'run_two_ranks'}
 
@@ -49,9 +53,14 @@ def pytest_collection_modifyitems(items):
             item.add_marker(pytest.mark.skip(reason=reason_against_vision()))
         if INTERPRETERS & set(item.fixturenames):
             item.add_marker('slow')
-        if item.path.is_relative_to(TESTS) and item.path.relative_to(TESTS).as_posix().startswith(RUNTIMES):
+        if _place_of(item).startswith(RUNTIMES):
             item.add_marker('runtimes')
             item.add_marker('slow')
+    items.sort(key=lambda item: _place_of(item) not in LONGEST)
+
+
+def _place_of(item):
+    return item.path.relative_to(TESTS).as_posix() if item.path.is_relative_to(TESTS) else ''
 
 
 @pytest.fixture(autouse=True)
