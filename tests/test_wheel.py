@@ -27,10 +27,11 @@ import sys, mmengine.config.config
 from mmengine.hub import get_config
 from mmkd_video.compat import own_configs
 from mmkd_video.recognizers.config import load_config, resolve_config
+from mmkd_video.recognizers.libraries import is_library_model
 mmengine.config.config.is_installed = lambda package: True  # it reloads pkg_resources each time
 for name in own_configs.shipped_names():
     config = load_config(f'mmkd_video::{name}')
-    if 'teacher' in config:
+    if 'teacher' in config and not is_library_model(config.teacher):  # which is a folder of the user's
         resolve_config(config.teacher)
     print('parsed', config.filename)
 print(get_config('mmkd_video::distill/i3d_to_mobilenet.py').model.type)
