@@ -1,18 +1,9 @@
 # RGB and optical flow of one clip, each through an I3D of half the width of i3d_small; a Transformer and a ConvGRU fuse
 # what the two say.
-stream = dict(
-    type='ResNet3d',
-    depth=18,
-    base_channels=8,
-    pretrained=None,
-    pretrained2d=False,
-    conv1_kernel=(3, 5, 5),
-    with_pool2=False,
-    inflate_style='3x3x3',
-    zero_init_residual=False,
-    out_indices=(2, 3),
-)
+_base_ = './i3d_small.py'
+stream = dict(_base_.model.backbone, base_channels=8, out_indices=(2, 3))
 model = dict(
+    _delete_=True,
     type='MultiViewRecognizer',
     backbone=dict(type='MultiViewBackbone', views=dict(rgb=stream, flow=dict(stream, in_channels=2)), view_dropout=0.2),
     neck=dict(type='ViewFusion', views=dict(rgb=(32, 64), flow=(32, 64)), channels=64),
