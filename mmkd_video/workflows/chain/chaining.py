@@ -11,7 +11,7 @@ from mmkd_video.core.text_table import aligned
 from mmkd_video.recognizers.plain_student import is_distillation
 from mmkd_video.workflows.chain.links import Link
 from mmkd_video.workflows.compare.runs import run_config
-from mmkd_video.workflows.train.prepare import prepare, publish
+from mmkd_video.workflows.train.prepare import prepare
 from mmkd_video.workflows.train.run_folder import RunFolder
 
 TABLE = 'table.txt'
@@ -44,19 +44,11 @@ def train_chain(links: Sequence[Link], work_dir: Path, *, seed: int = 0, may_pre
             prepare(link.config, allowed=may_prepare)
             run = RunFolder(work_dir / link.name, run_config(link.config, seed))
             print('trained before' if run.is_finished() else f'in {run.path}', flush=True)
-            result = run.result()
-            checkpoint = _publish(run, result, work_dir / f'{link.name}.pth')
-            rows.append((link, result))
+            checkpoint = work_dir / f'{link.name}.pth'
+            rows.append((link, run.publish(checkpoint)))
         table = _table(rows)
         write_atomically(table.encode(), work_dir / TABLE)
     return table
-
-
-def _publish(run: RunFolder, result: dict[str, Any], target: Path) -> Path:
-    """Give the last checkpoint of a link its lasting name, once: the next link's folder knows it by its content."""
-    if not target.is_file() or target.stat().st_mtime < Path(result['checkpoint']).stat().st_mtime:
-        publish(run.path, target)
-    return target
 
 
 def _table(rows: Sequence[tuple[Link, dict[str, Any]]]) -> str:

@@ -16,7 +16,6 @@ from mmkd_video.workflows.compress.settings import PRUNE, expect_blocks
 from mmkd_video.workflows.compress.stages import PICTURE, TABLE, stages
 from mmkd_video.workflows.compress.work import CompressionWork
 from mmkd_video.workflows.deploy.pruned_config import write_pruned_config
-from mmkd_video.workflows.train.prepare import publish
 from mmkd_video.workflows.train.run_folder import RunFolder
 
 PRUNED = 'student pruned'
@@ -127,10 +126,8 @@ def pruning_config(work: CompressionWork) -> Config:
 def _train(work: CompressionWork, name: str, run: RunFolder) -> None:
     """Train what is not trained yet; publish the last checkpoint under its lasting name, with a config beside it."""
     print(run.path)
-    result = run.result()
     target = work.work_dir / f'{name.replace(" ", "_")}.pth'
-    if not target.is_file() or target.stat().st_mtime < Path(result['checkpoint']).stat().st_mtime:
-        publish(run.path, target)
+    result = run.publish(target)
     if name == PRUNED:
         config = str(write_pruned_config(work.config, target, rewritten=True))
     else:

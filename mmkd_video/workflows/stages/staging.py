@@ -12,7 +12,7 @@ from mmkd_video.core.mistakes import WrongValueError
 from mmkd_video.core.text_table import aligned
 from mmkd_video.recognizers.stages import Stage, stages_of
 from mmkd_video.workflows.compare.runs import run_config
-from mmkd_video.workflows.train.prepare import prepare, publish
+from mmkd_video.workflows.train.prepare import prepare
 from mmkd_video.workflows.train.run_folder import RunFolder
 
 TABLE = 'table.txt'
@@ -75,11 +75,7 @@ def _train(stages: list[Stage], place: int, work_dir: Path, seed: int) -> dict[s
     splits = [split for split in ('val', 'test') if stage.config.get(f'{split}_dataloader') is not None]
     run = RunFolder(target.with_suffix(''), run_config(stage.config, seed), splits=splits)
     print('trained before' if run.is_finished() else f'in {run.path}', flush=True)
-    result = run.result()
-    trained = Path(result['checkpoint'])
-    if not target.is_file() or (trained.is_file() and target.stat().st_mtime < trained.stat().st_mtime):
-        publish(run.path, target)
-    return result
+    return run.publish(target)
 
 
 def _table(stages: list[Stage], results: list[dict[str, Any]]) -> str:

@@ -21,7 +21,7 @@ from mmkd_video.core.plain_data import Anything, Table, read_json
 from mmkd_video.hooks.run_record import fingerprint, flatten
 from mmkd_video.recognizers.plain_student import named_teachers
 from mmkd_video.recognizers.stages import stages_of
-from mmkd_video.workflows.train.prepare import resume_advice
+from mmkd_video.workflows.train.prepare import publish, resume_advice
 
 CONFIG = 'config.py'
 RESULT = 'result.json'
@@ -67,6 +67,24 @@ class RunFolder:
         if found is None:
             raise WorkFailedError(f'the run in {self.path} ended without a whole {RESULT}; see {self.path / LOG}')
         return found
+
+    def publish(self, target: Path) -> dict:
+        """Return the result, as :meth:`result` does, and give the last checkpoint its lasting name.
+
+        What has the name is kept unless the checkpoint is newer: what begins from it knows it by its content.
+
+        Args:
+            target: Path of that name.
+
+        Raises:
+            ValueError: The folder holds a run of another config.
+            RuntimeError: The run failed.
+        """
+        result = self.result()
+        trained = Path(result['checkpoint'])
+        if not target.is_file() or (trained.is_file() and target.stat().st_mtime < trained.stat().st_mtime):
+            publish(self.path, target)
+        return result
 
     def read(self) -> dict | None:
         """Return the result; None where there is none, or where it is damaged or lacks a score."""
