@@ -32,6 +32,7 @@ def register() -> None:
         losses,
         models,
         pruning,
+        robustness,
         schedules,
         teachers,
         terms,

@@ -15,7 +15,7 @@ from mmkd_video.core.layouts import LAYOUT_SHAPES
 from mmkd_video.core.registry import MODELS
 from mmkd_video.datasets import MixedBatchSampler, MixedVideoDataset
 from mmkd_video.datasets.decoders import DECODERS
-from mmkd_video.distillers import Distiller
+from mmkd_video.distillers import AdversarialTraining, Distiller
 from mmkd_video.hooks import DistillWatchHook, FiniteHook, PruningHook, QATHook, ReproducibleHook
 from mmkd_video.models import (
     DistilledHead,
@@ -32,6 +32,7 @@ from mmkd_video.recognizers import budget, stages
 from mmkd_video.recognizers.families import OUTLETS
 from mmkd_video.recognizers.libraries.own_module import read as read_own_module
 from mmkd_video.recognizers.libraries.reading import LIBRARIES
+from mmkd_video.robustness import FGSM, PGD
 from mmkd_video.schedules import LearnedScalar, Scalar, Schedule
 from mmkd_video.schedules.scalar import known_schedules
 from mmkd_video.taps import TapPath
@@ -132,6 +133,9 @@ def of_the_package(known: dict[str, type]) -> set[str]:
 
 ACCEPTED = {
     ('Distiller', 'key'): lambda: parameters(Distiller),
+    ('AdversarialTraining', 'key'): lambda: parameters(AdversarialTraining),
+    ('AdversarialTraining', 'key of `FGSM`'): lambda: parameters(FGSM),
+    ('AdversarialTraining', 'key of `PGD`'): lambda: parameters(PGD),
     ('Teacher', 'key'): lambda: parameters(FrozenTeacher) - {'name'} | {'type'},  # its key in `teacher` is its name
     ('Teacher', 'key of `CachedTeacher`'): lambda: parameters(CachedTeacher) - {'name'},
     ('Teacher', 'key of `EMATeacher`'): lambda: parameters(EMATeacher) - {'name'},
@@ -192,6 +196,9 @@ ACCEPTED = {
 
 DEFAULTS = {  # whose signature holds what a table calls default; the last one counts
     ('Distiller', 'key'): [Distiller],
+    ('AdversarialTraining', 'key'): [AdversarialTraining],
+    ('AdversarialTraining', 'key of `FGSM`'): [FGSM],
+    ('AdversarialTraining', 'key of `PGD`'): [PGD],
     ('Teacher', 'key of `CachedTeacher`'): [CachedTeacher],
     ('Teacher', 'key of `EMATeacher`'): [EMATeacher],
     ('Teacher', 'key of `PeerTeacher`'): [PeerTeacher],

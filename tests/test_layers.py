@@ -28,7 +28,9 @@ ALLOWED = {
     'evaluation': GROUND | {'datasets'},
     'teachers': GROUND | {'taps', 'views', 'pruning'},
     'terms': GROUND | {'losses', 'connectors', 'taps', 'schedules', 'weightings'},
-    'distillers': GROUND | {'teachers', 'terms', 'taps', 'losses', 'connectors', 'views', 'schedules', 'weightings'},
+    'distillers': GROUND
+    | {'teachers', 'terms', 'taps', 'losses', 'connectors', 'views', 'schedules', 'weightings', 'robustness'},
+    'robustness': GROUND,
     'pruning': GROUND,
     'quantization': GROUND | {'pruning'},
     'export': GROUND | {'quantization', 'pruning'},

@@ -1,5 +1,6 @@
 """Distillers: the order of one training step."""
 
+from mmkd_video.distillers.adversarial_training import AdversarialTraining
 from mmkd_video.distillers.distiller import Distiller
 
-__all__ = ['Distiller']
+__all__ = ['AdversarialTraining', 'Distiller']

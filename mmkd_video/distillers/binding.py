@@ -34,12 +34,12 @@ def student_taps(specs: Sequence[TermSpec], teachers: Mapping[str, Teacher]) -> 
     return found
 
 
-def bind(teacher: Teacher, specs: Sequence[TermSpec], probe: Probe) -> dict[str, Tensor]:
+def bind(teacher: Teacher, read: Sequence[str], probe: Probe) -> dict[str, Tensor]:
     """Tell a teacher where terms will read it.
 
     Args:
         teacher: The teacher.
-        specs: The terms.
+        read: The places that terms read of it.
         probe: The student, and examples of its features.
 
     Returns:
@@ -48,7 +48,6 @@ def bind(teacher: Teacher, specs: Sequence[TermSpec], probe: Probe) -> dict[str,
     Raises:
         KeyError: A term reads a place that the teacher does not have.
     """
-    read = taps_read(specs, teacher.name)
     # the logits are always asked for: the teacher's own accuracy on the first batches is reported from them
     found = teacher.bind(['logits', *read], probe)
     lacking = [tap for tap in read if tap not in found]

@@ -14,9 +14,9 @@ from mmkd_video.core.checked import Number, Optional, Scheduled, Settings, check
 from mmkd_video.core.mistakes import WrongValueError
 from mmkd_video.core.registry import MODELS, build_model
 from mmkd_video.core.restoring import in_eval, random_state_restored
-from mmkd_video.distillers.binding import bind, build_state, student_taps, views_of
+from mmkd_video.distillers.binding import bind, build_state, student_taps, taps_read, views_of
 from mmkd_video.distillers.first_batches import FirstBatches, softening_temperatures
-from mmkd_video.distillers.first_step import check_first_step
+from mmkd_video.distillers.first_step import check_first_step, runner_trains
 from mmkd_video.distillers.lengths import expect_begins_within
 from mmkd_video.distillers.objective import Objective, nothing_read
 from mmkd_video.distillers.optimizer import build_distill_optimizer, check_groups, complete_schedules, regroup
@@ -34,7 +34,7 @@ from mmkd_video.recognizers.recomputing import recomputing
 from mmkd_video.recognizers.size import SIZES, check_sides, explaining_size_errors, find_size
 from mmkd_video.schedules import Progress, Scalar
 from mmkd_video.taps import Place, TapSet
-from mmkd_video.teachers import TEACHERS, Probe, TeachingStep, build_teachers
+from mmkd_video.teachers import TEACHERS, Probe, Teacher, TeachingStep, build_teachers
 from mmkd_video.terms import TERMS, TermSpec, expect_shares, fill_weights, parse_terms
 from mmkd_video.views import DistillDataPreprocessor
 
@@ -71,6 +71,9 @@ class Distiller(BaseModel):
         FileNotFoundError: The teacher's config or checkpoint does not exist.
     """
 
+    _tap_set = TapSet
+    _teaches = True
+
     def __init__(
         self,
         student: Mapping,
@@ -94,7 +97,7 @@ class Distiller(BaseModel):
             self.teachers = build_teachers(teacher)
             reuse_classifier(self.student, self.teachers)
             alone = [name for name, teacher in self.teachers.items() if not teacher.needs_term]
-            specs = parse_terms(terms, list(self.teachers), alone)
+            specs = parse_terms(terms, list(self.teachers), alone) if self._teaches or terms or teacher else []
             parts = {name: part for teacher in self.teachers.values() for name, part in teacher.parts.items()}
             check_sides(input_size, ['student', *parts])
             fill_weights(specs, self.task_weight)
@@ -175,11 +178,8 @@ class Distiller(BaseModel):
             steps[name] = TeachingStep(own.get(name), inputs, data_samples, labels, indices, None, rows, views=own)
         # before the student's activations fill the memory
         taught = {name: self._ask(name, step) for name, step in steps.items() if not self.teachers[name].student_taps}
-        with self._student_taps.watch(), labelled_only(self.student, rows), recomputing(self.student):
-            is_read = bool(self._student_taps.paths) or self.task_weight.fixed != 0
-            losses = self.student.loss(shallow(inputs), data_samples) if is_read else nothing_read(self.student)
         places: dict[str, Place] = {}
-        student = self._student_taps.read(inputs, places)
+        losses, student = self._run_student(inputs, data_samples, rows, steps, taught, places)
         if self._first_step and torch.is_grad_enabled():
             self._first_step = False
             check_first_step(self.training_state.terms, student, losses)
@@ -213,7 +213,7 @@ class Distiller(BaseModel):
         Raises:
             ValueError: A trainable parameter would be in no group, or in two.
         """
-        self._awaits_training = not _runner_trains(MessageHub.get_current_instance())
+        self._awaits_training = not runner_trains(MessageHub.get_current_instance())
         return build_distill_optimizer(
             self.student, self.training_state, config, self.connector_lr_mult, self.connector_decay
         )
@@ -318,7 +318,7 @@ class Distiller(BaseModel):
             probe = Probe(self.student, student, self._asked, clip, self.teachers)
             for name, teacher in self.teachers.items():
                 if teacher.student_taps or teacher.copies or teacher.is_student:
-                    self._examples[name] = bind(teacher, self._specs, probe)
+                    self._examples[name] = self._bind(teacher, self._specs, probe)
             fresh = build_state(self._specs, self.teachers, student, self._examples).to(device)
         changed = transplant(self.training_state, fresh, kept, self.teachers)
         self.training_state = fresh
@@ -340,18 +340,28 @@ class Distiller(BaseModel):
     def _build_terms(self, specs: list[TermSpec], student_config: Mapping, asked: object) -> None:
         """Find every shape on noise, then build connectors and losses to fit."""
         self._specs, self._asked = specs, asked
-        self._student_taps = TapSet(self.student, student_taps(specs, self.teachers), 'student')
+        self._student_taps = self._tap_set(self.student, student_taps(specs, self.teachers), 'student')
         self._student_size = find_size(student_config, None, asked, 'student')
         clip = noise_clip(self.student, self._student_size)
         student = self.tap_features(clip)
         probe = Probe(self.student, student, asked, clip, self.teachers)
-        self._examples = {name: bind(teacher, specs, probe) for name, teacher in self.teachers.items()}
+        self._examples = {name: self._bind(teacher, specs, probe) for name, teacher in self.teachers.items()}
         self.training_state = build_state(specs, self.teachers, student, self._examples)
         for term in self.training_state.terms.values():
             if 'teacher_head' in term.needs:
                 self.teachers[term.teacher].classifier()  # says so now where there is none
         table = term_table(list(self.training_state.terms.values()), student, self._examples)
         print_log(f'Distillation terms (shapes of one dry run):\n{table}', logger='current')
+
+    def _bind(self, teacher: Teacher, specs: list[TermSpec], probe: Probe) -> dict[str, Tensor]:
+        return bind(teacher, taps_read(specs, teacher.name), probe)
+
+    def _run_student(self, inputs: Inputs, samples: list, rows: list | None, steps, taught, places: dict) -> tuple:
+        """Return the student's own losses and its features; fill in the places of its taps."""
+        with self._student_taps.watch(), labelled_only(self.student, rows), recomputing(self.student):
+            is_read = bool(self._student_taps.paths) or self.task_weight.fixed != 0
+            losses = self.student.loss(shallow(inputs), samples) if is_read else nothing_read(self.student)
+        return losses, self._student_taps.read(inputs, places)
 
     def _of_learning_teachers(self, steps: Mapping[str, TeachingStep], taught: Mapping) -> dict[str, Tensor]:
         """Return teachers' own losses, which are summed up with the others, and what they log."""
@@ -379,14 +389,10 @@ class Distiller(BaseModel):
         hub = MessageHub.get_current_instance()
         now = hub.runtime_info.get('iter')
         moved = self._hub_iter is not None and now is not None and now != self._hub_iter
-        if moved or (self._awaits_training and _runner_trains(hub)):
+        if moved or (self._awaits_training and runner_trains(hub)):
             hub.pop_info('loop_stage')  # this error ends the loop, and nobody else would say so
             raise WrongValueError(
                 'DistillHook is not registered: schedules would not move and checkpoints would lose the connectors; '
                 "inherit configs/_base_/mmkd.py, or add dict(type='DistillHook') to custom_hooks"
             )
         self._hub_iter = now
-
-
-def _runner_trains(hub: MessageHub) -> bool:
-    return hub.runtime_info.get('loop_stage') == 'train'

@@ -18,6 +18,7 @@ from mmkd_video.recognizers.class_folders import use_class_folder
 from mmkd_video.recognizers.config_keys import check_config
 from mmkd_video.recognizers.families import INPUT_KINDS, NO_RECOGNIZERS
 from mmkd_video.recognizers.libraries import is_library_model, read_library_model
+from mmkd_video.recognizers.plain_student import DISTILLERS
 
 SHIPPED = 'configs'
 SUFFIXES = ('.py', '.json', '.yml', '.yaml')
@@ -133,7 +134,7 @@ def resolve_config(config: str | Mapping) -> tuple[dict, Config | None]:
     model = config if whole is None else whole.get('model')
     if model is None:
         raise WrongValueError(f"teacher.config: {config!r} holds no 'model'")
-    if model.get('type') == 'Distiller':  # a distilled student teaches the next one
+    if model.get('type') in DISTILLERS:  # a distilled student teaches the next one
         model = model['student']
     return copy.deepcopy(dict(model)), whole
 

@@ -13,12 +13,13 @@ TEACHER_HOOKS = (
     'TeacherPredictionsHook',
     'TermStopHook',
 )
+DISTILLERS = ('Distiller', 'AdversarialTraining')
 TEACHER_METRICS = ('AgreementMetric', 'TeacherAgreement')
 
 
 def is_distillation(config: Config) -> bool:
     """Return whether a config distils."""
-    return config.model.get('type') == 'Distiller'
+    return config.model.get('type') in DISTILLERS
 
 
 def given_teachers(teacher: Mapping | None) -> dict[str, Mapping]:

@@ -5,7 +5,7 @@ from mmkd_video.views.distill_views import DistillViews
 from mmkd_video.views.jitter_levels import JitterLevels
 from mmkd_video.views.label_notes import has_label
 from mmkd_video.views.multi_view import MultiView
-from mmkd_video.views.preprocessor import DistillDataPreprocessor
+from mmkd_video.views.preprocessor import DistillDataPreprocessor, lay_out
 from mmkd_video.views.span_sample import SpanSample
 
 __all__ = [
@@ -19,4 +19,5 @@ __all__ = [
     'RGBToFlow',
     'SpanSample',
     'has_label',
+    'lay_out',
 ]

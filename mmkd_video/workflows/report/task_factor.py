@@ -3,9 +3,10 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from mmkd_video.recognizers.plain_student import DISTILLERS
 from mmkd_video.terms.default_weights import DEFAULT_SHARE
 
-BALANCED, DISTILLER = 'Balanced', 'Distiller'
+BALANCED = 'Balanced'
 
 
 def task_factor(config: Mapping[str, Any]) -> float | None:
@@ -19,7 +20,7 @@ def task_factor(config: Mapping[str, Any]) -> float | None:
     model = config.get('model')
     if not isinstance(model, Mapping):
         return None
-    if model.get('type') != DISTILLER:
+    if model.get('type') not in DISTILLERS:
         return 1.0
     weight, terms = model.get('task_weight', 1.0), model.get('terms') or []
     if (
