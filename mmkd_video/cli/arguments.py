@@ -92,7 +92,6 @@ TEXTS = table_of(
         '--pictures': FOLDER,
         '--prefix': Anything('no text is a prefix too'),
         '--publish': FILE,
-        '--record': FILE,
         '--reference': Text('the name of a model'),
         '--report': FILE,
         '--resume': FILE,
