@@ -22,7 +22,10 @@ from mmkd_video.models.timm_backbone import TimmBackbone
 from mmkd_video.models.timm_preprocessor import TimmPreprocessor
 from mmkd_video.models.transformers_backbone import TransformersBackbone
 from mmkd_video.models.transformers_head import TransformersHead
+from mmkd_video.models.video_prompt_backbone import VideoPromptBackbone
+from mmkd_video.models.video_text_head import VideoTextHead
 from mmkd_video.models.vision_backbone import VisionBackbone
+from mmkd_video.models.zero_shot_backbone import ZeroShotBackbone
 
 __all__ = [
     'ConvGRU',
@@ -42,9 +45,12 @@ __all__ = [
     'TimmPreprocessor',
     'TransformersBackbone',
     'TransformersHead',
+    'VideoPromptBackbone',
+    'VideoTextHead',
     'ViewFusion',
     'ViewPresence',
     'ViewPyramid',
     'ViewTransformer',
     'VisionBackbone',
+    'ZeroShotBackbone',
 ]
