@@ -44,7 +44,7 @@ class TextTokenizer:
     Args:
         folder: The model's folder; ``tokenizer.json`` of it is read, and of its settings which token fills texts up,
             and at which side.
-        rules: What the text tower takes.
+        rules: Rules of the text tower.
 
     Raises:
         FileNotFoundError: There is no such file.
