@@ -1,8 +1,10 @@
 """Video modules that MMAction2 lacks."""
 
+from mmkd_video.models.attentive_probe import AttentiveProbe
 from mmkd_video.models.difference_resnet3d import DifferenceResNet3d
 from mmkd_video.models.distilled_head import DistilledHead
 from mmkd_video.models.frame_differences import DifferenceMobileNetV2TSM, DifferenceResNetTSM
+from mmkd_video.models.linear_probe import LinearProbe
 from mmkd_video.models.mobilenet3d import MobileNet3d
 from mmkd_video.models.module_backbone import ModuleBackbone
 from mmkd_video.models.multi_view import (
@@ -28,11 +30,13 @@ from mmkd_video.models.vision_backbone import VisionBackbone
 from mmkd_video.models.zero_shot_backbone import ZeroShotBackbone
 
 __all__ = [
+    'AttentiveProbe',
     'ConvGRU',
     'DifferenceMobileNetV2TSM',
     'DifferenceResNet3d',
     'DifferenceResNetTSM',
     'DistilledHead',
+    'LinearProbe',
     'MobileNet3d',
     'ModuleBackbone',
     'MultiViewBackbone',

@@ -170,6 +170,19 @@ def test_it_is_a_teacher_with_classes_and_a_linear_classifier(made):
     assert build_teachers(dict(config=dict(source=f'hf::{made("clip").folder}')))['teacher'].num_classes is None
 
 
+@pytest.mark.parametrize('name', text_models.MODELS)
+def test_it_computes_in_half_precision_where_that_is_asked(made, name):
+    given = dict(config=source(made(name), templates=['{}']))
+    whole, half = (build_teachers(dict(given, precision=each))['teacher'] for each in (None, 'bf16'))
+    side = whole.module.backbone.settings['image_size']
+    clip = torch.randn(2, 1, 3, tiny.FRAMES, side, side, generator=torch.Generator().manual_seed(1))
+    for teacher in (whole, half):
+        teacher.tap(['logits'])
+    found, expected = half.features(clip)['logits'], whole.features(clip)['logits']
+    assert found.dtype == torch.float32
+    assert (found - expected).abs().max() < 0.05 * expected.abs().max() + 0.5
+
+
 def test_a_fingerprint_depends_on_names_and_weights_and_not_on_rounding(made, tmp_path):
     model, config = recognizer_of(source(made('clip')))
     first = fingerprint(model, config.model)
