@@ -19,6 +19,7 @@ from mmkd_video.core.registry import MODELS
 from mmkd_video.datasets import render_motion_clips
 from mmkd_video.datasets.motion_clips import CLASSES
 from mmkd_video.teachers.probe_file import KEY, read_probe, save
+from mmkd_video.workflows.cache.caching import cache_teacher
 from mmkd_video.workflows.probe import probing
 from mmkd_video.workflows.probe.grid import Point, ProbeGrid, factor_at
 from mmkd_video.workflows.probe.probing import train_probe
@@ -182,6 +183,11 @@ def test_the_probe_is_in_float32_beside_an_encoder_in_half_precision(folder, tra
     torch.testing.assert_close(found, expected, atol=0.05, rtol=0.05)
     with torch.autocast('cpu', torch.bfloat16):
         assert whole.features(clip)['logits'].dtype == torch.float32
+
+
+def test_its_answers_are_cached(folder, videos, tmp_path, trained):
+    done = cache_teacher(probed_sets.config_of(videos, folder, tmp_path, trained[0]), tmp_path / 'cache')
+    assert done.clips == done.computed == COUNT
 
 
 def test_a_backbone_of_mmaction_is_probed_too(videos, tmp_path):
