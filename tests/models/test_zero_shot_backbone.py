@@ -141,6 +141,27 @@ def test_the_text_tower_is_gone_and_the_texts_follow_the_model(made, name):
     assert texts.dtype == torch.float64
 
 
+@pytest.mark.parametrize('name', ['xclip', 'videoprism'])
+def test_the_vision_tower_alone_is_an_encoder(made, name):
+    folder = made(name)
+    model, config = recognizer_of(f'hf::{folder.folder}')
+    side = model.backbone.settings['image_size']
+    clip = torch.randn(2, 3, tiny.FRAMES, side, side, generator=torch.Generator().manual_seed(2))
+    found = read(model, clip, 'pooled', 'last_hidden_state')
+    frames = clip.transpose(1, 2)
+    with torch.no_grad():
+        if name == 'xclip':
+            told = folder.model.vision_model(frames.flatten(0, 1))
+            expected = told.pooler_output.unflatten(0, (2, -1)).mean(dim=1)
+            tokens = told.last_hidden_state[:, 1:].reshape(2, -1, 24)
+        else:
+            told = folder.model.video_model(frames)
+            expected, tokens = told.pooler_output.flatten(1), told.last_hidden_state
+    torch.testing.assert_close(found['pooled'], expected, atol=1e-5, rtol=1e-4)
+    torch.testing.assert_close(found['last_hidden_state'].flatten(2).transpose(1, 2), tokens, atol=1e-5, rtol=1e-4)
+    assert config.get('classes') is None
+
+
 def test_texts_of_xclip_are_changed_by_the_video(made):
     model, _ = recognizer_of(source(made('xclip')))
     seen = torch.randn(2, 3, tiny.FRAMES, tiny.SIZE, tiny.SIZE, generator=torch.Generator().manual_seed(3))
