@@ -42,6 +42,7 @@ from mmkd_video.teachers import (
     EMATeacher,
     FrozenTeacher,
     PeerTeacher,
+    ProbedTeacher,
     SelfTeacher,
     TeacherEnsemble,
 )
@@ -137,6 +138,7 @@ ACCEPTED = {
     ('Teacher', 'key of `EMATeacher`'): lambda: parameters(EMATeacher) - {'name'},
     ('Teacher', 'key of `PeerTeacher`'): lambda: parameters(PeerTeacher) - {'name'},
     ('Teacher', 'key of `BlockTeacher`'): lambda: parameters(BlockTeacher) | parameters(FrozenTeacher) - {'name'},
+    ('Teacher', 'key of `ProbedTeacher`'): lambda: parameters(ProbedTeacher) | parameters(FrozenTeacher) - {'name'},
     ('Teacher', 'key of `SelfTeacher`'): lambda: parameters(SelfTeacher) - {'name'},
     ('Teacher', 'key of `TeacherEnsemble`'): lambda: parameters(TeacherEnsemble) - {'name'},
     ('Teacher', 'key of `hf::`'): lambda: set(LIBRARIES['hf'].options.kinds),

@@ -158,6 +158,7 @@ WORKFLOWS = {
     'chain': {'compare', 'train'},
     'deploy': set(),
     'new': set(),
+    'probe': {'train'},
     'stream': set(),
     'shrink': set(),
     'stages': {'compare', 'train'},

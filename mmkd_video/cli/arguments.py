@@ -29,6 +29,7 @@ OPTIONS = table_of(
         '--max-ratio': Fraction(),
         '--memory-runs': Whole(0),
         '--num-folds': Whole(1),
+        '--lr': Number(0, above=True),
         '--pairs': Whole(1),
         '--pause': Number(0),
         '--processes': Whole(2),
@@ -57,6 +58,7 @@ OPTIONS = table_of(
         '--views': Whole(1),
         '--wait-time': Number(0),
         '--warmup': Whole(0),
+        '--weight-decay': Number(0),
         '--workers': Whole(1),
     },
 )
@@ -99,6 +101,7 @@ TEXTS = table_of(
         '--seeds': Anything('seeds_in'),
         '--show-dir': FOLDER,
         '--student': CONFIG,
+        '--tap': Text('the name of a tap'),
         '--taps': Text('the name of a tap'),
         '--teacher': CONFIG,
         '--teacher-name': Text('the name of a teacher'),

@@ -1,8 +1,10 @@
 """Video modules that MMAction2 lacks."""
 
+from mmkd_video.models.attentive_probe import AttentiveProbe
 from mmkd_video.models.difference_resnet3d import DifferenceResNet3d
 from mmkd_video.models.distilled_head import DistilledHead
 from mmkd_video.models.frame_differences import DifferenceMobileNetV2TSM, DifferenceResNetTSM
+from mmkd_video.models.linear_probe import LinearProbe
 from mmkd_video.models.mobilenet3d import MobileNet3d
 from mmkd_video.models.module_backbone import ModuleBackbone
 from mmkd_video.models.multi_view import (
@@ -22,14 +24,19 @@ from mmkd_video.models.timm_backbone import TimmBackbone
 from mmkd_video.models.timm_preprocessor import TimmPreprocessor
 from mmkd_video.models.transformers_backbone import TransformersBackbone
 from mmkd_video.models.transformers_head import TransformersHead
+from mmkd_video.models.video_prompt_backbone import VideoPromptBackbone
+from mmkd_video.models.video_text_head import VideoTextHead
 from mmkd_video.models.vision_backbone import VisionBackbone
+from mmkd_video.models.zero_shot_backbone import ZeroShotBackbone
 
 __all__ = [
+    'AttentiveProbe',
     'ConvGRU',
     'DifferenceMobileNetV2TSM',
     'DifferenceResNet3d',
     'DifferenceResNetTSM',
     'DistilledHead',
+    'LinearProbe',
     'MobileNet3d',
     'ModuleBackbone',
     'MultiViewBackbone',
@@ -42,9 +49,12 @@ __all__ = [
     'TimmPreprocessor',
     'TransformersBackbone',
     'TransformersHead',
+    'VideoPromptBackbone',
+    'VideoTextHead',
     'ViewFusion',
     'ViewPresence',
     'ViewPyramid',
     'ViewTransformer',
     'VisionBackbone',
+    'ZeroShotBackbone',
 ]

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 
 import torch
+from mmengine.config import Config
 from torch import Tensor, nn
 
 from mmkd_video.core.checked import AnyOf, ListOf, OneOf, Optional, Settings, Text, Whole, checked
@@ -300,8 +301,12 @@ class FrozenTeacher(Teacher):
     def _outputs(self) -> int:
         return self.module.cls_head.num_classes
 
+    def _naming_config(self) -> Config | None:
+        """Return the config that tells the names of its outputs."""
+        return self.config
+
     def _check_classes(self, classes: str | Sequence[int | str] | None) -> list[int] | None:
-        classes = selected_outputs(classes, self.config, self._outputs(), self.name)
+        classes = selected_outputs(classes, self._naming_config(), self._outputs(), self.name)
         if classes is None:
             return None
         wrong = [index for index in classes if not isinstance(index, int) or not 0 <= index < self._outputs()]

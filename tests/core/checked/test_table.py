@@ -39,6 +39,7 @@ PAGE = {
     ('Teacher', 'key of `PeerTeacher`'): ['PeerTeacher'],
     ('Teacher', 'key of `TeacherEnsemble`'): ['TeacherEnsemble'],
     ('Teacher', 'key of `BlockTeacher`'): ['BlockTeacher'],
+    ('Teacher', 'key of `ProbedTeacher`'): ['ProbedTeacher'],
     ('Teacher', 'key of `SelfTeacher`'): ['SelfTeacher'],
     ('Teacher', 'key of `hf::`'): ['hf'],
     ('Teacher', 'key of `module::`'): ['module'],
