@@ -31,6 +31,7 @@ def register() -> None:
         hooks,
         losses,
         models,
+        optimizers,
         pruning,
         schedules,
         teachers,

@@ -185,6 +185,8 @@ ACCEPTED = {
     ('FeatureSimilarityHook', 'key'): lambda: parameters(hooks.FeatureSimilarityHook),
     ('TermStopHook', 'key'): lambda: parameters(hooks.TermStopHook),
     ('AnnealingHook', 'key'): lambda: parameters(hooks.AnnealingHook),
+    ('FreezeHook', 'key'): lambda: parameters(hooks.FreezeHook),
+    ('LayerDecay', 'key of `paramwise_cfg`'): lambda: set(TABLE['optim_wrapper.paramwise_cfg'].kinds),
     ('MemoryFormatHook', 'key'): lambda: parameters(hooks.MemoryFormatHook),
     ('Environment', 'variable'): environment,
 }
@@ -223,6 +225,7 @@ DEFAULTS = {  # whose signature holds what a table calls default; the last one c
     ('FeatureSimilarityHook', 'key'): [hooks.FeatureSimilarityHook],
     ('TermStopHook', 'key'): [hooks.TermStopHook],
     ('AnnealingHook', 'key'): [hooks.AnnealingHook],
+    ('FreezeHook', 'key'): [hooks.FreezeHook],
     ('MemoryFormatHook', 'key'): [hooks.MemoryFormatHook],
     ('Base file', 'key of `StopSignalHook`'): [hooks.StopSignalHook],
 }
