@@ -23,6 +23,7 @@ def register() -> None:
     """
     compat.forced_loading.refuse()
     from mmkd_video import (  # noqa: F401
+        adaptation,
         connectors,
         datasets,
         distillers,

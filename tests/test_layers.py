@@ -19,6 +19,7 @@ ALLOWED = {
     'recognizers': {'core', 'compat'},
     'losses': GROUND,
     'connectors': GROUND,
+    'adaptation': GROUND | {'losses'},
     'taps': GROUND,
     'views': GROUND,
     'schedules': GROUND,

@@ -25,7 +25,7 @@ from mmkd_video.distillers.refit import TensorCuts, transplant
 from mmkd_video.distillers.reuse import reuse_classifier
 from mmkd_video.distillers.summary import term_table
 from mmkd_video.distillers.training_state import install_key_mapping
-from mmkd_video.distillers.unlabelled import labelled_rows, stack_indices, stack_labels
+from mmkd_video.distillers.unlabelled import labelled_rows, stack_domains, stack_indices, stack_labels
 from mmkd_video.recognizers.compiling import compile_parts
 from mmkd_video.recognizers.config import expect_recognizer
 from mmkd_video.recognizers.input_form import Inputs, input_form, noise_clip, one_of, positive, shallow, to_device
@@ -187,7 +187,8 @@ class Distiller(BaseModel):
             self._check_taps(student, self.training_state.terms.values())
         steps = {name: dataclasses.replace(step, student=student) for name, step in steps.items()}
         taught |= {name: self._ask(name, step) for name, step in steps.items() if name not in taught}
-        context = {'labels': labels, 'indices': indices, 'labelled': rows}
+        domains = stack_domains(data_samples)
+        context = {'labels': labels, 'indices': indices, 'domains': domains, 'labelled': rows}
         raws = {}
         for name, term in self.training_state.terms.items():
             context['teacher_head'] = self.teachers[term.teacher].classify

@@ -7,6 +7,7 @@ from mmkd_video.functional.contrast import noise_contrast, other_indices
 from mmkd_video.functional.correlation import dist, ickd, pearson, pkd
 from mmkd_video.functional.cosine import cosine
 from mmkd_video.functional.divergence import kd, kl_divergence, log_probabilities
+from mmkd_video.functional.domains import coral, domain_entropy, entropy_weights, mmd, multilinear_map, reverse_gradient
 from mmkd_video.functional.elementwise import ab, batch_norm_margin, ft, mean_square, ofd
 from mmkd_video.functional.ensembles import (
     label_cross_entropy,
@@ -52,12 +53,15 @@ __all__ = [
     'channels_and_positions',
     'cka_from_hsic',
     'class_indices',
+    'coral',
     'cosine',
     'cwd',
     'decides_for_label',
     'dist',
     'divide',
     'dkd',
+    'domain_entropy',
+    'entropy_weights',
     'equal_variance_rotation',
     'frame_importance',
     'frame_vectors',
@@ -66,8 +70,8 @@ __all__ = [
     'geodesic_distances',
     'gram',
     'hadamard',
-    'hcl',
     'hard_kd',
+    'hcl',
     'ickd',
     'isomap',
     'kd',
@@ -87,6 +91,8 @@ __all__ = [
     'mix_logits',
     'mix_probabilities',
     'mlkd',
+    'mmd',
+    'multilinear_map',
     'nearest_neighbours',
     'nkd',
     'noise_contrast',
@@ -102,6 +108,7 @@ __all__ = [
     'pool_map',
     'prediction_entropy',
     'reconstruction_weights',
+    'reverse_gradient',
     'right_singular_vectors',
     'rkd_angles',
     'rkd_distances',
