@@ -53,7 +53,7 @@ class CDANLoss(DomainLoss):
 
         Args:
             student: Vector ``(N, C)`` and class scores ``(N, K)``.
-            teacher: Not used.
+            teacher: The teacher's feature, which is not used.
             domains: ``(N,)``, 0 for the source and 1 for the target.
 
         Raises:

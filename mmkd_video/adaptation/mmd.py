@@ -39,7 +39,7 @@ class MMDLoss(DomainLoss):
 
         Args:
             student: Vector ``(N, C)``.
-            teacher: Not used.
+            teacher: The teacher's feature, which is not used.
             domains: ``(N,)``, 0 for the source and 1 for the target.
 
         Raises:

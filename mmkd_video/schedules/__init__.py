@@ -15,6 +15,7 @@ __all__ = [
     'CosineSchedule',
     'LearnedScalar',
     'LinearSchedule',
+    'LogisticSchedule',
     'Progress',
     'Scalar',
     'Schedule',
