@@ -32,7 +32,7 @@ class TargetStyle(BaseTransform):
     goes on resting.
 
     ``'fourier'``: the amplitudes of low frequencies, averaged over the frames, become those of the target's clip; the
-    phases stay. Source: https://arxiv.org/abs/2004.05498 (FDA), which does this for single images, where it is the same.
+    phases stay. Source: https://arxiv.org/abs/2004.05498 (FDA), which does the same for single images.
     ``'moments'``: mean and standard deviation of each colour over the clip become those of the target's clip. Source:
     https://arxiv.org/abs/1703.06868 (AdaIN), which does this for features of a network.
 
@@ -40,8 +40,8 @@ class TargetStyle(BaseTransform):
         clips: Folder of the target's videos, or a list of them, one path a line; labels behind them are not read.
         root: Folder that paths of a list are relative to; None for the folder of the list.
         method: ``'fourier'`` or ``'moments'``.
-        share: For ``'fourier'``: half width of the square of low frequencies, as a share of the frame, below 0.5 in
-            effect; the authors use 0.01 to 0.09.
+        share: Half width of the square of low frequencies, as a share of the frame, for ``'fourier'``; all of them from
+            0.5 on. The authors use 0.01 to 0.09.
         probability: Share of the source clips that are changed.
         frames: Number of frames of the target's clip that are looked at.
 

@@ -7,8 +7,7 @@ from mmkd_video.cli.arguments import checked_options
 from mmkd_video.cli.interrupts import exit_on_sigterm
 from mmkd_video.cli.mistakes import EXITS, exit_on_error
 from mmkd_video.core.command_line import program_of
-from mmkd_video.datasets.motion_domain import DOMAINS
-from mmkd_video.workflows.train.clips import prepare_motion_clips
+from mmkd_video.workflows.train.clips import DOMAIN_NAMES, prepare_motion_clips
 
 
 def main(args: Sequence[str] | None = None) -> None:
@@ -29,6 +28,6 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument('--seed', type=int, default=0, help='of the pictures')
     parser.add_argument('--workers', type=int, default=2, help='threads that render')
     parser.add_argument(
-        '--domain', choices=sorted(DOMAINS), default='source', help='target: the same motions, filmed in another way'
+        '--domain', choices=DOMAIN_NAMES, default='source', help='target: the same motions, filmed in another way'
     )
     return checked_options(parser)

@@ -71,7 +71,7 @@ def render_clip(
         split: 'train', 'val' or 'test': the texture families to draw from.
         label: Index into ``CLASSES``.
         rng: Source of all randomness.
-        domain: How clips look.
+        domain: Look of the clips.
 
     Returns:
         Uint8 array ``(frames of the domain, SIZE, SIZE, 3)``.

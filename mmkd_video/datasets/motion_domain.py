@@ -1,6 +1,6 @@
 """How motion clips look: the domain of the embedded data set, and another one to adapt to."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import cv2
 import numpy as np
@@ -25,7 +25,7 @@ class MotionDomain:
     """
 
     number: int | None = None
-    textures: Families = None
+    textures: Families = field(default_factory=dict)
     num_frames: int = 24
     fps: int = 12
     noise: float = 4.0
@@ -69,5 +69,5 @@ DOMAINS = {
         tilt=0.12,
     ),
 }
-"""The domain of the embedded set, and the other one: new textures, a camera that is held by hand and tilted, more noise,
-a lighter background with less contrast, another frame rate."""
+"""The embedded set's, and another one: its own textures, a camera held by hand and tilted, more noise, a lighter
+background with less contrast, another frame rate."""

@@ -2,6 +2,9 @@
 
 from mmkd_video.core.progress_bar import ProgressBar, at_each_tenth
 from mmkd_video.datasets import render_motion_clips
+from mmkd_video.datasets.motion_domain import DOMAINS
+
+DOMAIN_NAMES = tuple(DOMAINS)
 
 
 def prepare_motion_clips(root: str, *, seed: int = 0, workers: int = 2, domain: str = 'source') -> bool:
@@ -11,7 +14,7 @@ def prepare_motion_clips(root: str, *, seed: int = 0, workers: int = 2, domain: 
         root: Folder of the data set.
         seed: Seed of the pictures.
         workers: Threads that render.
-        domain: How the clips look, ``'source'`` or ``'target'``.
+        domain: Name of the look of the clips, ``'source'`` or ``'target'``.
 
     Returns:
         True when clips were rendered, False when the folder was complete already.
