@@ -128,6 +128,23 @@ class FreezeHook(Hook):
         )
 
 
+def freeze(model: nn.Module, modules: Sequence[str]) -> None:
+    """Freeze modules of a recognizer for good, with the statistics of their norms, as the hook does for a training.
+
+    Args:
+        model: Recognizer in training mode.
+        modules: Paths or patterns.
+
+    Raises:
+        KeyError: There is no such module.
+    """
+    for index, pattern in enumerate(modules):
+        found = list(find_modules(model, pattern, f'FreezeHook.modules[{index}]').values())
+        _set_trained(found, False)
+        for module in found:
+            _stop(module, nn.Module)
+
+
 def _set_trained(modules: Sequence[nn.Module], trained: bool) -> bool:
     """Set whether parameters are trained; a frozen one keeps no old gradient. Return whether any changed."""
     changed = False
