@@ -50,6 +50,7 @@ from mmkd_video.terms.spec import TERM_KEYS, parse_taps
 from mmkd_video.views import DistillViews, MultiView
 from mmkd_video.weightings import (
     BalancedWeighting,
+    ImportanceWeighting,
     TeacherConfidenceWeighting,
     TeacherCorrectWeighting,
     UncertaintyWeighting,
@@ -173,6 +174,7 @@ ACCEPTED = {
     ('Weights', 'key of `Uncertainty`'): lambda: parameters(UncertaintyWeighting),
     ('Weights', 'key of `TeacherConfidence`'): lambda: parameters(TeacherConfidenceWeighting),
     ('Weights', 'key of `TeacherCorrect`'): lambda: parameters(TeacherCorrectWeighting),
+    ('Weights', 'key of `Importance`'): lambda: parameters(ImportanceWeighting),
     ('Base file', 'hook'): lambda: set(BASE_HOOKS),
     ('prepare', 'key'): lambda: set(prepare.PREPARE.kinds),
     ('compress', 'key'): lambda: set(compress_settings.COMPRESS.kinds),
@@ -220,6 +222,7 @@ DEFAULTS = {  # whose signature holds what a table calls default; the last one c
     ('Weights', 'key of `Uncertainty`'): [UncertaintyWeighting],
     ('Weights', 'key of `TeacherConfidence`'): [TeacherConfidenceWeighting],
     ('Weights', 'key of `TeacherCorrect`'): [TeacherCorrectWeighting],
+    ('Weights', 'key of `Importance`'): [ImportanceWeighting],
     ('PruningHook', 'key'): [Pruner, PruningHook],
     ('QATHook', 'key'): [QATHook],
     ('FeatureSimilarityHook', 'key'): [hooks.FeatureSimilarityHook],

@@ -6,6 +6,7 @@ from mmkd_video.functional.channels import cwd, nst
 from mmkd_video.functional.contrast import noise_contrast, other_indices
 from mmkd_video.functional.correlation import dist, ickd, pearson, pkd
 from mmkd_video.functional.cosine import cosine
+from mmkd_video.functional.density_ratio import gaussian_kernel, kernel_mean_matching, kliep, logistic_ratio
 from mmkd_video.functional.divergence import kd, kl_divergence, log_probabilities
 from mmkd_video.functional.domains import coral, domain_entropy, entropy_weights, mmd, multilinear_map, reverse_gradient
 from mmkd_video.functional.elementwise import ab, batch_norm_margin, ft, mean_square, ofd
@@ -67,6 +68,7 @@ __all__ = [
     'frame_vectors',
     'fsp',
     'ft',
+    'gaussian_kernel',
     'geodesic_distances',
     'gram',
     'hadamard',
@@ -76,12 +78,15 @@ __all__ = [
     'isomap',
     'kd',
     'kdsvd',
+    'kernel_mean_matching',
     'kl_divergence',
+    'kliep',
     'label_cross_entropy',
     'laplacian',
     'lle',
     'log_odds',
     'log_probabilities',
+    'logistic_ratio',
     'logit_std_kd',
     'ltsa',
     'mds',

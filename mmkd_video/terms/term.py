@@ -183,7 +183,10 @@ class Term(nn.Module):
         try:
             if isinstance(self.weighting, ClipWeighting):
                 scores, labels = _rows(teacher['logits'], rows), _rows(context.get('labels'), rows)
-                weights = self.weighting.weigh(scores.detach().float(), labels)
+                more = {}
+                if 'domains' in inspect.signature(self.weighting.weigh).parameters:
+                    more['domains'] = _rows(context.get('domains'), rows)
+                weights = self.weighting.weigh(scores.detach().float(), labels, **more)
                 return self._by_clip(learned, ours, theirs, extra, weights)
             return functional_call(self.loss, learned, (ours, theirs), extra)
         except ValueError as error:
