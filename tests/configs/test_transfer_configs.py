@@ -15,7 +15,8 @@ from mmkd_video.workflows.train.prepare import needed_parts
 
 CONFIGS = sorted((Path(__file__).resolve().parents[2] / 'configs/transfer').glob('*.py'))
 MOTION = [path for path in CONFIGS if path.stem.startswith('motion')]
-REAL = [path for path in CONFIGS if path not in MOTION]
+REAL = [path for path in CONFIGS if path.stem.startswith('ut_interaction')]
+TUNED = next(path for path in CONFIGS if path.stem == 'mobilenet_finetuned')
 FEW = {'train': 8, 'val': 1, 'test': 1}
 
 
@@ -46,7 +47,7 @@ def test_a_step_sees_both_domains_and_every_term(path, folder, monkeypatch):
     model.parse_losses(losses)[0].backward()
 
 
-@pytest.mark.parametrize('path', CONFIGS, ids=lambda path: path.stem)
+@pytest.mark.parametrize('path', [*MOTION, *REAL], ids=lambda path: path.stem)
 def test_what_is_made_first_and_what_the_student_alone_sees(path):
     assert len(path.read_text().splitlines()) <= 30
     config = Config.fromfile(path)
@@ -64,3 +65,24 @@ def test_what_is_made_first_and_what_the_student_alone_sees(path):
         assert options.train_dataloader.dataset.ann_file == config.val_dataloader.dataset.ann_file == source
         assert source.removesuffix('.txt') in config.model.teacher.checkpoint
     assert alone.clips == 'labelled'
+
+
+@pytest.mark.slow
+def test_the_fine_tuning_trains_on_the_target_and_unfreezes_in_time(folder, tmp_path, monkeypatch):
+    monkeypatch.chdir(folder)
+    assert len(TUNED.read_text().splitlines()) <= 30
+    config = Config.fromfile(TUNED)
+    assert [str(part) for part in needed_parts(config)] == ['the embedded clips in data/motion_target']
+    assert config.load_from == f'work_dirs/mobilenet_motion/epoch_{config.max_epochs}.pth'
+    config.merge_from_dict(dict(load_from=None, work_dir=str(tmp_path), launcher='none'))
+    for split in ('train', 'val', 'test'):
+        loader = config[f'{split}_dataloader']
+        assert loader.dataset.data_root == 'data/motion_target'
+        loader.update(num_workers=0, persistent_workers=False, batch_size=4)
+    runner = Runner.from_cfg(config)
+    runner.train()
+    rates = sorted({group['initial_lr'] for group in runner.optim_wrapper.optimizer.param_groups})
+    # the head's own factor, the lowest layer, ..., the last one
+    assert [*rates[:2], rates[-1]] == pytest.approx([0.001, 0.01 * 0.8**9, 0.008])
+    momenta = runner.optim_wrapper.optimizer.state_dict()['state']
+    assert len(momenta) == len(list(runner.model.parameters()))  # all have been trained by the end
