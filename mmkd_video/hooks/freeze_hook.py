@@ -99,12 +99,9 @@ class FreezeHook(Hook):
     def _freeze(self, runner: Runner, model: nn.Module) -> None:
         epoch = epochs_done(runner)
         frozen = [entry for entry, end in zip(self._entries, self.ends, strict=True) if end is None or epoch < end]
-        first, thawed = self._frozen is None, self._frozen is not None and len(frozen) < self._frozen
-        self._frozen = len(frozen)
+        first, self._frozen = self._frozen is None, len(frozen)
         changed = _set_trained([module for entry in self._entries[len(frozen) :] for module in entry], True)
         changed |= _set_trained([module for entry in frozen for module in entry], False)
-        if thawed:
-            model.train()  # as the recognizer itself wants it, frozen_stages and norm_eval included
         if self.statistics != MOVING:
             for module in (module for entry in frozen for module in entry):
                 _stop(module, nn.Module)

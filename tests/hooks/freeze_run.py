@@ -13,7 +13,7 @@ def build(videos, work_dir, name, hook=GRADUAL, epochs=3, model=None, **extra):
         name,
         model or tiny.distiller(terms=TERMS),
         hooks=[dict(type='FreezeHook', **hook), *extra.pop('hooks', [])],
-        train_cfg=dict(max_epochs=epochs),
+        train_cfg=extra.pop('loop', dict(max_epochs=epochs)),
         param_scheduler=[dict(type='MultiStepLR', milestones=[100])],
         **extra,
     )

@@ -139,3 +139,9 @@ def test_mistakes_are_named(videos, tmp_path, hook, told):
 def test_a_recognizer_that_is_frozen_as_a_whole_is_refused(videos, tmp_path):
     with pytest.raises(ValueError, match='expected to leave something to train'):
         build(videos, tmp_path, 'whole', dict(modules=['backbone', 'cls_head']), model=tiny.recognizer()).train()
+
+
+def test_a_loop_by_iterations_unfreezes_after_a_pass_and_statistics_move_again(videos, tmp_path):
+    loop = dict(_delete_=True, type='IterBasedTrainLoop', max_iters=4, val_interval=100)
+    _, watch = run(videos, tmp_path, 'iters', dict(modules=ALL, until=1), model=tiny.recognizer(), loop=loop)
+    assert [any('statistics' in part for part in step) for step in watch.moved] == [False] * 2 + [True] * 2
