@@ -23,6 +23,7 @@ def register() -> None:
     """
     compat.forced_loading.refuse()
     from mmkd_video import (  # noqa: F401
+        adaptation,
         connectors,
         datasets,
         distillers,
@@ -31,6 +32,7 @@ def register() -> None:
         hooks,
         losses,
         models,
+        optimizers,
         pruning,
         schedules,
         teachers,

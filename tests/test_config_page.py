@@ -51,6 +51,7 @@ from mmkd_video.terms.spec import TERM_KEYS, parse_taps
 from mmkd_video.views import DistillViews, MultiView
 from mmkd_video.weightings import (
     BalancedWeighting,
+    ImportanceWeighting,
     TeacherConfidenceWeighting,
     TeacherCorrectWeighting,
     UncertaintyWeighting,
@@ -175,6 +176,7 @@ ACCEPTED = {
     ('Weights', 'key of `Uncertainty`'): lambda: parameters(UncertaintyWeighting),
     ('Weights', 'key of `TeacherConfidence`'): lambda: parameters(TeacherConfidenceWeighting),
     ('Weights', 'key of `TeacherCorrect`'): lambda: parameters(TeacherCorrectWeighting),
+    ('Weights', 'key of `Importance`'): lambda: parameters(ImportanceWeighting),
     ('Base file', 'hook'): lambda: set(BASE_HOOKS),
     ('prepare', 'key'): lambda: set(prepare.PREPARE.kinds),
     ('compress', 'key'): lambda: set(compress_settings.COMPRESS.kinds),
@@ -187,6 +189,8 @@ ACCEPTED = {
     ('FeatureSimilarityHook', 'key'): lambda: parameters(hooks.FeatureSimilarityHook),
     ('TermStopHook', 'key'): lambda: parameters(hooks.TermStopHook),
     ('AnnealingHook', 'key'): lambda: parameters(hooks.AnnealingHook),
+    ('FreezeHook', 'key'): lambda: parameters(hooks.FreezeHook),
+    ('LayerDecay', 'key of `paramwise_cfg`'): lambda: set(TABLE['optim_wrapper.paramwise_cfg'].kinds),
     ('MemoryFormatHook', 'key'): lambda: parameters(hooks.MemoryFormatHook),
     ('Environment', 'variable'): environment,
 }
@@ -220,11 +224,13 @@ DEFAULTS = {  # whose signature holds what a table calls default; the last one c
     ('Weights', 'key of `Uncertainty`'): [UncertaintyWeighting],
     ('Weights', 'key of `TeacherConfidence`'): [TeacherConfidenceWeighting],
     ('Weights', 'key of `TeacherCorrect`'): [TeacherCorrectWeighting],
+    ('Weights', 'key of `Importance`'): [ImportanceWeighting],
     ('PruningHook', 'key'): [Pruner, PruningHook],
     ('QATHook', 'key'): [QATHook],
     ('FeatureSimilarityHook', 'key'): [hooks.FeatureSimilarityHook],
     ('TermStopHook', 'key'): [hooks.TermStopHook],
     ('AnnealingHook', 'key'): [hooks.AnnealingHook],
+    ('FreezeHook', 'key'): [hooks.FreezeHook],
     ('MemoryFormatHook', 'key'): [hooks.MemoryFormatHook],
     ('Base file', 'key of `StopSignalHook`'): [hooks.StopSignalHook],
 }

@@ -80,6 +80,7 @@ TEXTS = table_of(
         '--device': Text('a device such as cpu or cuda:0'),
         '--dump': FILE,
         '--features': Text('STUDENT_TAP:TEACHER_TAP'),
+        '--freeze': Text('names of modules or patterns, joined by commas'),
         '--file': Text('NAME OF FILE'),
         '--folds': Text('KEY=VALUE or the path of a folder'),
         '--format': Text('the name of a format'),

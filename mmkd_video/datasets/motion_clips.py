@@ -12,6 +12,7 @@ import cv2
 import numpy as np
 
 from mmkd_video.core.mistakes import UnwrittenFileError
+from mmkd_video.datasets.motion_domain import DOMAINS, MotionDomain
 from mmkd_video.datasets.motion_textures import FAMILIES, draw_texture
 
 CLASSES = ('left', 'right', 'up', 'down', 'clockwise', 'counterclockwise', 'zoom_in', 'zoom_out')
@@ -35,19 +36,19 @@ _MOVES = {  # class: (degree of freedom, direction)
     'zoom_in': (3, 1),
     'zoom_out': (3, -1),
 }
-_NOISE = 4.0  # standard deviation, grey levels
 _SPRITE = 96  # edge of the sprite's own picture, pixels
 
 
-def draw_poses(label: int, rng: np.random.Generator) -> np.ndarray:
+def draw_poses(label: int, rng: np.random.Generator, num_frames: int = NUM_FRAMES) -> np.ndarray:
     """Draw the sprite's path.
 
     Args:
         label: Index into ``CLASSES``.
         rng: Source of all randomness; how much of it is used does not depend on the label.
+        num_frames: Frames of the clip; the path is as long.
 
     Returns:
-        Array ``(NUM_FRAMES, 4)``: x and y in pixels from the frame's centre, clockwise angle in radians, log of the
+        Array ``(num_frames, 4)``: x and y in pixels from the frame's centre, clockwise angle in radians, log of the
         size in pixels. The first row does not depend on the label.
 
     Raises:
@@ -55,29 +56,33 @@ def draw_poses(label: int, rng: np.random.Generator) -> np.ndarray:
     """
     axis, direction = _MOVES[CLASSES[label]]
     span = _POSE_HIGH - _POSE_LOW
-    phase = np.repeat(rng.uniform(0, 1, (1, 4)), NUM_FRAMES, axis=0)
-    rate = rng.uniform(*_SPEED) * _POSE_PER_SPEED / span / NUM_FRAMES
-    phase[:, axis] += direction * rate[axis] * np.arange(NUM_FRAMES)
+    phase = np.repeat(rng.uniform(0, 1, (1, 4)), num_frames, axis=0)
+    rate = rng.uniform(*_SPEED) * _POSE_PER_SPEED / span / num_frames
+    phase[:, axis] += direction * rate[axis] * np.arange(num_frames)
     return _POSE_LOW + span * (phase % 1)
 
 
-def render_clip(split: str, label: int, rng: np.random.Generator) -> np.ndarray:
+def render_clip(
+    split: str, label: int, rng: np.random.Generator, domain: MotionDomain = DOMAINS['source']
+) -> np.ndarray:
     """Render one clip.
 
     Args:
         split: 'train', 'val' or 'test': the texture families to draw from.
         label: Index into ``CLASSES``.
         rng: Source of all randomness.
+        domain: Look of the clips.
 
     Returns:
-        Uint8 array ``(NUM_FRAMES, SIZE, SIZE, 3)``.
+        Uint8 array ``(frames of the domain, SIZE, SIZE, 3)``.
     """
-    poses = draw_poses(label, rng)
-    background = draw_texture(split, rng, 2 * SIZE, *rng.uniform(10, 60, (2, 3)))
+    poses = draw_poses(label, rng, domain.num_frames)
+    background = draw_texture(split, rng, 2 * SIZE, *rng.uniform(*domain.background, (2, 3)), domain.textures)
     background = cv2.GaussianBlur(background, (0, 0), 3)
     drift = rng.uniform(-0.6, 0.6, 2)  # pixels a frame
     colours = rng.uniform(0, 255, (2, 3))
-    sprite = draw_texture(split, rng, _SPRITE, 0.5 * colours[0], 127 + 0.5 * colours[1])
+    ends = 0.5 * colours[0], 127 + 0.5 * colours[1]
+    sprite = draw_texture(split, rng, _SPRITE, *(_faded(each, domain.contrast) for each in ends), domain.textures)
     mask = _draw_silhouette(rng)
     frames = []
     for index, pose in enumerate(poses):
@@ -85,9 +90,14 @@ def render_clip(split: str, label: int, rng: np.random.Generator) -> np.ndarray:
         frame = cv2.warpAffine(background, shift, (SIZE, SIZE), borderMode=cv2.BORDER_REFLECT)
         matrix = sprite_matrix(pose)
         alpha = cv2.warpAffine(mask, matrix, (SIZE, SIZE), flags=cv2.INTER_LINEAR)[..., None]
-        frame = frame + alpha * (cv2.warpAffine(sprite, matrix, (SIZE, SIZE), flags=cv2.INTER_LINEAR) - frame)
-        frames.append(frame + rng.normal(0, _NOISE, (SIZE, SIZE, 1)))
-    return np.clip(np.stack(frames), 0, 255).astype(np.uint8)
+        frames.append(frame + alpha * (cv2.warpAffine(sprite, matrix, (SIZE, SIZE), flags=cv2.INTER_LINEAR) - frame))
+    filmed = domain.film(np.stack(frames), rng)
+    noise = rng.normal(0, domain.noise, (len(filmed), SIZE, SIZE, 1))
+    return np.clip(filmed + noise, 0, 255).astype(np.uint8)
+
+
+def _faded(colour: np.ndarray, contrast: float) -> np.ndarray:
+    return colour if contrast == 1.0 else 127 + contrast * (colour - 127)
 
 
 def sprite_matrix(pose: np.ndarray) -> np.ndarray:
@@ -100,18 +110,19 @@ def sprite_matrix(pose: np.ndarray) -> np.ndarray:
     return np.hstack([turn, centre[:, None]])
 
 
-def clip_rng(seed: int, split: str, index: int) -> np.random.Generator:
+def clip_rng(seed: int, split: str, index: int, domain: MotionDomain = DOMAINS['source']) -> np.random.Generator:
     """Return the generator of one clip; every clip has its own, so the order of rendering does not matter."""
-    return np.random.default_rng([seed, list(FAMILIES).index(split), index])
+    number = [] if domain.number is None else [domain.number]
+    return np.random.default_rng([seed, list(FAMILIES).index(split), index, *number])
 
 
-def encode_clip(frames: np.ndarray, path: Path) -> None:
+def encode_clip(frames: np.ndarray, path: Path, fps: int = FPS) -> None:
     """Write frames ``(T, H, W, 3)``, uint8 RGB, as an MPEG-4 file.
 
     Raises:
         OSError: OpenCV cannot write the file, or not all of it.
     """
-    writer = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*'mp4v'), FPS, frames.shape[2:0:-1])
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*'mp4v'), fps, frames.shape[2:0:-1])
     if not writer.isOpened():
         raise UnwrittenFileError(
             f'{path}: OpenCV cannot write MPEG-4 here; is the folder writable and the disk not full?'

@@ -15,6 +15,7 @@ from mmkd_video.core.files.temporary import TemporaryFile
 from mmkd_video.core.mistakes import ExistingFileError, WrongValueError
 from mmkd_video.core.plain_data import Record, Rule, Table, Text, Whole, read_json
 from mmkd_video.datasets.motion_clips import CLASSES, clip_rng, encode_clip, render_clip
+from mmkd_video.datasets.motion_domain import DOMAINS
 
 NUM_CLIPS = {'train': 640, 'val': 240, 'test': 800}
 """Clips of each split; the classes take turns."""
@@ -25,8 +26,11 @@ _STARTED = 'rendering.json'
 _SETTINGS: dict[str, Rule] = dict(
     version=Whole(0, 1000), seed=Whole(0, 2**64), num_clips=Table(Whole(0, 10_000_000), most=20)
 )
+_DOMAIN: dict[str, Rule] = dict(domain=Text(20, r'[a-z]+'))  # of the first domain nothing is said
 _NAME = r'\w{1,50}/\d{1,8}_\w{1,50}\.mp4'  # within the folder, whatever a manifest says
-_MANIFEST_RULES = Record({**_SETTINGS, 'sha256': Table(Text(64, '[0-9a-f]{64}'), 30_000_000, key_pattern=_NAME)})
+_MANIFEST_RULES = Record(
+    {**_SETTINGS, 'sha256': Table(Text(64, '[0-9a-f]{64}'), 30_000_000, key_pattern=_NAME)}, _DOMAIN
+)
 
 Progress = Callable[[int, int], None]
 
@@ -37,6 +41,7 @@ def render_motion_clips(
     num_clips: dict[str, int] | None = None,
     workers: int = 2,
     progress: Progress | None = None,
+    domain: str = 'source',
 ) -> bool:
     """Make sure that a folder holds the data set: render it, finish an interrupted rendering, or check a finished one.
 
@@ -50,16 +55,20 @@ def render_motion_clips(
         num_clips: Numbers of clips of 'train', 'val' and 'test'; ``NUM_CLIPS`` by default.
         workers: Number of threads that render.
         progress: Function that is called with (clips done, clips in all).
+        domain: ``'source'``, the embedded set; or ``'target'``, the same motions filmed in another way.
 
     Returns:
         True when clips were rendered, False when the folder was complete already.
 
     Raises:
         FileExistsError: the folder holds something else, or was rendered with other settings.
-        ValueError: the manifest names clips that are missing or changed.
+        ValueError: the manifest names clips that are missing or changed, or there is no such domain.
     """
     root = Path(root)
+    if domain not in DOMAINS:
+        raise WrongValueError(f'domain: got {domain!r}; expected one of {", ".join(DOMAINS)}')
     settings = dict(version=_VERSION, seed=seed, num_clips=dict(num_clips or NUM_CLIPS))
+    settings |= {} if domain == 'source' else dict(domain=domain)
     if (root / _MANIFEST).exists():
         _verify(root, settings)
         return False
@@ -97,7 +106,7 @@ def read_manifest(root: Path) -> dict:
 
 
 def _render(root: Path, settings: dict, workers: int, progress: Progress) -> None:
-    jobs = list(_clips(settings['num_clips']))
+    jobs, domain = list(_clips(settings['num_clips'])), DOMAINS[settings.get('domain', 'source')]
     for split in settings['num_clips']:
         (root / split).mkdir(exist_ok=True)
 
@@ -105,7 +114,8 @@ def _render(root: Path, settings: dict, workers: int, progress: Progress) -> Non
         split, label, index = job
         path = root / _name(*job)
         if not path.exists():
-            _encode(render_clip(split, label, clip_rng(settings['seed'], split, index)), path)
+            rng = clip_rng(settings['seed'], split, index, domain)
+            _encode(render_clip(split, label, rng, domain), path, domain.fps)
         return _name(*job), sha256_of(path)
 
     digests = {}
@@ -138,7 +148,8 @@ def _verify(root: Path, settings: dict) -> None:
 
 def _expect_same(root: Path, found: dict, wanted: dict) -> None:
     if found != wanted:
-        differing = {key: (found.get(key), wanted[key]) for key in wanted if found.get(key) != wanted[key]}
+        keys = [*wanted, *(key for key in found if key not in wanted)]
+        differing = {key: (found.get(key), wanted.get(key)) for key in keys if found.get(key) != wanted.get(key)}
         text = ', '.join(f'{key} is {was}, asked for {now}' for key, (was, now) in differing.items())
         raise ExistingFileError(
             f'{root} was rendered with other settings ({text}): name another folder or delete this one'
@@ -153,7 +164,7 @@ def _locked_for_rendering(root: Path, settings: dict) -> Iterator[None]:
         file.seek(0)
         text = file.read()
         if text:
-            _expect_same(root, read_json(text, Record(_SETTINGS), str(root / _STARTED)), settings)
+            _expect_same(root, read_json(text, Record(_SETTINGS, _DOMAIN), str(root / _STARTED)), settings)
         else:
             file.write(json.dumps(settings))
             file.flush()
@@ -170,11 +181,11 @@ def _name(split: str, label: int, index: int) -> str:
     return f'{split}/{index:04d}_{CLASSES[label]}.mp4'
 
 
-def _encode(frames: np.ndarray, path: Path) -> None:
+def _encode(frames: np.ndarray, path: Path, fps: int) -> None:
     """Write a clip as a whole or not at all."""
     part = TemporaryFile(path, path.suffix)
     try:
-        encode_clip(frames, part.path)
+        encode_clip(frames, part.path, fps)
         part.commit()
     finally:
         part.discard()

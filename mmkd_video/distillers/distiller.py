@@ -16,7 +16,7 @@ from mmkd_video.core.registry import MODELS, build_model
 from mmkd_video.core.restoring import in_eval, random_state_restored
 from mmkd_video.distillers.binding import bind, build_state, student_taps, views_of
 from mmkd_video.distillers.first_batches import FirstBatches, softening_temperatures
-from mmkd_video.distillers.first_step import check_first_step
+from mmkd_video.distillers.first_step import TapCheck, check_first_step
 from mmkd_video.distillers.lengths import expect_begins_within
 from mmkd_video.distillers.objective import Objective, nothing_read
 from mmkd_video.distillers.optimizer import build_distill_optimizer, check_groups, complete_schedules, regroup
@@ -25,7 +25,7 @@ from mmkd_video.distillers.refit import TensorCuts, transplant
 from mmkd_video.distillers.reuse import reuse_classifier
 from mmkd_video.distillers.summary import term_table
 from mmkd_video.distillers.training_state import install_key_mapping
-from mmkd_video.distillers.unlabelled import labelled_rows, stack_indices, stack_labels
+from mmkd_video.distillers.unlabelled import labelled_rows, stack_domains, stack_indices, stack_labels
 from mmkd_video.recognizers.compiling import compile_parts
 from mmkd_video.recognizers.config import expect_recognizer
 from mmkd_video.recognizers.input_form import Inputs, input_form, noise_clip, one_of, positive, shallow, to_device
@@ -118,7 +118,7 @@ class Distiller(BaseModel):
         self._progress: Progress | None = None
         self._awaits_training = False  # whether an optimizer was asked for and no training was under way
         self._hub_iter: int | None = None
-        self._first_step = True
+        self._first_step, self._check_taps = True, TapCheck(self._student_taps.paths)
         install_key_mapping(self)
 
     def __getattr__(self, name: str) -> object:
@@ -180,12 +180,15 @@ class Distiller(BaseModel):
             losses = self.student.loss(shallow(inputs), data_samples) if is_read else nothing_read(self.student)
         places: dict[str, Place] = {}
         student = self._student_taps.read(inputs, places)
-        if self._first_step and torch.is_grad_enabled():
-            self._first_step = False
-            check_first_step(self.training_state.terms, student, losses)
+        if torch.is_grad_enabled():
+            if self._first_step:
+                self._first_step = False
+                check_first_step(self.training_state.terms, losses)
+            self._check_taps(student, self.training_state.terms.values())
         steps = {name: dataclasses.replace(step, student=student) for name, step in steps.items()}
         taught |= {name: self._ask(name, step) for name, step in steps.items() if name not in taught}
-        context = {'labels': labels, 'indices': indices, 'labelled': rows}
+        domains = stack_domains(data_samples)
+        context = {'labels': labels, 'indices': indices, 'domains': domains, 'labelled': rows}
         raws = {}
         for name, term in self.training_state.terms.items():
             context['teacher_head'] = self.teachers[term.teacher].classify

@@ -33,6 +33,8 @@ class Family:
         shifts: Names of the classes that move the first ``C // shift_div`` channels of their input one frame back, and
             the next as many one frame on.
         shortcuts: Names of submodules that a residual block adds to its main branch.
+        layers: Patterns of the layers of a backbone in the order in which they are computed, by the name of its class;
+            of those that hold them in another order.
     """
 
     name: str
@@ -49,8 +51,10 @@ class Family:
     attentions: tuple[str, ...] = ()
     shifts: tuple[str, ...] = ()
     shortcuts: tuple[str, ...] = ()
+    layers: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
+_STAGES = range(1, 5)
 FAMILIES = (  # where a backbone has arguments of several, the first one counts
     Family('MobileNet', width_arguments={'widen_factor': 0.05}, depth_arguments={'depth_factor': 0.05}),
     Family('X3D', width_arguments={'gamma_w': 0.05}, depth_arguments={'gamma_d': 0.1}),
@@ -59,12 +63,19 @@ FAMILIES = (  # where a backbone has arguments of several, the first one counts
         width_arguments={'base_channels': 8},
         depths=(18, 34, 50, 101, 152),
         shortcuts=('downsample', 'shortcut'),
+        layers={  # pathways side by side, each with lateral connections after all of its stages
+            'ResNet3dSlowFast': ('*_path.conv1*', *(f'*_path.layer{stage}*' for stage in _STAGES)),
+        },
     ),
     Family('TSM', frame_arguments=('num_segments',), shifts=('TemporalShift',)),
     # its first linear layer fixes the size
     Family('C3D', backbones=('C3D',), clip_size=(16, 112, 112)),
     Family('TimeSformer', frame_arguments=('num_frames',), pixel_arguments=('img_size',)),
-    Family('UniFormer', pixel_arguments=('img_size',)),
+    Family(
+        'UniFormer',
+        pixel_arguments=('img_size',),
+        layers={'UniFormer': tuple(f'{part}{stage}' for stage in _STAGES for part in ('patch_embed', 'blocks'))},
+    ),
     Family(
         'UniFormerV2',
         frame_arguments=('t_size',),
@@ -157,6 +168,16 @@ def keeps_batch_second(module: nn.Module) -> bool:
         module: Any part of a recognizer.
     """
     return _is_listed(module, 'batch_second')
+
+
+def layers_of_family(backbone: nn.Module) -> tuple[str, ...]:
+    """Return patterns of a backbone's layers in the order in which they are computed; () where it holds them so.
+
+    Args:
+        backbone: Backbone of a recognizer.
+    """
+    known = {name: layers for family in FAMILIES for name, layers in family.layers.items()}
+    return next((known[each.__name__] for each in type(backbone).__mro__ if each.__name__ in known), ())
 
 
 def _is_listed(module: nn.Module, attribute: str) -> bool:

@@ -20,12 +20,14 @@ from mmkd_video.terms.pair import Pair
 from mmkd_video.terms.spec import TERMS, TermSpec
 from mmkd_video.weightings import ClipWeighting, build_weighting, is_weighting
 
-CONTEXT = ('labels', 'indices', 'teacher_head')
+CONTEXT = ('labels', 'indices', 'domains', 'teacher_head')
 Sides = Tensor | list[Tensor]
 REMEDIES = {
     'labels': 'annotate every training sample (gt_label)',
     'indices': "inherit configs/_base_/mmkd.py, or add dict(type='ReproducibleHook') to custom_hooks: it numbers the "
     'samples of the training set',
+    'domains': "take train_dataloader.dataset=dict(type='MixedVideoDataset', unlabelled=<clips of the target>), whose "
+    'first list is the source',
 }
 
 
@@ -146,9 +148,9 @@ class Term(nn.Module):
         Args:
             student: Features by tap.
             teacher: Features by tap.
-            context: Further inputs that a loss may ask for by keyword: ``labels`` (N,) or (N, K), ``indices`` (N,) on
-                the host, ...; ``labelled``, the rows that have a label, None for all: a loss that needs labels sees no
-                others.
+            context: Further inputs that a loss may ask for by keyword: ``labels`` (N,) or (N, K), ``indices`` (N,) and
+                ``domains`` (N,) on the host, ...; ``labelled``, the rows that have a label, None for all: a loss that
+                needs labels sees no others.
 
         Returns:
             Scalar. Outside ``[begin, end)``, and where a loss that needs labels would see no clip, it is zero times
@@ -181,7 +183,10 @@ class Term(nn.Module):
         try:
             if isinstance(self.weighting, ClipWeighting):
                 scores, labels = _rows(teacher['logits'], rows), _rows(context.get('labels'), rows)
-                weights = self.weighting.weigh(scores.detach().float(), labels)
+                more = {}
+                if 'domains' in inspect.signature(self.weighting.weigh).parameters:
+                    more['domains'] = _rows(context.get('domains'), rows)
+                weights = self.weighting.weigh(scores.detach().float(), labels, **more)
                 return self._by_clip(learned, ours, theirs, extra, weights)
             return functional_call(self.loss, learned, (ours, theirs), extra)
         except ValueError as error:

@@ -48,6 +48,7 @@ PREPARE = table_of(
     'prepare',
     dict(
         data=Optional(Text('the folder of the embedded clips')),
+        target=Optional(Text('the folder of the embedded clips of the other domain')),
         teacher=Optional(AnyOf(Text("the path of the teacher's training config"), Settings('a dict of these by name'))),
         teacher_options=Optional(Settings('a dict that is merged into that config')),
         cache=Optional(Settings('dict(config=..., views=...), or a dict of these by name')),
@@ -60,9 +61,10 @@ PREPARE = table_of(
 
 @dataclass(frozen=True)
 class Clips:
-    """The embedded motion clips in a folder."""
+    """The embedded motion clips in a folder, of the first domain or another one."""
 
     root: Path
+    domain: str = 'source'
 
     def __str__(self) -> str:
         return f'the embedded clips in {self.root}'
@@ -70,7 +72,8 @@ class Clips:
     @property
     def command(self) -> str:
         """The command that makes them by hand."""
-        return shlex.join([*words_of('render'), str(self.root)])
+        more = [] if self.domain == 'source' else ['--domain', self.domain]
+        return shlex.join([*words_of('render'), str(self.root), *more])
 
     def exists(self) -> bool:
         """Return whether rendering finished and no clip was removed since."""
@@ -80,7 +83,7 @@ class Clips:
     def make(self) -> None:
         """Render them, or go on where an interrupted rendering stopped."""
         _say(f'preparing {self}')
-        prepare_motion_clips(str(self.root))
+        prepare_motion_clips(str(self.root), domain=self.domain)
 
 
 @dataclass(frozen=True)
@@ -250,6 +253,8 @@ def needed_parts(config: Config) -> list[Clips | TrainedTeacher | PreparedCache]
     parts: list[Clips | TrainedTeacher | PreparedCache] = []
     if wanted.get('data'):
         parts.append(Clips(Path(wanted['data'])))
+    if wanted.get('target'):
+        parts.append(Clips(Path(wanted['target']), 'target'))
     return parts + _trained_teachers(config, wanted) + caches_of(config, wanted.get('cache'))
 
 
