@@ -64,7 +64,8 @@ class MoViNet(StreamLayer, BaseModule):
             raise WrongValueError('MoViNet.out_indices: got (); expected some of 0 to 5, such as (5,)')
         self.causal, self.out_indices = causal, tuple(out_indices)
         published = ARCHITECTURES[arch]
-        width, first, *strides = round_channels(published.stem * widen_factor), *spatial_strides
+        first, *strides = spatial_strides
+        width = round_channels(published.stem * widen_factor)
         self.conv1 = nn.Sequential(FrameConv(in_channels, width, 3, first), norm(width), activation(causal))
         for number, (channels, expanded, kernels) in enumerate(published.layers, start=1):
             layer, out = nn.Sequential(), round_channels(channels * widen_factor)
@@ -85,10 +86,11 @@ class MoViNet(StreamLayer, BaseModule):
         Returns:
             ``(N, C, T, H', W')`` of the layer in ``out_indices``, or a tuple of these where it names several.
         """
-        x = self.conv1(x[:, :, 0] if self.streams else x)
+        single = self.causal and self.streams  # a frame, in two dimensions
+        x = self.conv1(x[:, :, 0] if single else x)
         found = []
         for index in range(6):
             x = self.conv2(x) if index == 5 else getattr(self, f'layer{index + 1}')(x)
             if index in self.out_indices:
-                found.append(x[:, :, None] if self.streams else x)
+                found.append(x[:, :, None] if single else x)
         return found[0] if len(found) == 1 else tuple(found)

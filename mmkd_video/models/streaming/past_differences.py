@@ -30,5 +30,5 @@ class PastDifferences(StreamLayer, nn.Module):
         before = self.recall('past', x.shape, x)
         begun = self.recall('begun', (x.shape[0], 1, 1, 1), x)  # 0 at the first frame, which is not compared with zeros
         self.remember('past', x)
-        self.remember('begun', torch.ones_like(begun))
+        self.remember('begun', (begun + 1).clamp(max=1.0))
         return (x - before) * begun * self.gain
