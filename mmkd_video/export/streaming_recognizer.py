@@ -82,8 +82,8 @@ class StreamingRecognizer(nn.Module):
                 if not difference <= EQUAL:
                     raise WrongValueError(
                         f'--stream: frame by frame, the scores of {self.model.architecture} differ by {difference:.2g} '
-                        f'of the largest one from those of the whole clip; expected at most {EQUAL:g}: some layer looks '
-                        f'at later frames; see {PAGE}'
+                        f'of the largest one from those of the whole clip; expected at most {EQUAL:g}: some layer '
+                        f'looks at later frames; see {PAGE}'
                     )
         finally:
             handle.remove()
