@@ -94,9 +94,9 @@ class ExportMetadata:
         checkpoint_sha256: SHA-256 of the checkpoint file; None where there was none.
         pipeline: The test pipeline that made the input, as in the config.
         version: Version of mmkd_video.
-        states: Whatever the file keeps from frame to frame, ``dict(name=..., shape=...)`` each, the shape without N, in
-            float32, zeros before the first frame. A file that has some takes one frame ``(N, C, H, W)`` at a time, and
-            ``shape`` is that of a whole clip; see :mod:`mmkd_video.export.frame_stream`.
+        states: Names and shapes of all that the file keeps from frame to frame, ``dict(name=..., shape=...)`` each: the
+            shape without N, in float32, zeros before the first frame. A file that has some takes one frame
+            ``(N, C, H, W)`` at a time, and ``shape`` is that of a whole clip.
 
     Raises:
         ValueError: A value is not possible.

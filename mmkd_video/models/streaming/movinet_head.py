@@ -4,14 +4,14 @@ from mmaction.models.heads import BaseHead
 from mmengine.model.weight_init import normal_init
 from torch import Tensor, nn
 
-from mmkd_video.core.checked import Fraction, Whole, checked
+from mmkd_video.core.checked import Number, Whole, checked
 from mmkd_video.core.registry import MODELS
 from mmkd_video.models.streaming.movinet_arch import HEAD_CHANNELS
 from mmkd_video.models.streaming.running_mean import RunningMean
 
 
 @MODELS.register_module()
-@checked(num_classes=Whole(1), in_channels=Whole(1), hidden_channels=Whole(1), dropout_ratio=Fraction())
+@checked(num_classes=Whole(1), in_channels=Whole(1), hidden_channels=Whole(1), dropout_ratio=Number(0, 1, below=True))
 class MoViNetHead(BaseHead):
     """Average over pixels and frames, a hidden layer, and the classifier; in a stream, over the frames so far.
 
