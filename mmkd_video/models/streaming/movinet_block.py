@@ -8,12 +8,12 @@ from mmkd_video.models.streaming.frame_layers import FrameConv, FrameNorm, Frame
 from mmkd_video.models.streaming.running_mean import RunningMean
 
 SQUEEZE = 0.25  # of the channels, inside a squeeze-excitation
-EPS, MOMENTUM = 1e-3, 0.01  # of batch norms, as published
+EPS = 1e-3  # of batch norms, as published; their momentum is PyTorch's, for trainings of fewer steps
 
 
 def norm(channels: int) -> nn.Module:
     """Return a batch norm of clips."""
-    return FrameNorm(channels, eps=EPS, momentum=MOMENTUM)
+    return FrameNorm(channels, eps=EPS)
 
 
 def activation(causal: bool) -> nn.Module:
