@@ -89,6 +89,7 @@ TEXTS = table_of(
         '--keep': Text('the name of a layer'),
         '--metric': Text('the name of a metric'),
         '--model': Anything('whoever opens it'),
+        '--beside': Anything('whoever opens it'),
         '--out': FILE,
         '--pick': Text('the name of a proposal'),
         '--picture': FILE,

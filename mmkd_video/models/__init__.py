@@ -19,6 +19,7 @@ from mmkd_video.models.multi_view import (
 )
 from mmkd_video.models.scores_head import ScoresHead
 from mmkd_video.models.simkd_head import SimKDHead
+from mmkd_video.models.streaming import MoViNet, MoViNetHead, OnlineMobileNetV2TSM, OnlineResNetTSM, OnlineTSMHead
 from mmkd_video.models.temporal_shift import TemporalShiftBackbone
 from mmkd_video.models.timm_backbone import TimmBackbone
 from mmkd_video.models.timm_preprocessor import TimmPreprocessor
@@ -38,10 +39,15 @@ __all__ = [
     'DistilledHead',
     'LinearProbe',
     'MobileNet3d',
+    'MoViNet',
+    'MoViNetHead',
     'ModuleBackbone',
     'MultiViewBackbone',
     'MultiViewDataPreprocessor',
     'MultiViewRecognizer',
+    'OnlineMobileNetV2TSM',
+    'OnlineResNetTSM',
+    'OnlineTSMHead',
     'ScoresHead',
     'SimKDHead',
     'TemporalShiftBackbone',

@@ -31,7 +31,7 @@ class Family:
         attentions: Names of the classes of attentions that keep working with fewer heads: they read their number and
             their own width from attributes, and have children ``qkv`` and ``proj``.
         shifts: Names of the classes that move the first ``C // shift_div`` channels of their input one frame back, and
-            the next as many one frame on.
+            the next as many one frame on; where they say ``one_way``, the first ones on and none back.
         shortcuts: Names of submodules that a residual block adds to its main branch.
         layers: Patterns of the layers of a backbone in the order in which they are computed, by the name of its class;
             of those that hold them in another order.
@@ -67,7 +67,7 @@ FAMILIES = (  # where a backbone has arguments of several, the first one counts
             'ResNet3dSlowFast': ('*_path.conv1*', *(f'*_path.layer{stage}*' for stage in _STAGES)),
         },
     ),
-    Family('TSM', frame_arguments=('num_segments',), shifts=('TemporalShift',)),
+    Family('TSM', frame_arguments=('num_segments',), shifts=('TemporalShift', 'OnlineShift')),
     # its first linear layer fixes the size
     Family('C3D', backbones=('C3D',), clip_size=(16, 112, 112)),
     Family('TimeSformer', frame_arguments=('num_frames',), pixel_arguments=('img_size',)),
@@ -207,6 +207,17 @@ def shifts_channels(module: nn.Module) -> bool:
         module: Any part of a recognizer.
     """
     return any(type(module).__name__ in family.shifts for family in FAMILIES)
+
+
+def shift_parts_of(module: nn.Module, channels: int) -> tuple[int, int]:
+    """Return how many channels a shift moves back in time, and how many on; in this order.
+
+    Args:
+        module: A module of which :func:`shifts_channels` says that it moves some.
+        channels: Number of channels of its input, before any was pruned.
+    """
+    fold = channels // module.shift_div
+    return getattr(module, 'shift_parts', (0 if getattr(module, 'one_way', False) else fold, fold))
 
 
 def classifier_of(head: nn.Module) -> nn.Linear | None:
