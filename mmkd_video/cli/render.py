@@ -16,7 +16,7 @@ def main(args: Sequence[str] | None = None) -> None:
     options = parser.parse_args(args)
     exit_on_sigterm()
     with exit_on_error(parser, resumes=True):
-        prepare_motion_clips(options.root, seed=options.seed, workers=options.workers)
+        prepare_motion_clips(options.root, seed=options.seed, workers=options.workers, motions=options.motions)
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -27,4 +27,6 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument('root', nargs='?', default='data/motion_clips', help='folder of the data set')
     parser.add_argument('--seed', type=int, default=0, help='of the pictures')
     parser.add_argument('--workers', type=int, default=2, help='threads that render')
+    motions = 'single: eight motions; pairs: 32 of one or two at once, for few-shot learning'
+    parser.add_argument('--motions', choices=('single', 'pairs'), default='single', help=motions)
     return checked_options(parser)
