@@ -24,6 +24,7 @@ ALLOWED = {
     'schedules': GROUND,
     'weightings': GROUND,
     'models': GROUND,
+    'meta': GROUND | {'datasets', 'taps'},
     'datasets': GROUND | {'views'},
     'evaluation': GROUND | {'datasets'},
     'teachers': GROUND | {'taps', 'views', 'pruning'},
