@@ -91,7 +91,9 @@ def test_a_finite_difference_agrees_with_the_second_order_gradient():
     def value(shift):
         moved = {k: p.detach() + shift * s for (k, p), s in zip(net.named_parameters(), slopes, strict=True)}
         now = {k: p.requires_grad_() for k, p in moved.items()}
-        now = descend(now, lambda at, _: (functional_call(net, at, (support[0],)) - support[1]).square().mean(), 3, 0.01)
+        now = descend(
+            now, lambda at, _: (functional_call(net, at, (support[0],)) - support[1]).square().mean(), 3, 0.01
+        )
         return (functional_call(net, now, (query[0],)) - query[1]).square().mean().item()
 
     size = sum(s.square().sum() for s in slopes).item()
