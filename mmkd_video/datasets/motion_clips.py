@@ -92,7 +92,7 @@ def render_path(split: str, poses: np.ndarray, rng: np.random.Generator) -> np.n
     """Render a clip whose sprite takes a given path.
 
     Args:
-        split: As of :func:`render_clip`.
+        split: Name of the texture families, as of :func:`render_clip`.
         poses: ``(NUM_FRAMES, 4)``, as of :func:`draw_poses`.
         rng: Source of all other randomness.
 

@@ -39,7 +39,7 @@ class EpisodeAccuracy(BaseMetric):
         """Keep the accuracy of one episode.
 
         Args:
-            data_batch: Not used.
+            data_batch: The queries as they were loaded; ignored.
             data_samples: Its queries, with ``pred_score``, ``(way,)``, and ``gt_label``, a place among its classes.
         """
         right = [int(sample['pred_score'].argmax()) == int(sample['gt_label']) for sample in data_samples]

@@ -19,7 +19,7 @@ def descend(
     (https://arxiv.org/abs/1703.03400), equation 1.
 
     Args:
-        parameters: Where it begins, by name.
+        parameters: The starting point, by name.
         loss_of: Function of parameters and the number of the step, from 0, that returns a 0-d loss.
         steps: Number of steps.
         rate: Learning rate.

@@ -34,7 +34,7 @@ class MetaAlgorithm(abc.ABC):
     """An algorithm that learns from episodes; registered in ``TASK_UTILS`` and named by ``algorithm=dict(type=...)``.
 
     Args:
-        test_statistics: What batch norms use when an episode is tested: ``'running'`` or ``'batch'``, the statistics of
+        test_statistics: Statistics of batch norms in a test: ``'running'`` or ``'batch'``, the statistics of
             the clips of a pass, so that queries are judged together.
     """
 

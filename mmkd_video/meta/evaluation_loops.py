@@ -75,7 +75,7 @@ class EpisodeValLoop(_Episodes, ValLoop):
         runner: The runner.
         dataloader: Loader with an ``EpisodeBatchSampler``.
         evaluator: Metrics; each gets the queries of one episode at a time, with scores and labels of the episode.
-        algorithm: As of ``EpisodeTrainLoop``.
+        algorithm: The same setting as of ``EpisodeTrainLoop``.
         fp16: Whether it runs under autocast.
 
     Raises:
@@ -105,7 +105,7 @@ class EpisodeTestLoop(_Episodes, TestLoop):
         runner: The runner.
         dataloader: Loader with an ``EpisodeBatchSampler``.
         evaluator: Metrics.
-        algorithm: As of ``EpisodeTrainLoop``.
+        algorithm: The same setting as of ``EpisodeTrainLoop``.
         fp16: Whether it runs under autocast.
 
     Raises:

@@ -69,7 +69,7 @@ class Learner:
         """Return the sum of losses, and what is logged of them.
 
         Args:
-            losses: As a model returns them.
+            losses: Losses and values to log, by name.
         """
         return self.model.parse_losses(dict(losses))
 
@@ -77,7 +77,7 @@ class Learner:
         """Return a distiller's losses without the student's own.
 
         Args:
-            losses: As :meth:`losses` returns them.
+            losses: Result of :meth:`losses`.
         """
         terms = [f'loss_{name}' for name in self.model.training_state.terms]
         teachers = tuple(f'loss_{name}_' for name in self.model.teachers)

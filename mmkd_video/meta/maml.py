@@ -35,9 +35,9 @@ class MAML(MetaAlgorithm):
         second_order: Whether the gradient of the gradient is computed. If not, it is left out (first-order MAML of
             section 5.2), which costs less memory and time.
         test_steps: Steps on the support in tests.
-        terms: Where the terms of a distiller take part: ``'outer'``, on the queries with the adapted weights;
+        terms: Place of a distiller's terms: ``'outer'``, on the queries with the adapted weights;
             ``'inner'``, on the support; ``'both'``. In tests the student has no teacher.
-        test_statistics: What batch norms use in tests: ``'batch'``, the clips of each pass, thus all queries of an
+        test_statistics: Statistics of batch norms in tests: ``'batch'``, the clips of each pass, thus all queries of an
             episode together; ``'running'``, so that each query is judged by itself.
 
     Raises:

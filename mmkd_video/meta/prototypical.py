@@ -27,7 +27,7 @@ class ProtoNet(MetaAlgorithm):
     Args:
         distance: ``'euclidean'``: the squared distance of the paper; ``'cosine'``: the angle.
         scale: Factor of the scores before the softmax; with ``'cosine'`` some 10, as scores are at most 1.
-        test_statistics: What batch norms use in tests: ``'running'``, so that each query is judged by itself, or
+        test_statistics: Statistics of batch norms in tests: ``'running'``, so that each query is judged by itself, or
             ``'batch'``.
 
     Raises:

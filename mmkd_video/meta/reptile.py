@@ -36,7 +36,7 @@ class Reptile(MetaAlgorithm):
         lr: Their learning rate.
         clips: Clips of each step, drawn without one coming again before all have come; None: all.
         test_steps: Steps on the support in tests.
-        test_statistics: As of ``MAML``.
+        test_statistics: The same setting as of ``MAML``.
 
     Raises:
         ValueError: A setting is out of its range.

@@ -44,7 +44,7 @@ class EpisodeTrainLoop(EpochBasedTrainLoop):
         max_epochs: Epochs of the training.
         val_begin: First epoch after which episodes are validated.
         val_interval: Epochs from one validation to the next.
-        dynamic_intervals: As of ``EpochBasedTrainLoop``.
+        dynamic_intervals: The same setting as of ``EpochBasedTrainLoop``.
 
     Raises:
         ValueError: Batches are no episodes, or the model or the optimizer cannot be trained this way.
