@@ -53,7 +53,7 @@ class LossAccuracy:
         """Return all configs in a table, in markdown.
 
         Args:
-            title: What the loss of a config is called, by the config's name.
+            title: Name of the loss of a config, by the config's name.
         """
         alone = self.comparison.sections[0].alone
         head = ['', 'loss', 'acc/top1 on test', 'worst seed', 'over the student alone', 'over KDLoss alone']

@@ -64,7 +64,7 @@ def record_accuracy(path: Path) -> None:
     """Keep a comparison of the losses beside their pages.
 
     Args:
-        path: What ``tools/compare.py`` saved.
+        path: Result file of ``tools/compare.py``.
 
     Raises:
         ValueError: It is not there, or is no comparison of the configs of losses.

@@ -26,6 +26,7 @@ ALLOWED = {
     'weightings': GROUND,
     'models': GROUND,
     'optimizers': GROUND,
+    'meta': GROUND | {'datasets', 'taps'},
     'datasets': GROUND | {'views'},
     'evaluation': GROUND | {'datasets'},
     'teachers': GROUND | {'taps', 'views', 'pruning'},

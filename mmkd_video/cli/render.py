@@ -16,7 +16,8 @@ def main(args: Sequence[str] | None = None) -> None:
     options = parser.parse_args(args)
     exit_on_sigterm()
     with exit_on_error(parser, resumes=True):
-        prepare_motion_clips(options.root, seed=options.seed, workers=options.workers, domain=options.domain)
+        settings = dict(seed=options.seed, workers=options.workers, domain=options.domain, motions=options.motions)
+        prepare_motion_clips(options.root, **settings)
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -30,4 +31,6 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         '--domain', choices=DOMAIN_NAMES, default='source', help='target: the same motions, filmed in another way'
     )
+    motions = 'single: eight motions; pairs: 32 of one or two at once, for few-shot learning'
+    parser.add_argument('--motions', choices=('single', 'pairs'), default='single', help=motions)
     return checked_options(parser)

@@ -26,7 +26,7 @@ _POSE_HIGH = np.array([18.0, 18.0, 2 * np.pi, np.log(68.0)])
 # What one unit of speed means in a whole clip, for each degree of freedom.
 _POSE_PER_SPEED = np.array([SIZE, SIZE, 4.5, 1.4])
 _SPEED = (0.4, 0.7)
-_MOVES = {  # class: (degree of freedom, direction)
+MOVES = {  # class: (degree of freedom, direction)
     'left': (0, -1),
     'right': (0, 1),
     'up': (1, -1),
@@ -54,11 +54,25 @@ def draw_poses(label: int, rng: np.random.Generator, num_frames: int = NUM_FRAME
     Raises:
         IndexError: ``label`` is not a class.
     """
-    axis, direction = _MOVES[CLASSES[label]]
+    axis, direction = MOVES[CLASSES[label]]
+    return draw_path(direction * np.eye(4)[axis], rng, num_frames)
+
+
+def draw_path(directions: np.ndarray, rng: np.random.Generator, num_frames: int = NUM_FRAMES) -> np.ndarray:
+    """Draw a path on which several degrees of freedom may move at once.
+
+    Args:
+        directions: ``(4,)``, for each degree of freedom 1 or -1 where it moves, 0 where it rests.
+        rng: Source of all randomness; how much of it is used does not depend on the directions.
+        num_frames: Frames of the clip; the path is as long.
+
+    Returns:
+        Array ``(num_frames, 4)``, as of :func:`draw_poses`.
+    """
     span = _POSE_HIGH - _POSE_LOW
     phase = np.repeat(rng.uniform(0, 1, (1, 4)), num_frames, axis=0)
     rate = rng.uniform(*_SPEED) * _POSE_PER_SPEED / span / num_frames
-    phase[:, axis] += direction * rate[axis] * np.arange(num_frames)
+    phase += directions * rate * np.arange(num_frames)[:, None]
     return _POSE_LOW + span * (phase % 1)
 
 
@@ -76,7 +90,23 @@ def render_clip(
     Returns:
         Uint8 array ``(frames of the domain, SIZE, SIZE, 3)``.
     """
-    poses = draw_poses(label, rng, domain.num_frames)
+    return render_path(split, draw_poses(label, rng, domain.num_frames), rng, domain)
+
+
+def render_path(
+    split: str, poses: np.ndarray, rng: np.random.Generator, domain: MotionDomain = DOMAINS['source']
+) -> np.ndarray:
+    """Render a clip whose sprite takes a given path.
+
+    Args:
+        split: Name of the texture families, as of :func:`render_clip`.
+        poses: ``(frames of the domain, 4)``, as of :func:`draw_poses`.
+        rng: Source of all other randomness.
+        domain: Look of the clip.
+
+    Returns:
+        Uint8 array ``(frames of the domain, SIZE, SIZE, 3)``.
+    """
     background = draw_texture(split, rng, 2 * SIZE, *rng.uniform(*domain.background, (2, 3)), domain.textures)
     background = cv2.GaussianBlur(background, (0, 0), 3)
     drift = rng.uniform(-0.6, 0.6, 2)  # pixels a frame

@@ -1,5 +1,6 @@
 """Pure maths on tensors; imports torch only."""
 
+from mmkd_video.functional.adaptation import descend
 from mmkd_video.functional.alignment import cka_from_hsic, unbiased_hsic
 from mmkd_video.functional.attention import at, attention_map, catkd, per_frame_at, space_time_at
 from mmkd_video.functional.channels import cwd, nst
@@ -35,6 +36,7 @@ from mmkd_video.functional.manifold import (
 from mmkd_video.functional.multi_level import mlkd
 from mmkd_video.functional.normalize import LEAST_SPREAD, divide, mean_norm, unit
 from mmkd_video.functional.positions import sine_positions
+from mmkd_video.functional.prototypes import prototype_scores, prototypes
 from mmkd_video.functional.pyramid import fsp, hcl
 from mmkd_video.functional.queue_similarities import similarity_queue
 from mmkd_video.functional.relations import cc, pairwise_distances, pkt, rkd_angles, rkd_distances, sp
@@ -58,6 +60,7 @@ __all__ = [
     'cosine',
     'cwd',
     'decides_for_label',
+    'descend',
     'dist',
     'divide',
     'dkd',
@@ -112,6 +115,8 @@ __all__ = [
     'pkt',
     'pool_map',
     'prediction_entropy',
+    'prototype_scores',
+    'prototypes',
     'reconstruction_weights',
     'reverse_gradient',
     'right_singular_vectors',

@@ -7,7 +7,9 @@ from mmkd_video.datasets.motion_domain import DOMAINS
 DOMAIN_NAMES = tuple(DOMAINS)
 
 
-def prepare_motion_clips(root: str, *, seed: int = 0, workers: int = 2, domain: str = 'source') -> bool:
+def prepare_motion_clips(
+    root: str, *, seed: int = 0, workers: int = 2, domain: str = 'source', motions: str = 'single'
+) -> bool:
     """Render or check the data set in a folder, and show how far it is.
 
     Args:
@@ -15,6 +17,7 @@ def prepare_motion_clips(root: str, *, seed: int = 0, workers: int = 2, domain: 
         seed: Seed of the pictures.
         workers: Threads that render.
         domain: Name of the look of the clips, ``'source'`` or ``'target'``.
+        motions: ``'single'``: the eight motions; ``'pairs'``: 32 of one or two at once.
 
     Returns:
         True when clips were rendered, False when the folder was complete already.
@@ -24,6 +27,7 @@ def prepare_motion_clips(root: str, *, seed: int = 0, workers: int = 2, domain: 
         ValueError: Clips are missing or changed.
     """
     with ProgressBar('rendering', 'clips', at_each_tenth) as progress:
-        rendered = render_motion_clips(root, seed, workers=workers, progress=progress, domain=domain)
+        settings = dict(workers=workers, progress=progress, domain=domain, motions=motions)
+        rendered = render_motion_clips(root, seed, **settings)
     print(f'{root}: {"rendered" if rendered else "complete, nothing to do"}')
     return rendered

@@ -18,7 +18,7 @@ from mmengine.logging import print_log
 
 from mmkd_video.compat import safe_load
 from mmkd_video.compat.file_address import without_scheme
-from mmkd_video.core.checked import AnyOf, Flag, ListOf, Number, Optional, Settings, Text, table_of
+from mmkd_video.core.checked import AnyOf, Flag, ListOf, Number, OneOf, Optional, Settings, Text, table_of
 from mmkd_video.core.command_line import words_of
 from mmkd_video.core.compression import compressions
 from mmkd_video.core.files.atomic import write_atomically
@@ -49,6 +49,7 @@ PREPARE = table_of(
     dict(
         data=Optional(Text('the folder of the embedded clips')),
         target=Optional(Text('the folder of the embedded clips of the other domain')),
+        motions=OneOf('single', 'pairs'),
         teacher=Optional(AnyOf(Text("the path of the teacher's training config"), Settings('a dict of these by name'))),
         teacher_options=Optional(Settings('a dict that is merged into that config')),
         cache=Optional(Settings('dict(config=..., views=...), or a dict of these by name')),
@@ -65,6 +66,7 @@ class Clips:
 
     root: Path
     domain: str = 'source'
+    motions: str = 'single'
 
     def __str__(self) -> str:
         return f'the embedded clips in {self.root}'
@@ -73,6 +75,7 @@ class Clips:
     def command(self) -> str:
         """The command that makes them by hand."""
         more = [] if self.domain == 'source' else ['--domain', self.domain]
+        more += [] if self.motions == 'single' else ['--motions', self.motions]
         return shlex.join([*words_of('render'), str(self.root), *more])
 
     def exists(self) -> bool:
@@ -83,7 +86,7 @@ class Clips:
     def make(self) -> None:
         """Render them, or go on where an interrupted rendering stopped."""
         _say(f'preparing {self}')
-        prepare_motion_clips(str(self.root), domain=self.domain)
+        prepare_motion_clips(str(self.root), domain=self.domain, motions=self.motions)
 
 
 @dataclass(frozen=True)
@@ -178,10 +181,10 @@ class TrainedTeacher:
 def prepare(config: Config, allowed: bool = True) -> None:
     """Make what the config's ``prepare`` names and what is missing: on rank 0, while the other ranks wait.
 
-    ``prepare = dict(data=<folder of the embedded clips, or None>, teacher=<the teacher's training config, or None>,
-    teacher_options=<dict merged into that config>, cache=<how a CachedTeacher's cache is made>,
-    timeout=<hours that other ranks wait, 24>, check=<whether to compare teachers with a simple reference, False>,
-    rates=<factors on the learning rate>)``. With
+    ``prepare = dict(data=<folder of the embedded clips, or None>, motions=<'single', or 'pairs' for few-shot learning>,
+    teacher=<the teacher's training config, or None>, teacher_options=<dict merged into that config>, cache=<how a
+    CachedTeacher's cache is made>, timeout=<hours that other ranks wait, 24>, check=<whether to compare teachers with a
+    simple reference, False>, rates=<factors on the learning rate>)``. With
     several teachers, ``teacher`` and ``teacher_options`` are dicts by name. Where a teacher has options, its config in
     the model becomes the merged one, so that it is built as it was trained.
 
@@ -252,9 +255,9 @@ def needed_parts(config: Config) -> list[Clips | TrainedTeacher | PreparedCache]
     PREPARE.check('prepare', wanted)
     parts: list[Clips | TrainedTeacher | PreparedCache] = []
     if wanted.get('data'):
-        parts.append(Clips(Path(wanted['data'])))
+        parts.append(Clips(Path(wanted['data']), motions=wanted.get('motions', 'single')))
     if wanted.get('target'):
-        parts.append(Clips(Path(wanted['target']), 'target'))
+        parts.append(Clips(Path(wanted['target']), 'target', wanted.get('motions', 'single')))
     return parts + _trained_teachers(config, wanted) + caches_of(config, wanted.get('cache'))
 
 
