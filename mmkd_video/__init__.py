@@ -30,6 +30,7 @@ def register() -> None:
         export,
         hooks,
         losses,
+        masking,
         models,
         pruning,
         schedules,

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 
+from mmengine.logging import MessageHub
 from torch import Tensor
 
 from mmkd_video.core.mistakes import WrongValueError
@@ -31,3 +32,12 @@ def check_first_step(terms: Iterable[str], student: Mapping[str, Tensor], losses
                 f'student tap {name!r}: no gradient reaches the student from here; the module is frozen '
                 '(frozen_stages) or runs inside a reentrant activation checkpoint: tap a later module'
             )
+
+
+def runner_trains(hub: MessageHub) -> bool:
+    """Return whether a runner's training loop is under way.
+
+    Args:
+        hub: MMEngine's hub, in which runners note what they do.
+    """
+    return hub.runtime_info.get('loop_stage') == 'train'
