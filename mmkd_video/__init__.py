@@ -31,6 +31,7 @@ def register() -> None:
         export,
         hooks,
         losses,
+        masking,
         meta,
         models,
         optimizers,

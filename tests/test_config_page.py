@@ -17,6 +17,7 @@ from mmkd_video.datasets import MixedBatchSampler, MixedVideoDataset
 from mmkd_video.datasets.decoders import DECODERS
 from mmkd_video.distillers import Distiller
 from mmkd_video.hooks import DistillWatchHook, FiniteHook, PruningHook, QATHook, ReproducibleHook
+from mmkd_video.masking import AttentionMask
 from mmkd_video.models import (
     DistilledHead,
     MultiViewBackbone,
@@ -134,6 +135,7 @@ def of_the_package(known: dict[str, type]) -> set[str]:
 
 ACCEPTED = {
     ('Distiller', 'key'): lambda: parameters(Distiller),
+    ('Masking', 'key of `AttentionMask`'): lambda: parameters(AttentionMask),
     ('Teacher', 'key'): lambda: parameters(FrozenTeacher) - {'name'} | {'type'},  # its key in `teacher` is its name
     ('Teacher', 'key of `CachedTeacher`'): lambda: parameters(CachedTeacher) - {'name'},
     ('Teacher', 'key of `EMATeacher`'): lambda: parameters(EMATeacher) - {'name'},
@@ -198,6 +200,7 @@ ACCEPTED = {
 
 DEFAULTS = {  # whose signature holds what a table calls default; the last one counts
     ('Distiller', 'key'): [Distiller],
+    ('Masking', 'key of `AttentionMask`'): [AttentionMask],
     ('Teacher', 'key of `CachedTeacher`'): [CachedTeacher],
     ('Teacher', 'key of `EMATeacher`'): [EMATeacher],
     ('Teacher', 'key of `PeerTeacher`'): [PeerTeacher],

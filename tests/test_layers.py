@@ -24,6 +24,7 @@ ALLOWED = {
     'views': GROUND,
     'schedules': GROUND,
     'weightings': GROUND,
+    'masking': GROUND,
     'models': GROUND,
     'optimizers': GROUND,
     'meta': GROUND | {'datasets', 'taps'},
@@ -31,7 +32,8 @@ ALLOWED = {
     'evaluation': GROUND | {'datasets'},
     'teachers': GROUND | {'taps', 'views', 'pruning'},
     'terms': GROUND | {'losses', 'connectors', 'taps', 'schedules', 'weightings'},
-    'distillers': GROUND | {'teachers', 'terms', 'taps', 'losses', 'connectors', 'views', 'schedules', 'weightings'},
+    'distillers': GROUND
+    | {'teachers', 'terms', 'taps', 'losses', 'connectors', 'views', 'schedules', 'weightings', 'masking'},
     'pruning': GROUND,
     'quantization': GROUND | {'pruning'},
     'export': GROUND | {'quantization', 'pruning'},

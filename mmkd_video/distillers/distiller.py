@@ -3,6 +3,7 @@
 import copy
 import dataclasses
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 
 import torch
 from mmengine.logging import MessageHub, print_log
@@ -16,8 +17,9 @@ from mmkd_video.core.registry import MODELS, build_model
 from mmkd_video.core.restoring import in_eval, random_state_restored
 from mmkd_video.distillers.binding import bind, build_state, student_taps, views_of
 from mmkd_video.distillers.first_batches import FirstBatches, softening_temperatures
-from mmkd_video.distillers.first_step import TapCheck, check_first_step
+from mmkd_video.distillers.first_step import TapCheck, check_first_step, runner_trains
 from mmkd_video.distillers.lengths import expect_begins_within
+from mmkd_video.distillers.masked_student import build_dropper
 from mmkd_video.distillers.objective import Objective, nothing_read
 from mmkd_video.distillers.optimizer import build_distill_optimizer, check_groups, complete_schedules, regroup
 from mmkd_video.distillers.own_statistics import warn_of_foreign_statistics
@@ -48,6 +50,7 @@ from mmkd_video.views import DistillDataPreprocessor
     input_size=Optional(SIZES, 'inferred'),
     connector_lr_mult=Number(0),
     connector_decay=Optional(Number(0), "the optimizer's own"),
+    masking=Optional(Settings("dict(type='TubeMask', ratio=0.8)", needs=('type',)), 'all tokens'),
 )
 class Distiller(BaseModel):
     """A recognizer that learns from another one beside its labels.
@@ -64,6 +67,7 @@ class Distiller(BaseModel):
         connector_decay: Their weight decay; None for the optimizer's own.
         data_preprocessor: Data preprocessor that a config gives beside the model; it becomes the student's if that has
             none.
+        masking: Mask of the tokens that the student, a transformer, sees in training; see ``mmkd_video.masking``.
 
     Raises:
         KeyError: An unknown loss, argument, tap or teacher; the message names the nearest.
@@ -81,6 +85,7 @@ class Distiller(BaseModel):
         connector_lr_mult: float = 1.0,
         connector_decay: float | None = None,
         data_preprocessor: Mapping | None = None,
+        masking: Mapping | None = None,
     ) -> None:
         super().__init__()
         student_config = copy.deepcopy(dict(student))
@@ -98,6 +103,7 @@ class Distiller(BaseModel):
             parts = {name: part for teacher in self.teachers.values() for name, part in teacher.parts.items()}
             check_sides(input_size, ['student', *parts])
             fill_weights(specs, self.task_weight)
+            self._tokens = build_dropper(masking, self.student, self.teachers)
             self._build_terms(specs, student_config, input_size)
             expect_shares(self.training_state.terms.values(), self.task_weight)
             warn_of_foreign_statistics(self.training_state.terms.values(), self.teachers)
@@ -175,7 +181,9 @@ class Distiller(BaseModel):
             steps[name] = TeachingStep(own.get(name), inputs, data_samples, labels, indices, None, rows, views=own)
         # before the student's activations fill the memory
         taught = {name: self._ask(name, step) for name, step in steps.items() if not self.teachers[name].student_taps}
-        with self._student_taps.watch(), labelled_only(self.student, rows), recomputing(self.student):
+        seen = self._tokens.draw(inputs, taught)
+        showing = partial(self._tokens.showing, seen)
+        with self._student_taps.watch(), labelled_only(self.student, rows), recomputing(self.student, showing):
             is_read = bool(self._student_taps.paths) or self.task_weight.fixed != 0
             losses = self.student.loss(shallow(inputs), data_samples) if is_read else nothing_read(self.student)
         places: dict[str, Place] = {}
@@ -187,9 +195,8 @@ class Distiller(BaseModel):
             self._check_taps(student, self.training_state.terms.values())
         steps = {name: dataclasses.replace(step, student=student) for name, step in steps.items()}
         taught |= {name: self._ask(name, step) for name, step in steps.items() if name not in taught}
-        domains = stack_domains(data_samples)
-        context = {'labels': labels, 'indices': indices, 'domains': domains, 'labelled': rows}
-        raws = {}
+        context = dict(labels=labels, indices=indices, domains=stack_domains(data_samples), labelled=rows, seen=seen)
+        context['mask'], raws = seen and seen.mask(), {}
         for name, term in self.training_state.terms.items():
             context['teacher_head'] = self.teachers[term.teacher].classify
             raws[name] = term(student, taught[term.teacher], context)
@@ -216,7 +223,7 @@ class Distiller(BaseModel):
         Raises:
             ValueError: A trainable parameter would be in no group, or in two.
         """
-        self._awaits_training = not _runner_trains(MessageHub.get_current_instance())
+        self._awaits_training = not runner_trains(MessageHub.get_current_instance())
         return build_distill_optimizer(
             self.student, self.training_state, config, self.connector_lr_mult, self.connector_decay
         )
@@ -296,7 +303,9 @@ class Distiller(BaseModel):
             Its features by tap, in canonical layout.
         """
         inputs = positive(noise_clip(self.student, self._student_size)) if inputs is None else inputs
-        with in_eval(self.student), self._student_taps.watch(), explaining_size_errors('student', self._student_size):
+        seen = self._tokens.showing(self._tokens.draw_example(inputs))
+        size = self._student_size
+        with in_eval(self.student), self._student_taps.watch(), seen, explaining_size_errors('student', size):
             self.student.extract_feat(shallow(inputs), stage='head')
         return self._student_taps.read(inputs)
 
@@ -321,8 +330,9 @@ class Distiller(BaseModel):
             probe = Probe(self.student, student, self._asked, clip, self.teachers)
             for name, teacher in self.teachers.items():
                 if teacher.student_taps or teacher.copies or teacher.is_student:
-                    self._examples[name] = bind(teacher, self._specs, probe)
-            fresh = build_state(self._specs, self.teachers, student, self._examples).to(device)
+                    self._examples[name] = bind(teacher, self._specs, probe, self._tokens.reads(name))
+            seen = self._tokens.draw_example(to_device(clip, 'cpu'))
+            fresh = build_state(self._specs, self.teachers, student, self._examples, seen).to(device)
         changed = transplant(self.training_state, fresh, kept, self.teachers)
         self.training_state = fresh
         if self._progress is not None:
@@ -342,17 +352,16 @@ class Distiller(BaseModel):
 
     def _build_terms(self, specs: list[TermSpec], student_config: Mapping, asked: object) -> None:
         """Find every shape on noise, then build connectors and losses to fit."""
-        self._specs, self._asked = specs, asked
+        self._specs, self._asked, self._examples = specs, asked, {}
         self._student_taps = TapSet(self.student, student_taps(specs, self.teachers), 'student')
         self._student_size = find_size(student_config, None, asked, 'student')
         clip = noise_clip(self.student, self._student_size)
         student = self.tap_features(clip)
         probe = Probe(self.student, student, asked, clip, self.teachers)
-        self._examples = {name: bind(teacher, specs, probe) for name, teacher in self.teachers.items()}
-        self.training_state = build_state(specs, self.teachers, student, self._examples)
-        for term in self.training_state.terms.values():
-            if 'teacher_head' in term.needs:
-                self.teachers[term.teacher].classifier()  # says so now where there is none
+        for name, teacher in self.teachers.items():
+            self._examples[name] = bind(teacher, specs, probe, self._tokens.reads(name))
+        seen = self._tokens.draw(clip, self._examples)
+        self.training_state = build_state(specs, self.teachers, student, self._examples, seen)
         table = term_table(list(self.training_state.terms.values()), student, self._examples)
         print_log(f'Distillation terms (shapes of one dry run):\n{table}', logger='current')
 
@@ -382,14 +391,10 @@ class Distiller(BaseModel):
         hub = MessageHub.get_current_instance()
         now = hub.runtime_info.get('iter')
         moved = self._hub_iter is not None and now is not None and now != self._hub_iter
-        if moved or (self._awaits_training and _runner_trains(hub)):
+        if moved or (self._awaits_training and runner_trains(hub)):
             hub.pop_info('loop_stage')  # this error ends the loop, and nobody else would say so
             raise WrongValueError(
                 'DistillHook is not registered: schedules would not move and checkpoints would lose the connectors; '
                 "inherit configs/_base_/mmkd.py, or add dict(type='DistillHook') to custom_hooks"
             )
         self._hub_iter = now
-
-
-def _runner_trains(hub: MessageHub) -> bool:
-    return hub.runtime_info.get('loop_stage') == 'train'

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 
+from mmengine.logging import MessageHub
 from torch import Tensor
 
 from mmkd_video.core.mistakes import WrongValueError
@@ -61,3 +62,12 @@ class TapCheck:
                     'or let the term begin=<epoch> when it is unfrozen'
                 )
         self._left &= waiting
+
+
+def runner_trains(hub: MessageHub) -> bool:
+    """Return whether a runner's training loop is under way.
+
+    Args:
+        hub: MMEngine's hub, in which runners note what they do.
+    """
+    return hub.runtime_info.get('loop_stage') == 'train'

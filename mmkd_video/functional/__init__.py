@@ -22,7 +22,7 @@ from mmkd_video.functional.equal_variance import equal_variance_rotation, hadama
 from mmkd_video.functional.gram import gram
 from mmkd_video.functional.hard_labels import hard_kd
 from mmkd_video.functional.labels import class_indices, decides_for_label, log_odds, non_target_logits, top_probability
-from mmkd_video.functional.layout import channels_and_positions, frame_vectors, pool_map, time_first
+from mmkd_video.functional.layout import channels_and_positions, frame_vectors, pool_map, resample_map, time_first
 from mmkd_video.functional.manifold import (
     geodesic_distances,
     isomap,
@@ -114,6 +114,7 @@ __all__ = [
     'pkd',
     'pkt',
     'pool_map',
+    'resample_map',
     'prediction_entropy',
     'prototype_scores',
     'prototypes',

@@ -26,7 +26,8 @@ class TransformersBackbone(nn.Module):
     The weights are random until :meth:`load_pretrained`. Places of it that taps can read, in canonical layout:
     ``last_hidden_state`` and ``hidden_states[i]`` are maps ``(N, C, T, H, W)`` of the tokens of patches;
     ``class_token`` is ``(N, C)``, the first of the other tokens; ``attentions[i]`` is ``(N, L, L)``, of all tokens, the
-    mean over heads.
+    mean over heads; ``attention_map`` is ``(N, 1, T, H, W)``, how much of the last layer's attention each patch gets
+    from the class token, or, of a model without one, on average from all tokens.
 
     Args:
         family: Type of model, as ``model_type`` in its ``config.json``.
@@ -50,7 +51,7 @@ class TransformersBackbone(nn.Module):
             kind = getattr(transformers_library(), self._kind())
             self._take(kind._from_config(self._config(), **self._arguments()))
         self.last_hidden_state, self.class_token = Outlet(), Outlet()
-        self.hidden_states, self.attentions = Outlet(), Outlet()
+        self.hidden_states, self.attentions, self.attention_map = Outlet(), Outlet(), Outlet()
 
     def load_pretrained(self, path: str, head: nn.Module) -> None:
         """Load the weights of a folder, completely or not at all.
@@ -118,6 +119,10 @@ class TransformersBackbone(nn.Module):
         if self.attentions.wanted:
             each = (weights.mean(dim=1) for weights in found.attentions)
             self.attentions(tuple(weights.unflatten(0, (clips, -1)).flatten(1, 2) for weights in each))
+        if self.attention_map.wanted:
+            weights = found.attentions[-1].mean(dim=1)
+            asking = weights[:, 0] if self.family.leading(self.settings) else weights.mean(dim=1)
+            self.attention_map(laid_out(asking[..., None]))
 
     def _pool(self, found: Any, last: Tensor) -> Tensor:
         if self.family.pooled == 'pooler' and found.pooler_output is not None:
@@ -126,9 +131,10 @@ class TransformersBackbone(nn.Module):
 
     def _with_attentions(self) -> bool:
         """Return whether attention weights are asked for; only the plain implementation has any."""
-        if self.attentions.wanted and self.net.config._attn_implementation != 'eager':
+        wanted = self.attentions.wanted or self.attention_map.wanted
+        if wanted and self.net.config._attn_implementation != 'eager':
             self.net.set_attn_implementation('eager')
-        return self.attentions.wanted
+        return wanted
 
     def _take(self, model: nn.Module) -> nn.Module | None:
         """Take a model without its last layer, which is returned."""
