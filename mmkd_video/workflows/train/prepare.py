@@ -253,12 +253,9 @@ def needed_parts(config: Config) -> list[Clips | TrainedTeacher | PreparedCache]
     Optional(Settings('dict(data=..., teacher=...)')).check('prepare', given)
     wanted = dict(given or {})
     PREPARE.check('prepare', wanted)
-    parts: list[Clips | TrainedTeacher | PreparedCache] = []
-    if wanted.get('data'):
-        parts.append(Clips(Path(wanted['data']), motions=wanted.get('motions', 'single')))
-    if wanted.get('target'):
-        parts.append(Clips(Path(wanted['target']), 'target', wanted.get('motions', 'single')))
-    return parts + _trained_teachers(config, wanted) + caches_of(config, wanted.get('cache'))
+    domains, motions = {'data': 'source', 'target': 'target'}, wanted.get('motions', 'single')
+    clips = [Clips(Path(wanted[key]), domain, motions) for key, domain in domains.items() if wanted.get(key)]
+    return clips + _trained_teachers(config, wanted) + caches_of(config, wanted.get('cache'))
 
 
 def _trained_teachers(config: Config, wanted: Mapping) -> list[TrainedTeacher]:
