@@ -26,7 +26,8 @@ class ConvRecurrentNeck(TemporalNeck):
     Of several levels each has its own recurrent layers; their outputs are averaged to the grid of the coarsest one and
     stand side by side. With ``bottom_up`` a level also reads what the finer one below says at the same time.
     Sources: Shi et al., https://arxiv.org/abs/1506.04214 ; Ballas et al., https://arxiv.org/abs/1511.06432 , whose
-    GRU-RCN has several levels and whose stacked GRU-RCN joins them. There each level has its own classifier; here one classifier reads all.
+    GRU-RCN has several levels and whose stacked GRU-RCN joins them. There each level has its own classifier; here one
+    classifier reads all.
 
     Args:
         in_channels: Channels of the map, or of the maps of several levels from fine to coarse.

@@ -117,6 +117,8 @@ class RecurrentHead(BaseHead):
 
     def _tokens(self, x: Tensor, num_segs: int | None) -> Tensor:
         """Return frames as ``(N, T, C')``."""
+        if isinstance(x, (tuple, list)) and len(x) == 1:  # as a FrameBackbone gives frames
+            (x,) = x
         if not isinstance(x, Tensor) or x.ndim not in (4, 5) or x.shape[1] != self.in_channels:
             got = tuple(x.shape) if isinstance(x, Tensor) else type(x).__name__
             raise WrongValueError(

@@ -208,7 +208,7 @@ def test_several_clips_of_a_sample_are_told_apart():
         (lambda: models.TemporalPool()(torch.randn(4, 3, 2, 2)), 'put a 2D backbone into a FrameBackbone'),
         (lambda: models.TemporalPool()([torch.randn(1, 3, 2, 1, 1)] * 2), 'got 2 maps; expected one'),
         (lambda: models.TemporalPool(num_segments=3)(torch.randn(1, 3, 4, 1, 1)), 'expected a multiple of 3'),
-        (lambda: models.SpaceTimePyramidPool()(torch.randn(1, 3, 2, 1, 1)), r'got \(4, 1, 1\); expected at most the map'),
+        (lambda: models.SpaceTimePyramidPool()(torch.randn(1, 3, 2, 1, 1)), r'got \(4, 1, 1\); expected at most'),
         (lambda: models.RecurrentHead(3, 6)(torch.randn(2, 5, 1, 1), 2), r'got a feature \(2, 5, 1, 1\)'),
         (lambda: models.RecurrentHead(3, 6, bidirectional=True).step(torch.randn(2, 6, 1, 1)), 'bidirectional=False'),
         (lambda: models.FrameTransformer(4).step(torch.randn(1, 4, 1, 1)), 'build it with causal=True'),
