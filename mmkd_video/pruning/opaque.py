@@ -35,8 +35,8 @@ class StandIn(nn.Module):
     Args:
         module: The module that stays whole; its class says in ``pruning`` that it does, or it is one of
             ``torch.nn.LSTM`` and ``GRU``.
-        inputs: What it was given.
-        output: What it returned.
+        inputs: Its inputs.
+        output: Its output.
     """
 
     def __init__(self, module: nn.Module, inputs: object, output: object) -> None:

@@ -102,7 +102,7 @@ class FrameTransformer(TemporalNeck):
 
         Args:
             now: ``(N, C', H, W)``.
-            state: What the step before returned: keys and values ``(N, heads, window - 1, D)`` of each block, and
+            state: Result of the step before: keys and values ``(N, heads, window - 1, D)`` of each block, and
                 whether these frames were there, ``(N, window - 1)``; None before the first one.
 
         Raises:

@@ -94,7 +94,7 @@ class RecurrentHead(BaseHead):
 
         Args:
             now: ``(N, C', H, W)``, the map of one more frame.
-            state: What the step before returned: the states ``(N, layers, C)`` of a GRU, states and cells of an LSTM,
+            state: Result of the step before: the states ``(N, layers, C)`` of a GRU, states and cells of an LSTM,
                 and for ``readout='mean'`` the sum ``(N, C)`` and the number ``(N, 1)`` of outputs; None before the
                 first one.
 

@@ -44,7 +44,7 @@ class TemporalPool(TemporalNeck):
 
         Args:
             now: ``(N, C, H, W)``.
-            state: What the step before returned; None before the first one.
+            state: Result of the step before; None before the first one.
         """
         (now,) = self.expect_levels(now, 4)
         if self.over == 'space_time':

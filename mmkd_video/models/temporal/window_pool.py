@@ -68,7 +68,7 @@ class WindowPool(TemporalNeck):
 
         Args:
             now: ``(N, C, H, W)``.
-            state: What the step before returned: the last frames ``(N, C, window - 1, H, W)`` and whether they were
+            state: Result of the step before: the last frames ``(N, C, window - 1, H, W)`` and whether they were
                 there, ``(N, window - 1)``; None before the first one.
 
         Raises:
