@@ -2,7 +2,6 @@
 _base_ = './mobilenet_motion.py'
 model = dict(
     backbone=dict(_delete_=True, type='FrameBackbone', net=dict(_base_.model.backbone, is_shift=False), num_segments=8),
-    neck=dict(type='WindowPool', kind='avg', window=3, causal=True),
     cls_head=dict(
         _delete_=True,
         type='RecurrentHead',

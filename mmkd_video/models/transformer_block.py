@@ -29,7 +29,7 @@ class TransformerBlock(nn.Module):
 
         Args:
             tokens: ``(N, L, C)``.
-            mask: What ``(N, heads, L, L)`` broadcasts from: true where a token may look, or numbers that are added to
+            mask: Anything that broadcasts to ``(N, heads, L, L)``: true where a token may look, or numbers that are added to
                 the scores of the attention.
         """
         return self.attend(tokens, *self.split(tokens), mask)
@@ -50,7 +50,7 @@ class TransformerBlock(nn.Module):
             queries: ``(N, heads, L, D)``, those of the tokens.
             keys: ``(N, heads, S, D)``.
             values: ``(N, heads, S, D)``.
-            mask: As in :meth:`forward`, for ``(N, heads, L, S)``.
+            mask: Mask as in :meth:`forward`, for ``(N, heads, L, S)``.
         """
         found = nn.functional.scaled_dot_product_attention(
             queries, keys, values, attn_mask=mask, dropout_p=self.dropout if self.training else 0.0

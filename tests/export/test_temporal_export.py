@@ -16,8 +16,8 @@ NECKS = {
     'gem': (dict(type='GeMPool'), 64),
     'attention': (dict(type='AttentionPool', in_channels=64), 64),
     'transformer': (dict(type='FrameTransformer', in_channels=64, channels=16, causal=True), 16),
-    'window gru': (dict(type='WindowPool', kind='avg', causal=True), None),
-    'window lstm': (dict(type='WindowPool'), None),
+    'head gru': (None, None),
+    'head lstm': (None, None),
 }
 
 
@@ -35,7 +35,7 @@ def model_of(name):
     config = dict(
         type='Recognizer2D',
         backbone=dict(type='FrameBackbone', net=net, num_segments=4),
-        neck=neck,
+        **(dict(neck=neck) if neck else {}),
         cls_head=dict(head, num_classes=CLASSES, average_clips='prob'),
         data_preprocessor=dict(type='ActionDataPreprocessor', format_shape='NCHW', mean=[100.0] * 3, std=[60.0] * 3),
     )
