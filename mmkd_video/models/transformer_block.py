@@ -29,8 +29,8 @@ class TransformerBlock(nn.Module):
 
         Args:
             tokens: ``(N, L, C)``.
-            mask: Anything that broadcasts to ``(N, heads, L, L)``: true where a token may look, or numbers that are added to
-                the scores of the attention.
+            mask: Anything that broadcasts to ``(N, heads, L, L)``: true where a token may look, or numbers that are
+                added to the scores of the attention.
         """
         return self.attend(tokens, *self.split(tokens), mask)
 
