@@ -8,7 +8,6 @@ from mmkd_video.models.linear_probe import LinearProbe
 from mmkd_video.models.mobilenet3d import MobileNet3d
 from mmkd_video.models.module_backbone import ModuleBackbone
 from mmkd_video.models.multi_view import (
-    ConvGRU,
     MultiViewBackbone,
     MultiViewDataPreprocessor,
     MultiViewRecognizer,
@@ -20,6 +19,23 @@ from mmkd_video.models.multi_view import (
 from mmkd_video.models.scores_head import ScoresHead
 from mmkd_video.models.simkd_head import SimKDHead
 from mmkd_video.models.streaming import MoViNet, MoViNetHead, OnlineMobileNetV2TSM, OnlineResNetTSM, OnlineTSMHead
+from mmkd_video.models.temporal import (
+    AttentionPool,
+    ConvCell,
+    ConvGRU,
+    ConvLSTM,
+    ConvRecurrentBackbone,
+    ConvRecurrentNeck,
+    FrameBackbone,
+    FrameTransformer,
+    GeMPool,
+    NetVLADPool,
+    RecurrentHead,
+    SpaceTimePyramidPool,
+    TemporalNeck,
+    TemporalPool,
+    WindowPool,
+)
 from mmkd_video.models.temporal_shift import TemporalShiftBackbone
 from mmkd_video.models.timm_backbone import TimmBackbone
 from mmkd_video.models.timm_preprocessor import TimmPreprocessor
@@ -32,12 +48,20 @@ from mmkd_video.models.zero_shot_backbone import ZeroShotBackbone
 
 __all__ = [
     'AttentiveProbe',
+    'AttentionPool',
+    'ConvCell',
     'ConvGRU',
+    'ConvLSTM',
+    'ConvRecurrentBackbone',
+    'ConvRecurrentNeck',
     'DifferenceMobileNetV2TSM',
     'DifferenceResNet3d',
     'DifferenceResNetTSM',
     'DistilledHead',
     'LinearProbe',
+    'FrameBackbone',
+    'FrameTransformer',
+    'GeMPool',
     'MobileNet3d',
     'MoViNet',
     'MoViNetHead',
@@ -48,8 +72,13 @@ __all__ = [
     'OnlineMobileNetV2TSM',
     'OnlineResNetTSM',
     'OnlineTSMHead',
+    'NetVLADPool',
+    'RecurrentHead',
     'ScoresHead',
     'SimKDHead',
+    'SpaceTimePyramidPool',
+    'TemporalNeck',
+    'TemporalPool',
     'TemporalShiftBackbone',
     'TimmBackbone',
     'TimmPreprocessor',
@@ -63,4 +92,5 @@ __all__ = [
     'ViewTransformer',
     'VisionBackbone',
     'ZeroShotBackbone',
+    'WindowPool',
 ]
