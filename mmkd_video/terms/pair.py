@@ -109,7 +109,7 @@ class Pair(nn.Module):
             return
         student, teacher = self._align(student, self._at_places(teacher, seen))
         if self.scores:
-            self._check_classes(student, teacher)
+            self._connect_scores(student, teacher, connector)
         elif names == {'cam'}:
             self._check_counts(student, teacher)  # channels are classes: no connector may mix them
         elif connector is not False and (connector is not None or same_channels):
@@ -135,11 +135,12 @@ class Pair(nn.Module):
         else:
             teacher = self._at_places(teacher, seen)
         student, teacher = self._align(student, teacher)
+        student = student if early else self._connect(student, teacher, seen)
         if self.standardize:
             precision = torch.promote_types(student.dtype, torch.float32)
             return standardise(student.to(precision)), standardise(teacher.to(precision))
         teacher = teacher if self.target_norm is None else self.target_norm(teacher)
-        return student if early else self._connect(student, teacher, seen), teacher
+        return student, teacher
 
     def _connect(self, student: Tensor, teacher: Tensor, seen: TokenSubset | None) -> Tensor:
         if self.connector is None:
@@ -203,6 +204,13 @@ class Pair(nn.Module):
             raise WrongValueError(
                 f'{self.where}: got target_norm, but {type(loss).__name__} {what}; take target_norm out of this term'
             )
+
+    def _connect_scores(self, student: Tensor, teacher: Tensor, connector: bool | Mapping | None) -> None:
+        """Build the connector of class scores where it selects classes; no other one may mix them."""
+        if connector and getattr(find_connector(connector, self.where), 'selects_classes', False):
+            self.connector = self._build_connector(student, teacher, connector, None)
+        else:
+            self._check_classes(student, teacher)
 
     def _check_classes(self, student: Tensor, teacher: Tensor) -> None:
         if student.ndim != 2 or teacher.ndim != 2:
