@@ -138,7 +138,7 @@ class ReproducibleHook(Hook):
         """
         samples = data_batch.get('data_samples', ()) if isinstance(data_batch, dict) else ()
         self._count(runner, samples)
-        if samples and not _relabels(runner.train_loop.dataloader):
+        if samples and not _relabels(getattr(getattr(runner, 'train_loop', None), 'dataloader', None)):
             model = unwrapped_model(runner)
             wrong = wrong_label(samples, model, labelled=ability_of(model, HasTeachers) is None)
             if wrong:
