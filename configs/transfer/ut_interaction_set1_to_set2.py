@@ -15,5 +15,5 @@ train_dataloader = dict(
     batch_sampler=dict(type='MixedBatchSampler', labelled=0.5),
     dataset=dict(type='MixedVideoDataset', ann_file=source, unlabelled=target),
 )
-val_dataloader = own_clips
+val_dataloader = own_clips  # what there are labels for; students train on them too
 test_dataloader = dict(dataset=dict(ann_file=target))

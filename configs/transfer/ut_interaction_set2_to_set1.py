@@ -1,19 +1,10 @@
-# Real clips: those filmed in one place have labels (set 2); the student is for those of the other (set 1).
+# Real clips, the other way: those of set 2 have labels; the student is for those of set 1.
 #   UT_INTERACTION=<folder> python tools/compare.py configs/transfer/ut_interaction_set2_to_set1.py
-_base_ = '../distill/i3d_to_mobilenet_ut_interaction.py'
+_base_ = './ut_interaction_set1_to_set2.py'
 source, target = 'set2.txt', 'set1.txt'
 own_clips = dict(dataset=dict(ann_file=source))
 prepare = dict(teacher_options=dict(train_dataloader=own_clips, val_dataloader=own_clips, test_dataloader=own_clips))
-model = dict(
-    teacher=dict(checkpoint='work_dirs/teachers/i3d_ut_interaction_set2.pth'),
-    terms=[
-        dict(type='KDLoss', at='logits', temperature=4.0),
-        dict(type='CDANLoss', at=['pooled', 'logits'], weight=0.1, strength=dict(type='Logistic', by_epoch=False)),
-    ],
-)
-train_dataloader = dict(
-    batch_sampler=dict(type='MixedBatchSampler', labelled=0.5),
-    dataset=dict(type='MixedVideoDataset', ann_file=source, unlabelled=target),
-)
+model = dict(teacher=dict(checkpoint='work_dirs/teachers/i3d_ut_interaction_set2.pth'))
+train_dataloader = dict(dataset=dict(ann_file=source, unlabelled=target))
 val_dataloader = own_clips
 test_dataloader = dict(dataset=dict(ann_file=target))
