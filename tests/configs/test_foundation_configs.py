@@ -12,6 +12,7 @@ from mmengine.dataset import pseudo_collate
 from mmkd_video.core.registry import TRANSFORMS, build_model
 from mmkd_video.recognizers.class_matching import name_classes
 from mmkd_video.recognizers.config import read_config
+from mmkd_video.teachers.probe_file import ProbeFile
 
 ROOT = Path(__file__).resolve().parents[2]
 CONFIGS = sorted(path.relative_to(ROOT) for path in (ROOT / 'configs' / 'foundation').glob('*.py'))
@@ -28,7 +29,12 @@ def in_the_place_of(config, folder, tmp_path):
     (tmp_path / 'names.txt').write_text('\n'.join(names) + '\n')
     config.label_map = str(tmp_path / 'names.txt')
     config.model.input_size = SIZES
-    if is_zero_shot(config):
+    if is_probed(config):
+        transformers_models.write(folder, 'vjepa2_encoder')
+        config.model.teacher.config, config.model.teacher.probe = f'hf::{folder}', str(tmp_path / 'probe.pth')
+        probe = ProbeFile('attentive', 'last_hidden_state', 24, names, '', '', 1e-3, 0.0, 0.5)
+        probe.write(tmp_path / 'probe.pth', probe.build())
+    elif is_zero_shot(config):
         config.model.teacher.config.zero_shot = dict(templates=['a video of {}.'])
         config.model.teacher.config.source = f'hf::{text_models.write(folder, "clip").folder}'
     else:
@@ -37,6 +43,10 @@ def in_the_place_of(config, folder, tmp_path):
         config.model.teacher.config = f'hf::{folder}'
     config.train_dataloader.dataset.pipeline[0].teacher = f'hf::{folder}'
     return names
+
+
+def is_probed(config):
+    return config.model.teacher.get('type') == 'ProbedTeacher'
 
 
 def is_zero_shot(config):
@@ -55,10 +65,12 @@ def test_a_step_trains_the_student(path, monkeypatch, tmp_path):
     assert source_of(config) == config.train_dataloader.dataset.pipeline[0].teacher
     names = in_the_place_of(config, tmp_path / 'folder', tmp_path)
     name_classes(config)
-    config.model.student.backbone.pretrained = config.model.student.backbone.init_cfg = None
+    config.model.student.backbone.update(dict.fromkeys({'pretrained', 'init_cfg'} & set(config.model.student.backbone)))
     model = build_model(config.model).train()
     teacher, number = model.teachers['teacher'], config.model.student.cls_head.num_classes
-    if is_zero_shot(config):
+    if is_probed(config):
+        assert teacher.classes is None and teacher.num_classes == number and teacher.probe.classes == names
+    elif is_zero_shot(config):
         assert teacher.classes is None and teacher.num_classes == number and teacher.config.classes == names
     else:
         assert teacher.classes == list(range(number))[::-1]
