@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 from clips import encode
+from mmengine.config import Config
 from streamed import MOBILENET, MOVINET, recognizer, scores
 from streams import clip_of
 
@@ -14,6 +15,7 @@ from mmkd_video.export import DeployableRecognizer, ExportMetadata, StreamingRec
 from mmkd_video.export.exported_model import ExportedModel
 from mmkd_video.export.onnxruntime_model import OnnxRuntimeModel
 from mmkd_video.export.openvino_model import OpenVINOModel
+from mmkd_video.workflows.deploy import quantize
 
 onnx = pytest.importorskip('onnx')
 pytest.importorskip('openvino')
@@ -174,3 +176,9 @@ def test_metadata_with_states_survive_being_written(tsm):
     found = ExportMetadata.from_strings(metadata.to_strings(), 'x')
     states = tuple(dict(each, shape=list(each['shape'])) for each in metadata.states)
     assert found == dataclasses.replace(metadata, states=states) and found.streams
+
+
+def test_a_file_with_states_is_not_quantized(tsm):
+    folder, *_ = tsm
+    with pytest.raises(ValueError, match='takes one frame at a time; .* give the checkpoint'):
+        quantize._exported(Config(), OpenVINOModel, folder / 'a.xml')
