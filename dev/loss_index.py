@@ -12,6 +12,9 @@ published definition equal their authors' code, and each page says where they di
 embedded pair over the same step with KDLoss alone, memory what its peak is above that ([how both are
 measured](../benchmarks.md#losses))."""
 
+RANKED = """The configs of `configs/losses`, on the embedded pair: losses of features and relations stand beside
+KDLoss, those of class scores in its place."""
+
 
 def index_page(classes: dict[str, type], sources: Sources) -> str:
     """Return the page.
@@ -28,11 +31,25 @@ def index_page(classes: dict[str, type], sources: Sources) -> str:
             f'## {title}',
             '\n'.join(['| loss | | official weight | time | memory |', '|---|---|---|---:|---:|', *rows]),
         ]
-    if sources.ablation is not None:
-        ablation = sources.ablation
-        table, command = ablation.table(ablation.names), f'`{ablation.command}`'
-        parts += ['## Ablation of those made for video', table, ablation.budget(), command]
+    parts += _accuracy(classes, sources)
     return '\n\n'.join(parts) + '\n'
+
+
+def _accuracy(classes: dict[str, type], sources: Sources) -> list[str]:
+    found = sources.accuracy
+    if found is None:
+        return []
+
+    def title(config: str) -> str:
+        name = sources.owner(config)
+        if name is None:
+            return config
+        page = page_name(classes[name]) if name in classes else name.lower()
+        several = len(sources.configs[name]) > 1
+        return f'[{name}]({page}.md)' + (f' (`{config}`)' if several else '')
+
+    command = f'`{found.comparison.command}`'
+    return ['## Accuracy, ranked', RANKED, found.ranking(title), found.note(), command]
 
 
 def _cost(name: str, sources: Sources) -> tuple[str, str]:

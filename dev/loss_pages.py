@@ -2,12 +2,15 @@
 
 import argparse
 import inspect
+import json
 from collections.abc import Sequence
 from pathlib import Path
 
+from dev.loss_accuracy import MEASURE, LossAccuracy
 from dev.loss_docstring import LossDocstring, page_name
 from dev.loss_index import index_page
-from dev.loss_sources import FOLDER, LINES, WRITTEN, Sources
+from dev.loss_sources import ACCURACY, FOLDER, LINES, WRITTEN, Sources
+from dev.report import read_from, read_report
 from mmkd_video import losses
 from mmkd_video.cli.mistakes import EXITS, exit_on_error
 from mmkd_video.connectors import AttentionFusionConnector
@@ -15,7 +18,7 @@ from mmkd_video.core.files.atomic import write_atomically
 from mmkd_video.losses.base import SHAPES
 from mmkd_video.models import SimKDHead
 from mmkd_video.schedules import LearnedScalar
-from mmkd_video.workflows.compare.ablation import Ablation
+from mmkd_video.workflows.compare.settings import SAVED
 from mmkd_video.workflows.measure.loss_costs import LossCosts
 
 PARTS = {
@@ -38,8 +41,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
         prog='python -m dev.loss_pages', description=f'Write {FOLDER}/*.md from their sources.', epilog=EXITS
     )
     parser.add_argument('--check', action='store_true', help='write nothing; exit with 1 where a page is out of date')
+    parser.add_argument(
+        '--accuracy', type=Path, metavar='FOLDER', help=f'record the comparison in this folder first: {MEASURE}'
+    )
     options = parser.parse_args(arguments)
     with exit_on_error(parser):
+        if options.accuracy is not None:
+            record_accuracy(options.accuracy / SAVED)
         wanted = pages(Sources.read())
     changed = [path for path, text in wanted.items() if not path.exists() or path.read_text() != text]
     changed += [path for path in FOLDER.glob('*.md') if path not in wanted]
@@ -50,6 +58,21 @@ def main(arguments: Sequence[str] | None = None) -> None:
         elif not options.check:
             path.unlink()
     parser.exit(1 if options.check and changed else 0)
+
+
+def record_accuracy(path: Path) -> None:
+    """Keep a comparison of the losses beside their pages.
+
+    Args:
+        path: Result file of ``tools/compare.py``.
+
+    Raises:
+        ValueError: It is not there, or is no comparison of the configs of losses.
+    """
+    with read_from(path, 'tools/compare.py', 'give the folder of a comparison that is finished'):
+        content = read_report(path)
+        LossAccuracy.read(content)
+    write_atomically((json.dumps(content) + '\n').encode(), ACCURACY)
 
 
 def pages(sources: Sources) -> dict[Path, str]:
@@ -74,7 +97,8 @@ def method_page(name: str, sources: Sources) -> str:
     parts = [WRITTEN, f'# {name}', f'{said.title}. [All losses](README.md)', said.summary, '## Formula', said.body]
     parts += ['## What it consists of', f'`{part.__name__}` with [{line["loss"]}]({page_name(loss_class)}.md).']
     parts += ['## When to use it', line['use'], f'## Parameters of `{part.__name__}`', _parameters(said)]
-    parts += ['## Official default weight', f'{line["weight"]}.', '## Cost', _costs(configs, sources.costs)]
+    parts += ['## Official default weight', f'{line["weight"]}.']
+    parts += ['## Cost', _costs(configs, sources.costs), *_accuracy(configs, sources.accuracy)]
     parts += ['## Source and differences', said.origin.replace('Source: ', f'*{line["paper"]}*: ', 1)]
     parts += ['## Config', _configs(configs)]
     return '\n\n'.join(parts) + '\n'
@@ -94,10 +118,9 @@ def loss_page(loss_class: type, sources: Sources) -> str:
     parts += ['## Parameters', _parameters(said)]
     weight = f'{line["weight"]}; it multiplies the unweighted loss. A term without `weight` is balanced.'
     parts += ['## Official default weight', weight]
-    parts += ['## Cost', _costs(configs, sources.costs)]
+    parts += ['## Cost', _costs(configs, sources.costs), *_accuracy(configs, sources.accuracy)]
     parts += ['## Source and differences', said.origin.replace('Source: ', f'*{line["paper"]}*: ', 1)]
     parts += ['## Config', _configs(configs)]
-    parts += _ablation(line['category'], configs, sources.ablation)
     return '\n\n'.join(part for part in parts if part) + '\n'
 
 
@@ -151,13 +174,12 @@ def _configs(configs: dict[str, str]) -> str:
     return '\n\n'.join(parts) or 'None for the embedded pair.'
 
 
-def _ablation(category: str, configs: dict[str, str], ablation: Ablation | None) -> list[str]:
-    names = [] if ablation is None else [name for name in configs if name in ablation.names]
-    if names:
-        return ['## Ablation', ablation.table(names), ablation.budget(), f'`{ablation.command}`']
-    command = ' '.join(f'configs/losses/{name}.py' for name in configs)
-    missing = f'Not recorded yet; `python tools/ablate.py {command} --record` measures it.'
-    return ['## Ablation', missing] if category == 'video' else []
+def _accuracy(configs: dict[str, str], accuracy: LossAccuracy | None) -> list[str]:
+    lines = [] if accuracy is None else [accuracy.line(name) for name in configs if accuracy.knows(name)]
+    if not lines:
+        return []
+    how = '[All losses ranked, and how it is measured](README.md#accuracy-ranked).'
+    return ['## Accuracy', '\n'.join([*lines, '', how])]
 
 
 if __name__ == '__main__':

@@ -1,5 +1,6 @@
 """The sources of the pages of the losses."""
 
+import json
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -7,12 +8,12 @@ import yaml
 from mmengine.config import Config
 
 import mmkd_video  # noqa: F401  the stack must be mended before a config with custom imports is read
+from dev.loss_accuracy import LossAccuracy
 from mmkd_video import losses
-from mmkd_video.workflows.compare.ablation import Ablation
 from mmkd_video.workflows.measure.loss_costs import LossCost, LossCosts
 
 FOLDER, CONFIGS = Path('docs/losses'), Path('configs/losses')
-LINES, COSTS, ABLATIONS = FOLDER / 'losses.yml', FOLDER / 'costs.yml', CONFIGS / 'metafile.yml'
+LINES, COSTS, ACCURACY = FOLDER / 'losses.yml', FOLDER / 'costs.yml', FOLDER / 'accuracy.json'
 CATEGORIES = dict(
     logits='Class scores',
     features='Features, without parameters of their own',
@@ -34,14 +35,14 @@ class Sources:
         lines: The YAML line of each loss.
         configs: Texts of the configs by name, for each loss or method that one is about.
         costs: Costs of a step; None where nothing is measured.
-        ablation: Gains of the losses; None where nothing is measured.
+        accuracy: Accuracy of students that learn with each loss; None where nothing is measured.
         methods: The YAML line of each method that is more than a loss.
     """
 
     lines: dict[str, dict[str, str]]
     configs: dict[str, dict[str, str]]
     costs: LossCosts | None
-    ablation: Ablation | None
+    accuracy: LossAccuracy | None
     methods: dict[str, dict[str, str]] = field(default_factory=dict)
 
     @classmethod
@@ -70,10 +71,14 @@ class Sources:
             main = Config.fromfile(path).model.terms[-1]['type']
             configs.setdefault(owners.get(path.stem, main), {})[path.stem] = path.read_text().strip()
         costs = LossCosts.from_dict(yaml.safe_load(COSTS.read_text())) if COSTS.exists() else None
-        found = yaml.safe_load(ABLATIONS.read_text())['Ablation'] if ABLATIONS.exists() else None
-        return cls(lines, configs, costs, None if found is None else Ablation.from_dict(found), methods)
+        accuracy = LossAccuracy.read(json.loads(ACCURACY.read_bytes())) if ACCURACY.exists() else None
+        return cls(lines, configs, costs, accuracy, methods)
 
     def cost(self, loss: str) -> LossCost | None:
         """Return what the first config about a loss or a method costs; None where that is not measured."""
         costs = {} if self.costs is None else self.costs.costs
         return next((costs[name] for name in self.configs.get(loss, {}) if name in costs), None)
+
+    def owner(self, config: str) -> str | None:
+        """Return the loss or method that a config is about, by the config's name; None where there is none."""
+        return next((owner for owner, configs in self.configs.items() if config in configs), None)

@@ -13,6 +13,7 @@ from mmkd_video.cli.mistakes import EXITS, exit_on_error
 from mmkd_video.core.files.atomic import write_atomically
 from mmkd_video.core.mistakes import name_of_kind
 from mmkd_video.core.plain_data import Anything, Table, read_json
+from mmkd_video.workflows.compare.arms import AS_LONG
 from mmkd_video.workflows.compare.result import Comparison
 from mmkd_video.workflows.compare.table import as_markdown, grid_sentences
 from mmkd_video.workflows.measure.loss_costs import LossCosts
@@ -289,9 +290,23 @@ def _repeated_lines(model: dict) -> str:
         low, high = (100 * gain['student'][end] for end in ('low', 'high'))
         lines.append(
             f'{how}: {100 * gain["mean"]:+.2f} ({low:+.2f} to {high:+.2f}), {gain["wins"]} of {gain["pairs"]} seeds '
-            f'gain, worst pair {100 * gain["worst"]:+.2f}.{_at_the_grid(saved)} [The table](docs/results.md).'
+            f'gain, worst pair {100 * gain["worst"]:+.2f}.{_as_long(saved)}{_at_the_grid(saved)} '
+            '[The table](docs/results.md).'
         )
     return ''.join(f'\n\n{line}' for line in lines)
+
+
+def _as_long(saved: dict) -> str:
+    shipped = saved['sections'][0]
+    lengths = {row['arm']: row['length'] for row in shipped['rows'] if row['kind'] == AS_LONG}
+    found = [each for each in saved['findings'] if each.get('section') == shipped['title']]
+    texts = [
+        f' Over the student alone for as long ({lengths[each["minus"]]}): {100 * each["mean"]:+.2f} '
+        f'({100 * each["student"]["low"]:+.2f} to {100 * each["student"]["high"]:+.2f}).'
+        for each in found
+        if each['minus'] in lengths and each['student'] is not None
+    ]
+    return ''.join(texts)
 
 
 def _at_the_grid(saved: dict) -> str:

@@ -23,6 +23,7 @@ def register() -> None:
     """
     compat.forced_loading.refuse()
     from mmkd_video import (  # noqa: F401
+        adaptation,
         connectors,
         datasets,
         distillers,
@@ -30,7 +31,10 @@ def register() -> None:
         export,
         hooks,
         losses,
+        masking,
+        meta,
         models,
+        optimizers,
         pruning,
         robustness,
         schedules,

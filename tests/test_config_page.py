@@ -17,6 +17,7 @@ from mmkd_video.datasets import MixedBatchSampler, MixedVideoDataset
 from mmkd_video.datasets.decoders import DECODERS
 from mmkd_video.distillers import AdversarialTraining, Distiller
 from mmkd_video.hooks import DistillWatchHook, FiniteHook, PruningHook, QATHook, ReproducibleHook
+from mmkd_video.masking import AttentionMask
 from mmkd_video.models import (
     DistilledHead,
     MultiViewBackbone,
@@ -43,6 +44,7 @@ from mmkd_video.teachers import (
     EMATeacher,
     FrozenTeacher,
     PeerTeacher,
+    ProbedTeacher,
     SelfTeacher,
     TeacherEnsemble,
 )
@@ -51,6 +53,7 @@ from mmkd_video.terms.spec import TERM_KEYS, parse_taps
 from mmkd_video.views import DistillViews, MultiView
 from mmkd_video.weightings import (
     BalancedWeighting,
+    ImportanceWeighting,
     TeacherConfidenceWeighting,
     TeacherCorrectWeighting,
     UncertaintyWeighting,
@@ -136,11 +139,13 @@ ACCEPTED = {
     ('AdversarialTraining', 'key'): lambda: parameters(AdversarialTraining),
     ('AdversarialTraining', 'key of `FGSM`'): lambda: parameters(FGSM),
     ('AdversarialTraining', 'key of `PGD`'): lambda: parameters(PGD),
+    ('Masking', 'key of `AttentionMask`'): lambda: parameters(AttentionMask),
     ('Teacher', 'key'): lambda: parameters(FrozenTeacher) - {'name'} | {'type'},  # its key in `teacher` is its name
     ('Teacher', 'key of `CachedTeacher`'): lambda: parameters(CachedTeacher) - {'name'},
     ('Teacher', 'key of `EMATeacher`'): lambda: parameters(EMATeacher) - {'name'},
     ('Teacher', 'key of `PeerTeacher`'): lambda: parameters(PeerTeacher) - {'name'},
     ('Teacher', 'key of `BlockTeacher`'): lambda: parameters(BlockTeacher) | parameters(FrozenTeacher) - {'name'},
+    ('Teacher', 'key of `ProbedTeacher`'): lambda: parameters(ProbedTeacher) | parameters(FrozenTeacher) - {'name'},
     ('Teacher', 'key of `SelfTeacher`'): lambda: parameters(SelfTeacher) - {'name'},
     ('Teacher', 'key of `TeacherEnsemble`'): lambda: parameters(TeacherEnsemble) - {'name'},
     ('Teacher', 'key of `hf::`'): lambda: set(LIBRARIES['hf'].options.kinds),
@@ -177,6 +182,7 @@ ACCEPTED = {
     ('Weights', 'key of `Uncertainty`'): lambda: parameters(UncertaintyWeighting),
     ('Weights', 'key of `TeacherConfidence`'): lambda: parameters(TeacherConfidenceWeighting),
     ('Weights', 'key of `TeacherCorrect`'): lambda: parameters(TeacherCorrectWeighting),
+    ('Weights', 'key of `Importance`'): lambda: parameters(ImportanceWeighting),
     ('Base file', 'hook'): lambda: set(BASE_HOOKS),
     ('prepare', 'key'): lambda: set(prepare.PREPARE.kinds),
     ('compress', 'key'): lambda: set(compress_settings.COMPRESS.kinds),
@@ -189,6 +195,8 @@ ACCEPTED = {
     ('FeatureSimilarityHook', 'key'): lambda: parameters(hooks.FeatureSimilarityHook),
     ('TermStopHook', 'key'): lambda: parameters(hooks.TermStopHook),
     ('AnnealingHook', 'key'): lambda: parameters(hooks.AnnealingHook),
+    ('FreezeHook', 'key'): lambda: parameters(hooks.FreezeHook),
+    ('LayerDecay', 'key of `paramwise_cfg`'): lambda: set(TABLE['optim_wrapper.paramwise_cfg'].kinds),
     ('MemoryFormatHook', 'key'): lambda: parameters(hooks.MemoryFormatHook),
     ('Environment', 'variable'): environment,
 }
@@ -199,6 +207,7 @@ DEFAULTS = {  # whose signature holds what a table calls default; the last one c
     ('AdversarialTraining', 'key'): [AdversarialTraining],
     ('AdversarialTraining', 'key of `FGSM`'): [FGSM],
     ('AdversarialTraining', 'key of `PGD`'): [PGD],
+    ('Masking', 'key of `AttentionMask`'): [AttentionMask],
     ('Teacher', 'key of `CachedTeacher`'): [CachedTeacher],
     ('Teacher', 'key of `EMATeacher`'): [EMATeacher],
     ('Teacher', 'key of `PeerTeacher`'): [PeerTeacher],
@@ -225,11 +234,13 @@ DEFAULTS = {  # whose signature holds what a table calls default; the last one c
     ('Weights', 'key of `Uncertainty`'): [UncertaintyWeighting],
     ('Weights', 'key of `TeacherConfidence`'): [TeacherConfidenceWeighting],
     ('Weights', 'key of `TeacherCorrect`'): [TeacherCorrectWeighting],
+    ('Weights', 'key of `Importance`'): [ImportanceWeighting],
     ('PruningHook', 'key'): [Pruner, PruningHook],
     ('QATHook', 'key'): [QATHook],
     ('FeatureSimilarityHook', 'key'): [hooks.FeatureSimilarityHook],
     ('TermStopHook', 'key'): [hooks.TermStopHook],
     ('AnnealingHook', 'key'): [hooks.AnnealingHook],
+    ('FreezeHook', 'key'): [hooks.FreezeHook],
     ('MemoryFormatHook', 'key'): [hooks.MemoryFormatHook],
     ('Base file', 'key of `StopSignalHook`'): [hooks.StopSignalHook],
 }

@@ -38,6 +38,7 @@ GOOD = dict(
     checkpoint_sha256='1f',
     pipeline=STEPS,
     version='0.1.0',
+    states=[],
 )
 
 

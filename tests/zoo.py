@@ -215,6 +215,16 @@ MORE = {
         ),
         (4, 32, 32),
     ),
+    'vit': (
+        _model(
+            'Recognizer3D',
+            dict(type='VisionTransformer', img_size=32, patch_size=8, embed_dims=24, depth=3, num_heads=2, mlp_ratio=2,
+                 qkv_bias=True, num_frames=4, norm_cfg=dict(type='LN', eps=1e-6)),
+            dict(type='TimeSformerHead', in_channels=24),
+            'NCTHW',
+        ),
+        (4, 32, 32),
+    ),
     'torchvision_swin3d': (
         dict(
             type='Recognizer3D',

@@ -12,13 +12,11 @@ from mmkd_video.cli.cfg_options import add_cfg_options
 from mmkd_video.cli.interrupts import exit_on_sigterm
 from mmkd_video.cli.mistakes import EXITS, exit_on_error
 from mmkd_video.core.command_line import program_of, words_of
-from mmkd_video.workflows.compare.ablating import ablate, as_text, record
-
-METAFILE = Path('configs/losses/metafile.yml')
+from mmkd_video.workflows.compare.ablating import ablate, as_text
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run what is not finished yet, print the table and record it."""
+    """Run what is not finished yet, print the table."""
     parser = build_parser()
     options = parser.parse_args(arguments)
     exit_on_sigterm()
@@ -31,13 +29,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
             seeds=options.seeds,
             work_dir=Path(options.work_dir),
             metric=options.metric,
-            command=command.replace(f' --record {options.record}', '').replace(' --record', ''),
+            command=command,
             cfg_options=options.cfg_options,
             may_prepare=not options.no_prepare,
         )
         print(f'\n{as_text(ablation)}\nsaved in {options.work_dir}: ablation.md, ablation.yml')
-        if options.record:
-            record(ablation, Path(options.record))
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -55,7 +51,6 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument('--seeds', type=int, nargs='+', default=[0, 1, 2], help='of the runs')
     parser.add_argument('--metric', default='acc/top1', help='compared on test')
     parser.add_argument('--work-dir', default='work_dirs/ablation', help='one folder for each run')
-    parser.add_argument('--record', nargs='?', const=str(METAFILE), metavar='FILE', help=f'{METAFILE} by default')
     parser.add_argument('--no-prepare', action='store_true', help='neither render clips nor train the teacher first')
     add_cfg_options(parser)
     return checked_options(parser)

@@ -10,6 +10,7 @@ from mmkd_video.cli.arguments import checked_options
 from mmkd_video.cli.benchmark_cache import add_cache
 from mmkd_video.cli.benchmark_decode import add_decode
 from mmkd_video.cli.benchmark_deploy import add_deploy
+from mmkd_video.cli.benchmark_frozen import add_frozen
 from mmkd_video.cli.benchmark_outputs import add_outputs, expect_new_outputs
 from mmkd_video.cli.benchmark_rounds import add_step_settings, step_settings
 from mmkd_video.cli.benchmark_stream import add_stream
@@ -59,6 +60,7 @@ def build_parser() -> argparse.ArgumentParser:
     add_views(kinds)
     add_cache(kinds)
     add_teachers(kinds)
+    add_frozen(kinds)
     return checked_options(parser)
 
 

@@ -24,6 +24,11 @@ def add_stream(kinds: argparse._SubParsersAction) -> None:
     parser.add_argument(
         '--model', required=True, help=f'of tools/export.py or tools/quantize.py: {" or ".join(exported_suffixes())}'
     )
+    parser.add_argument(
+        '--beside',
+        metavar='MODEL',
+        help='of sliding windows, beside one that takes a frame at a time (export.py --stream)',
+    )
     parser.add_argument('--video', help=f'by default one of {stream.SIZE[0]} x {stream.SIZE[1]} pixels is made')
     parser.add_argument('--frames', type=int, default=stream.FRAMES, help='of the video that is made')
     parser.add_argument('--hop', type=int, nargs='+', default=stream.HOPS, help='pictures from window to window')
@@ -57,5 +62,6 @@ def _measure(options: argparse.Namespace) -> Report:
             decoder_threads=options.decoder_threads,
             backend=options.backend,
             precision=options.precision,
+            beside=options.beside,
             progress=progress,
         )

@@ -36,6 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> ParityReport | None:
             precision=options.precision,
             dynamic_clips=options.dynamic_clips,
             batch=options.batch,
+            stream=options.stream,
             num_clips=options.clips,
             shape=options.shape,
             check=not options.no_check,
@@ -71,6 +72,11 @@ def build_parser() -> argparse.ArgumentParser:
         metavar='N|dynamic',
         help='samples that the file computes at once (1); dynamic: any number; of small models, one then '
         'takes half as long again',
+    )
+    parser.add_argument(
+        '--stream',
+        action='store_true',
+        help='take one frame at a time and keep states: for students that see nothing of later frames',
     )
     parser.add_argument('--dynamic-clips', action='store_true', help='let the number of clips of a sample vary')
     parser.add_argument(

@@ -7,7 +7,7 @@ from mmkd_video.cli.arguments import checked_options
 from mmkd_video.cli.interrupts import exit_on_sigterm
 from mmkd_video.cli.mistakes import EXITS, exit_on_error
 from mmkd_video.core.command_line import program_of
-from mmkd_video.workflows.train.clips import prepare_motion_clips
+from mmkd_video.workflows.train.clips import DOMAIN_NAMES, prepare_motion_clips
 
 
 def main(args: Sequence[str] | None = None) -> None:
@@ -16,7 +16,8 @@ def main(args: Sequence[str] | None = None) -> None:
     options = parser.parse_args(args)
     exit_on_sigterm()
     with exit_on_error(parser, resumes=True):
-        prepare_motion_clips(options.root, seed=options.seed, workers=options.workers)
+        settings = dict(seed=options.seed, workers=options.workers, domain=options.domain, motions=options.motions)
+        prepare_motion_clips(options.root, **settings)
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -27,4 +28,9 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument('root', nargs='?', default='data/motion_clips', help='folder of the data set')
     parser.add_argument('--seed', type=int, default=0, help='of the pictures')
     parser.add_argument('--workers', type=int, default=2, help='threads that render')
+    parser.add_argument(
+        '--domain', choices=DOMAIN_NAMES, default='source', help='target: the same motions, filmed in another way'
+    )
+    motions = 'single: eight motions; pairs: 32 of one or two at once, for few-shot learning'
+    parser.add_argument('--motions', choices=('single', 'pairs'), default='single', help=motions)
     return checked_options(parser)

@@ -58,7 +58,12 @@ def build_parser() -> argparse.ArgumentParser:
         '--model', required=True, help=f'of tools/export.py or tools/quantize.py: {" or ".join(exported_suffixes())}'
     )
     windows = parser.add_argument_group('windows')
-    windows.add_argument('--hop', type=int, help='pictures from window to window; half a window by default')
+    windows.add_argument(
+        '--hop',
+        type=int,
+        help='pictures from window to window, half a window by default; from prediction to prediction of a model that '
+        'takes one frame at a time, each frame by default',
+    )
     windows.add_argument(
         '--interval',
         type=int,

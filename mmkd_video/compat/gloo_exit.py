@@ -3,6 +3,9 @@
 Cause: torch's gloo threads may still run when the interpreter unloads; torch wants ``destroy_process_group()`` before,
 and MMEngine never calls it. Nothing of the training is lost, but the job counts as failed.
 
+A second fault lies in the same place: the group's destructor holds the interpreter's lock while it joins these threads,
+and a thread that has just finished its last reduction needs that lock to let go of it. Both then wait for ever.
+
 Fix: the launchers of MMEngine leave a note to destroy a gloo group at exit. Other backends and groups that the caller
 destroys are left alone. Where a process is lost, the others would wait for it in that call until they are killed:
 after :func:`leave_without_the_others` they end at once.
@@ -14,6 +17,7 @@ import gc
 import multiprocessing
 import os
 import sys
+import time
 from collections.abc import Callable
 from types import ModuleType
 from typing import Any
@@ -22,6 +26,7 @@ from mmkd_video.compat.patching import after_import, wrap
 
 LAUNCHERS = ('_init_dist_pytorch', '_init_dist_slurm', '_init_dist_mpi')
 _FAILED = 1
+_LET_GO = 0.2  # seconds in which the threads can have the lock
 _left: list[int] = []
 
 
@@ -42,6 +47,7 @@ def _destroy(process: int) -> None:
         os._exit(_FAILED)
     if os.getpid() == process and torch.distributed.is_initialized():
         gc.collect()  # a forgotten DDP model holds the group, and its threads with it
+        time.sleep(_LET_GO)
         torch.distributed.destroy_process_group()
         gc.collect()
 

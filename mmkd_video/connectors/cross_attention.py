@@ -8,6 +8,7 @@ from mmkd_video.connectors.rows import codes_of, from_rows, to_rows
 from mmkd_video.core.checked import Whole, checked
 from mmkd_video.core.mistakes import WrongValueError
 from mmkd_video.core.registry import MODELS
+from mmkd_video.core.token_subset import TokenSubset
 
 
 @MODELS.register_module()
@@ -16,7 +17,8 @@ class CrossAttentionConnector(nn.Module):
     """Each position of the teacher asks the student's whole feature: the cross-attention projector of ScaleKD.
 
     Queries are made from the codes of the teacher's positions, keys and values from the student's feature with the
-    codes of its own; nothing is averaged, whatever the two grids, and a feed-forward layer follows. ScaleKD learns one
+    codes of its own; nothing is averaged, whatever the two grids, and a feed-forward layer follows. Of a student that
+    sees some of its tokens, these are asked for all places, those that it does not see too. ScaleKD learns one
     query for each token of the teacher; here a linear map of the codes makes them, so that parameters depend on
     channels only.
     Source: https://arxiv.org/abs/2411.06786 .
@@ -31,6 +33,7 @@ class CrossAttentionConnector(nn.Module):
     """
 
     sees_teacher_shape = True
+    sees_places = True
 
     def __init__(self, in_channels: int, out_channels: int, heads: int = 4) -> None:
         super().__init__()
@@ -49,18 +52,19 @@ class CrossAttentionConnector(nn.Module):
             nn.Linear(out_channels, out_channels),
         )
 
-    def forward(self, student: Tensor, teacher_shape: Sequence[int]) -> Tensor:
+    def forward(self, student: Tensor, teacher_shape: Sequence[int], seen: TokenSubset | None = None) -> Tensor:
         """Return one row for each position of the teacher.
 
         Args:
             student: Map ``(N, in_channels, T, H, W)`` or tokens ``(N, L, in_channels)``.
             teacher_shape: Shape of the teacher's feature, a map or tokens, with N in front.
+            seen: Places of the student's tokens in the grid of all; None for all.
 
         Returns:
             ``(N, out_channels, T', H', W')`` or ``(N, L', out_channels)``: the teacher's layout and positions.
         """
         rows = self.project(to_rows(student))
-        rows = rows + codes_of(student, rows.shape[-1])
+        rows = rows + codes_of(student, rows.shape[-1], seen)
         target = student.new_empty(()).expand(*teacher_shape)
         queries = self.queries(codes_of(target, rows.shape[-1]).to(rows.dtype)).expand(len(rows), -1, -1)
         found = self.attention(queries, rows, rows, need_weights=False)[0]

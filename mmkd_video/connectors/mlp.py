@@ -6,6 +6,7 @@ from mmkd_video.connectors.rows import codes_of, from_rows, to_rows
 from mmkd_video.core.checked import OneOf, Optional, Whole, checked
 from mmkd_video.core.mistakes import WrongValueError
 from mmkd_video.core.registry import MODELS
+from mmkd_video.core.token_subset import TokenSubset
 
 
 @MODELS.register_module()
@@ -35,6 +36,8 @@ class MLPConnector(nn.Module):
         ValueError: An argument is out of range, or a vector, which has no position, shall have codes.
     """
 
+    sees_places = True
+
     def __init__(
         self,
         in_channels: int,
@@ -53,16 +56,17 @@ class MLPConnector(nn.Module):
         self.layers = nn.Sequential(nn.Linear(in_channels, hidden), nn.GELU(), nn.Linear(hidden, out_channels))
         self.out_norm = nn.LayerNorm(out_channels) if out_norm else nn.Identity()
 
-    def forward(self, student: Tensor) -> Tensor:
+    def forward(self, student: Tensor, seen: TokenSubset | None = None) -> Tensor:
         """Map the channels.
 
         Args:
             student: ``(N, in_channels, T, H, W)``, ``(N, L, in_channels)`` or ``(N, in_channels)``.
+            seen: Places of the tokens in the grid of all; None for all.
 
         Returns:
             The same layout with ``out_channels`` channels.
         """
         rows = to_rows(student)
         if self.position:
-            rows = rows + codes_of(student, rows.shape[-1])
+            rows = rows + codes_of(student, rows.shape[-1], seen)
         return from_rows(self.out_norm(self.layers(self.in_norm(rows))), student)

@@ -2,6 +2,7 @@
 
 from torch import Tensor
 
+from mmkd_video.core.token_subset import TokenSubset
 from mmkd_video.functional import sine_positions
 
 
@@ -24,11 +25,17 @@ def from_rows(rows: Tensor, like: Tensor) -> Tensor:
     return rows.transpose(1, 2).unflatten(2, like.shape[2:]) if like.ndim == 5 else rows
 
 
-def codes_of(feature: Tensor, channels: int) -> Tensor:
-    """Return the fixed codes ``(L, channels)`` of a feature's positions: of T, H and W for a map, of L for tokens.
+def codes_of(feature: Tensor, channels: int, seen: TokenSubset | None = None) -> Tensor:
+    """Return the fixed codes of a feature's positions: of T, H and W for a map, of L for tokens.
 
     Args:
         feature: Map ``(N, C, T, H, W)`` or tokens ``(N, L, C)``.
         channels: Channels of the codes.
+        seen: Places of the tokens in the grid of all; None for all.
+
+    Returns:
+        ``(L, channels)``; of some tokens ``(N, K, channels)``, the codes of T, H and W of their places in the grid.
     """
+    if seen is not None:
+        return seen.of(sine_positions(seen.grid, channels, feature))
     return sine_positions(feature.shape[2:] if feature.ndim == 5 else feature.shape[1:2], channels, feature)

@@ -6,7 +6,17 @@ config builds, and that tools look up by the name of a runtime or by the key of 
 
 from collections.abc import Mapping
 
-from mmaction.registry import DATA_SAMPLERS, DATASETS, HOOKS, LOOPS, METRICS, MODELS, TASK_UTILS, TRANSFORMS
+from mmaction.registry import (
+    DATA_SAMPLERS,
+    DATASETS,
+    HOOKS,
+    LOOPS,
+    METRICS,
+    MODELS,
+    OPTIM_WRAPPER_CONSTRUCTORS,
+    TASK_UTILS,
+    TRANSFORMS,
+)
 from mmengine.registry import DefaultScope, Registry
 from torch import nn
 
@@ -19,6 +29,7 @@ __all__ = [
     'LOOPS',
     'METRICS',
     'MODELS',
+    'OPTIM_WRAPPER_CONSTRUCTORS',
     'TASK_UTILS',
     'TRANSFORMS',
     'build_model',

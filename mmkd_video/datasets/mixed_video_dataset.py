@@ -14,6 +14,7 @@ from mmkd_video.recognizers.found_videos import find_videos
 
 UNLABELLED = -1
 CLIPS = ('all', 'labelled', 'all_unlabelled')
+DOMAIN, SOURCE, TARGET = 'domain', 0, 1  # of a clip, in its data sample's metainfo
 
 
 @DATASETS.register_module()
@@ -28,7 +29,8 @@ class MixedVideoDataset(VideoDataset):
     """MMAction2's ``VideoDataset`` over a labelled and an unlabelled list.
 
     A clip is unlabelled where its line in ``ann_file`` has no label, or -1, and wherever it comes from ``unlabelled``.
-    It takes part in the terms of a ``Distiller``, not in the task's loss.
+    It takes part in the terms of a ``Distiller``, not in the task's loss. Where there is ``unlabelled``, each data
+    sample's metainfo says under ``domain`` from which list the clip comes: 0 from ``ann_file``, 1 from ``unlabelled``.
 
     Args:
         ann_file: One ``path label`` a line, as for ``VideoDataset``.
@@ -80,19 +82,30 @@ class MixedVideoDataset(VideoDataset):
             raise WrongValueError(f"{self.ann_file}: no clip has a label; clips='labelled' needs some")
         return [dict(labelled[index % len(labelled)]) for index in range(len(infos))]
 
+    def prepare_data(self, idx: int) -> Any:
+        """Load a sample, or several of one clip, and note the domain."""
+        found = super().prepare_data(idx)
+        if self.unlabelled is not None:
+            for each in found if isinstance(found, list) else [found]:
+                if isinstance(each, dict) and 'data_samples' in each:
+                    each['data_samples'].set_metainfo({DOMAIN: self.get_data_info(idx).get(DOMAIN, SOURCE)})
+        return found
+
     def _read_unlabelled(self) -> list[dict]:
         if self.unlabelled is None:
             return []
         file = Path(self.data_root or '', self.unlabelled)
         if file.is_dir():
-            return [dict(filename=str(path), label=UNLABELLED) for path in find_videos(file, 'unlabelled')]
+            return [
+                {'filename': str(path), 'label': UNLABELLED, DOMAIN: TARGET} for path in find_videos(file, 'unlabelled')
+            ]
         if not file.is_file():
             raise MissingFileError(
                 f'unlabelled: {file} does not exist; expected a list of videos, one path a line, or a folder of them'
             )
         own, self.ann_file = self.ann_file, str(file)
         try:
-            return [{**info, 'label': UNLABELLED} for info in super().load_data_list()]
+            return [{**info, 'label': UNLABELLED, DOMAIN: TARGET} for info in super().load_data_list()]
         finally:
             self.ann_file = own
 

@@ -12,6 +12,7 @@ import cv2
 import numpy as np
 
 from mmkd_video.core.mistakes import UnwrittenFileError
+from mmkd_video.datasets.motion_domain import DOMAINS, MotionDomain
 from mmkd_video.datasets.motion_textures import FAMILIES, draw_texture
 
 CLASSES = ('left', 'right', 'up', 'down', 'clockwise', 'counterclockwise', 'zoom_in', 'zoom_out')
@@ -25,7 +26,7 @@ _POSE_HIGH = np.array([18.0, 18.0, 2 * np.pi, np.log(68.0)])
 # What one unit of speed means in a whole clip, for each degree of freedom.
 _POSE_PER_SPEED = np.array([SIZE, SIZE, 4.5, 1.4])
 _SPEED = (0.4, 0.7)
-_MOVES = {  # class: (degree of freedom, direction)
+MOVES = {  # class: (degree of freedom, direction)
     'left': (0, -1),
     'right': (0, 1),
     'up': (1, -1),
@@ -35,49 +36,83 @@ _MOVES = {  # class: (degree of freedom, direction)
     'zoom_in': (3, 1),
     'zoom_out': (3, -1),
 }
-_NOISE = 4.0  # standard deviation, grey levels
 _SPRITE = 96  # edge of the sprite's own picture, pixels
 
 
-def draw_poses(label: int, rng: np.random.Generator) -> np.ndarray:
+def draw_poses(label: int, rng: np.random.Generator, num_frames: int = NUM_FRAMES) -> np.ndarray:
     """Draw the sprite's path.
 
     Args:
         label: Index into ``CLASSES``.
         rng: Source of all randomness; how much of it is used does not depend on the label.
+        num_frames: Frames of the clip; the path is as long.
 
     Returns:
-        Array ``(NUM_FRAMES, 4)``: x and y in pixels from the frame's centre, clockwise angle in radians, log of the
+        Array ``(num_frames, 4)``: x and y in pixels from the frame's centre, clockwise angle in radians, log of the
         size in pixels. The first row does not depend on the label.
 
     Raises:
         IndexError: ``label`` is not a class.
     """
-    axis, direction = _MOVES[CLASSES[label]]
+    axis, direction = MOVES[CLASSES[label]]
+    return draw_path(direction * np.eye(4)[axis], rng, num_frames)
+
+
+def draw_path(directions: np.ndarray, rng: np.random.Generator, num_frames: int = NUM_FRAMES) -> np.ndarray:
+    """Draw a path on which several degrees of freedom may move at once.
+
+    Args:
+        directions: ``(4,)``, for each degree of freedom 1 or -1 where it moves, 0 where it rests.
+        rng: Source of all randomness; how much of it is used does not depend on the directions.
+        num_frames: Frames of the clip; the path is as long.
+
+    Returns:
+        Array ``(num_frames, 4)``, as of :func:`draw_poses`.
+    """
     span = _POSE_HIGH - _POSE_LOW
-    phase = np.repeat(rng.uniform(0, 1, (1, 4)), NUM_FRAMES, axis=0)
-    rate = rng.uniform(*_SPEED) * _POSE_PER_SPEED / span / NUM_FRAMES
-    phase[:, axis] += direction * rate[axis] * np.arange(NUM_FRAMES)
+    phase = np.repeat(rng.uniform(0, 1, (1, 4)), num_frames, axis=0)
+    rate = rng.uniform(*_SPEED) * _POSE_PER_SPEED / span / num_frames
+    phase += directions * rate * np.arange(num_frames)[:, None]
     return _POSE_LOW + span * (phase % 1)
 
 
-def render_clip(split: str, label: int, rng: np.random.Generator) -> np.ndarray:
+def render_clip(
+    split: str, label: int, rng: np.random.Generator, domain: MotionDomain = DOMAINS['source']
+) -> np.ndarray:
     """Render one clip.
 
     Args:
         split: 'train', 'val' or 'test': the texture families to draw from.
         label: Index into ``CLASSES``.
         rng: Source of all randomness.
+        domain: Look of the clips.
 
     Returns:
-        Uint8 array ``(NUM_FRAMES, SIZE, SIZE, 3)``.
+        Uint8 array ``(frames of the domain, SIZE, SIZE, 3)``.
     """
-    poses = draw_poses(label, rng)
-    background = draw_texture(split, rng, 2 * SIZE, *rng.uniform(10, 60, (2, 3)))
+    return render_path(split, draw_poses(label, rng, domain.num_frames), rng, domain)
+
+
+def render_path(
+    split: str, poses: np.ndarray, rng: np.random.Generator, domain: MotionDomain = DOMAINS['source']
+) -> np.ndarray:
+    """Render a clip whose sprite takes a given path.
+
+    Args:
+        split: Name of the texture families, as of :func:`render_clip`.
+        poses: ``(frames of the domain, 4)``, as of :func:`draw_poses`.
+        rng: Source of all other randomness.
+        domain: Look of the clip.
+
+    Returns:
+        Uint8 array ``(frames of the domain, SIZE, SIZE, 3)``.
+    """
+    background = draw_texture(split, rng, 2 * SIZE, *rng.uniform(*domain.background, (2, 3)), domain.textures)
     background = cv2.GaussianBlur(background, (0, 0), 3)
     drift = rng.uniform(-0.6, 0.6, 2)  # pixels a frame
     colours = rng.uniform(0, 255, (2, 3))
-    sprite = draw_texture(split, rng, _SPRITE, 0.5 * colours[0], 127 + 0.5 * colours[1])
+    ends = 0.5 * colours[0], 127 + 0.5 * colours[1]
+    sprite = draw_texture(split, rng, _SPRITE, *(_faded(each, domain.contrast) for each in ends), domain.textures)
     mask = _draw_silhouette(rng)
     frames = []
     for index, pose in enumerate(poses):
@@ -85,9 +120,14 @@ def render_clip(split: str, label: int, rng: np.random.Generator) -> np.ndarray:
         frame = cv2.warpAffine(background, shift, (SIZE, SIZE), borderMode=cv2.BORDER_REFLECT)
         matrix = sprite_matrix(pose)
         alpha = cv2.warpAffine(mask, matrix, (SIZE, SIZE), flags=cv2.INTER_LINEAR)[..., None]
-        frame = frame + alpha * (cv2.warpAffine(sprite, matrix, (SIZE, SIZE), flags=cv2.INTER_LINEAR) - frame)
-        frames.append(frame + rng.normal(0, _NOISE, (SIZE, SIZE, 1)))
-    return np.clip(np.stack(frames), 0, 255).astype(np.uint8)
+        frames.append(frame + alpha * (cv2.warpAffine(sprite, matrix, (SIZE, SIZE), flags=cv2.INTER_LINEAR) - frame))
+    filmed = domain.film(np.stack(frames), rng)
+    noise = rng.normal(0, domain.noise, (len(filmed), SIZE, SIZE, 1))
+    return np.clip(filmed + noise, 0, 255).astype(np.uint8)
+
+
+def _faded(colour: np.ndarray, contrast: float) -> np.ndarray:
+    return colour if contrast == 1.0 else 127 + contrast * (colour - 127)
 
 
 def sprite_matrix(pose: np.ndarray) -> np.ndarray:
@@ -100,18 +140,19 @@ def sprite_matrix(pose: np.ndarray) -> np.ndarray:
     return np.hstack([turn, centre[:, None]])
 
 
-def clip_rng(seed: int, split: str, index: int) -> np.random.Generator:
+def clip_rng(seed: int, split: str, index: int, domain: MotionDomain = DOMAINS['source']) -> np.random.Generator:
     """Return the generator of one clip; every clip has its own, so the order of rendering does not matter."""
-    return np.random.default_rng([seed, list(FAMILIES).index(split), index])
+    number = [] if domain.number is None else [domain.number]
+    return np.random.default_rng([seed, list(FAMILIES).index(split), index, *number])
 
 
-def encode_clip(frames: np.ndarray, path: Path) -> None:
+def encode_clip(frames: np.ndarray, path: Path, fps: int = FPS) -> None:
     """Write frames ``(T, H, W, 3)``, uint8 RGB, as an MPEG-4 file.
 
     Raises:
         OSError: OpenCV cannot write the file, or not all of it.
     """
-    writer = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*'mp4v'), FPS, frames.shape[2:0:-1])
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*'mp4v'), fps, frames.shape[2:0:-1])
     if not writer.isOpened():
         raise UnwrittenFileError(
             f'{path}: OpenCV cannot write MPEG-4 here; is the folder writable and the disk not full?'

@@ -2,7 +2,7 @@
 
 import contextlib
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -14,10 +14,16 @@ from mmkd_video.core.files.digest import sha256_of
 from mmkd_video.core.files.temporary import TemporaryFile
 from mmkd_video.core.mistakes import ExistingFileError, WrongValueError
 from mmkd_video.core.plain_data import Record, Rule, Table, Text, Whole, read_json
-from mmkd_video.datasets.motion_clips import CLASSES, clip_rng, encode_clip, render_clip
+from mmkd_video.datasets import motion_clips, motion_pairs
+from mmkd_video.datasets.motion_clips import clip_rng, encode_clip
+from mmkd_video.datasets.motion_domain import DOMAINS
 
 NUM_CLIPS = {'train': 640, 'val': 240, 'test': 800}
 """Clips of each split; the classes take turns."""
+PAIR_CLIPS = {'train': 1280, 'val': 640, 'test': 640}
+"""The same of ``motions='pairs'``."""
+MOTIONS = {'single': motion_clips, 'pairs': motion_pairs}
+"""What the sprites do, by name: eight motions, or 32 of one or two at once."""
 
 _VERSION = 1  # of the pictures: a folder rendered by another version is refused
 _MANIFEST = 'manifest.json'
@@ -25,8 +31,11 @@ _STARTED = 'rendering.json'
 _SETTINGS: dict[str, Rule] = dict(
     version=Whole(0, 1000), seed=Whole(0, 2**64), num_clips=Table(Whole(0, 10_000_000), most=20)
 )
+# Of the first domain and the eight motions nothing is said, as in folders that were rendered before there were others.
+_MORE_SETTINGS: dict[str, Rule] = dict(domain=Text(20, r'[a-z]+'), motions=Text(20, r'\w+'))
 _NAME = r'\w{1,50}/\d{1,8}_\w{1,50}\.mp4'  # within the folder, whatever a manifest says
-_MANIFEST_RULES = Record({**_SETTINGS, 'sha256': Table(Text(64, '[0-9a-f]{64}'), 30_000_000, key_pattern=_NAME)})
+_DIGESTS = dict(sha256=Table(Text(64, '[0-9a-f]{64}'), 30_000_000, key_pattern=_NAME))
+_MANIFEST_RULES = Record({**_SETTINGS, **_DIGESTS}, _MORE_SETTINGS)
 
 Progress = Callable[[int, int], None]
 
@@ -37,6 +46,8 @@ def render_motion_clips(
     num_clips: dict[str, int] | None = None,
     workers: int = 2,
     progress: Progress | None = None,
+    domain: str = 'source',
+    motions: str = 'single',
 ) -> bool:
     """Make sure that a folder holds the data set: render it, finish an interrupted rendering, or check a finished one.
 
@@ -47,19 +58,29 @@ def render_motion_clips(
     Args:
         root: Folder of the data set; created when missing.
         seed: Seed of the pictures.
-        num_clips: Numbers of clips of 'train', 'val' and 'test'; ``NUM_CLIPS`` by default.
+        num_clips: Numbers of clips of 'train', 'val' and 'test'; ``NUM_CLIPS`` or ``PAIR_CLIPS`` by default.
         workers: Number of threads that render.
         progress: Function that is called with (clips done, clips in all).
+        domain: ``'source'``, the embedded set; or ``'target'``, the same motions filmed in another way.
+        motions: ``'single'``: eight motions, as everywhere else; ``'pairs'``: 32 classes, in which up to two of a
+            sprite's degrees of freedom move, for few-shot learning.
 
     Returns:
         True when clips were rendered, False when the folder was complete already.
 
     Raises:
         FileExistsError: the folder holds something else, or was rendered with other settings.
-        ValueError: the manifest names clips that are missing or changed.
+        ValueError: the manifest names clips that are missing or changed, or there is no such domain or motions.
     """
+    if motions not in MOTIONS:
+        raise WrongValueError(f'motions: got {motions!r}; expected {" or ".join(map(repr, MOTIONS))}')
     root = Path(root)
-    settings = dict(version=_VERSION, seed=seed, num_clips=dict(num_clips or NUM_CLIPS))
+    if domain not in DOMAINS:
+        raise WrongValueError(f'domain: got {domain!r}; expected one of {", ".join(DOMAINS)}')
+    usual = NUM_CLIPS if motions == 'single' else PAIR_CLIPS
+    settings = dict(version=_VERSION, seed=seed, num_clips=dict(num_clips or usual))
+    settings |= {} if domain == 'source' else dict(domain=domain)
+    settings |= {} if motions == 'single' else dict(motions=motions)
     if (root / _MANIFEST).exists():
         _verify(root, settings)
         return False
@@ -97,16 +118,20 @@ def read_manifest(root: Path) -> dict:
 
 
 def _render(root: Path, settings: dict, workers: int, progress: Progress) -> None:
-    jobs = list(_clips(settings['num_clips']))
+    source, domain = MOTIONS[settings.get('motions', 'single')], DOMAINS[settings.get('domain', 'source')]
+    names = source.CLASSES
+    jobs = list(_clips(settings['num_clips'], len(names)))
     for split in settings['num_clips']:
         (root / split).mkdir(exist_ok=True)
 
     def render(job: tuple[str, int, int]) -> tuple[str, str]:
         split, label, index = job
-        path = root / _name(*job)
+        name = _name(*job, names)
+        path = root / name
         if not path.exists():
-            _encode(render_clip(split, label, clip_rng(settings['seed'], split, index)), path)
-        return _name(*job), sha256_of(path)
+            rng = clip_rng(settings['seed'], split, index, domain)
+            _encode(source.render_clip(split, label, rng, domain), path, domain.fps)
+        return name, sha256_of(path)
 
     digests = {}
     pool = ThreadPoolExecutor(workers)
@@ -116,9 +141,9 @@ def _render(root: Path, settings: dict, workers: int, progress: Progress) -> Non
             progress(len(digests), len(jobs))
     finally:
         pool.shutdown(cancel_futures=True)
-    write_atomically('\n'.join((*CLASSES, '')).encode(), root / 'classes.txt')
+    write_atomically('\n'.join((*names, '')).encode(), root / 'classes.txt')
     for split in settings['num_clips']:
-        lines = [f'{_name(*job)} {job[1]}\n' for job in jobs if job[0] == split]
+        lines = [f'{_name(*job, names)} {job[1]}\n' for job in jobs if job[0] == split]
         write_atomically(''.join(lines).encode(), root / f'{split}.txt')
     manifest = json.dumps(dict(settings, sha256=digests), indent=1) + '\n'
     write_atomically(manifest.encode(), root / _MANIFEST)
@@ -138,7 +163,9 @@ def _verify(root: Path, settings: dict) -> None:
 
 def _expect_same(root: Path, found: dict, wanted: dict) -> None:
     if found != wanted:
-        differing = {key: (found.get(key), wanted[key]) for key in wanted if found.get(key) != wanted[key]}
+        keys = [*wanted, *(key for key in found if key not in wanted)]
+        pairs = {key: (found.get(key), wanted.get(key)) for key in keys}
+        differing = {key: pair for key, pair in pairs.items() if pair[0] != pair[1]}
         text = ', '.join(f'{key} is {was}, asked for {now}' for key, (was, now) in differing.items())
         raise ExistingFileError(
             f'{root} was rendered with other settings ({text}): name another folder or delete this one'
@@ -153,28 +180,28 @@ def _locked_for_rendering(root: Path, settings: dict) -> Iterator[None]:
         file.seek(0)
         text = file.read()
         if text:
-            _expect_same(root, read_json(text, Record(_SETTINGS), str(root / _STARTED)), settings)
+            _expect_same(root, read_json(text, Record(_SETTINGS, _MORE_SETTINGS), str(root / _STARTED)), settings)
         else:
             file.write(json.dumps(settings))
             file.flush()
         yield
 
 
-def _clips(num_clips: dict[str, int]) -> Iterator[tuple[str, int, int]]:
+def _clips(num_clips: dict[str, int], classes: int) -> Iterator[tuple[str, int, int]]:
     """Yield split, label and index of every clip."""
     for split, count in num_clips.items():
-        yield from ((split, index % len(CLASSES), index) for index in range(count))
+        yield from ((split, index % classes, index) for index in range(count))
 
 
-def _name(split: str, label: int, index: int) -> str:
-    return f'{split}/{index:04d}_{CLASSES[label]}.mp4'
+def _name(split: str, label: int, index: int, names: Sequence[str]) -> str:
+    return f'{split}/{index:04d}_{names[label]}.mp4'
 
 
-def _encode(frames: np.ndarray, path: Path) -> None:
+def _encode(frames: np.ndarray, path: Path, fps: int) -> None:
     """Write a clip as a whole or not at all."""
     part = TemporaryFile(path, path.suffix)
     try:
-        encode_clip(frames, part.path)
+        encode_clip(frames, part.path, fps)
         part.commit()
     finally:
         part.discard()

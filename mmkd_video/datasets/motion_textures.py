@@ -12,6 +12,7 @@ import numpy as np
 from mmkd_video.core.mistakes import WrongKeyError
 
 Field = Callable[[np.random.Generator, np.ndarray, np.ndarray], np.ndarray]
+Families = dict[str, dict[str, Field]]
 
 
 def _square_wave(phase: np.ndarray) -> np.ndarray:
@@ -72,15 +73,57 @@ def _rings(rng: np.random.Generator, u: np.ndarray, v: np.ndarray) -> np.ndarray
     return _square_wave(rng.uniform(5.0, 8.0) * np.hypot(u - x, v - y))
 
 
-FAMILIES: dict[str, dict[str, Field]] = {
+def _slopes(rng: np.random.Generator, u: np.ndarray, v: np.ndarray) -> np.ndarray:
+    return (rng.uniform(0.7, 1.1) * u + rng.uniform(0, 1) + 0.3 * np.sin(rng.uniform(2.0, 4.0) * v)) % 1
+
+
+def _blotches(rng: np.random.Generator, u: np.ndarray, v: np.ndarray) -> np.ndarray:
+    field = np.zeros_like(u)
+    for _ in range(6):
+        x, y = rng.uniform(-0.9, 0.9, 2)
+        field += rng.choice((-1, 1)) * np.exp(-((u - x) ** 2 + (v - y) ** 2) / rng.uniform(0.08, 0.2))
+    return 1 / (1 + np.exp(-4 * field))
+
+
+def _ladders(rng: np.random.Generator, u: np.ndarray, v: np.ndarray) -> np.ndarray:
+    rungs = _square_wave(rng.uniform(6.0, 9.0) * v + rng.uniform(0, 2 * np.pi))
+    return np.where(np.abs(u - rng.uniform(-0.4, 0.4)) < rng.uniform(0.3, 0.5), rungs, rng.uniform(0, 1))
+
+
+def _crosses(rng: np.random.Generator, u: np.ndarray, v: np.ndarray) -> np.ndarray:
+    x, y = rng.uniform(-0.4, 0.4, 2)
+    arms = (np.abs(u - x) < rng.uniform(0.1, 0.25)) | (np.abs(v - y) < rng.uniform(0.1, 0.25))
+    return np.where(arms, 1.0, 0.3 + 0.3 * (u > x) * (v > y))
+
+
+def _petals(rng: np.random.Generator, u: np.ndarray, v: np.ndarray) -> np.ndarray:
+    x, y = rng.uniform(-0.3, 0.3, 2)
+    angle = np.arctan2(v - y, u - x)
+    return (np.hypot(u - x, v - y) < 0.45 + 0.3 * np.sin(rng.integers(2, 4) * angle)).astype(np.float32)
+
+
+FAMILIES: Families = {
     'train': {'stripes': _stripes, 'checks': _checks, 'spots': _spots, 'spokes': _spokes},
     'val': {'bricks': _bricks, 'waves': _waves},
     'test': {'triangles': _triangles, 'patches': _patches, 'rings': _rings},
 }
 """Split -> family -> pattern; every pattern belongs to one split only."""
+TARGET_FAMILIES: Families = {
+    'train': {'slopes': _slopes, 'blotches': _blotches},
+    'val': {'ladders': _ladders},
+    'test': {'crosses': _crosses, 'petals': _petals},
+}
+"""Those of another domain, none of which is in the first one."""
 
 
-def draw_texture(split: str, rng: np.random.Generator, size: int, dark: np.ndarray, bright: np.ndarray) -> np.ndarray:
+def draw_texture(
+    split: str,
+    rng: np.random.Generator,
+    size: int,
+    dark: np.ndarray,
+    bright: np.ndarray,
+    families: Families = FAMILIES,
+) -> np.ndarray:
     """Draw one texture from a random family of a split.
 
     Args:
@@ -88,6 +131,7 @@ def draw_texture(split: str, rng: np.random.Generator, size: int, dark: np.ndarr
         rng: Source of all randomness.
         size: Edge length in pixels.
         dark, bright: Colours between which the pattern alternates, shape ``(3,)``, 0 to 255.
+        families: Families of each split.
 
     Returns:
         Float32 array ``(size, size, 3)``, 0 to 255.
@@ -95,9 +139,9 @@ def draw_texture(split: str, rng: np.random.Generator, size: int, dark: np.ndarr
     Raises:
         KeyError: unknown split.
     """
-    if split not in FAMILIES:
-        raise WrongKeyError(f'split: got {split!r}, expected one of {list(FAMILIES)}')
-    family = FAMILIES[split][rng.choice(list(FAMILIES[split]))]
+    if split not in families:
+        raise WrongKeyError(f'split: got {split!r}, expected one of {list(families)}')
+    family = families[split][rng.choice(list(families[split]))]
     axis = np.linspace(-1, 1, size, dtype=np.float32)
     x, y = np.meshgrid(axis, axis)
     turn = rng.uniform(0, 2 * np.pi)

@@ -51,10 +51,10 @@ class AdversarialTraining(Distiller):
 
     Args:
         attack: The attack, ``dict(type='PGD', epsilon=8.0, steps=10)``, with its budget in pixels of 0 to 255.
-        aim: What the attack makes large. ``'labels'``: the cross entropy with the labels, and with the student's own
+        aim: Quantity that the attack makes large. ``'labels'``: the cross entropy with the labels, and with the student's own
             decision where a clip has none; ``'student'``: the divergence from the student's own scores of the clean
             clip; the name of a teacher: that from the teacher's.
-        task_on: Which pass the student's own losses are of: ``'attacked'`` or ``'clean'``.
+        task_on: Pass that the student's own losses are of: ``'attacked'`` or ``'clean'``.
         **distiller: Arguments of :class:`Distiller`.
 
     Raises:
@@ -67,6 +67,10 @@ class AdversarialTraining(Distiller):
 
     def __init__(self, attack: Mapping, aim: str = 'labels', task_on: str = 'attacked', **distiller) -> None:
         self._attacked_taps: dict[str, list[str]] = {}
+        if distiller.get('masking') is not None:
+            raise WrongValueError(
+                f'masking: got {distiller["masking"]!r}, but an attack changes all of a clip; expected no masking here'
+            )
         super().__init__(**distiller)
         self.attack, self.aim, self.task_on = build_attack(attack), aim, task_on
         self._reads_clean = any(name.startswith(CLEAN) for name in self._student_taps.names)
@@ -105,8 +109,8 @@ class AdversarialTraining(Distiller):
         on_attacked = [name for name, read in taps.items() if not all(tap.startswith(CLEAN) for tap in read)]
         if not on_attacked and (self.task_on == 'clean' or self.task_weight.fixed == 0):
             raise WrongValueError(
-                f'task_on: got {self.task_on!r} with task_weight={self.task_weight.fixed}, and no term reads the student '
-                "on attacked clips, so nothing would be trained on them; expected task_on='attacked' with a "
+                f'task_on: got {self.task_on!r} with task_weight={self.task_weight.fixed}, and no term reads the '
+                "student on attacked clips, so nothing would be trained on them; expected task_on='attacked' with a "
                 "task_weight, or a term at a tap without 'clean.'"
             )
         if self.task_weight.fixed != 0:
@@ -136,6 +140,7 @@ class AdversarialTraining(Distiller):
         inputs: Inputs,
         samples: list,
         rows: list | None,
+        seen: None,
         steps: Mapping[str, TeachingStep],
         taught: dict[str, dict],
         places: dict[str, Place],
@@ -146,11 +151,11 @@ class AdversarialTraining(Distiller):
                 again = self.teachers[name].teach(self._attacked_step(steps[name], inputs, attacked))
                 taught[name] = taught[name] | {tap: again[tap.removeprefix(ATTACKED)] for tap in taps}
         run = super()._run_student
-        losses, found = run(attacked, samples, rows, steps, taught, places)
+        losses, found = run(attacked, samples, rows, seen, steps, taught, places)
         if not self._reads_clean and self.task_on == 'attacked':
             return losses, found
         own: dict[str, Place] = {}
-        clean_losses, clean = run(inputs, samples, rows, steps, taught, own)
+        clean_losses, clean = run(inputs, samples, rows, seen, steps, taught, own)
         places.update({name: place for name, place in own.items() if name.startswith(CLEAN)})
         found = found | {name: feature for name, feature in clean.items() if name.startswith(CLEAN)}
         passes = dict(attacked=losses, clean=clean_losses)

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from torch import Tensor
 
 from mmkd_video.core.mistakes import WrongKeyError, WrongValueError
+from mmkd_video.core.token_subset import TokenSubset
 from mmkd_video.distillers.training_state import TrainingState
 from mmkd_video.teachers import Probe, Teacher
 from mmkd_video.terms import Term, TermSpec
@@ -34,27 +35,29 @@ def student_taps(specs: Sequence[TermSpec], teachers: Mapping[str, Teacher]) -> 
     return found
 
 
-def bind(teacher: Teacher, read: Sequence[str], probe: Probe) -> dict[str, Tensor]:
+def bind(teacher: Teacher, read: Sequence[str], probe: Probe, more: Sequence[str] = ()) -> dict[str, Tensor]:
     """Tell a teacher where terms will read it.
 
     Args:
         teacher: The teacher.
         read: The places that terms read of it.
         probe: The student, and examples of its features.
+        more: Places that the student's mask reads.
 
     Returns:
         One example ``(1, ...)`` of each feature, without a graph.
 
     Raises:
-        KeyError: A term reads a place that the teacher does not have.
+        KeyError: A term or the mask reads a place that the teacher does not have.
     """
     # the logits are always asked for: the teacher's own accuracy on the first batches is reported from them
+    read = [*read, *more]
     found = teacher.bind(['logits', *read], probe)
     lacking = [tap for tap in read if tap not in found]
     if lacking:
         raise WrongKeyError(
-            f'{teacher.name}: a term reads {lacking[0]!r}, which this {type(teacher).__name__} does not have; expected '
-            f'one of {", ".join(found) or "none"}'
+            f'{teacher.name}: {"masking" if lacking[0] in more else "a term"} reads {lacking[0]!r}, which this '
+            f'{type(teacher).__name__} does not have; expected one of {", ".join(found) or "none"}'
         )
     return {tap: feature.detach().cpu() for tap, feature in found.items()}
 
@@ -64,6 +67,7 @@ def build_state(
     teachers: Mapping[str, Teacher],
     student: Mapping[str, Tensor],
     examples: Mapping[str, Mapping[str, Tensor]],
+    seen: TokenSubset | None = None,
 ) -> TrainingState:
     """Build connectors and losses to fit, beside what teachers train or keep.
 
@@ -72,8 +76,15 @@ def build_state(
         teachers: The teachers by name, bound.
         student: An example of each of the student's features, by tap.
         examples: An example of each feature, by teacher and tap.
+        seen: The tokens that the student saw in these examples; None for all.
+
+    Raises:
+        ValueError: A loss asks for a classifier that its teacher does not have.
     """
-    terms = (Term(spec, student, examples[spec.teacher], teachers[spec.teacher].norm_before) for spec in specs)
+    terms = [Term(spec, student, examples[spec.teacher], teachers[spec.teacher].norm_before, seen) for spec in specs]
+    for term in terms:
+        if 'teacher_head' in term.needs:
+            teachers[term.teacher].classifier()  # says so now where there is none
     kept = {name: teacher.state for name, teacher in teachers.items() if teacher.state is not None}
     return TrainingState(terms, kept)
 

@@ -3,6 +3,7 @@
 import copy
 import dataclasses
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 
 import torch
 from mmengine.logging import MessageHub, print_log
@@ -16,8 +17,10 @@ from mmkd_video.core.registry import MODELS, build_model
 from mmkd_video.core.restoring import in_eval, random_state_restored
 from mmkd_video.distillers.binding import bind, build_state, student_taps, taps_read, views_of
 from mmkd_video.distillers.first_batches import FirstBatches, softening_temperatures
-from mmkd_video.distillers.first_step import check_first_step, runner_trains
+from mmkd_video.distillers.first_step import TapCheck, check_first_step, runner_trains
+from mmkd_video.distillers.learning_teachers import losses_of_teachers
 from mmkd_video.distillers.lengths import expect_begins_within
+from mmkd_video.distillers.masked_student import build_dropper
 from mmkd_video.distillers.objective import Objective, nothing_read
 from mmkd_video.distillers.optimizer import build_distill_optimizer, check_groups, complete_schedules, regroup
 from mmkd_video.distillers.own_statistics import warn_of_foreign_statistics
@@ -25,7 +28,7 @@ from mmkd_video.distillers.refit import TensorCuts, transplant
 from mmkd_video.distillers.reuse import reuse_classifier
 from mmkd_video.distillers.summary import term_table
 from mmkd_video.distillers.training_state import install_key_mapping
-from mmkd_video.distillers.unlabelled import labelled_rows, stack_indices, stack_labels
+from mmkd_video.distillers.unlabelled import labelled_rows, stack_domains, stack_indices, stack_labels
 from mmkd_video.recognizers.compiling import compile_parts
 from mmkd_video.recognizers.config import expect_recognizer
 from mmkd_video.recognizers.input_form import Inputs, input_form, noise_clip, one_of, positive, shallow, to_device
@@ -33,7 +36,7 @@ from mmkd_video.recognizers.labelled_only import labelled_only
 from mmkd_video.recognizers.recomputing import recomputing
 from mmkd_video.recognizers.size import SIZES, check_sides, explaining_size_errors, find_size
 from mmkd_video.schedules import Progress, Scalar
-from mmkd_video.taps import Place, TapSet
+from mmkd_video.taps import TapSet
 from mmkd_video.teachers import TEACHERS, Probe, Teacher, TeachingStep, build_teachers
 from mmkd_video.terms import TERMS, TermSpec, expect_shares, fill_weights, parse_terms
 from mmkd_video.views import DistillDataPreprocessor
@@ -48,6 +51,7 @@ from mmkd_video.views import DistillDataPreprocessor
     input_size=Optional(SIZES, 'inferred'),
     connector_lr_mult=Number(0),
     connector_decay=Optional(Number(0), "the optimizer's own"),
+    masking=Optional(Settings("dict(type='TubeMask', ratio=0.8)", needs=('type',)), 'all tokens'),
 )
 class Distiller(BaseModel):
     """A recognizer that learns from another one beside its labels.
@@ -64,6 +68,7 @@ class Distiller(BaseModel):
         connector_decay: Their weight decay; None for the optimizer's own.
         data_preprocessor: Data preprocessor that a config gives beside the model; it becomes the student's if that has
             none.
+        masking: Mask of the tokens that the student, a transformer, sees in training; see ``mmkd_video.masking``.
 
     Raises:
         KeyError: An unknown loss, argument, tap or teacher; the message names the nearest.
@@ -84,6 +89,7 @@ class Distiller(BaseModel):
         connector_lr_mult: float = 1.0,
         connector_decay: float | None = None,
         data_preprocessor: Mapping | None = None,
+        masking: Mapping | None = None,
     ) -> None:
         super().__init__()
         student_config = copy.deepcopy(dict(student))
@@ -101,6 +107,7 @@ class Distiller(BaseModel):
             parts = {name: part for teacher in self.teachers.values() for name, part in teacher.parts.items()}
             check_sides(input_size, ['student', *parts])
             fill_weights(specs, self.task_weight)
+            self._tokens = build_dropper(masking, self.student, self.teachers)
             self._build_terms(specs, student_config, input_size)
             expect_shares(self.training_state.terms.values(), self.task_weight)
             warn_of_foreign_statistics(self.training_state.terms.values(), self.teachers)
@@ -121,7 +128,7 @@ class Distiller(BaseModel):
         self._progress: Progress | None = None
         self._awaits_training = False  # whether an optimizer was asked for and no training was under way
         self._hub_iter: int | None = None
-        self._first_step = True
+        self._first_step, self._check_taps = True, TapCheck(self._student_taps.paths)
         install_key_mapping(self)
 
     def __getattr__(self, name: str) -> object:
@@ -178,21 +185,23 @@ class Distiller(BaseModel):
             steps[name] = TeachingStep(own.get(name), inputs, data_samples, labels, indices, None, rows, views=own)
         # before the student's activations fill the memory
         taught = {name: self._ask(name, step) for name, step in steps.items() if not self.teachers[name].student_taps}
-        places: dict[str, Place] = {}
-        losses, student = self._run_student(inputs, data_samples, rows, steps, taught, places)
-        if self._first_step and torch.is_grad_enabled():
-            self._first_step = False
-            check_first_step(self.training_state.terms, student, losses)
+        seen, places = self._tokens.draw(inputs, taught), {}
+        losses, student = self._run_student(inputs, data_samples, rows, seen, steps, taught, places)
+        if torch.is_grad_enabled():
+            if self._first_step:
+                self._first_step = False
+                check_first_step(self.training_state.terms, losses)
+            self._check_taps(student, self.training_state.terms.values())
         steps = {name: dataclasses.replace(step, student=student) for name, step in steps.items()}
         taught |= {name: self._ask(name, step) for name, step in steps.items() if name not in taught}
-        context = {'labels': labels, 'indices': indices, 'labelled': rows}
-        raws = {}
+        context = dict(labels=labels, indices=indices, domains=stack_domains(data_samples), labelled=rows, seen=seen)
+        context['mask'], raws = seen and seen.mask(), {}
         for name, term in self.training_state.terms.items():
             context['teacher_head'] = self.teachers[term.teacher].classify
             raws[name] = term(student, taught[term.teacher], context)
         iteration = 0 if self._progress is None else self._progress.iter
         found = self._objective(losses, raws, self.training_state.terms, places, self.student, iteration)
-        return found | self._of_learning_teachers(steps, taught)
+        return found | losses_of_teachers(self.teachers, steps, taught)
 
     def after_step(self) -> None:
         """Call the teachers' ``after_step``; called after every iteration."""
@@ -293,7 +302,9 @@ class Distiller(BaseModel):
             Its features by tap, in canonical layout.
         """
         inputs = positive(noise_clip(self.student, self._student_size)) if inputs is None else inputs
-        with in_eval(self.student), self._student_taps.watch(), explaining_size_errors('student', self._student_size):
+        seen = self._tokens.showing(self._tokens.draw_example(inputs))
+        size = self._student_size
+        with in_eval(self.student), self._student_taps.watch(), seen, explaining_size_errors('student', size):
             self.student.extract_feat(shallow(inputs), stage='head')
         return self._student_taps.read(inputs)
 
@@ -319,7 +330,8 @@ class Distiller(BaseModel):
             for name, teacher in self.teachers.items():
                 if teacher.student_taps or teacher.copies or teacher.is_student:
                     self._examples[name] = self._bind(teacher, self._specs, probe)
-            fresh = build_state(self._specs, self.teachers, student, self._examples).to(device)
+            seen = self._tokens.draw_example(to_device(clip, 'cpu'))
+            fresh = build_state(self._specs, self.teachers, student, self._examples, seen).to(device)
         changed = transplant(self.training_state, fresh, kept, self.teachers)
         self.training_state = fresh
         if self._progress is not None:
@@ -339,39 +351,29 @@ class Distiller(BaseModel):
 
     def _build_terms(self, specs: list[TermSpec], student_config: Mapping, asked: object) -> None:
         """Find every shape on noise, then build connectors and losses to fit."""
-        self._specs, self._asked = specs, asked
+        self._specs, self._asked, self._examples = specs, asked, {}
         self._student_taps = self._tap_set(self.student, student_taps(specs, self.teachers), 'student')
         self._student_size = find_size(student_config, None, asked, 'student')
         clip = noise_clip(self.student, self._student_size)
         student = self.tap_features(clip)
         probe = Probe(self.student, student, asked, clip, self.teachers)
-        self._examples = {name: self._bind(teacher, specs, probe) for name, teacher in self.teachers.items()}
-        self.training_state = build_state(specs, self.teachers, student, self._examples)
-        for term in self.training_state.terms.values():
-            if 'teacher_head' in term.needs:
-                self.teachers[term.teacher].classifier()  # says so now where there is none
+        for name, teacher in self.teachers.items():
+            self._examples[name] = self._bind(teacher, specs, probe)
+        seen = self._tokens.draw(clip, self._examples)
+        self.training_state = build_state(specs, self.teachers, student, self._examples, seen)
         table = term_table(list(self.training_state.terms.values()), student, self._examples)
         print_log(f'Distillation terms (shapes of one dry run):\n{table}', logger='current')
 
     def _bind(self, teacher: Teacher, specs: list[TermSpec], probe: Probe) -> dict[str, Tensor]:
-        return bind(teacher, taps_read(specs, teacher.name), probe)
+        return bind(teacher, taps_read(specs, teacher.name), probe, self._tokens.reads(teacher.name))
 
-    def _run_student(self, inputs: Inputs, samples: list, rows: list | None, steps, taught, places: dict) -> tuple:
+    def _run_student(self, inputs: Inputs, samples: list, rows: list | None, seen, steps, taught, places) -> tuple:
         """Return the student's own losses and its features; fill in the places of its taps."""
-        with self._student_taps.watch(), labelled_only(self.student, rows), recomputing(self.student):
+        showing = partial(self._tokens.showing, seen)
+        with self._student_taps.watch(), labelled_only(self.student, rows), recomputing(self.student, showing):
             is_read = bool(self._student_taps.paths) or self.task_weight.fixed != 0
             losses = self.student.loss(shallow(inputs), samples) if is_read else nothing_read(self.student)
         return losses, self._student_taps.read(inputs, places)
-
-    def _of_learning_teachers(self, steps: Mapping[str, TeachingStep], taught: Mapping) -> dict[str, Tensor]:
-        """Return teachers' own losses, which are summed up with the others, and what they log."""
-        found = {}
-        for name, teacher in self.teachers.items():
-            step = dataclasses.replace(steps[name], taught=taught)
-            own = teacher.losses(step, taught[name])
-            found |= {f'loss_{name}_{key}': value for key, value in own.items()}
-            found |= {f'{name}_{key}': value for key, value in teacher.report(step, taught[name]).items()}
-        return found
 
     def _ask(self, name: str, step: TeachingStep) -> dict[str, Tensor]:
         found = self.teachers[name].teach(step)

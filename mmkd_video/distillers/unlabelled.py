@@ -39,6 +39,15 @@ def stack_labels(samples: Sequence[BaseDataElement], device: torch.device) -> Te
     return stacked.squeeze(1) if stacked.ndim == 2 and stacked.shape[1] == 1 else stacked
 
 
+def stack_domains(samples: Sequence[BaseDataElement]) -> Tensor | None:
+    """Return the domain ``(N,)`` of each sample, 0 for the source and 1 for the target, on the host.
+
+    None where one is not known; a ``MixedVideoDataset`` with a second list notes it.
+    """
+    domains = [sample.metainfo.get('domain') for sample in samples]
+    return None if any(domain is None for domain in domains) else torch.tensor(domains)
+
+
 def stack_indices(samples: Sequence[BaseDataElement], device: torch.device) -> Tensor | None:
     """Return the index ``(N,)`` of each sample in its training set, or None where one is missing.
 

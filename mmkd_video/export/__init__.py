@@ -3,6 +3,7 @@
 from mmkd_video.export.deployable import DeployableRecognizer
 from mmkd_video.export.exported_model import ExportedModel
 from mmkd_video.export.exported_recognizer import ExportedRecognizer
+from mmkd_video.export.frame_stream import FrameStream
 from mmkd_video.export.int8_maker import Int8Maker
 from mmkd_video.export.loading import (
     backend_of_file,
@@ -20,6 +21,7 @@ from mmkd_video.export.onnxruntime_model import OnnxRuntimeModel
 from mmkd_video.export.openvino_export import export_openvino, save_openvino
 from mmkd_video.export.openvino_model import OpenVINOModel
 from mmkd_video.export.parity import PARITY_BOUNDS, ParityBound, ParityReport, check_parity
+from mmkd_video.export.streaming_recognizer import StreamingRecognizer
 
 __all__ = [
     'PARITY_BOUNDS',
@@ -27,11 +29,13 @@ __all__ = [
     'ExportMetadata',
     'ExportedModel',
     'ExportedRecognizer',
+    'FrameStream',
     'Int8Maker',
     'OnnxRuntimeModel',
     'OpenVINOModel',
     'ParityBound',
     'ParityReport',
+    'StreamingRecognizer',
     'backend_of_file',
     'backend_of_format',
     'check_parity',

@@ -10,6 +10,7 @@ from torch import nn
 
 from mmkd_video.core.mistakes import MissingFileError, WrongTypeError, WrongValueError
 from mmkd_video.core.registry import EXPORT_BACKENDS
+from mmkd_video.export.frame_stream import FrameStream, frames_of
 from mmkd_video.export.int8_maker import Int8Maker
 from mmkd_video.export.metadata import PRECISIONS, ExportMetadata
 from mmkd_video.export.seal import expect_sealed
@@ -106,6 +107,34 @@ class ExportedModel(ABC):
         """
 
     @classmethod
+    def export_stream(cls, model: nn.Module, path: str | Path, metadata: ExportMetadata, force: bool = False) -> Path:
+        """Write a recognizer as a file that takes one frame at a time, and keeps states.
+
+        Args:
+            model: A :class:`StreamingRecognizer`.
+            path: The first file; ends in ``written[0]``.
+            metadata: Description that the file carries of itself; it tells the states.
+            force: Whether existing files may be replaced.
+
+        Returns:
+            The path of the first file.
+
+        Raises:
+            ValueError: This backend writes no such files.
+        """
+        raise WrongValueError(
+            f'--stream: {cls.title} has no files with states; choose --format onnx or openvino, or leave it out'
+        )
+
+    def begin(self) -> FrameStream:
+        """Begin a video, of which the file takes one frame at a time.
+
+        Raises:
+            ValueError: The file takes whole clips, or the backend runs none with states.
+        """
+        raise WrongValueError(f'{self.path}: {self.title} runs no file with states; expected one of whole clips')
+
+    @classmethod
     def expect_precision(cls, precision: str, option: str = '--precision') -> None:
         """See that files of this format may be written for a precision.
 
@@ -169,6 +198,8 @@ class ExportedModel(ABC):
             TypeError: Another type of numbers.
         """
         self.check(clips)
+        if self.metadata.streams:
+            return np.stack([self._stream(clip) for clip in clips])
         size = self.metadata.batch or len(clips)
         if len(clips) == size:
             return self._infer(clips)
@@ -207,6 +238,23 @@ class ExportedModel(ABC):
             raise WrongTypeError(
                 f'{self.path} takes {self.metadata.dtype} frames as the pipeline decodes them (normalisation is '
                 f'inside), got {clips.dtype}'
+            )
+
+    def _stream(self, clip: np.ndarray) -> np.ndarray:
+        """Return the probabilities after the last frame of a clip."""
+        stream = self.begin()
+        for frame in frames_of(clip, self.metadata.layout):
+            found = stream(frame)
+        return found
+
+    def _expect_states(self, found: Mapping[str, Sequence[int]]) -> None:
+        """Check the states of a file, each with N, against its metadata."""
+        told = {each['name']: [1, *each['shape']] for each in self.metadata.states}
+        if told != {name: list(shape) for name, shape in found.items()}:
+            names = sorted(name for name in {*told, *found} if told.get(name) != list(found.get(name, ())))
+            raise WrongValueError(
+                f'{self.path}: metadata: states: got {len(told)}, but the file has {len(found)}, and they differ in '
+                f'{names[0][:60]!r}; expected the same; export it again'
             )
 
     def _parts(self) -> tuple[str, ...]:

@@ -10,7 +10,7 @@ import numpy as np
 
 from mmkd_video.core.checked import checked, kinds
 from mmkd_video.core.mistakes import WrongValueError
-from mmkd_video.core.plain_data import FLAG, Anything, Many, Maybe, OneOf, Rule, Text, Whole, read_json
+from mmkd_video.core.plain_data import FLAG, Anything, Many, Maybe, OneOf, Record, Rule, Text, Whole, read_json
 from mmkd_video.core.version import __version__
 from mmkd_video.export.deployable import LAYOUTS, DeployableRecognizer
 from mmkd_video.export.input_rules import RGB, channel_order, sampling_rule
@@ -20,6 +20,7 @@ PRECISIONS = ('f32', 'bf16', 'int8')
 DTYPES = ('uint8', 'float32')
 MAX_BYTES = 2**31  # of a sample
 MAX_WINDOW_BYTES = 2**33  # of all pictures from the first frame of a clip to its last
+STATE_BYTES = 4  # of a number of a state, which is in float32
 MAX_TEXT = 1 << 24  # characters of all fields
 
 
@@ -52,6 +53,9 @@ RULES: dict[str, Rule] = {
     'checkpoint_sha256': Maybe(Text(64, '[0-9a-f]*')),
     'pipeline': _Steps(),
     'version': Text(100),
+    'states': Many(
+        Record(dict(name=Text(200, '[A-Za-z0-9_.]+'), shape=Many(Whole(1, 2**20), most=6, fewest=1))), most=1000
+    ),
 }
 """What a file may say, by field."""
 
@@ -90,6 +94,9 @@ class ExportMetadata:
         checkpoint_sha256: SHA-256 of the checkpoint file; None where there was none.
         pipeline: The test pipeline that made the input, as in the config.
         version: Version of mmkd_video.
+        states: Names and shapes of all that the file keeps from frame to frame, ``dict(name=..., shape=...)`` each: the
+            shape without N, in float32, zeros before the first frame. A file that has some takes one frame
+            ``(N, C, H, W)`` at a time, and ``shape`` is that of a whole clip.
 
     Raises:
         ValueError: A value is not possible.
@@ -110,9 +117,10 @@ class ExportMetadata:
     checkpoint_sha256: str | None = None
     pipeline: tuple[dict, ...] = ()
     version: str = __version__
+    states: tuple[dict, ...] = ()
 
     def __post_init__(self) -> None:
-        for name in ('classes', 'shape', 'pipeline'):
+        for name in ('classes', 'shape', 'pipeline', 'states'):
             object.__setattr__(self, name, tuple(getattr(self, name)))
         if len(self.shape) != LAYOUTS[self.layout] - 1:
             raise WrongValueError(f'metadata: shape {self.shape} does not go with layout {self.layout}')
@@ -169,6 +177,16 @@ class ExportMetadata:
             **more,
         )
 
+    @property
+    def streams(self) -> bool:
+        """Whether the file takes one frame at a time, with states."""
+        return bool(self.states)
+
+    @property
+    def frame_shape(self) -> tuple[int, int, int]:
+        """Channels, height and width of a frame."""
+        return (self.shape[1], *self.shape[-2:])
+
     def to_strings(self) -> dict[str, str]:
         """Return the fields as JSON by name."""
         return {name: json.dumps(value) for name, value in asdict(self).items()}
@@ -217,6 +235,23 @@ class ExportMetadata:
             raise WrongValueError(
                 f'{path}: metadata: interval: got {self.interval}; {self.frames} frames so far apart are more than '
                 f'{MAX_WINDOW_BYTES} bytes of pictures; expected less'
+            )
+
+        self._expect_possible_states(path)
+
+    def _expect_possible_states(self, path: object) -> None:
+        if not self.states:
+            return
+        names, where = [each['name'] for each in self.states], f'{path}: metadata: states'
+        if len(set(names)) < len(names):
+            raise WrongValueError(f'{where}: got a name twice; expected each once')
+        if sum(math.prod(each['shape']) for each in self.states) * STATE_BYTES > MAX_BYTES:
+            raise WrongValueError(f'{where}: got more than {MAX_BYTES} bytes; expected less')
+        clips = self.shape[0] // self.frames if self.layout == 'NCHW' else self.shape[0]
+        if clips != 1 or self.dynamic_clips or self.batch != 1:
+            raise WrongValueError(
+                f'{where}: got them with shape {self.shape} of {self.frames} frames, batch {self.batch} and '
+                f'dynamic_clips {self.dynamic_clips}; expected one clip at once'
             )
 
     def expect_model(self, architecture: str, num_classes: int, path: object) -> None:

@@ -16,8 +16,10 @@ from mmkd_video.core.files.staged import atomic_files, expect_new_files
 from mmkd_video.core.mistakes import WorkFailedError, WrongValueError
 from mmkd_video.core.optional_packages import import_extra
 from mmkd_video.export.deployable import DeployableRecognizer
+from mmkd_video.export.frame_stream import FRAME, NEXT
 from mmkd_video.export.metadata import PREFIX, ExportMetadata
 from mmkd_video.export.seal import BLANK, FIELD, seal
+from mmkd_video.export.streaming_recognizer import StreamingRecognizer
 from mmkd_video.recognizers.families import frames_in_the_batch
 
 INPUT, OUTPUT, BATCH = 'clips', 'probabilities', 'batch'
@@ -67,6 +69,36 @@ def export_onnx(
     return save_onnx(onnx.load_from_string(program.model_proto.SerializeToString()), path, metadata, force)
 
 
+def export_onnx_stream(
+    model: StreamingRecognizer, path: str | Path, metadata: ExportMetadata, force: bool = False
+) -> Path:
+    """Write a recognizer as one ONNX file that takes a frame and states, and gives probabilities and the next states.
+
+    Its inputs are ``frame``, ``(1, C, H, W)``, and each state by its name; its outputs are ``probabilities`` and each
+    state as ``next.<name>``.
+
+    Args:
+        model: Model with states.
+        path: Path of the ``.onnx``, which appears complete or not at all.
+        metadata: Description that the file carries of itself.
+        force: Whether an existing file may be replaced.
+
+    Raises:
+        MissingExtraError: ONNX is not installed.
+        FileExistsError: The file exists.
+        RuntimeError: torch cannot export this model.
+    """
+    onnx = import_extra('onnx', 'onnx')
+    import_extra('onnxscript', 'onnx')
+    expect_new_files(path, ['.onnx'], force)
+    frame = torch.zeros(1, *metadata.frame_shape, dtype=getattr(torch, metadata.dtype))
+    names = [FRAME, *model.states], [OUTPUT, *(f'{NEXT}{name}' for name in model.states)]
+    program = _export(
+        model, (frame, *model.zeros()), names, LEAST_OPSET, f'{metadata.architecture} to ONNX frame by frame'
+    )
+    return save_onnx(onnx.load_from_string(program.model_proto.SerializeToString()), path, metadata, force)
+
+
 def save_onnx(model: Any, path: str | Path, metadata: ExportMetadata, force: bool = False) -> Path:
     """Write an ONNX model with metadata, and a digest of all that is in it, into one file.
 
@@ -107,27 +139,31 @@ def _trace(model: DeployableRecognizer, clips: np.ndarray, dynamic_clips: bool, 
         repeats = max(1, -(-2 * segments // example.shape[1]))
         example = torch.cat([example] * repeats, dim=1)
         dimensions[1] = segments * torch.export.Dim('clip_count')
+    told = f'{model.architecture} to ONNX' + ' with a dynamic clip count' * dynamic_clips
+    return _export(model, (example,), ([INPUT], [OUTPUT]), opset, told, dynamic_shapes=(dimensions,))
+
+
+def _export(
+    model: nn.Module, example: tuple, names: tuple[list[str], list[str]], opset: int, told: str, **more: Any
+) -> Any:
     _forget_cached_tensors(model)
     try:
         with torch.no_grad(), _quiet():
             return torch.onnx.export(
                 model,
-                (example,),
+                example,
                 dynamo=True,
                 opset_version=opset,
-                input_names=[INPUT],
-                output_names=[OUTPUT],
-                dynamic_shapes=(dimensions,),
+                input_names=names[0],
+                output_names=names[1],
                 verbose=False,
+                **more,
             )
     except Exception as error:  # torch raises a dozen types here
         reason = next(
             (line for line in str(error.__cause__ or error).splitlines() if line.strip()), type(error).__name__
         )
-        raise WorkFailedError(
-            f'torch {torch.__version__} cannot export {model.architecture} to ONNX'
-            f'{" with a dynamic clip count" if dynamic_clips else ""}: {reason}'
-        ) from error
+        raise WorkFailedError(f'torch {torch.__version__} cannot export {told}: {reason}') from error
     finally:
         _forget_cached_tensors(model)
 

@@ -11,9 +11,11 @@ from mmkd_video.core.files.staged import atomic_files, expect_new_files
 from mmkd_video.core.mistakes import UnwrittenFileError
 from mmkd_video.core.optional_packages import import_extra
 from mmkd_video.export.deployable import DeployableRecognizer
+from mmkd_video.export.frame_stream import NEXT
 from mmkd_video.export.metadata import PREFIX, ExportMetadata
-from mmkd_video.export.onnx_export import export_onnx
+from mmkd_video.export.onnx_export import export_onnx, export_onnx_stream
 from mmkd_video.export.seal import BLANK, FIELD, seal
+from mmkd_video.export.streaming_recognizer import StreamingRecognizer
 
 SUFFIXES = ('.xml', '.bin')
 
@@ -55,6 +57,59 @@ def export_openvino(
     with TemporaryDirectory() as folder:
         onnx_path = export_onnx(model, Path(folder) / 'model.onnx', clips, metadata, dynamic_clips)
         return save_openvino(openvino.Core().read_model(onnx_path), path, metadata, force)
+
+
+def export_openvino_stream(
+    model: StreamingRecognizer, path: str | Path, metadata: ExportMetadata, force: bool = False
+) -> Path:
+    """Write a recognizer as a stateful OpenVINO IR: an infer request takes ``frame`` and keeps the states itself.
+
+    See https://docs.openvino.ai/2026/openvino-workflow/running-inference/inference-request/stateful-models.html.
+
+    Args:
+        model: Model with states.
+        path: Path of the ``.xml``; the weights lie beside it in a ``.bin``.
+        metadata: Description that the file carries of itself.
+        force: Whether existing files may be replaced.
+
+    Raises:
+        MissingExtraError: OpenVINO or ONNX is not installed.
+        FileExistsError: A file exists.
+        RuntimeError: torch or OpenVINO cannot export this model.
+    """
+    openvino = import_extra('openvino', 'openvino')
+    expect_new_files(path, SUFFIXES, force)
+    with TemporaryDirectory() as folder:
+        onnx_path = export_onnx_stream(model, Path(folder) / 'model.onnx', metadata)
+        found = openvino.Core().read_model(onnx_path)
+        keep_states(found, metadata)
+        return save_openvino(found, path, metadata, force)
+
+
+def states_of(model: Any) -> dict[str, list[int]]:
+    """Return the shapes of the states of an OpenVINO model by name, whether it keeps them itself or not.
+
+    Args:
+        model: An ``openvino.Model``.
+    """
+    found = {each.any_name: each.partial_shape for each in model.inputs[1:]}
+    for each in model.get_variables():
+        start, _, end = each.info.variable_id.rpartition(NEXT)
+        found[start if start == end else each.info.variable_id] = each.info.data_shape
+    return {name: [] if shape.is_dynamic else list(shape.to_shape()) for name, shape in found.items()}
+
+
+def keep_states(model: Any, metadata: ExportMetadata) -> None:
+    """Let an OpenVINO model with states as inputs and outputs keep them itself.
+
+    Args:
+        model: An ``openvino.Model`` read from an ONNX file; changed in place.
+        metadata: Metadata that tell the states.
+    """
+    from openvino._offline_transformations import apply_make_stateful_transformation
+
+    if metadata.streams:
+        apply_make_stateful_transformation(model, {each['name']: f'{NEXT}{each["name"]}' for each in metadata.states})
 
 
 def save_openvino(model: Any, path: str | Path, metadata: ExportMetadata, force: bool = False) -> Path:

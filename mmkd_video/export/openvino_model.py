@@ -10,9 +10,18 @@ from mmkd_video.core.mistakes import WrongValueError
 from mmkd_video.core.optional_packages import import_extra
 from mmkd_video.core.registry import EXPORT_BACKENDS
 from mmkd_video.export.exported_model import ExportedModel
+from mmkd_video.export.frame_stream import FrameStream
 from mmkd_video.export.metadata import PREFIX, ExportMetadata
-from mmkd_video.export.openvino_export import SUFFIXES, export_openvino, fix_batch
+from mmkd_video.export.openvino_export import (
+    SUFFIXES,
+    export_openvino,
+    export_openvino_stream,
+    fix_batch,
+    keep_states,
+    states_of,
+)
 from mmkd_video.export.openvino_int8 import OpenVINOInt8
+from mmkd_video.export.streaming_recognizer import StreamingRecognizer
 from mmkd_video.export.unreadable import unreadable
 
 
@@ -47,6 +56,13 @@ class OpenVINOModel(ExportedModel):
     ) -> Path:
         """See :func:`export_openvino`."""
         return export_openvino(model, path, clips, metadata, dynamic_clips, force)
+
+    @classmethod
+    def export_stream(
+        cls, model: StreamingRecognizer, path: str | Path, metadata: ExportMetadata, force: bool = False
+    ) -> Path:
+        """See :func:`export_openvino_stream`."""
+        return export_openvino_stream(model, path, metadata, force)
 
     @classmethod
     def reason_against(cls, precision: str) -> str | None:
@@ -88,6 +104,9 @@ class OpenVINOModel(ExportedModel):
             options['INFERENCE_PRECISION_HINT'] = self.precision
         if self.precision == 'bf16' and 'BF16' not in self._core.get_property('CPU', 'OPTIMIZATION_CAPABILITIES'):
             raise WrongValueError(f"{self.path}: this processor has no bf16 instructions; run it with precision='f32'")
+        self._expect_states(states_of(self.model))
+        if self.metadata.streams and not self.model.get_variables():  # of an ONNX file
+            keep_states(self.model, self.metadata)
         if self.batch is not None and self.metadata.batch is None:
             fix_batch(self.model, self.batch)
         self.compiled = self._core.compile_model(self.model, 'CPU', options)
@@ -95,6 +114,24 @@ class OpenVINOModel(ExportedModel):
 
     def _infer(self, clips: np.ndarray) -> np.ndarray:
         return self._request.infer([np.ascontiguousarray(clips)], share_inputs=True)[0]  # outputs are copied
+
+    def begin(self) -> FrameStream:
+        """See :meth:`ExportedModel.begin`."""
+        return _Frames(self.compiled.create_infer_request())
+
+
+class _Frames(FrameStream):
+    """One video in an infer request, which keeps the states."""
+
+    def __init__(self, request: Any) -> None:
+        self._request = request
+        self.reset()
+
+    def __call__(self, frame: np.ndarray) -> np.ndarray:
+        return self._request.infer([np.ascontiguousarray(frame)[None]], share_inputs=True)[0][0].copy()
+
+    def reset(self) -> None:
+        self._request.reset_state()
 
 
 def _plain(value: Any) -> Any:

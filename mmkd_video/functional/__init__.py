@@ -1,12 +1,15 @@
 """Pure maths on tensors; imports torch only."""
 
+from mmkd_video.functional.adaptation import descend
 from mmkd_video.functional.alignment import cka_from_hsic, unbiased_hsic
 from mmkd_video.functional.attention import at, attention_map, catkd, per_frame_at, space_time_at
 from mmkd_video.functional.channels import cwd, nst
 from mmkd_video.functional.contrast import noise_contrast, other_indices
 from mmkd_video.functional.correlation import dist, ickd, pearson, pkd
 from mmkd_video.functional.cosine import cosine
+from mmkd_video.functional.density_ratio import gaussian_kernel, kernel_mean_matching, kliep, logistic_ratio
 from mmkd_video.functional.divergence import kd, kl_divergence, log_probabilities
+from mmkd_video.functional.domains import coral, domain_entropy, entropy_weights, mmd, multilinear_map, reverse_gradient
 from mmkd_video.functional.elementwise import ab, batch_norm_margin, ft, mean_square, ofd
 from mmkd_video.functional.ensembles import (
     label_cross_entropy,
@@ -19,7 +22,7 @@ from mmkd_video.functional.equal_variance import equal_variance_rotation, hadama
 from mmkd_video.functional.gram import gram
 from mmkd_video.functional.hard_labels import hard_kd
 from mmkd_video.functional.labels import class_indices, decides_for_label, log_odds, non_target_logits, top_probability
-from mmkd_video.functional.layout import channels_and_positions, frame_vectors, pool_map, time_first
+from mmkd_video.functional.layout import channels_and_positions, frame_vectors, pool_map, resample_map, time_first
 from mmkd_video.functional.manifold import (
     geodesic_distances,
     isomap,
@@ -33,6 +36,7 @@ from mmkd_video.functional.manifold import (
 from mmkd_video.functional.multi_level import mlkd
 from mmkd_video.functional.normalize import LEAST_SPREAD, divide, mean_norm, unit
 from mmkd_video.functional.positions import sine_positions
+from mmkd_video.functional.prototypes import prototype_scores, prototypes
 from mmkd_video.functional.pyramid import fsp, hcl
 from mmkd_video.functional.queue_similarities import similarity_queue
 from mmkd_video.functional.relations import cc, pairwise_distances, pkt, rkd_angles, rkd_distances, sp
@@ -52,32 +56,40 @@ __all__ = [
     'channels_and_positions',
     'cka_from_hsic',
     'class_indices',
+    'coral',
     'cosine',
     'cwd',
     'decides_for_label',
+    'descend',
     'dist',
     'divide',
     'dkd',
+    'domain_entropy',
+    'entropy_weights',
     'equal_variance_rotation',
     'frame_importance',
     'frame_vectors',
     'fsp',
     'ft',
+    'gaussian_kernel',
     'geodesic_distances',
     'gram',
     'hadamard',
-    'hcl',
     'hard_kd',
+    'hcl',
     'ickd',
     'isomap',
     'kd',
     'kdsvd',
+    'kernel_mean_matching',
     'kl_divergence',
+    'kliep',
     'label_cross_entropy',
     'laplacian',
     'lle',
     'log_odds',
     'log_probabilities',
+    'logistic_ratio',
     'logit_std_kd',
     'ltsa',
     'mds',
@@ -87,6 +99,8 @@ __all__ = [
     'mix_logits',
     'mix_probabilities',
     'mlkd',
+    'mmd',
+    'multilinear_map',
     'nearest_neighbours',
     'nkd',
     'noise_contrast',
@@ -100,8 +114,12 @@ __all__ = [
     'pkd',
     'pkt',
     'pool_map',
+    'resample_map',
     'prediction_entropy',
+    'prototype_scores',
+    'prototypes',
     'reconstruction_weights',
+    'reverse_gradient',
     'right_singular_vectors',
     'rkd_angles',
     'rkd_distances',

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import torch.nn.functional as F
 from torch import Tensor
 
-__all__ = ['channels_and_positions', 'frame_vectors', 'pool_map', 'time_first']
+__all__ = ['channels_and_positions', 'frame_vectors', 'pool_map', 'resample_map', 'time_first']
 
 
 def channels_and_positions(feature: Tensor) -> Tensor:
@@ -56,3 +56,19 @@ def pool_map(feature: Tensor, size: Sequence[int]) -> Tensor:
         return feature
     pool = F.adaptive_avg_pool2d if feature.ndim == 4 else F.adaptive_avg_pool3d
     return pool(feature, tuple(size))
+
+
+def resample_map(feature: Tensor, size: Sequence[int]) -> Tensor:
+    """Return the map at the places of another grid: averaged along an axis that is finer, interpolated along others.
+
+    Args:
+        feature: ``(N, C, T, H, W)``.
+        size: ``(T, H, W)`` of the other grid.
+
+    Returns:
+        ``(N, C, *size)``, in the precision of the map.
+    """
+    pooled = pool_map(feature, [min(have, want) for have, want in zip(feature.shape[2:], size, strict=True)])
+    if tuple(pooled.shape[2:]) == tuple(size):
+        return pooled
+    return F.interpolate(pooled.float(), tuple(size), mode='trilinear', align_corners=False).to(feature.dtype)

@@ -7,6 +7,7 @@ from mmkd_video.hooks.distill_hook import DistillHook
 from mmkd_video.hooks.distill_watch_hook import DistillWatchHook
 from mmkd_video.hooks.feature_similarity_hook import FeatureSimilarityHook
 from mmkd_video.hooks.finite_hook import FiniteHook
+from mmkd_video.hooks.freeze_hook import FreezeHook
 from mmkd_video.hooks.memory_format_hook import MemoryFormatHook
 from mmkd_video.hooks.pruning_hook import PruningHook
 from mmkd_video.hooks.qat_hook import QATHook
@@ -23,6 +24,7 @@ __all__ = [
     'DistillWatchHook',
     'FeatureSimilarityHook',
     'FiniteHook',
+    'FreezeHook',
     'MemoryFormatHook',
     'PruningHook',
     'QATHook',

@@ -7,6 +7,7 @@ from mmengine.logging import print_log
 from mmkd_video.core.checked import checked
 from mmkd_video.core.mistakes import WrongValueError
 from mmkd_video.core.registry import HOOKS
+from mmkd_video.hooks.epochs_done import epochs_done
 from mmkd_video.hooks.model_contract import CompilesItsParts, Distills, FollowsSteps, ability_of
 from mmkd_video.hooks.model_wrapper import take_back_compilation
 from mmkd_video.hooks.teacher_checkpoints import save_teachers
@@ -50,9 +51,7 @@ class DistillHook(Hook):
         """Move the schedules to the progress of the training."""
         model = ability_of(runner.model, Distills)
         if model is not None:
-            length = len(runner.train_dataloader)
-            epoch = runner.epoch if runner.train_loop.max_epochs > 1 else runner.iter // max(length, 1)
-            model.set_progress(runner.iter, epoch, length, runner.max_iters)
+            model.set_progress(runner.iter, epochs_done(runner), len(runner.train_dataloader), runner.max_iters)
 
     def after_train_iter(self, runner, batch_idx: int, data_batch: dict | None = None, outputs=None) -> None:
         """Call the model's ``after_step``, and so that of its teachers."""

@@ -90,12 +90,15 @@ class ReproducibleHook(Hook):
             tested = getattr(runner, name, None)
             if isinstance(tested, BaseLoop) and hasattr(tested.dataloader.dataset, '__dict__'):
                 tested.dataloader = _watch_tested(tested.dataloader, self.video_timeout)
-                expect_known_classes(tested.dataloader.dataset, unwrapped_model(runner), labelled=name == '_val_loop')
+                if not _relabels(tested.dataloader):
+                    model, labelled = unwrapped_model(runner), name == '_val_loop'
+                    expect_known_classes(tested.dataloader.dataset, model, labelled=labelled)
         loop = runner._train_loop  # the property would build a loop that validation and testing do not need
         if not isinstance(loop, BaseLoop) or isinstance(loop.dataloader.dataset, SeededDataset):
             return
         _check(loop.dataloader)
-        expect_known_classes(loop.dataloader.dataset, unwrapped_model(runner))
+        if not _relabels(loop.dataloader):
+            expect_known_classes(loop.dataloader.dataset, unwrapped_model(runner))
         old, replay = loop.dataloader, _replay_for(runner)
         dataset = old.dataset if replay is None else _replayed(runner, replay)
         clips = 1 if replay is None else replay.clips
@@ -135,7 +138,7 @@ class ReproducibleHook(Hook):
         """
         samples = data_batch.get('data_samples', ()) if isinstance(data_batch, dict) else ()
         self._count(runner, samples)
-        if samples:
+        if samples and not _relabels(getattr(getattr(runner, 'train_loop', None), 'dataloader', None)):
             model = unwrapped_model(runner)
             wrong = wrong_label(samples, model, labelled=ability_of(model, HasTeachers) is None)
             if wrong:
@@ -164,6 +167,11 @@ class ReproducibleHook(Hook):
             f'{len(self.bad_videos)} videos cannot be read, {limit}; mend or remove them (tools/check_data.py '
             f'finds all), or raise ReproducibleHook({limit.rpartition(" ")[2].partition("=")[0]}=...):\n{listed}'
         )
+
+
+def _relabels(loader: Any) -> bool:
+    """Return whether a loader's batches are episodes: their labels are not those that the model's classes are for."""
+    return getattr(getattr(loader, 'batch_sampler', None), 'relabels', False)
 
 
 def _own_videos(runner: Runner) -> int | None:

@@ -93,6 +93,9 @@ class TeacherPredictionsHook(Hook):
 
     def _find_source(self, runner: Runner, name: str, part: Any) -> _Source | None:
         dataset, sampler = runner.val_loop.dataloader.dataset, runner.val_loop.dataloader.sampler
+        if getattr(runner.val_loop.dataloader.batch_sampler, 'relabels', False):
+            runner.logger.info(f'The validation is by episodes: the agreement with {name} is not reported.')
+            return None
         pipeline = validation_pipeline(getattr(part, 'config', None))
         if pipeline is None:
             runner.logger.info(f'{name} has no val pipeline (no config): its agreement is not reported.')

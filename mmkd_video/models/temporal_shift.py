@@ -11,6 +11,7 @@ from mmkd_video.core.checked import Whole, checked
 from mmkd_video.core.mistakes import WrongValueError
 from mmkd_video.core.registry import MODELS
 from mmkd_video.models.residual_branches import find_residual_branches
+from mmkd_video.models.streaming.online_shift import OnlineShift
 from mmkd_video.recognizers.families import shifts_channels
 from mmkd_video.recognizers.input_form import first_channels
 
@@ -36,12 +37,13 @@ class TemporalShiftBackbone(BaseModule):
             it would alone: pretrained weights are those of the plain backbone.
         num_segments: Frames of a clip.
         shift_div: One part in so many of the channels moves in either direction; 8 in the paper.
+        online: Whether nothing moves back, so that the backbone can see a stream; see :class:`OnlineMobileNetV2TSM`.
 
     Raises:
         ValueError: The backbone has no residual branch, or has shifts already.
     """
 
-    def __init__(self, net: Mapping, num_segments: int = 8, shift_div: int = 8) -> None:
+    def __init__(self, net: Mapping, num_segments: int = 8, shift_div: int = 8, online: bool = False) -> None:
         super().__init__()
         self.net = MODELS.build(dict(net))
         self.num_segments, self.shift_div = num_segments, shift_div
@@ -59,13 +61,14 @@ class TemporalShiftBackbone(BaseModule):
             )
         for name in self.shifted:
             layer = self.net.get_submodule(name)
-            _replace(self.net, name, TemporalShift(layer, num_segments, shift_div))
+            shift = OnlineShift if online else TemporalShift
+            _replace(self.net, name, shift(layer, num_segments, shift_div))
 
     def forward(self, x: Tensor) -> Tensor | tuple[Tensor, ...]:
         """Return the features of frames.
 
         Args:
-            x: ``(N * num_segments, C, H, W)``, the frames of a clip in a row.
+            x: ``(N * num_segments, C, H, W)``, the frames of a clip in a row; ``(N, C, H, W)`` in a stream.
 
         Returns:
             What the backbone returns.

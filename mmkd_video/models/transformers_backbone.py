@@ -1,19 +1,15 @@
 """A model of Hugging Face transformers as the backbone of a recognizer."""
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from types import ModuleType
+from collections.abc import Mapping
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 
 from mmkd_video.core.checked import OneOf, Settings, checked
-from mmkd_video.core.mistakes import WrongValueError, name_of_kind
-from mmkd_video.core.optional_packages import import_extra
+from mmkd_video.core.mistakes import WrongValueError
 from mmkd_video.core.registry import MODELS
 from mmkd_video.models.outlet import Outlet
-from mmkd_video.recognizers.libraries.huggingface import EXTRA
+from mmkd_video.models.transformers_loading import explaining, load_part, transformers_library
 from mmkd_video.recognizers.libraries.model_folder import ModelFolder
 from mmkd_video.recognizers.libraries.token_grid import to_map
 from mmkd_video.recognizers.libraries.transformers_families import FAMILIES
@@ -30,7 +26,8 @@ class TransformersBackbone(nn.Module):
     The weights are random until :meth:`load_pretrained`. Places of it that taps can read, in canonical layout:
     ``last_hidden_state`` and ``hidden_states[i]`` are maps ``(N, C, T, H, W)`` of the tokens of patches;
     ``class_token`` is ``(N, C)``, the first of the other tokens; ``attentions[i]`` is ``(N, L, L)``, of all tokens, the
-    mean over heads.
+    mean over heads; ``attention_map`` is ``(N, 1, T, H, W)``, how much of the last layer's attention each patch gets
+    from the class token, or, of a model without one, on average from all tokens.
 
     Args:
         family: Type of model, as ``model_type`` in its ``config.json``.
@@ -50,10 +47,11 @@ class TransformersBackbone(nn.Module):
                 known = ', '.join(self.family.settings)
                 raise WrongValueError(f'TransformersBackbone.settings: got the key {name!r}; expected some of {known}')
         self._last: Tensor | None = None
-        with self._explaining('these settings'):
-            self._take(self._kind()._from_config(self._config(), **self._arguments()))
+        with explaining('these settings', self.family.config):
+            kind = getattr(transformers_library(), self._kind())
+            self._take(kind._from_config(self._config(), **self._arguments()))
         self.last_hidden_state, self.class_token = Outlet(), Outlet()
-        self.hidden_states, self.attentions = Outlet(), Outlet()
+        self.hidden_states, self.attentions, self.attention_map = Outlet(), Outlet(), Outlet()
 
     def load_pretrained(self, path: str, head: nn.Module) -> None:
         """Load the weights of a folder, completely or not at all.
@@ -67,25 +65,7 @@ class TransformersBackbone(nn.Module):
             ValueError: They are damaged, unsafe, or not of this model.
         """
         tensors = ModelFolder(path, 'teacher.config').tensors()
-        inner = self.family.inner
-        if inner is not None:
-            tensors = {key: value for key, value in tensors.items() if key.startswith(f'{inner}_model.')}
-        with self._explaining(path), _quiet(self._library()):
-            model, told = self._kind().from_pretrained(
-                None,
-                config=self._config(getattr(head.fc_cls, 'out_features', None)),
-                state_dict=tensors,
-                dtype=torch.float32,
-                output_loading_info=True,
-                ignore_mismatched_sizes=True,  # they are told, too, and refused below
-                **self._arguments(),
-            )
-        wrong = [f'{len(told[key])} {said} {sorted(map(str, told[key]))[:2]}' for key, said in _TOLD if told[key]]
-        if wrong:
-            raise WrongValueError(
-                f'teacher.config: the weights in {path} are not of the model that its config.json tells: '
-                f'{", ".join(wrong)}; copy both from the same place'
-            )
+        model = self._load(tensors, path, getattr(head.fc_cls, 'out_features', None))
         classifier = self._take(model)
         if classifier is not None:
             head.fc_cls.load_state_dict(classifier.state_dict())
@@ -99,12 +79,15 @@ class TransformersBackbone(nn.Module):
         Returns:
             ``(N, C')``.
         """
+        vectors, _ = self._run(clips)
+        return self._average(vectors, len(clips))
+
+    def _run(self, clips: Tensor) -> tuple[Tensor, Tensor]:
+        """Return a vector for each clip or frame, and the encoder's last tokens."""
         count, _, *size = clips.shape
         frames = clips.transpose(1, 2)
-        if self.family.frames is None:
-            frames = frames.flatten(0, 1)
         found = self.net(
-            **{self.family.input_name: frames},
+            **{self.family.input_name: frames.flatten(0, 1) if self.family.folds_frames else frames},
             **({} if self.classifies else self.family.call),
             output_hidden_states=self.hidden_states.wanted,
             output_attentions=self._with_attentions(),
@@ -112,9 +95,12 @@ class TransformersBackbone(nn.Module):
         )
         last, self._last = self._last, None
         self._let_out(found, last, size, count)
-        vector = found.logits if self.classifies else self._pool(found, last)
-        vector = vector.flatten(1)  # VideoPrism's has a second dimension of one query
-        return vector if self.family.frames is not None else vector.unflatten(0, (count, -1)).mean(dim=1)
+        vectors = found.logits if self.classifies else self._pool(found, last)
+        return vectors.flatten(1), last  # VideoPrism's have a second dimension of one query
+
+    def _average(self, vectors: Tensor, clips: int) -> Tensor:
+        """Average the vectors of frames over each clip."""
+        return vectors.unflatten(0, (clips, -1)).mean(dim=1) if self.family.folds_frames else vectors
 
     def _let_out(self, found: Any, last: Tensor, size: list[int], clips: int) -> None:
         """Hand what taps read to the places where they stand."""
@@ -133,6 +119,10 @@ class TransformersBackbone(nn.Module):
         if self.attentions.wanted:
             each = (weights.mean(dim=1) for weights in found.attentions)
             self.attentions(tuple(weights.unflatten(0, (clips, -1)).flatten(1, 2) for weights in each))
+        if self.attention_map.wanted:
+            weights = found.attentions[-1].mean(dim=1)
+            asking = weights[:, 0] if self.family.leading(self.settings) else weights.mean(dim=1)
+            self.attention_map(laid_out(asking[..., None]))
 
     def _pool(self, found: Any, last: Tensor) -> Tensor:
         if self.family.pooled == 'pooler' and found.pooler_output is not None:
@@ -141,9 +131,10 @@ class TransformersBackbone(nn.Module):
 
     def _with_attentions(self) -> bool:
         """Return whether attention weights are asked for; only the plain implementation has any."""
-        if self.attentions.wanted and self.net.config._attn_implementation != 'eager':
+        wanted = self.attentions.wanted or self.attention_map.wanted
+        if wanted and self.net.config._attn_implementation != 'eager':
             self.net.set_attn_implementation('eager')
-        return self.attentions.wanted
+        return wanted
 
     def _take(self, model: nn.Module) -> nn.Module | None:
         """Take a model without its last layer, which is returned."""
@@ -160,47 +151,15 @@ class TransformersBackbone(nn.Module):
     def _keep(self, _module: nn.Module, _inputs: tuple, output: Any) -> None:
         self._last = output.last_hidden_state
 
-    def _library(self) -> ModuleType:
-        return import_extra('transformers', EXTRA)
+    def _load(self, tensors: Mapping[str, Tensor], path: str, classes: int | None = None) -> nn.Module:
+        return load_part(self._kind(), self._config(classes), tensors, self.family.prefix, path, **self._arguments())
 
-    def _kind(self) -> type:
-        return getattr(self._library(), self.family.classifier if self.classifies else self.family.encoder)
+    def _kind(self) -> str:
+        return self.family.classifier if self.classifies else self.family.encoder
 
     def _config(self, classes: int | None = None) -> Any:
         labels = {} if classes is None else dict(num_labels=classes)
-        return getattr(self._library(), self.family.config)(**self.settings, **labels)
+        return getattr(transformers_library(), self.family.config)(**self.settings, **labels)
 
     def _arguments(self) -> Mapping[str, Any]:
         return {} if self.classifies else self.family.encoder_arguments
-
-    @contextmanager
-    def _explaining(self, what: str) -> Iterator[None]:
-        """Turn whatever transformers says about a model into one line."""
-        try:
-            yield
-        except (ImportError, torch.OutOfMemoryError):
-            raise
-        except Exception as error:  # its checks of configs raise errors of its own
-            said = ' '.join(str(error).split())[:200]
-            raise WrongValueError(
-                f'teacher.config: transformers does not take {what} as a {self.family.config} ({name_of_kind(error)}: '
-                f'{said}); copy the model again'
-            ) from error
-
-
-_TOLD = (('missing_keys', 'missing'), ('mismatched_keys', 'of another shape'), ('error_msgs', 'wrong'))
-
-
-@contextmanager
-def _quiet(library: ModuleType) -> Iterator[None]:
-    """Keep transformers from writing bars and tables; what they say is in the errors."""
-    logging = library.utils.logging
-    level, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
-    logging.set_verbosity_error()
-    logging.disable_progress_bar()
-    try:
-        yield
-    finally:
-        logging.set_verbosity(level)
-        if bars:
-            logging.enable_progress_bar()

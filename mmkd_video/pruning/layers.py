@@ -3,6 +3,7 @@
 from torch import Tensor, nn
 
 from mmkd_video.pruning.heads import set_heads
+from mmkd_video.pruning.opaque import Opaque
 from mmkd_video.recognizers.families import has_separable_heads
 
 Conv = nn.modules.conv._ConvNd
@@ -11,6 +12,8 @@ BatchNorm = nn.modules.batchnorm._BatchNorm
 
 def reason_against_pruning(layer: nn.Module) -> str | None:
     """Return why channels of a layer cannot be removed; None where they can."""
+    if isinstance(layer, Opaque):
+        return f'a {layer.stands_for}'
     if isinstance(layer, Conv):
         if layer.transposed:
             return 'a transposed convolution'

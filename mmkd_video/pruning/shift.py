@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from mmkd_video.core.mistakes import WrongValueError
-from mmkd_video.recognizers.families import shifts_channels
+from mmkd_video.recognizers.families import shift_parts_of, shifts_channels
 
 
 def disable_shifts(model: nn.Module) -> None:
@@ -49,8 +49,7 @@ def cut_shift(module: nn.Module, channels: int, removed: tuple[int, ...]) -> Non
         channels: Channels before the removal.
         removed: The removed ones.
     """
-    fold = channels // module.shift_div
-    back, on = getattr(module, 'shift_parts', (fold, fold))
+    back, on = shift_parts_of(module, channels)
     lost_back = sum(index < back for index in removed)
     lost_on = sum(back <= index < back + on for index in removed)
     module.shift_parts = (back - lost_back, on - lost_on)

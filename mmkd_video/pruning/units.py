@@ -15,6 +15,7 @@ from mmkd_video.pruning.copying import copy_without_hooks
 from mmkd_video.pruning.cut import Cut
 from mmkd_video.pruning.heads import find_attentions, head_cuts, head_importance
 from mmkd_video.pruning.layers import reason_against_pruning
+from mmkd_video.pruning.opaque import replace_opaque
 from mmkd_video.pruning.shift import disable_shifts
 from mmkd_video.recognizers.families import has_separable_heads
 
@@ -86,6 +87,7 @@ def find_units(model: nn.Module, inputs: Tensor, criterion: str, keep: tuple[str
     tp = import_extra('torch_pruning', 'prune')
     _check_keep(model, keep)
     traced = _copy_for_tracing(model)
+    replace_opaque(traced, lambda probe: class_scores(probe, inputs))
     graph = tp.DependencyGraph()
     called: list[nn.Module] = []
     watched = [module for module in traced.modules() if isinstance(module, _GIVING)]

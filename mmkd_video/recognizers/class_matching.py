@@ -3,17 +3,16 @@
 import difflib
 import re
 from collections.abc import Mapping, Sequence
-from pathlib import Path
+from typing import Any
 
 from mmengine.config import Config
 from mmengine.logging import print_log
 
-from mmkd_video.core.mistakes import MissingFileError, WrongValueError
+from mmkd_video.core.mistakes import WrongValueError
 from mmkd_video.recognizers.class_names import class_names
+from mmkd_video.recognizers.name_file import BY_NAME, read_names
 from mmkd_video.recognizers.plain_student import is_distillation, named_teachers
 
-BY_NAME = 'by_name'
-LARGEST_FILE = 1 << 24
 SHOWN = 5
 
 
@@ -96,36 +95,10 @@ def selected_outputs(
     return match_classes(asked, known, teacher)
 
 
-def read_names(path: str, where: str) -> list[str]:
-    """Read a file with a name on each line.
-
-    Args:
-        path: The file.
-        where: Name of the setting in errors.
-
-    Raises:
-        FileNotFoundError: There is no such file.
-        ValueError: It holds no names.
-    """
-    file = Path(path)
-    if not file.is_file():
-        raise MissingFileError(
-            f'{where}: got {path!r}; expected {BY_NAME!r}, names, indices, or a file with a name on each line; there '
-            'is no such file'
-        )
-    if file.stat().st_size > LARGEST_FILE:
-        raise WrongValueError(f'{where}: {path} has {file.stat().st_size} bytes; expected at most {LARGEST_FILE}')
-    try:
-        names = [line.strip() for line in file.read_text(encoding='utf-8').splitlines() if line.strip()]
-    except UnicodeDecodeError:
-        raise WrongValueError(f'{where}: {path} is no text; expected a file with a name on each line') from None
-    if not names:
-        raise WrongValueError(f'{where}: {path} is empty; expected a name on each line')
-    return names
-
-
 def name_classes(config: Config) -> None:
-    """Put the names of the student's classes in the place of every teacher's ``classes='by_name'``.
+    """Put the names of the student's classes where a teacher's settings leave them to be filled in.
+
+    That is in the place of ``classes='by_name'``, and into ``zero_shot`` of a teacher whose classifier names are.
 
     Args:
         config: Whole config of a distillation, which is changed; any other stays as it is.
@@ -135,12 +108,27 @@ def name_classes(config: Config) -> None:
     """
     if not is_distillation(config):
         return
-    for name, teacher in named_teachers(config.model.get('teacher')).items():
-        if teacher.get('classes') == BY_NAME:
-            teacher['classes'] = list(_students(config, name))
+    for name, given in named_teachers(config.model.get('teacher')).items():
+        if given.get('classes') == BY_NAME:
+            given['classes'] = list(_students(config, f'{name}.classes: got {BY_NAME!r}, but'))
+        for teacher in (given, given.get('teacher')):  # a cached one names the teacher itself there
+            asked = _open_zero_shot(teacher)
+            if asked is not None:
+                names = list(_students(config, f'{name}.config.zero_shot: got no classes, and'))
+                teacher['config'] = {**teacher['config'], 'zero_shot': {**asked, 'classes': names}}
 
 
-def _students(config: Config, teacher: str) -> Sequence[str]:
+def _open_zero_shot(teacher: Any) -> Mapping | None:
+    """Return the block ``zero_shot`` of a teacher's config that names no classes; None where there is none."""
+    source = teacher.get('config') if isinstance(teacher, Mapping) else None
+    asked = source.get('zero_shot') if isinstance(source, Mapping) and 'source' in source else None
+    if asked is True:
+        return {}
+    open_to_names = isinstance(asked, Mapping) and asked.get('classes') in (None, BY_NAME)
+    return asked if open_to_names else None
+
+
+def _students(config: Config, beginning: str) -> Sequence[str]:
     student: Mapping = config.model['student']
     while 'recognizer' in student:  # a PrunedRecognizer
         student = student['recognizer']
@@ -148,7 +136,7 @@ def _students(config: Config, teacher: str) -> Sequence[str]:
     names = class_names(config, number) if number else None
     if names is None:
         raise WrongValueError(
-            f"{teacher}.classes: got {BY_NAME!r}, but nothing tells the names of the student's {number} classes; "
+            f"{beginning} nothing tells the names of the student's {number} classes; "
             'expected a classes.txt beside the annotation file, label_map=<file> in the config, or classes=<names>'
         )
     return names

@@ -1,7 +1,6 @@
 """Parameters and operations of a recognizer, by MMEngine's counter."""
 
 from collections.abc import Mapping
-from functools import partial
 
 import torch
 from mmengine.analysis import FlopAnalyzer
@@ -29,7 +28,7 @@ def measure_complexity(model: nn.Module, clip: Tensor | Mapping[str, Tensor]) ->
         inputs = _batch_of_one(clip, device)
     was_training = model.training
     model.eval()
-    model.forward = partial(model.extract_feat, stage='head')
+    model.forward = lambda given: model.extract_feat(given, stage='head')[0]  # tracing takes no numbers beside tensors
     try:
         with torch.no_grad():
             counter = FlopAnalyzer(model, (inputs,)).unsupported_ops_warnings(False).uncalled_modules_warnings(False)

@@ -5,10 +5,12 @@ the rest of the package asks the functions and tables below. A recognizer of no 
 matter.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from torch import nn
+
+from mmkd_video.core.mistakes import WrongValueError
 
 
 @dataclass(frozen=True)
@@ -31,8 +33,14 @@ class Family:
         attentions: Names of the classes of attentions that keep working with fewer heads: they read their number and
             their own width from attributes, and have children ``qkv`` and ``proj``.
         shifts: Names of the classes that move the first ``C // shift_div`` channels of their input one frame back, and
-            the next as many one frame on.
+            the next as many one frame on; where they say ``one_way``, the first ones on and none back.
         shortcuts: Names of submodules that a residual block adds to its main branch.
+        layers: Patterns of the layers of a backbone in the order in which they are computed, by the name of its class;
+            of those that hold them in another order.
+        transformers: Names of the classes of its backbones that :attr:`token_entry` or :attr:`whole_grid` holds for.
+        token_entry: Name of their submodule that gives all tokens with the codes of their positions, ``(N, T*H*W, C)``
+            in reading order, to blocks that treat every token as the others; so these work with some of them, too.
+        whole_grid: Reason why their blocks need all tokens.
     """
 
     name: str
@@ -49,8 +57,13 @@ class Family:
     attentions: tuple[str, ...] = ()
     shifts: tuple[str, ...] = ()
     shortcuts: tuple[str, ...] = ()
+    layers: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    transformers: tuple[str, ...] = ()
+    token_entry: str = ''
+    whole_grid: str = ''
 
 
+_STAGES = range(1, 5)
 FAMILIES = (  # where a backbone has arguments of several, the first one counts
     Family('MobileNet', width_arguments={'widen_factor': 0.05}, depth_arguments={'depth_factor': 0.05}),
     Family('X3D', width_arguments={'gamma_w': 0.05}, depth_arguments={'gamma_d': 0.1}),
@@ -59,29 +72,56 @@ FAMILIES = (  # where a backbone has arguments of several, the first one counts
         width_arguments={'base_channels': 8},
         depths=(18, 34, 50, 101, 152),
         shortcuts=('downsample', 'shortcut'),
+        layers={  # pathways side by side, each with lateral connections after all of its stages
+            'ResNet3dSlowFast': ('*_path.conv1*', *(f'*_path.layer{stage}*' for stage in _STAGES)),
+        },
     ),
-    Family('TSM', frame_arguments=('num_segments',), shifts=('TemporalShift',)),
+    Family('TSM', frame_arguments=('num_segments',), shifts=('TemporalShift', 'OnlineShift')),
     # its first linear layer fixes the size
     Family('C3D', backbones=('C3D',), clip_size=(16, 112, 112)),
-    Family('TimeSformer', frame_arguments=('num_frames',), pixel_arguments=('img_size',)),
-    Family('UniFormer', pixel_arguments=('img_size',)),
+    Family(
+        'TimeSformer',
+        frame_arguments=('num_frames',),
+        pixel_arguments=('img_size',),
+        transformers=('TimeSformer',),
+        whole_grid='its attention is divided into rows of one place and pictures of one time',
+    ),
+    Family(
+        'VideoMAE',
+        package='mmaction.models.backbones.vit_mae',
+        transformers=('VisionTransformer',),
+        token_entry='pos_drop',
+    ),
+    Family(
+        'UniFormer',
+        pixel_arguments=('img_size',),
+        layers={'UniFormer': tuple(f'{part}{stage}' for stage in _STAGES for part in ('patch_embed', 'blocks'))},
+        transformers=('UniFormer',),
+        whole_grid='its blocks are convolutions over the grid of all tokens',
+    ),
     Family(
         'UniFormerV2',
         frame_arguments=('t_size',),
         pixel_arguments=('input_resolution',),
         package='mmaction.models.backbones.uniformerv2',
         batch_second=('ResidualAttentionBlock', 'Extractor'),
+        transformers=('UniFormerV2',),
+        whole_grid='its blocks hold convolutions through time over the grid of all tokens',
     ),
     Family(
         'MViT',
         frame_arguments=('temporal_size',),
         pixel_arguments=('spatial_size',),
         attentions=('MultiScaleAttention',),
+        transformers=('MViT',),
+        whole_grid='its attention pools queries, keys and values by convolutions over the grid of all tokens',
     ),
     Family(
         'Swin',
         package='mmaction.models.backbones.swin',
         channels_last=('BasicLayer', 'SwinTransformerBlock3D', 'PatchMerging'),
+        transformers=('SwinTransformer3D',),
+        whole_grid='its attention works in windows of the grid of all tokens',
     ),
     Family(
         'Swin of torchvision',
@@ -100,7 +140,10 @@ SHORTCUTS = tuple(dict.fromkeys(name for family in FAMILIES for name in family.s
 CLASSIFIER = 'fc_cls'  # the last layer of MMAction2's heads
 
 # Places of models of other libraries where taps stand by a short name: no module of theirs gives these.
-OUTLETS = {name: f'backbone.{name}' for name in ('last_hidden_state', 'class_token', 'hidden_states', 'attentions')}
+OUTLETS = {
+    name: f'backbone.{name}'
+    for name in ('last_hidden_state', 'class_token', 'hidden_states', 'attentions', 'attention_map')
+}
 
 # In which form the classes of recognizers take their input, whatever their data preprocessor says.
 INPUT_KINDS = {
@@ -159,6 +202,16 @@ def keeps_batch_second(module: nn.Module) -> bool:
     return _is_listed(module, 'batch_second')
 
 
+def layers_of_family(backbone: nn.Module) -> tuple[str, ...]:
+    """Return patterns of a backbone's layers in the order in which they are computed; () where it holds them so.
+
+    Args:
+        backbone: Backbone of a recognizer.
+    """
+    known = {name: layers for family in FAMILIES for name, layers in family.layers.items()}
+    return next((known[each.__name__] for each in type(backbone).__mro__ if each.__name__ in known), ())
+
+
 def _is_listed(module: nn.Module, attribute: str) -> bool:
     """Return whether a family lists a module's class, or one that it derives from, under an attribute."""
     return any(
@@ -188,6 +241,17 @@ def shifts_channels(module: nn.Module) -> bool:
     return any(type(module).__name__ in family.shifts for family in FAMILIES)
 
 
+def shift_parts_of(module: nn.Module, channels: int) -> tuple[int, int]:
+    """Return how many channels a shift moves back in time, and how many on; in this order.
+
+    Args:
+        module: A module of which :func:`shifts_channels` says that it moves some.
+        channels: Number of channels of its input, before any was pruned.
+    """
+    fold = channels // module.shift_div
+    return getattr(module, 'shift_parts', (0 if getattr(module, 'one_way', False) else fold, fold))
+
+
 def classifier_of(head: nn.Module) -> nn.Linear | None:
     """Return the linear layer that ends a classification head; None where it ends in something else.
 
@@ -196,6 +260,48 @@ def classifier_of(head: nn.Module) -> nn.Linear | None:
     """
     last = getattr(head, CLASSIFIER, None)
     return last if isinstance(last, nn.Linear) else None
+
+
+def token_entry(backbone: nn.Module) -> str:
+    """Return the name of the submodule behind which tokens may be left out.
+
+    Args:
+        backbone: Any backbone.
+
+    Raises:
+        ValueError: It needs all of them; the message says why.
+    """
+    name = type(backbone).__name__
+    family = next((family for family in FAMILIES if _is_transformer_of(backbone, family)), None)
+    if family is None or not family.token_entry:
+        why = family.whole_grid if family is not None else 'it is no transformer that is known to work with some tokens'
+        raise WrongValueError(
+            f'masking: the student is a {name}, which cannot leave tokens out: {why}; take masking out, its terms then '
+            'align whole features, or take a VisionTransformer (VideoMAE) as the student'
+        )
+    if getattr(backbone, 'return_feat_map', False):
+        raise WrongValueError(
+            f'masking: got return_feat_map=True of the {name}, which lays all tokens out as a map at its end; expected '
+            'return_feat_map=False'
+        )
+    return family.token_entry
+
+
+def token_grid(backbone: nn.Module, size: Sequence[int]) -> tuple[int, int, int]:
+    """Return the time, height and width of the grid of a backbone's tokens.
+
+    Args:
+        backbone: One that :func:`token_entry` takes.
+        size: Frames, height and width of a clip, in pixels.
+    """
+    return tuple(side // patch for side, patch in zip(size, backbone.patch_embed.projection.stride, strict=True))
+
+
+def _is_transformer_of(backbone: nn.Module, family: Family) -> bool:
+    return any(
+        each.__name__ in family.transformers and family.package in ('', each.__module__)
+        for each in type(backbone).__mro__
+    )
 
 
 def frames_in_the_batch(backbone: nn.Module) -> int:

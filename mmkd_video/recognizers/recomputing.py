@@ -14,7 +14,7 @@ from mmkd_video.compat.patching import replaced
 
 
 @contextmanager
-def recomputing(model: nn.Module) -> Iterator[None]:
+def recomputing(model: nn.Module, around: Callable[[], AbstractContextManager] = nullcontext) -> Iterator[None]:
     """Let activation checkpoints of a block's forward pass be such as gradients can be measured through.
 
     MMAction2 and MMEngine ask for torch's default, the reentrant variant: taps inside it have no gradient, gradients
@@ -24,39 +24,50 @@ def recomputing(model: nn.Module) -> Iterator[None]:
 
     Args:
         model: The model that runs in the block.
+        around: Function that returns a context of the block, and of each second pass, which is to go as the first did.
     """
     with ExitStack() as stack:
+        stack.enter_context(around())
         for module in (torchs, mmengines):
             own = module.checkpoint
-            stack.enter_context(replaced(module, 'checkpoint', partial(_checkpoint, own, model)))
+            stack.enter_context(replaced(module, 'checkpoint', partial(_checkpoint, own, model, around)))
         yield
 
 
 class _SecondPass:
-    """:func:`keeping_statistics`, to be entered for each backward pass of a graph.
+    """:func:`keeping_statistics` and a further context, to be entered for each backward pass of a graph.
 
     Args:
         model: Model that holds them.
+        around: Function that returns the further context.
     """
 
-    def __init__(self, model: nn.Module) -> None:
-        self.model = model
-        self._entered: list[AbstractContextManager] = []
+    def __init__(self, model: nn.Module, around: Callable[[], AbstractContextManager]) -> None:
+        self.model, self.around = model, around
+        self._entered: list[ExitStack] = []
 
     def __enter__(self) -> None:
-        self._entered.append(keeping_statistics(self.model))
-        self._entered[-1].__enter__()
+        stack = ExitStack()
+        stack.enter_context(keeping_statistics(self.model))
+        stack.enter_context(self.around())
+        self._entered.append(stack)
 
     def __exit__(self, *error: object) -> None:
         self._entered.pop().__exit__(*error)
 
 
 def _checkpoint(
-    own: Callable, model: nn.Module, function: Callable, *arguments: Any, use_reentrant: bool | None = None, **keywords
+    own: Callable,
+    model: nn.Module,
+    around: Callable[[], AbstractContextManager],
+    function: Callable,
+    *arguments: Any,
+    use_reentrant: bool | None = None,
+    **keywords,
 ) -> Any:
     if use_reentrant:
         return own(function, *arguments, use_reentrant=True, **keywords)
-    keywords.setdefault('context_fn', lambda: (nullcontext(), _SecondPass(model)))
+    keywords.setdefault('context_fn', lambda: (nullcontext(), _SecondPass(model, around)))
     return own(function, *arguments, use_reentrant=False, **keywords)
 
 

@@ -2,6 +2,8 @@
 
 from mmkd_video.serving.annotated_video import AnnotatedVideo
 from mmkd_video.serving.engines import build_engine
+from mmkd_video.serving.frame_by_frame import FrameByFrame, window_of
+from mmkd_video.serving.frame_engine import FrameEngine
 from mmkd_video.serving.frame_preparer import FramePreparer
 from mmkd_video.serving.frame_reader import FrameReader
 from mmkd_video.serving.inference_engine import InferenceEngine
@@ -21,6 +23,8 @@ from mmkd_video.serving.window_queue import WindowQueue
 
 __all__ = [
     'AnnotatedVideo',
+    'FrameByFrame',
+    'FrameEngine',
     'FramePreparer',
     'FrameReader',
     'InferenceEngine',
@@ -40,4 +44,5 @@ __all__ = [
     'Window',
     'WindowQueue',
     'build_engine',
+    'window_of',
 ]

@@ -2,6 +2,7 @@
 
 from mmkd_video.core.mistakes import WrongValueError
 from mmkd_video.export import ExportedModel, export_backends
+from mmkd_video.serving.frame_engine import FrameEngine
 from mmkd_video.serving.inference_engine import InferenceEngine
 from mmkd_video.serving.openvino_engine import OpenVINOEngine
 from mmkd_video.serving.threads_engine import ThreadsEngine
@@ -23,4 +24,6 @@ def build_engine(model: ExportedModel, requests: int = 2) -> InferenceEngine:
     known = export_backends()
     if model.backend not in known:
         raise WrongValueError(f'backend: got {model.backend!r}, expected one of {", ".join(known)}')
+    if model.metadata.streams:
+        return FrameEngine(model, requests)
     return ENGINES.get(model.backend, ThreadsEngine)(model, requests)

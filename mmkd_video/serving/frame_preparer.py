@@ -92,8 +92,11 @@ class FramePreparer:
             frames: Prepared frames, each ``(crops, C, H, W)``, in the order of time.
 
         Returns:
-            ``(M, C, H, W)`` or ``(M, C, T, H, W)``, as ``metadata.layout`` says.
+            ``(M, C, H, W)`` or ``(M, C, T, H, W)``, as ``metadata.layout`` says; ``(C, H, W)`` for a model that takes
+            one frame at a time.
         """
+        if self.metadata.streams:
+            return frames[0][0]
         axis = 1 if self.metadata.layout == 'NCHW' else 2
         clips = np.stack(frames, axis=axis)  # crops first, then time, as FormatShape has it
         if self.repeats > 1:

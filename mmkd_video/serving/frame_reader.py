@@ -7,6 +7,7 @@ from collections.abc import Callable
 import numpy as np
 
 from mmkd_video.core.mistakes import WrongValueError
+from mmkd_video.serving.frame_by_frame import FrameByFrame
 from mmkd_video.serving.frame_preparer import FramePreparer
 from mmkd_video.serving.sliding_window import SlidingWindow, Window
 from mmkd_video.serving.statistics import StreamStatistics
@@ -31,7 +32,7 @@ class FrameReader:
     Args:
         source: Opened source of the pictures.
         preparer: Preparer that makes frames of them.
-        window: Window that slides over the frames.
+        window: Window that slides over the frames, or each frame by itself.
         queue: Queue that takes the windows; closed at the end.
         statistics: Counts that are kept up to date.
         reconnects: Number of times in a row that a lost live source is opened again.
@@ -46,7 +47,7 @@ class FrameReader:
         self,
         source: VideoSource,
         preparer: FramePreparer,
-        window: SlidingWindow,
+        window: SlidingWindow | FrameByFrame,
         queue: WindowQueue | Submitter,
         statistics: StreamStatistics,
         reconnects: int = 5,

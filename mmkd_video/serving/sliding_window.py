@@ -19,6 +19,8 @@ class Window:
         end: Time at which the last is shown.
         captured: Time at which the last was there, on the monotonic clock.
         segment: Number of times that the stream was interrupted before.
+        chain: Number of the row of frames that it goes on, where a model keeps states; None elsewhere.
+        silent: Whether nobody asked for its scores: a model with states has to see all frames.
     """
 
     frames: tuple[np.ndarray, ...]
@@ -28,6 +30,8 @@ class Window:
     end: float
     captured: float
     segment: int = 0
+    chain: int | None = None
+    silent: bool = False
 
 
 class SlidingWindow:

@@ -7,12 +7,13 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
+from mmkd_video.serving.frame_by_frame import window_of
 from mmkd_video.serving.frame_preparer import FramePreparer
 from mmkd_video.serving.frame_reader import FrameReader, Watcher
 from mmkd_video.serving.inference_engine import InferenceEngine
 from mmkd_video.serving.prediction import Prediction
 from mmkd_video.serving.score_smoother import ScoreSmoother
-from mmkd_video.serving.sliding_window import SlidingWindow, Window
+from mmkd_video.serving.sliding_window import Window
 from mmkd_video.serving.statistics import StreamStatistics
 from mmkd_video.serving.stream_options import StreamOptions
 from mmkd_video.serving.submitter import Submitter
@@ -56,9 +57,10 @@ class Stream:
         self.engine, self.preparer = engine, FramePreparer(metadata, engine.model.path, options.fit)
         source.open()
         interval = options.interval_for(metadata, source.fps)
-        repeat_last = any(step.get('out_of_bound_opt') == 'repeat_last' for step in metadata.pipeline)
-        hop = options.hop_for(metadata.frames, interval)
-        self.window = SlidingWindow(metadata.frames, interval, hop, repeat_last)
+        hop = options.hop_for(metadata.frames, interval, metadata.streams)
+        self.window = window_of(metadata, interval, hop, engine.model.path)
+        if metadata.streams:
+            engine.begin()
         self.statistics = StreamStatistics()
         self._smoother = ScoreSmoother(options.smooth)
         policy = options.policy_for(source)
@@ -91,7 +93,10 @@ class Stream:
             thread.start()
         try:
             while (item := self._submitter.get()) is not None:
-                yield self._collect(*item)
+                if item[0].silent:
+                    item[1]()
+                else:
+                    yield self._collect(*item)
         finally:
             self._close(threads)
         error = self._reader.error or self._error  # the reader's may be there while its source is still being closed

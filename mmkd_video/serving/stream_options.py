@@ -27,7 +27,8 @@ class StreamOptions:
     """How windows are taken, and what happens when there are too many.
 
     Args:
-        hop: Number of pictures from one window to the next; half of a window's length by default.
+        hop: Number of pictures from one window to the next; half of a window's length by default, ``interval`` for a
+            model that takes one frame at a time.
         interval: Number of pictures between two frames of a window; by default the model's, or for a model whose frames
             are spread over the whole video such that a window lasts two seconds.
         smooth: Weight of earlier windows, see :class:`ScoreSmoother`.
@@ -65,9 +66,16 @@ class StreamOptions:
         wanted = next((step['target_fps'] for step in metadata.pipeline if step.get('target_fps')), None)
         return max(1, round(metadata.interval * fps / wanted)) if wanted and fps else metadata.interval
 
-    def hop_for(self, frames: int, interval: int) -> int:
-        """Return the distance of windows, for windows of so many frames at such a distance."""
-        return max(1, frames * interval // 2) if self.hop is None else self.hop
+    def hop_for(self, frames: int, interval: int, streams: bool = False) -> int:
+        """Return the distance of windows.
+
+        Args:
+            frames: Number of frames of a window.
+            interval: Number of pictures between two of them.
+            streams: Whether the model takes one frame at a time: each then has scores.
+        """
+        usual = interval if streams else max(1, frames * interval // 2)
+        return usual if self.hop is None else self.hop
 
     def policy_for(self, source: VideoSource) -> str:
         """Return what happens to windows that are too many."""

@@ -36,7 +36,8 @@ class Submitter:
         """Start on a window; wait while the engine has no room. After :meth:`abort`, it is forgotten."""
         if self._aborted:
             return
-        result = self.engine.submit(self.preparer.assemble(window.frames))
+        place = () if window.chain is None else (window.chain, window.segment)
+        result = self.engine.submit(self.preparer.assemble(window.frames), *place)
         with self._deciding:
             if not self._aborted:
                 self._results.put((replace(window, frames=()), result))

@@ -8,6 +8,7 @@ from mmkd_video.teachers.ensemble import MembersStep, MemberWeighting, TeacherEn
 from mmkd_video.teachers.frozen import FrozenTeacher
 from mmkd_video.teachers.itself import SelfTeacher
 from mmkd_video.teachers.peer import PeerTeacher
+from mmkd_video.teachers.probed import ProbedTeacher
 from mmkd_video.teachers.teacher import Probe, Teacher, TeachingStep
 
 __all__ = [
@@ -20,6 +21,7 @@ __all__ = [
     'MembersStep',
     'PeerTeacher',
     'Probe',
+    'ProbedTeacher',
     'SelfTeacher',
     'Teacher',
     'TeacherEnsemble',

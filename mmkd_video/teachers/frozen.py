@@ -6,9 +6,11 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 
 import torch
+from mmengine.config import Config
 from torch import Tensor, nn
 
 from mmkd_video.core.checked import AnyOf, ListOf, OneOf, Optional, Settings, Text, Whole, checked
+from mmkd_video.core.episodes import episode_classes
 from mmkd_video.core.mistakes import WrongValueError
 from mmkd_video.core.registry import MODELS, build_model
 from mmkd_video.recognizers.class_matching import selected_outputs
@@ -25,6 +27,7 @@ from mmkd_video.taps.layout import class_scores
 from mmkd_video.teachers.teacher import Probe, Teacher, TeachingStep
 
 SCORES = ('logits', 'frame_logits')
+EPISODE = 'episode'
 _REQUIRED = object()
 
 
@@ -35,7 +38,10 @@ _REQUIRED = object()
     ),
     checkpoint=Optional(Text('a path or URL'), 'untrained weights are meant'),
     classes=Optional(
-        AnyOf(ListOf(Whole(0), least=1), ListOf(Text('a name'), least=1), Text("'by_name', or a file of names")), 'all'
+        AnyOf(
+            ListOf(Whole(0), least=1), ListOf(Text('a name'), least=1), Text("'by_name', 'episode', or a file of names")
+        ),
+        'all',
     ),
     view=OneOf('own', 'student'),
     compile=COMPILE,
@@ -55,7 +61,8 @@ class FrozenTeacher(Teacher):
             lie beside the config.
         classes: The teacher's outputs that are the student's classes, in the student's order: their indices, their
             names, or a file with a name on each line. ``'by_name'``: the names that belong to the config, which the
-            tools of this package fill in. None for all.
+            tools of this package fill in. ``'episode'``: in every step those of the episode that the student learns.
+            None for all.
         view: Its input where no ``DistillViews`` makes it a view of its own: ``'student'``, the student's clip laid
             out and normalised for it; ``'own'`` makes that an error.
         compile: True, or a dict of arguments of ``torch.compile``: its backbone is compiled, in pieces between its
@@ -101,7 +108,8 @@ class FrozenTeacher(Teacher):
         if precision in HALVES:
             compute_in_half(self.module, HALVES[precision])
         self._parts = tuple(self.module.modules())
-        self.classes = self._check_classes(classes)
+        self._by_episode = classes == EPISODE
+        self.classes = None if self._by_episode else self._check_classes(classes)
         self._taps: TapSet | None = None
         self._example: Inputs | None = None
         self._to_compile = compile_options(f'{name}.compile', compile)
@@ -144,6 +152,8 @@ class FrozenTeacher(Teacher):
             KeyError: A name points nowhere.
             ValueError: The pass fails.
         """
+        if self._by_episode:
+            self.classes = self._check_classes(list(range(probe.student.cls_head.num_classes)))
         self.tap(taps)
         size = find_size(self.model_config, self.config, probe.input_size, self.name)
         self._example = to_device(noise_clip(self.module, size), 'cpu')
@@ -162,6 +172,8 @@ class FrozenTeacher(Teacher):
         if self._to_compile is not None:  # now that all that ever hooks into it has done so
             compile_parts(self.module, self._to_compile)
             self._to_compile = None
+        if self._by_episode:
+            self.classes = self._check_classes(episode_classes(step.data_samples))
         with explaining_view_errors(self.name, step.view, self._example):
             return self.features(step.view)
 
@@ -300,8 +312,12 @@ class FrozenTeacher(Teacher):
     def _outputs(self) -> int:
         return self.module.cls_head.num_classes
 
+    def _naming_config(self) -> Config | None:
+        """Return the config that tells the names of its outputs."""
+        return self.config
+
     def _check_classes(self, classes: str | Sequence[int | str] | None) -> list[int] | None:
-        classes = selected_outputs(classes, self.config, self._outputs(), self.name)
+        classes = selected_outputs(classes, self._naming_config(), self._outputs(), self.name)
         if classes is None:
             return None
         wrong = [index for index in classes if not isinstance(index, int) or not 0 <= index < self._outputs()]

@@ -13,7 +13,8 @@ from mmkd_video.core.checked import keys_of
 from mmkd_video.core.layouts import LAYOUT_SHAPES, channels_of, layout_of
 from mmkd_video.core.mistakes import WrongKeyError, WrongValueError
 from mmkd_video.core.registry import MODELS
-from mmkd_video.functional import standardise
+from mmkd_video.core.token_subset import TokenSubset
+from mmkd_video.functional import resample_map, standardise
 from mmkd_video.taps import to_vector
 from mmkd_video.terms.target_norm import build_target_norm
 
@@ -54,6 +55,7 @@ class Pair(nn.Module):
         where: Name of the term, for messages.
         standardize: Whether class scores of both sides get zero mean and unit deviation.
         target_norm: Config of the normalisation of the teacher's feature; None for none.
+        seen: The tokens that the student saw in the dry run; None for all.
 
     Raises:
         FileNotFoundError: Statistics of the teacher's feature are missing.
@@ -71,6 +73,7 @@ class Pair(nn.Module):
         where: str,
         standardize: bool = False,
         target_norm: str | Mapping | None = None,
+        seen: TokenSubset | None = None,
     ) -> None:
         super().__init__()
         self.taps = taps
@@ -99,44 +102,69 @@ class Pair(nn.Module):
             self._expect_normalizable(loss, names)
             key = f'term {where!r}.target_norm'
             self.target_norm = build_target_norm(target_norm, channels_of(teacher.shape), taps[1], key)
+        seen = seen if seen is not None and seen.are(student) else None
         if connector and not self.scores and _sees_teacher_shape(find_connector(connector, self.where)):
-            self.connector = self._build_connector(student, teacher, connector)
-            self._align(self._connect(student, teacher), teacher)
+            self.connector = self._build_connector(student, teacher, connector, seen)
+            self._align(self._connect(student, teacher, seen), teacher)
             return
-        student, teacher = self._align(student, teacher)
+        student, teacher = self._align(student, self._at_places(teacher, seen))
         if self.scores:
-            self._check_classes(student, teacher)
+            self._connect_scores(student, teacher, connector)
         elif names == {'cam'}:
             self._check_counts(student, teacher)  # channels are classes: no connector may mix them
         elif connector is not False and (connector is not None or same_channels):
-            self.connector = self._build_connector(student, teacher, connector)
+            self.connector = self._build_connector(student, teacher, connector, seen)
         elif same_channels and channels_of(student.shape) != channels_of(teacher.shape):
             raise WrongValueError(
                 f'{self.where}: {channels_of(student.shape)} student channels against '
                 f'{channels_of(teacher.shape)} teacher channels and connector=False; leave connector out to infer one'
             )
 
-    def forward(self, student: Tensor, teacher: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(self, student: Tensor, teacher: Tensor, seen: TokenSubset | None = None) -> tuple[Tensor, Tensor]:
         """Return both features as the loss takes them.
 
         Args:
             student: Canonical feature at the student's tap.
             teacher: Canonical feature at the teacher's tap.
+            seen: The tokens that the student saw; None for all.
         """
         early = _sees_teacher_shape(self.connector)
-        student, teacher = self._align(self._connect(student, teacher) if early else student, teacher)
+        seen = seen if seen is not None and seen.are(student) else None
+        if early:
+            student = self._connect(student, teacher, seen)
+        else:
+            teacher = self._at_places(teacher, seen)
+        student, teacher = self._align(student, teacher)
+        student = student if early else self._connect(student, teacher, seen)
         if self.standardize:
             precision = torch.promote_types(student.dtype, torch.float32)
             return standardise(student.to(precision)), standardise(teacher.to(precision))
         teacher = teacher if self.target_norm is None else self.target_norm(teacher)
-        return student if early else self._connect(student, teacher), teacher
+        return student, teacher
 
-    def _connect(self, student: Tensor, teacher: Tensor) -> Tensor:
+    def _connect(self, student: Tensor, teacher: Tensor, seen: TokenSubset | None) -> Tensor:
         if self.connector is None:
             return student
-        if _sees_teacher_shape(self.connector):
-            return self.connector(student, teacher.shape)
-        return self.connector(student)
+        shape = (teacher.shape,) if _sees_teacher_shape(self.connector) else ()
+        if seen is not None and seen.are(student) and getattr(self.connector, 'sees_places', False):
+            return self.connector(student, *shape, seen=seen)
+        return self.connector(student, *shape)
+
+    def _at_places(self, teacher: Tensor, seen: TokenSubset | None) -> Tensor:
+        """Return the teacher's feature at the places of the tokens that the student saw, ``(N, K, C)``.
+
+        A map is brought to the grid of the student's tokens first. What has no places stays as it is.
+        """
+        if seen is None or teacher.ndim == 2 or seen.are(teacher):
+            return teacher
+        if layout_of(teacher.shape) == 'map':
+            return seen.of(resample_map(teacher, seen.grid).flatten(2).transpose(1, 2))
+        if teacher.shape[1] != seen.total:
+            raise WrongValueError(
+                f"{self.where}: the student sees {seen.kept.shape[1]} of its {seen.total} tokens, and the teacher's "
+                f'{teacher.shape[1]} tokens have no places on that grid; tap a map (N, C, T, H, W) of the teacher'
+            )
+        return seen.of(teacher)
 
     def _align(self, student: Tensor, teacher: Tensor) -> tuple[Tensor, Tensor]:
         student, teacher = match_layouts(student, teacher)
@@ -177,6 +205,13 @@ class Pair(nn.Module):
                 f'{self.where}: got target_norm, but {type(loss).__name__} {what}; take target_norm out of this term'
             )
 
+    def _connect_scores(self, student: Tensor, teacher: Tensor, connector: bool | Mapping | None) -> None:
+        """Build the connector of class scores where it selects classes; no other one may mix them."""
+        if connector and getattr(find_connector(connector, self.where), 'selects_classes', False):
+            self.connector = self._build_connector(student, teacher, connector, None)
+        else:
+            self._check_classes(student, teacher)
+
     def _check_classes(self, student: Tensor, teacher: Tensor) -> None:
         if student.ndim != 2 or teacher.ndim != 2:
             raise WrongValueError(
@@ -192,7 +227,9 @@ class Pair(nn.Module):
                 "name the teacher outputs that are the student's classes with teacher=dict(classes=[...])"
             )
 
-    def _build_connector(self, student: Tensor, teacher: Tensor, config: Mapping | None) -> nn.Module | None:
+    def _build_connector(
+        self, student: Tensor, teacher: Tensor, config: Mapping | None, seen: TokenSubset | None
+    ) -> nn.Module | None:
         channels = channels_of(student.shape), channels_of(teacher.shape)
         if config is None and channels[0] == channels[1]:
             return None
@@ -207,7 +244,7 @@ class Pair(nn.Module):
         built = MODELS.build(config)
         self.connector = built.eval()
         with torch.no_grad():
-            shape = self._connect(student, teacher).shape
+            shape = self._connect(student, teacher, seen).shape
         built.train()
         if channels_of(shape) != channels[1]:
             raise WrongValueError(

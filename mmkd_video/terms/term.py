@@ -13,6 +13,7 @@ from mmkd_video.core.checked import Kind, Number, keys_of
 from mmkd_video.core.layouts import channels_of
 from mmkd_video.core.mistakes import WrongKeyError, WrongValueError
 from mmkd_video.core.registry import MODELS
+from mmkd_video.core.token_subset import TokenSubset
 from mmkd_video.losses.base import DistillLoss
 from mmkd_video.schedules import LearnedScalar, Progress, Scalar
 from mmkd_video.terms.fusion import build_fusion, dry_fuse
@@ -20,12 +21,15 @@ from mmkd_video.terms.pair import Pair
 from mmkd_video.terms.spec import TERMS, TermSpec
 from mmkd_video.weightings import ClipWeighting, build_weighting, is_weighting
 
-CONTEXT = ('labels', 'indices', 'teacher_head')
+CONTEXT = ('labels', 'indices', 'domains', 'mask', 'teacher_head')
 Sides = Tensor | list[Tensor]
 REMEDIES = {
     'labels': 'annotate every training sample (gt_label)',
     'indices': "inherit configs/_base_/mmkd.py, or add dict(type='ReproducibleHook') to custom_hooks: it numbers the "
     'samples of the training set',
+    'domains': "take train_dataloader.dataset=dict(type='MixedVideoDataset', unlabelled=<clips of the target>), whose "
+    'first list is the source',
+    'mask': "let the student see some of its tokens, with masking=dict(type='TubeMask', ratio=0.8) of the Distiller",
 }
 
 
@@ -37,6 +41,7 @@ class Term(nn.Module):
         student: Student features of the dry run, by tap.
         teacher: Teacher features of the dry run, by tap.
         norm_before: Function that returns scale and shift ``(C,)`` of the teacher's batch norm before a tap.
+        seen: The tokens that the student saw in the dry run; None for all.
 
     Raises:
         ValueError: The two sides cannot be compared, or an argument of the loss is out of range.
@@ -53,6 +58,7 @@ class Term(nn.Module):
         student: Mapping[str, Tensor],
         teacher: Mapping[str, Tensor],
         norm_before: Callable[[str], tuple[Tensor, Tensor]] | None = None,
+        seen: TokenSubset | None = None,
     ) -> None:
         super().__init__()
         self.name = spec.name
@@ -95,6 +101,7 @@ class Term(nn.Module):
                 spec.name,
                 spec.standardize,
                 spec.target_norm,
+                seen,
             )
             for taps, feature in zip(spec.pairs, layers, strict=True)
         )
@@ -146,9 +153,10 @@ class Term(nn.Module):
         Args:
             student: Features by tap.
             teacher: Features by tap.
-            context: Further inputs that a loss may ask for by keyword: ``labels`` (N,) or (N, K), ``indices`` (N,) on
-                the host, ...; ``labelled``, the rows that have a label, None for all: a loss that needs labels sees no
-                others.
+            context: Further inputs that a loss may ask for by keyword: ``labels`` (N,) or (N, K), ``indices`` (N,) and
+                ``domains`` (N,) on the host, ``mask`` (N, T, H, W), ...; ``labelled``, the rows that have a label, None
+                for all: a loss that needs labels sees no others; ``seen``, the tokens that the student saw, None for
+                all.
 
         Returns:
             Scalar. Outside ``[begin, end)``, and where a loss that needs labels would see no clip, it is zero times
@@ -172,7 +180,8 @@ class Term(nn.Module):
             )
         layers = self._fuse([_rows(student[pair.taps[0]], rows) for pair in self.pairs])
         theirs = [_rows(teacher[pair.taps[1]], rows) for pair in self.pairs]
-        features = [pair(*sides) for pair, *sides in zip(self.pairs, layers, theirs, strict=True)]
+        seen = context.get('seen') and context['seen'].rows(rows)
+        features = [pair(*sides, seen) for pair, *sides in zip(self.pairs, layers, theirs, strict=True)]
         ours, theirs = ([sides[i] for sides in features] for i in (0, 1))
         extra = {key: _rows(context[key], rows) for key in self.needs if context.get(key) is not None}
         if not self.multi_layer:
@@ -181,7 +190,10 @@ class Term(nn.Module):
         try:
             if isinstance(self.weighting, ClipWeighting):
                 scores, labels = _rows(teacher['logits'], rows), _rows(context.get('labels'), rows)
-                weights = self.weighting.weigh(scores.detach().float(), labels)
+                more = {}
+                if 'domains' in inspect.signature(self.weighting.weigh).parameters:
+                    more['domains'] = _rows(context.get('domains'), rows)
+                weights = self.weighting.weigh(scores.detach().float(), labels, **more)
                 return self._by_clip(learned, ours, theirs, extra, weights)
             return functional_call(self.loss, learned, (ours, theirs), extra)
         except ValueError as error:

@@ -7,7 +7,7 @@ from mmengine.config import Config
 from mmkd_video.cli import ablate
 from mmkd_video.recognizers.budget import count_clips
 from mmkd_video.workflows.compare import ablating
-from mmkd_video.workflows.compare.ablating import record, run_all, shorten
+from mmkd_video.workflows.compare.ablating import run_all, shorten
 from mmkd_video.workflows.compare.ablation import ALONE, Ablation
 
 SCORES = {ALONE: [0.5, 0.7], 'kd': [0.6, 0.7], 'mars': [0.7, 0.6]}
@@ -56,15 +56,6 @@ def test_iterations_and_no_epochs_are_refused():
         shorten(scheduled(), 0)
 
 
-def test_recorded_numbers_come_back(tmp_path):
-    record(measured(), tmp_path / 'metafile.yml')
-    saved = yaml.safe_load((tmp_path / 'metafile.yml').read_text())
-    assert Ablation.from_dict(saved['Ablation']) == measured()
-    (model,) = saved['Models']
-    assert model['Config'] == 'configs/losses/mars.py' and model['In Collection'] == saved['Collections'][0]['Name']
-    assert model['Results'][0]['Metrics'] == {ALONE: 0.6, 'kd': 0.65, 'mars': 0.65}
-
-
 def test_every_config_is_run_once_for_a_seed_before_the_next_seed(tiny, monkeypatch, tmp_path):
     runs = []
 
@@ -96,7 +87,7 @@ def test_plain_config_is_refused(tiny, capsys):
 
 
 @pytest.mark.slow
-def test_ablation_ends_with_a_table_and_a_record(tiny):
+def test_ablation_ends_with_a_table_and_its_numbers(tiny):
     (tiny.folder / 'more.py').write_text(
         "_base_ = 'distill.py'\nmodel = dict(terms=[dict(type='DISTLoss', at='logits')])\n"
     )
@@ -109,11 +100,9 @@ def test_ablation_ends_with_a_table_and_a_record(tiny):
         1,
         '--seeds',
         0,
-        '--record',
-        'meta.yml',
     ]
     said = tiny.run(*arguments).stdout
-    saved = yaml.safe_load((tiny.folder / 'meta.yml').read_text())['Ablation']
+    saved = yaml.safe_load((tiny.folder / 'work_dirs' / 'ablation' / 'ablation.yml').read_text())
     assert saved['clips'] == 8 and saved['command'].endswith('--epochs 1 --seeds 0')
     assert list(saved['scores']) == [ALONE, 'distill', 'more']
     assert Ablation.from_dict(saved).table(['more']) in said

@@ -2,6 +2,7 @@
 
 import json
 import shlex
+import sys
 from dataclasses import replace
 
 import pytest
@@ -207,10 +208,22 @@ def test_missing_runs_are_told_after_the_table_and_fail_the_command(tiny, tmp_pa
     ]
 
 
-def test_configs_of_one_name_are_refused(tiny, capsys):
+def test_one_config_twice_is_refused(tiny, capsys):
     with pytest.raises(SystemExit):
         compare.main([str(tiny.distill), str(tiny.distill)])
-    assert 'got configs distill, distill; expected different names' in capsys.readouterr().err
+    message = f'got two configs named {tiny.distill.parent.name}_distill; expected different configs, each once'
+    assert message in capsys.readouterr().err
+
+
+def test_configs_of_one_name_are_told_apart_by_their_folders(tiny, monkeypatch):
+    named = []
+    monkeypatch.setattr(comparing, 'run', lambda configs, *given, **more: named.append(list(configs)) or sys.exit())
+    other = tiny.distill.parent / 'cached' / 'distill.py'
+    other.parent.mkdir(exist_ok=True)
+    other.write_text(f'_base_ = {str(tiny.distill)!r}\n')
+    with pytest.raises(SystemExit):
+        comparing.compare_configs([str(tiny.distill), str(other)])
+    assert named == [[f'{tiny.distill.parent.name}_distill', 'cached_distill']]
 
 
 @pytest.mark.slow

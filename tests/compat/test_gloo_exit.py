@@ -1,4 +1,5 @@
 import atexit
+import os
 
 import pytest
 import torch
@@ -40,3 +41,12 @@ def test_stands_aside_for_other_backends(monkeypatch):
         monkeypatch.setattr(torch.distributed, 'get_backend', lambda backend=backend: backend)
         launch(backend)
         assert len(registered) == expected
+
+
+def test_threads_get_the_lock_before_the_group_goes(monkeypatch):
+    done = []
+    monkeypatch.setattr(torch.distributed, 'is_initialized', lambda: True)
+    monkeypatch.setattr(torch.distributed, 'destroy_process_group', lambda: done.append('destroyed'))
+    monkeypatch.setattr(gloo_exit.time, 'sleep', lambda seconds: done.append('waited'))
+    gloo_exit._destroy(os.getpid())
+    assert done == ['waited', 'destroyed']

@@ -36,6 +36,8 @@ STEPS = {
     'tsm-r50_to_tsm-mobilenetv2_diving48': (1, (8, 3, 224, 224), (8, 3, 224, 224)),
     'tsm-r50_to_tsm-mobilenetv2_jester': (1, (8, 3, 224, 224), (8, 3, 224, 224)),
 }
+# Of configs/streaming: their rows are in docs/streaming.md.
+STREAMING = {'tsm-r50_to_tsm-online-mobilenetv2_kinetics400': (2, (8, 3, 224, 224), (8, 3, 224, 224))}
 README = 'i3d-r50_to_tsm-mobilenetv2_kinetics400'  # its checkpoint is a path of the reader's
 RECIPES = [*STEPS, README]
 FRAMES = 40  # fewer than the 64 that I3D and Swin span
@@ -47,7 +49,11 @@ def read(path):
 
 
 def recipe(name):
-    return read(ROOT / f'configs/distill/{name}.py')
+    return read(ROOT / path_of(name))
+
+
+def path_of(name):
+    return f'configs/{"streaming" if name in STREAMING else "distill"}/{name}.py'
 
 
 def teacher_config(name):
@@ -91,7 +97,7 @@ def test_checkpoints_are_those_of_the_zoo_for_these_models(name):
             assert dict(expected, pretrained=None) == dict(backbone, pretrained=None)
 
 
-@pytest.mark.parametrize('name', STEPS)
+@pytest.mark.parametrize('name', [*STEPS, *STREAMING])
 def test_a_teacher_of_another_data_set_is_trained_first(name):
     (teacher,) = named_teachers(recipe(name).model.teacher).values()
     (model,) = zoo()[addresses(name)[0]]
@@ -103,7 +109,7 @@ def test_a_teacher_of_another_data_set_is_trained_first(name):
         assert teacher.checkpoint == f'work_dirs/teachers/{Path(teacher.config).stem}.pth'
 
 
-@pytest.mark.parametrize('name', RECIPES)
+@pytest.mark.parametrize('name', [*RECIPES, *STREAMING])
 def test_both_models_are_of_the_data_set(name, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     prepared_sets.prepare(data_set(name), lambda path, label: path.touch(), monkeypatch)
@@ -160,13 +166,13 @@ def test_hours_follow_from_the_measured_step_and_the_config(name):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize('name', STEPS)
+@pytest.mark.parametrize('name', [*STEPS, *STREAMING])
 def test_a_step_at_full_size(name, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     prepared_sets.prepare(data_set(name), encode, monkeypatch)
-    config = read_config(f'configs/distill/{name}.py')
+    config = read_config(path_of(name))
     config.model.teacher.checkpoint = None
-    count, ours, theirs = STEPS[name]
+    count, ours, theirs = {**STEPS, **STREAMING}[name]
     if name.startswith('swin'):
         sampler = config.train_dataloader.dataset.pipeline[0].student[1]
         assert sampler.num_clips == 8

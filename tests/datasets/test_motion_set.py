@@ -57,12 +57,12 @@ def test_interrupted_rendering_goes_on_where_it_stopped(rendered, tmp_path, monk
     root = tmp_path / 'motion'
     encode, count = motion_set.encode_clip, []
 
-    def encode_five(frames, path):
+    def encode_five(frames, path, fps):
         count.append(path)
         if len(count) > 5:
             path.write_bytes(b'half a clip')
             raise KeyboardInterrupt
-        encode(frames, path)
+        encode(frames, path, fps)
 
     monkeypatch.setattr(motion_set, 'encode_clip', encode_five)
     with pytest.raises(KeyboardInterrupt):
@@ -78,7 +78,7 @@ def test_interrupted_rendering_goes_on_where_it_stopped(rendered, tmp_path, monk
 
 
 def test_interrupted_rendering_is_not_continued_with_other_settings(tmp_path, monkeypatch):
-    def stop(frames, path):
+    def stop(frames, path, fps):
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):

@@ -1,5 +1,6 @@
 """Pages of the losses: made from docstrings, one line each and measurements; a new loss without them fails here."""
 
+import json
 import os
 import re
 from dataclasses import replace
@@ -10,10 +11,12 @@ import yaml
 
 import mmkd_video.losses as losses
 from dev import loss_pages, loss_sources
+from dev.loss_accuracy import LossAccuracy
 from dev.loss_docstring import LossDocstring
 from mmkd_video.benchmark import Interval
 from mmkd_video.losses.base import DistillLoss
-from mmkd_video.workflows.compare.ablation import ALONE, Ablation
+from mmkd_video.workflows.compare.arms import ALONE, DISTILLED
+from mmkd_video.workflows.compare.result import Comparison, Row, Section, Teacher
 from mmkd_video.workflows.measure.loss_costs import LossCost, LossCosts
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -123,23 +126,69 @@ def test_poor_docstrings_are_refused(docstring, message):
         LossDocstring.of(poor)
 
 
-def test_measurements_are_quoted(sources):
+def accuracy_of(**scores):
+    rows = [scored(ALONE, ALONE, [0.5, 0.6])]
+    rows += [scored(f'student distilled, {name}', DISTILLED, each) for name, each in scores.items()]
+    configs = {name: f'configs/losses/{name}.py' for name in scores}
+    teachers, sections = [Teacher('teacher', 0.95, 2_000_000)], [Section('recipe untouched', rows)]
+    return Comparison(configs, 'python tools/compare.py configs/losses/*.py', 'acc/top1', [0, 1], teachers, sections)
+
+
+def scored(arm, kind, scores):
+    none = [None] * len(scores)
+    return Row(arm, kind, 'recipe untouched', {}, scores, none, none, none, none)
+
+
+def test_costs_are_quoted(sources):
     cost = LossCost('KDLoss at logits, MARSLoss at pooled', Interval(1.021, 1.01, 1.03, 0.95), 1.05, 1_500_000)
     costs = LossCosts('title', {'step with KDLoss': '200.0 ms (190.0 ms to 210.0 ms)'}, dict(mars=cost))
-    scores = {ALONE: [0.5], 'kd': [0.75], 'mars': [0.625], 'space_time_at': [0.5]}
-    ablation = Ablation('python tools/ablate.py', 'kd', 8, 640, 'acc/top1', [0], scores)
-    sources = replace(sources, costs=costs, ablation=ablation)
+    sources = replace(sources, costs=costs)
     page = loss_pages.loss_page(losses.MARSLoss, sources)
     assert '1.021 (1.010 to 1.030) times the step with KDLoss alone, +1.5 MB at the peak' in page
-    assert '| mars | 62.50 | 62.50 | -12.50 |' in page and 'space_time_at' not in page
     index = loss_pages.pages(sources)[loss_sources.FOLDER / 'README.md']
-    assert '| 50 | 1.021 x | +1.5 MB |' in index and '| space_time_at |' in index
-    assert '`python tools/ablate.py configs/losses/temporal_order.py --record`' in loss_pages.loss_page(
-        losses.TemporalOrderLoss, sources
-    )
-    assert 'Ablation' not in loss_pages.loss_page(losses.ATLoss, sources)
+    assert '| 50 | 1.021 x | +1.5 MB |' in index
     assert 'Not measured.' in loss_pages.loss_page(losses.OFDLoss, sources)
     assert 'a step takes 200.0 ms' in loss_pages.loss_page(losses.KDLoss, sources)
+
+
+def test_accuracy_is_ranked_and_quoted(sources):
+    found = LossAccuracy(accuracy_of(kd=[0.7, 0.82], mars=[0.8, 0.9], simkd=[0.5, 0.7]))
+    assert found.ranked == ['mars', 'kd', 'simkd']
+    pages = loss_pages.pages(replace(sources, accuracy=found))
+    index = pages[loss_sources.FOLDER / 'README.md']
+    ranking = index.partition('## Accuracy, ranked')[2]
+    first = '| 1 | [MARSLoss](mars.md) | 85.00 ± 7.07 | 80.00 | +30.00 (+30.00 to +30.00) | +9.00 (-3.71 to +21.71)'
+    assert first in ranking and '| 2 | [KDLoss](kd.md) | 76.00 ± 8.49 | 70.00 |' in ranking
+    assert '| 3 | [SimKD](simkd.md) | 60.00 ± 14.14 | 50.00 | +5.00 (-58.53 to +68.53), no difference shown' in ranking
+    assert '|  | student alone | 55.00 ± 7.07 | 50.00 |  |  |' in ranking
+    assert 'over 2 seeds' in ranking and '`python tools/compare.py configs/losses/*.py`' in ranking
+    page = pages[loss_sources.FOLDER / 'mars.md']
+    assert '- `mars`: 85.00 ± 7.07 % on test over 2 seeds, worst 80.00; +30.00' in page and 'Place 1 of 3.' in page
+    assert 'over KDLoss alone' not in pages[loss_sources.FOLDER / 'kd.md'].partition('## Accuracy')[2]
+    assert '## Accuracy' in pages[loss_sources.FOLDER / 'simkd.md']
+    assert '## Accuracy' not in pages[loss_sources.FOLDER / 'at.md']
+
+
+def test_accuracy_is_recorded_from_a_comparison(sources, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(loss_sources.Sources, 'read', lambda: sources)
+    (tmp_path / loss_sources.FOLDER).mkdir(parents=True)
+    (tmp_path / 'work').mkdir()
+    saved = tmp_path / 'work' / 'compare.json'
+    for content, message in (
+        (accuracy_of(mars=[0.8, 0.9]).as_dict(), "got a comparison of mars; expected 'kd' among them"),
+        ({'format': 1}, 'run the comparison again'),
+    ):
+        saved.write_text(json.dumps(content))
+        with pytest.raises(ValueError, match=message):
+            loss_pages.record_accuracy(saved)
+    assert not loss_sources.ACCURACY.exists()
+    wanted = accuracy_of(kd=[0.7, 0.82], mars=[0.8, 0.9])
+    saved.write_text(json.dumps(wanted.as_dict()))
+    with pytest.raises(SystemExit) as stop:
+        loss_pages.main(['--accuracy', 'work'])
+    assert stop.value.code == 0
+    assert LossAccuracy.read(json.loads(loss_sources.ACCURACY.read_text())).comparison == wanted
 
 
 def test_stale_and_foreign_pages_are_found_and_mended(sources, tmp_path, monkeypatch):

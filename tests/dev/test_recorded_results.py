@@ -8,7 +8,7 @@ import yaml
 
 from dev import report
 from mmkd_video.benchmark import DeploymentReport
-from mmkd_video.workflows.compare.arms import ALONE, DISTILLED
+from mmkd_video.workflows.compare.arms import ALONE, AS_LONG, DISTILLED
 from mmkd_video.workflows.compare.result import Comparison, Row, Section
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -85,6 +85,19 @@ def test_a_repeated_comparison_stands_beside_the_recorded_one():
     report.repeat(metafile, other, 'Other rounding')
     grid = 'Over the grid (lr x2): Student distilled: not more than one point below the student alone in 1 of 1 pairs.'
     assert f'{told} {grid} [The table](docs/results.md).' in report.main_text(metafile)
+    longer = dict(other['sections'][0]['rows'][0], arm='student alone, as long', kind=AS_LONG, length='8 epochs')
+    other['sections'][0]['rows'].append(longer)
+    other['findings'].append(
+        dict(
+            section=other['sections'][0]['title'],
+            minus='student alone, as long',
+            mean=0.08,
+            student=dict(low=0.06, high=0.1),
+        )
+    )
+    report.repeat(metafile, other, 'Other rounding')
+    as_long = 'Over the student alone for as long (8 epochs): +8.00 (+6.00 to +10.00).'
+    assert f'{told} {as_long} {grid} [The table]' in report.main_text(metafile)
     report.record(metafile, measured(name, 0.75))
     assert 'Other rounding' not in report.results_text(metafile)
 

@@ -1,42 +1,23 @@
 """Two ranks prune alike, go on exchanging gradients, and resume."""
 
-import os
-import subprocess
-import sys
-from pathlib import Path
-
 import clips
 import pytest
 from killable_run import assert_same, final_state
+from rank_runs import run_ranks
 
 from mmkd_video.compat import safe_load
 from mmkd_video.pruning import PRUNING_KEY, PruningHistory
 
-HERE = Path(__file__).parent
 pytestmark = pytest.mark.slow
-
-
-def run(videos, work_dir, resume='anew'):
-    command = [sys.executable, '-m', 'torch.distributed.run', '--nproc_per_node=2', '--standalone']
-    paths = os.pathsep.join(map(str, [HERE, HERE.parent, HERE.parents[1]]))
-    done = subprocess.run(
-        [*command, str(HERE / 'pruned_ranks.py'), str(videos), str(work_dir), resume],
-        env=dict(os.environ, PYTHONPATH=paths, OMP_NUM_THREADS='1'),
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
-    assert done.returncode == 0, done.stderr[-3000:]
-    assert done.stdout.count('the ranks agree') == 2
 
 
 def test_two_ranks_prune_alike_and_resume(tmp_path):
     videos, folder = clips.make_set(tmp_path / 'clips', count=8), tmp_path / 'run'
-    run(videos, folder)
+    run_ranks('pruned_ranks.py', videos, folder)
     checkpoint = safe_load.load(folder / 'epoch_3.pth')
     assert len(PruningHistory.from_json(checkpoint[PRUNING_KEY])) == 2
     expected, _ = final_state(folder)
     (folder / 'epoch_3.pth').unlink()
     (folder / 'last_checkpoint').write_text(str(folder / 'epoch_2.pth'))
-    run(videos, folder, 'resume')
+    run_ranks('pruned_ranks.py', videos, folder, 'resume')
     assert_same(final_state(folder)[0], expected)

@@ -127,3 +127,24 @@ def test_members_of_an_ensemble_have_classes_by_name_too():
 def test_names_that_nobody_tells_are_an_error(videos, tmp_path):
     with pytest.raises(WrongValueError, match="nothing tells the names of the student's 5 classes; expected"):
         name_classes(config_of(videos, tmp_path / 'work'))
+
+
+@pytest.mark.parametrize('asked', [True, dict(), dict(classes='by_name', templates=['{}'])])
+def test_names_of_the_student_are_the_classifier_of_a_zero_shot_teacher(asked):
+    names = ['a', 'b', 'c', 'd', 'e']
+    config = Config(dict(model=tiny.distiller(), classes=names))
+    zero_shot = dict(config=dict(source='hf::folder', zero_shot=asked))
+    given = dict(config=dict(source='hf::folder', zero_shot=dict(classes=['left'])))
+    config.model.teacher = dict(one=zero_shot, two=dict(type='CachedTeacher', teacher=zero_shot), three=given)
+    name_classes(config)
+    for filled in (config.model.teacher.one, config.model.teacher.two.teacher):
+        assert filled.config.zero_shot.classes == names and filled.config.source == 'hf::folder'
+        assert ('templates' in filled.config.zero_shot) == (asked not in (True, {}))
+    assert config.model.teacher.three.config.zero_shot.classes == ['left']
+
+
+def test_a_zero_shot_teacher_without_names_is_an_error():
+    config = Config(dict(model=tiny.distiller()))
+    config.model.teacher = dict(config=dict(source='hf::folder', zero_shot=True))
+    with pytest.raises(WrongValueError, match='teacher.config.zero_shot: got no classes, and nothing tells the names'):
+        name_classes(config)

@@ -22,14 +22,21 @@ TABLE = {
     'ResNet': ('i3d', dict(size=(8, 64, 64), width='base_channels', depth=True, shortcut=True)),
     'X3D': ('x3d', dict(size=(8, 64, 64), width='gamma_w', depth='gamma_d', shortcut=True)),
     'C3D': ('c3d', dict(size=(16, 112, 112))),
-    'TimeSformer': ('timesformer', dict(size=(8, 32, 32), frames='num_frames', pixels='img_size')),
-    'UniFormer': ('uniformer', dict(size=(8, 64, 64), pixels='img_size')),
+    'TimeSformer': (
+        'timesformer',
+        dict(size=(8, 32, 32), frames='num_frames', pixels='img_size', tokens='all'),
+    ),
+    'VideoMAE': ('vit', dict(size=(4, 32, 32), frames='num_frames', pixels='img_size', tokens='pos_drop')),
+    'UniFormer': ('uniformer', dict(size=(8, 64, 64), pixels='img_size', tokens='all')),
     'UniFormerV2': (
         'uniformerv2',
-        dict(size=(4, 32, 32), frames='t_size', pixels='input_resolution', second=True),
+        dict(size=(4, 32, 32), frames='t_size', pixels='input_resolution', second=True, tokens='all'),
     ),
-    'MViT': ('mvit', dict(size=(8, 32, 32), frames='temporal_size', pixels='spatial_size', heads=True)),
-    'Swin': ('swin3d', dict(size=(8, 64, 64), last=True)),
+    'MViT': (
+        'mvit',
+        dict(size=(8, 32, 32), frames='temporal_size', pixels='spatial_size', heads=True, tokens='all'),
+    ),
+    'Swin': ('swin3d', dict(size=(8, 64, 64), last=True, tokens='all')),
     'Swin of torchvision': ('torchvision_swin3d', dict(size=(8, 64, 64), last=True)),
 }
 
@@ -37,6 +44,14 @@ TABLE = {
 def arguments_of(backbone):
     """Return the names of all arguments of a class, those of its bases too."""
     return {name for each in backbone.__mro__ for name in inspect.signature(each.__init__).parameters}
+
+
+def tokens_of(backbone):
+    """Return where tokens may be left out, or that the family needs all; nothing of what is no transformer."""
+    try:
+        return families.token_entry(backbone)
+    except ValueError as error:
+        return None if 'it is no transformer' in str(error) else 'all'
 
 
 def facts_of(name):
@@ -61,6 +76,7 @@ def facts_of(name):
         heads=any(families.has_separable_heads(module) for module in model.modules()),
         shift=any(families.shifts_channels(module) for module in model.modules()),
         shortcut=any(set(key.split('.')) & set(families.SHORTCUTS) for key in norms),
+        tokens=tokens_of(model.backbone),
     )
     return {key: value for key, value in found.items() if value}
 

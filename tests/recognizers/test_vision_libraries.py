@@ -125,10 +125,17 @@ def test_a_video_model_scores_what_torchvision_scores(name, size, taps):
     assert {name: tuple(found[name].shape) for name in taps} == taps
 
 
-@pytest.mark.parametrize('name', ['mobilenetv4_conv_small', 'vit_tiny_patch16_224', 'swin_tiny_patch4_window7_224'])
-def test_an_image_model_scores_the_mean_of_what_timm_scores(name):
+@pytest.mark.parametrize(
+    ('name', 'side'),
+    [
+        ('mobilenetv4_conv_small', 64),
+        ('vit_tiny_patch16_224', 224),
+        ('swin_tiny_patch4_window7_224', 224),
+        ('vit_pe_core_tiny_patch16_384', 384),  # Perception Encoder
+    ],
+)
+def test_an_image_model_scores_the_mean_of_what_timm_scores(name, side):
     model = recognizer(f'timm::{name}')
-    side = 64 if name.startswith('mobilenet') else 224
     given = torch.randn(1, 1, 3, 2, side, side)
     frames = given[0, 0].transpose(0, 1)
     reader = TapSet(model, ['backbone.intermediates[2]', 'logits'], 'teacher')

@@ -1,3 +1,5 @@
+import math
+
 import pytest
 import torch
 from mmengine.optim.scheduler import CosineAnnealingParamScheduler, LinearParamScheduler, MultiStepParamScheduler
@@ -43,6 +45,8 @@ def test_step_means_what_mmengine_means():
 
 
 def test_a_temperature_cools_by_the_same_factor_down_to_the_low_one():
+    grown = values(dict(type='Logistic', value=2.0, slope=10.0), 3)
+    assert grown == pytest.approx([0.0, 2 * (2 / (1 + math.exp(-5)) - 1), 2 * (2 / (1 + math.exp(-10)) - 1)])
     assert values(dict(type='Anneal', value=8.0, low=1.0, end=4), 6) == pytest.approx([8, 4, 2, 1, 1, 1])
     assert values(dict(type='Anneal', value=9.0, low=1.0), 3) == pytest.approx([9, 3, 1])
     with pytest.raises(ValueError, match=r'kd.temperature: got low=2.0 and value=1.0; expected low below value'):

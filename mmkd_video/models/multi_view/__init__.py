@@ -1,7 +1,6 @@
 """A recognizer that sees several views of one sample at once."""
 
 from mmkd_video.models.multi_view.backbone import MultiViewBackbone
-from mmkd_video.models.multi_view.conv_gru import ConvGRU
 from mmkd_video.models.multi_view.fusion import ViewFusion
 from mmkd_video.models.multi_view.preprocessor import MultiViewDataPreprocessor
 from mmkd_video.models.multi_view.presence import ViewPresence
@@ -10,7 +9,6 @@ from mmkd_video.models.multi_view.recognizer import MultiViewRecognizer
 from mmkd_video.models.multi_view.transformer import ViewTransformer
 
 __all__ = [
-    'ConvGRU',
     'MultiViewBackbone',
     'MultiViewDataPreprocessor',
     'MultiViewRecognizer',

@@ -8,9 +8,9 @@ from torch import Tensor, nn
 
 from mmkd_video.core.checked import ListOf, Number, Settings, Whole, checked
 from mmkd_video.core.registry import MODELS
-from mmkd_video.models.multi_view.conv_gru import ConvGRU
 from mmkd_video.models.multi_view.pyramid import ViewPyramid
 from mmkd_video.models.multi_view.transformer import ViewTransformer
+from mmkd_video.models.temporal.conv_gru import ConvGRU
 from mmkd_video.recognizers.view_names import resolve_shared
 
 

@@ -6,27 +6,7 @@ from torch import Tensor, nn
 from mmkd_video.core.checked import Number, Whole, checked
 from mmkd_video.core.mistakes import WrongValueError
 from mmkd_video.core.registry import MODELS
-
-
-class _Block(nn.Module):
-    """Attention and two layers, each behind a layer norm and beside a shortcut."""
-
-    def __init__(self, channels: int, heads: int, dropout: float) -> None:
-        super().__init__()
-        self.heads, self.dropout = heads, dropout
-        self.norm1, self.norm2 = nn.LayerNorm(channels), nn.LayerNorm(channels)
-        self.qkv, self.proj = nn.Linear(channels, 3 * channels), nn.Linear(channels, channels)
-        self.mlp = nn.Sequential(
-            nn.Linear(channels, 2 * channels), nn.GELU(), nn.Dropout(dropout), nn.Linear(2 * channels, channels)
-        )
-
-    def forward(self, tokens: Tensor, seen: Tensor) -> Tensor:
-        queries, keys, values = self.qkv(self.norm1(tokens)).unflatten(2, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)
-        found = nn.functional.scaled_dot_product_attention(
-            queries, keys, values, attn_mask=seen[:, None, None], dropout_p=self.dropout if self.training else 0.0
-        )
-        tokens = tokens + self.proj(found.transpose(1, 2).flatten(2))
-        return tokens + self.mlp(self.norm2(tokens))
+from mmkd_video.models.transformer_block import TransformerBlock
 
 
 @MODELS.register_module()
@@ -54,7 +34,7 @@ class ViewTransformer(BaseModule):
                 f'ViewTransformer.heads: got {heads}, which does not divide {channels} channels; choose a number that '
                 'does'
             )
-        self.blocks = nn.ModuleList(_Block(channels, heads, dropout) for _ in range(layers))
+        self.blocks = nn.ModuleList(TransformerBlock(channels, heads, dropout) for _ in range(layers))
         self.norm = nn.LayerNorm(channels)
 
     def forward(self, tokens: Tensor, seen: Tensor) -> Tensor:
@@ -65,5 +45,5 @@ class ViewTransformer(BaseModule):
             seen: ``(N, L)``, true where a token is there; one at least of each row.
         """
         for block in self.blocks:
-            tokens = block(tokens, seen)
+            tokens = block(tokens, seen[:, None, None])
         return self.norm(tokens)

@@ -21,6 +21,7 @@ from mmkd_video.recognizers.libraries.transformers_processor import (
     refuse_remote_code,
 )
 from mmkd_video.recognizers.libraries.view_pipelines import view_pipelines
+from mmkd_video.recognizers.libraries.zero_shot import read_zero_shot
 
 CONFIG = 'config.json'
 EXTRA = 'hf'
@@ -29,7 +30,13 @@ DOWNLOADED = ('*.json', '*.safetensors')
 _NAMES = Table(Text(1000), most=100_000, key_pattern='[0-9]{1,6}')
 
 
-def read(name: str, key: str, frames: int | None = None, allow_download: bool = False) -> Config:
+def read(
+    name: str,
+    key: str,
+    frames: int | None = None,
+    allow_download: bool = False,
+    zero_shot: bool | Mapping = False,
+) -> Config:
     """Read the whole config of a model of transformers.
 
     Args:
@@ -37,6 +44,8 @@ def read(name: str, key: str, frames: int | None = None, allow_download: bool = 
         key: Name of the setting in errors.
         frames: Number of frames of its view; by default those that the model is made for, 8 of a model of images.
         allow_download: Whether a name that is not in the cache is downloaded: its JSON files and safetensors alone.
+        zero_shot: True, or ``dict(classes=, templates=)``, for the names of classes as the classifier; see
+            :func:`read_zero_shot`.
 
     Raises:
         FileNotFoundError: There is no such folder, and the cache does not have it.
@@ -56,10 +65,15 @@ def read(name: str, key: str, frames: int | None = None, allow_download: bool = 
     grid_of(family, settings, frames, where)
     _expect_as_many_weights(folder, settings, where)
     seen = read_preprocessing(folder, family.processor, family.frames is not None)
+    model = _model(family, settings, classes, seen)
+    if zero_shot is not False:
+        asked = {} if zero_shot is True else zero_shot
+        classes, changed = read_zero_shot(folder, told, family, settings, asked)
+        model |= changed
     return Config(
         dict(
             default_scope='mmaction',
-            model=_model(family, settings, classes, seen),
+            model=model,
             **({} if classes is None else {'classes': classes}),
             **_pipelines(seen, frames or frames_of(family, settings), side_of(family, settings)),
             library_weights=str(folder.path),

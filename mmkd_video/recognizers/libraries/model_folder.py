@@ -51,19 +51,37 @@ class ModelFolder:
         """
         return (self.path / name).is_file()
 
-    def json(self, name: str, rule: Rule) -> Any:
+    def json(self, name: str, rule: Rule, longest: int = LONGEST_JSON) -> Any:
         """Read a JSON file.
 
         Args:
             name: Its name.
             rule: Rule that its content must keep.
+            longest: Most bytes that it may have.
 
         Raises:
             FileNotFoundError: There is none.
             ValueError: It is too large, no JSON, against the rule, or a link that leaves the folder.
         """
-        path = self._checked(name, LONGEST_JSON)
-        return read_json(path.read_bytes(), rule, f'{self.key}: {path}', LONGEST_JSON)
+        path = self._checked(name, longest)
+        return read_json(path.read_bytes(), rule, f'{self.key}: {path}', longest)
+
+    def text(self, name: str, longest: int) -> str:
+        """Return the text of a file.
+
+        Args:
+            name: Its name.
+            longest: Most bytes that it may have.
+
+        Raises:
+            FileNotFoundError: There is none.
+            ValueError: It is too large, no text, or a link that leaves the folder.
+        """
+        path = self._checked(name, longest)
+        try:
+            return path.read_text(encoding='utf-8')
+        except UnicodeDecodeError:
+            raise WrongValueError(f'{self.key}: {path} is no text; copy the model again') from None
 
     def size_of_weights(self) -> int:
         """Return how many bytes the safetensors of the folder have; 0 where there are none."""

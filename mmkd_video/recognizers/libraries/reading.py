@@ -7,7 +7,7 @@ from typing import Any
 from mmengine.config import Config
 from torch import nn
 
-from mmkd_video.core.checked import Flag, Keys, ListOf, Number, OneOf, Optional, Settings, Text, Whole, table_of
+from mmkd_video.core.checked import AnyOf, Flag, Keys, ListOf, Number, OneOf, Optional, Settings, Text, Whole, table_of
 from mmkd_video.core.mistakes import WrongValueError
 from mmkd_video.recognizers.libraries import huggingface, own_module, timm_images, torchvision_videos
 
@@ -37,7 +37,14 @@ class Library:
 LIBRARIES = {
     'hf': Library(
         huggingface.read,
-        table_of('hf', dict(frames=Optional(Whole(1), 'as the model says'), allow_download=Flag())),
+        table_of(
+            'hf',
+            dict(
+                frames=Optional(Whole(1), 'as the model says'),
+                allow_download=Flag(),
+                zero_shot=AnyOf(Flag(), Settings('a dict of classes and templates')),
+            ),
+        ),
     ),
     'module': Library(
         own_module.read,

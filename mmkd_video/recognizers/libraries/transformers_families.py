@@ -68,7 +68,9 @@ class TransformersFamily:
         pooled: Rule by which an encoder's tokens become one vector: ``'pooler'``, the model's own; ``'first'``, the
             first token; ``'mean'``, their mean.
         processor: Processor whose settings hold where a folder gives none; see ``transformers_processor``.
-        inner: Key of the part of the config, and prefix of the weights, that is the encoder's; None where it is all.
+        inner: Name of the part of the config that is the encoder's, as ``'vision'``; None where it is all.
+        part: Name of the part of the weights that is the encoder's; by default that of the part of the config.
+        by_frame: Whether frames are a batch of their own; by default those of an encoder of single frames.
         encoder_arguments: Further arguments of the encoder's constructor.
         call: Further arguments of a forward pass of the encoder.
         unused: Submodules of the encoder that no forward pass runs through.
@@ -91,9 +93,21 @@ class TransformersFamily:
     pooled: str = 'mean'
     processor: str = 'VideoMAEImageProcessor'
     inner: str | None = None
+    part: str | None = None
+    by_frame: bool | None = None
     encoder_arguments: Mapping[str, Any] = field(default_factory=dict)
     call: Mapping[str, Any] = field(default_factory=dict)
     unused: tuple[str, ...] = ()
+
+    @property
+    def folds_frames(self) -> bool:
+        """Whether it is given the frames of all clips as one batch of images."""
+        return self.frames is None if self.by_frame is None else self.by_frame
+
+    @property
+    def prefix(self) -> str:
+        """Beginning of the names of its weights in a folder; empty where all are its own."""
+        return '' if self.inner is None else f'{self.part or self.inner}_model.'
 
 
 def _cube(frames: int, patch: int | list[int]) -> tuple[int, int, int]:
@@ -116,6 +130,16 @@ _CLIP_VISION = dict(
     leading=_one,
     pooled='pooler',
     processor='CLIPImageProcessor',
+)  # fmt: skip
+_VIDEOPRISM = dict(
+    settings={**{key: rule for key, rule in _LAYERS.items() if key != 'num_hidden_layers'}, **_MLP, **_DROPS, **_VIDEO,
+              'tubelet_size': _TUBELET, 'qkv_bias': FLAG, 'num_spatial_layers': Whole(1, 1 << 8),
+              'num_temporal_layers': Whole(1, 1 << 8), 'num_auxiliary_layers': Whole(0, 1 << 8),
+              'attn_logit_softcapping': Number(0, 1e6), 'apply_l2norm': FLAG},
+    config='VideoPrismVisionConfig',
+    patch=lambda known: tuple(known.get('tubelet_size', (1, 18, 18))),
+    input_name='pixel_values_videos',
+    processor='LlavaOnevisionVideoProcessor',
 )  # fmt: skip
 _SIGLIP_VISION = dict(
     config='SiglipVisionConfig',
@@ -188,16 +212,30 @@ FAMILIES = {
         ),
         TransformersFamily(
             'videoprism_vision_model',
-            config='VideoPrismVisionConfig',
             encoder='VideoPrismVisionModel',
             classifier='VideoPrismForVideoClassification',
-            settings={**{key: rule for key, rule in _LAYERS.items() if key != 'num_hidden_layers'}, **_MLP, **_DROPS,
-                      **_VIDEO, 'tubelet_size': _TUBELET, 'qkv_bias': FLAG, 'num_spatial_layers': Whole(1, 1 << 8),
-                      'num_temporal_layers': Whole(1, 1 << 8), 'num_auxiliary_layers': Whole(0, 1 << 8),
-                      'attn_logit_softcapping': Number(0, 1e6), 'apply_l2norm': FLAG},
-            patch=lambda known: tuple(known.get('tubelet_size', (1, 18, 18))),
-            input_name='pixel_values_videos',
-            processor='LlavaOnevisionVideoProcessor',
+            **_VIDEOPRISM,
+        ),
+        TransformersFamily(
+            'videoprism',
+            encoder='VideoPrismVideoModel',
+            heads=('VideoPrismClipModel',),
+            inner='vision',
+            part='video',
+            pooled='pooler',
+            **_VIDEOPRISM,
+        ),
+        TransformersFamily(
+            'xclip',
+            heads=('XCLIPModel',),
+            inner='vision',
+            by_frame=True,
+            **{**_CLIP_VISION, 'config': 'XCLIPVisionConfig', 'encoder': 'XCLIPVisionModel', 'frames': 'num_frames',
+               'settings': {**_LAYERS, **_MLP, **_PATCHES, 'num_frames': _FRAMES, 'attention_dropout': _SHARE,
+                            'drop_path_rate': _SHARE, 'initializer_factor': Number(0, 1e6),
+                            'mit_hidden_size': Whole(1, 1 << 14), 'mit_intermediate_size': Whole(1, 1 << 17),
+                            'mit_num_hidden_layers': Whole(1, 1 << 8), 'mit_num_attention_heads': Whole(1, 1 << 8)},
+               'processor': 'VideoMAEImageProcessor'},
         ),
         TransformersFamily('clip_vision_model', **_CLIP_VISION),
         TransformersFamily('clip', heads=('CLIPModel',), inner='vision', **_CLIP_VISION),

@@ -18,6 +18,7 @@ from mmkd_video.core.mistakes import WrongKeyError, WrongValueError
 from mmkd_video.core.registry import MODELS
 from mmkd_video.core.replay import Replay
 from mmkd_video.datasets import SampleKey, SeededDataset, build_replayed, hash_of_names, hash_of_pipeline
+from mmkd_video.masking import build_mask
 from mmkd_video.recognizers.class_matching import name_classes
 from mmkd_video.recognizers.pipelines import find_pipelines, pipeline_of_loader, type_name
 from mmkd_video.recognizers.plain_student import is_distillation, named_teachers
@@ -226,9 +227,14 @@ def _teacher(teachers: Mapping[str, Any], name: str | None) -> tuple[str, Frozen
 
 
 def _taps(config: Config, name: str, teachers: list[str]) -> list[str]:
-    """Return the class scores and what the terms read of one teacher."""
+    """Return the class scores and what the terms, and the mask of the student's tokens, read of one teacher."""
     specs = parse_terms(config.model.get('terms', ()), teachers)
-    return list(dict.fromkeys(['logits', *(tap for spec in specs if spec.teacher == name for _, tap in spec.pairs)]))
+    found = ['logits', *(tap for spec in specs if spec.teacher == name for _, tap in spec.pairs)]
+    masking = config.model.get('masking')
+    mask = None if masking is None else build_mask(masking)
+    if mask is not None and mask.at is not None and (mask.teacher or teachers[0]) == name:
+        found.append(mask.at)
+    return list(dict.fromkeys(found))
 
 
 def _hash_of_view(loader: Mapping, name: str, teacher: FrozenTeacher) -> str:

@@ -15,8 +15,6 @@ from mmkd_video.workflows.compare.ablation import ALONE, Ablation
 from mmkd_video.workflows.train.prepare import prepare
 from mmkd_video.workflows.train.run_folder import RunFolder
 
-COLLECTION, DATA = 'mmkd_video losses', 'motion clips'
-
 
 def ablate(
     paths: Sequence[str],
@@ -128,30 +126,6 @@ def shorten(config: Config, epochs: int) -> None:
             scheduler['end'] = epochs
             if 'T_max' in scheduler:
                 scheduler['T_max'] = epochs - scheduler.get('begin', 0)
-
-
-def record(ablation: Ablation, path: Path) -> None:
-    """Write an ablation into a metafile, in the place of an older one.
-
-    Args:
-        ablation: Ablation that was measured.
-        path: Path of the metafile.
-    """
-    models = []
-    for name in ablation.names:
-        shown = (ALONE, ablation.baseline, name)
-        means = {each: round(sum(ablation.scores[each]) / len(ablation.seeds), 4) for each in shown}
-        models.append(
-            {
-                'Name': f'{name}_ablation',
-                'Config': f'configs/losses/{name}.py',
-                'In Collection': COLLECTION,
-                'Metadata': {'Epochs': ablation.epochs, 'Training Data': DATA},
-                'Results': [{'Task': 'Action Recognition', 'Dataset': DATA, 'Metrics': means}],
-            }
-        )
-    collection = {'Name': COLLECTION, 'README': 'docs/losses/README.md'}
-    write_atomically(as_yaml({'Collections': [collection], 'Models': models, 'Ablation': ablation.as_dict()}), path)
 
 
 def as_yaml(content: Mapping) -> bytes:

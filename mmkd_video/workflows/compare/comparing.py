@@ -58,10 +58,8 @@ def compare_configs(
         ValueError: The configs or settings do not fit together.
     """
     settings = settings or ComparisonSettings()
-    names = [Path(path).stem for path in paths]
+    names = _names_of(paths)
     folder = Path(work_dir or default_work_dir(paths))
-    if len(set(names)) < len(names):
-        raise WrongValueError(f'got configs {", ".join(names)}; expected different names')
     if add_seeds is not None:
         settings = settings.with_seeds_of(folder, paths, add_seeds)
     command = command_of(paths, settings, work_dir)
@@ -126,6 +124,19 @@ def save(comparison: Comparison, work_dir: Path) -> list[str]:
     write_atomically((json.dumps(comparison.as_dict(), indent=1) + '\n').encode(), work_dir / SAVED)
     draw_comparison(comparison, work_dir / 'compare.png')
     return ['compare.txt', 'compare.md', SAVED, 'compare.png']
+
+
+def _names_of(paths: Sequence[str]) -> list[str]:
+    """Return the stem of each config; those of one stem are told apart by their folders."""
+    stems = [Path(path).stem for path in paths]
+    names = [
+        stem if stems.count(stem) == 1 else f'{Path(path).resolve().parent.name}_{stem}'
+        for path, stem in zip(paths, stems, strict=True)
+    ]
+    for name in names:
+        if names.count(name) > 1:
+            raise WrongValueError(f'got two configs named {name}; expected different configs, each once')
+    return names
 
 
 def _prepare(config: Config, allowed: bool) -> None:

@@ -18,6 +18,7 @@ _ITERATION = re.compile(r'Iter\(train\)\s+\[\s*(\d+)/\s*(\d+)\]')
 class _Started:
     at: float
     fraction: float | None = None  # of the training, when it was first seen
+    latest: float = 0.0  # the same, when it was last seen: the end of the log of a test says nothing of training
 
 
 class Progress:
@@ -107,7 +108,7 @@ class Progress:
         """Return runs that are going, the fraction that each has done, and the seconds that it has left."""
         found = []
         for run, started in self._going.values():
-            fraction = trained_fraction(run)
+            fraction = started.latest = max(trained_fraction(run), started.latest)
             if started.fraction is None:
                 started.fraction = fraction
             gained = fraction - (started.fraction or 0.0)

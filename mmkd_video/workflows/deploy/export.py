@@ -14,6 +14,7 @@ from mmkd_video.export import (
     ExportedModel,
     ExportMetadata,
     ParityReport,
+    StreamingRecognizer,
     backend_of_file,
     backend_of_format,
     check_parity,
@@ -43,6 +44,7 @@ def export_student(
     precision: str | None = None,
     dynamic_clips: bool = False,
     batch: int | None = 1,
+    stream: bool = False,
     num_clips: int = 16,
     shape: Sequence[int] | None = None,
     check: bool = True,
@@ -60,6 +62,8 @@ def export_student(
             it, else f32.
         dynamic_clips: Whether the number of clips may vary.
         batch: Samples that the file computes at once; None for any number, which runtimes compute more slowly.
+        stream: Whether the file takes one frame at a time and keeps what it needs of earlier ones, for students whose
+            layers look back only.
         num_clips: Number of clips of the test data set to compare on.
         shape: Shape of one sample, where the data set is not here; only without ``check``.
         check: Whether to compare; in int8 also whether to measure top-1 on validation clips, of which it may lose 0.01.
@@ -85,11 +89,15 @@ def export_student(
     path, backend = export_target(path, format, force)
     trained = StudentCheckpoint.read(checkpoint)
     in_int8 = trained.quantization is not None
+    if stream:
+        precision = _stream_precision(precision, batch, dynamic_clips)
     precision = _precision(precision, backend, in_int8, dynamic_clips)
     model = DeployableRecognizer(trained.build(config, as_trained=precision == 'int8'))
     if in_int8 and precision != 'int8':
         print('note: this student was trained in int8; this file computes in float')
     found = real_clips(config, max(num_clips, 2)) if shape is None else _blank_clip(config, shape)
+    streaming = StreamingRecognizer(model, found.clips[0]) if stream else None
+    states = [] if streaming is None else [dict(name=name, shape=shape) for name, shape in streaming.states.items()]
     metadata = ExportMetadata.describe(
         model,
         np.stack(found.clips[:1]),
@@ -99,11 +107,15 @@ def export_student(
         batch=batch,
         precision=precision,
         checkpoint_sha256=trained.digest,
+        states=states,
     )
     if precision == 'int8' and backend.int8_maker is not None:
         return _write_int8(config, Source.trained(backend, model, metadata), path, found, check)
     with staged_files(path, backend.written) as staged:
-        backend.export(model, staged, np.stack(found.clips[:1]), metadata, dynamic_clips)
+        if streaming is None:
+            backend.export(model, staged, np.stack(found.clips[:1]), metadata, dynamic_clips)
+        else:
+            backend.export_stream(streaming, staged, metadata)
         report = check_parity(model, backend(staged), found.clips, found.names) if check else None
         path = commit_staged(staged, path, backend.written, report is None or report.passed)
     for each in backend.files(path):
@@ -148,6 +160,18 @@ def _precision(asked: str | None, backend: type[ExportedModel], trained_in_int8:
             '--dynamic-clips: the number of clips is fixed in int8; leave it out, or add --precision f32'
         )
     return asked
+
+
+def _stream_precision(asked: str | None, batch: int | None, dynamic_clips: bool) -> str:
+    for option, given, expected in (('--batch', batch, 1), ('--dynamic-clips', dynamic_clips, False)):
+        if given != expected:
+            raise WrongValueError(f'--stream: got {option} too; a stream is one clip at a time; leave it out')
+    if asked == 'int8':
+        raise WrongValueError(
+            '--stream: got --precision int8; ranges of what is kept from frame to frame are not calibrated; leave it '
+            'out for float, or --stream for a file of whole clips in int8'
+        )
+    return asked or 'f32'
 
 
 def _blank_clip(config: Config, shape: Sequence[int]) -> RealClips:

@@ -99,6 +99,11 @@ def _exported(config: Config, backend: type[ExportedModel], source: Path) -> Sou
     metadata = backend(source).metadata
     if metadata.precision == 'int8':
         raise WrongValueError(f'{source} is quantized already; give the float file it was made from')
+    if metadata.streams:
+        raise WrongValueError(
+            f'{source} takes one frame at a time; ranges of what it keeps are not calibrated; give the checkpoint, for '
+            'a file of whole clips in int8'
+        )
     architecture, classes = model_parts(plain_student(config).model)
     if classes is not None:
         metadata.expect_model(architecture or metadata.architecture, classes, source)

@@ -38,6 +38,7 @@ class BenchmarkPair:
         dataset: The distillation's training data.
         batch_size: Number of clips in a batch.
         shape: Frames and size in pixels of the student's clips where others than the config's were asked for.
+        masking: Mask of the tokens that the student sees; None for all.
     """
 
     student: dict
@@ -47,6 +48,7 @@ class BenchmarkPair:
     dataset: dict
     batch_size: int
     shape: tuple[int, int] | None = None
+    masking: dict | None = None
 
     @classmethod
     def load(
@@ -97,6 +99,7 @@ class BenchmarkPair:
             loader['dataset'],
             batch_size or loader['batch_size'],
             None if shape is None else tuple(shape),
+            model.get('masking'),
         )
 
     def batch(self, views: bool = True) -> dict:
@@ -135,7 +138,7 @@ class BenchmarkPair:
             terms = [dict(terms[0], teacher=name, name=f'kd_{name}') for name in names]
         seed_everything(0)
         given = dict(terms=copy.deepcopy(terms)) if terms else {}
-        model = Distiller(copy.deepcopy(self.student), copy.deepcopy(self.teacher), **given)
+        model = Distiller(copy.deepcopy(self.student), copy.deepcopy(self.teacher), masking=self.masking, **given)
         for watch in model.first_batches.values():
             watch.done = True
         return model.to(device).train()

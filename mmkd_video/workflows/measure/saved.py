@@ -8,7 +8,7 @@ from mmkd_video.core.files.atomic import write_atomically
 from mmkd_video.workflows.measure.loss_costs import LossCosts
 
 STEP, LOSSES, STREAM, DEPLOY, RANDOM_WEIGHTS = 'step', 'losses', 'stream', 'deploy', 'random weights'
-DECODE, SCALING, VIEWS, CACHE, TEACHERS = 'decode', 'scaling', 'views', 'cache', 'teachers'
+DECODE, SCALING, VIEWS, CACHE, TEACHERS, FROZEN = 'decode', 'scaling', 'views', 'cache', 'teachers', 'frozen'
 KIND = 'benchmark'
 """The key that says what kind of benchmark the numbers of a file are of."""
 
@@ -20,7 +20,7 @@ def save_report(report: Report | LossCosts | DeploymentReport, path: str | Path,
         report: Report of the run; its facts get the command.
         path: Path of the JSON file.
         kind: ``'step'``, ``'losses'``, ``'stream'``, ``'deploy'``, ``'decode'``, ``'scaling'``, ``'views'``,
-            ``'cache'``, ``'teachers'`` or ``'random weights'``.
+            ``'cache'``, ``'teachers'``, ``'frozen'`` or ``'random weights'``.
         command: Command line that measures the same again.
 
     Raises:

@@ -5,7 +5,7 @@ import tempfile
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
@@ -31,17 +31,19 @@ from mmkd_video.serving import (
     FrameReader,
     InferenceEngine,
     OpenCVSource,
-    SlidingWindow,
     Stream,
     StreamOptions,
     StreamStatistics,
     Submitter,
     build_engine,
+    window_of,
 )
 from mmkd_video.workflows.measure.rounds import FEWEST_ROUNDS, measured_facts
 
 DECODE, INFER, STREAM = 'decoding and preparing alone', 'inference alone', 'stream'
 APART = 'both at once, apart'
+BESIDE, BESIDE_INFER = 'stream, sliding windows', 'inference alone, sliding windows'
+FRAME_TARGET = 1 / 5  # of the time of sliding windows, for each prediction at hop 1
 TARGET = 1 / 0.9  # of the slower stage's time
 SIZE, FPS = (320, 240), 25
 FRAMES, HOPS = 3000, (2, 8, 32)
@@ -64,6 +66,7 @@ def benchmark_stream(
     decoder_threads: int = 1,
     backend: str | None = None,
     precision: str | None = None,
+    beside: str | Path | None = None,
     progress: Callable[[int, int, str], None] | None = None,
 ) -> Report:
     """Measure a stream, its decoder alone and its model alone, interleaved.
@@ -81,6 +84,7 @@ def benchmark_stream(
         decoder_threads: Number of the decoder's threads.
         backend: Name of the runtime, such as ``'openvino'``; by the model's name by default.
         precision: ``'f32'``, ``'bf16'`` or ``'int8'``; what the model says by default.
+        beside: Path of a model of sliding windows, with which one that takes a frame at a time is compared.
         progress: Function that is called with (rounds done, rounds in all, what is measured).
 
     Raises:
@@ -89,22 +93,32 @@ def benchmark_stream(
         MissingExtraError: A runtime is not installed.
     """
     loaded = load_exported(model, backend, threads, precision, batch=1)
-    with closing(build_engine(loaded, requests)) as engine, _given_or_made(video, frames) as path:
+    other = None if beside is None else load_exported(beside, backend, threads, precision, batch=1)
+    with ExitStack() as opened:
+        engine = opened.enter_context(closing(build_engine(loaded, requests)))
+        windowed = None if other is None else opened.enter_context(closing(build_engine(other, requests)))
+        path = opened.enter_context(_given_or_made(video, frames))
         report, measured, watch = Report(f'{Path(model).name} on a video'), {}, LoadWatch()
         for hop in hops:
             stages = Stages(engine, partial(OpenCVSource, path, decoder_threads), hop)
             variants = {DECODE: stages.decode, INFER: stages.infer, APART: stages.apart, STREAM: stages.stream}
-            enough = partial(_settled, stages.windows, hop)
+            count = {name: stages.windows for name in variants}
+            if windowed is not None:
+                slow = Stages(windowed, partial(OpenCVSource, path, decoder_threads), hop)
+                variants |= {BESIDE_INFER: slow.infer, BESIDE: slow.stream}
+                count |= dict.fromkeys((BESIDE_INFER, BESIDE), slow.windows)
+            enough = partial(_settled, count, hop)
             told = None if progress is None else partial(_tell, progress, f'hop {hop}')
             timings = measure_interleaved(
                 variants, Rounds(rounds, max(rounds, max_rounds), warmup, enough=enough), watch, progress=told
             )
             measured |= {f'{hop} {name}': each for name, each in timings.items()}
-            report.rows += stream_rows(timings, stages.windows, hop)
+            report.rows += stream_rows(timings, count, hop)
             seconds = {name: vars(each) for name, each in timings.items()}
             report.raw[f'hop {hop}'] = dict(windows=stages.windows, seconds=seconds)
         report.facts = measured_facts(measured, watch) | {
             'model': f'{_described(engine)}, {requests} requests',
+            **({} if windowed is None else {'sliding windows': _described(windowed)}),
             'video': f'{_made() if video is None else Path(video).name}, {stages.pictures} pictures',
             'threads': f'model {threads}, decoder {decoder_threads}; {os.cpu_count()} CPUs',
             'versions': f'mmkd_video {mmkd_video.__version__}, OpenCV {cv2.__version__}',
@@ -112,7 +126,7 @@ def benchmark_stream(
     return report
 
 
-def stream_rows(timings: Mapping[str, Timings], windows: int, hop: int) -> list[Row]:
+def stream_rows(timings: Mapping[str, Timings], windows: int | Mapping[str, int], hop: int) -> list[Row]:
     """Return the throughput of everything, and the stream in terms of its stages, round by round.
 
     Its time is told in that of the slower stage, and in that of both stages at once that have nothing to do with each
@@ -121,12 +135,13 @@ def stream_rows(timings: Mapping[str, Timings], windows: int, hop: int) -> list[
 
     Args:
         timings: Timings by variant; wall times beside other load are left out.
-        windows: Number of windows in the video.
+        windows: Number of windows in the video, of all variants or of each.
         hop: Number of pictures from window to window.
     """
+    windows = windows if isinstance(windows, Mapping) else dict.fromkeys(timings, windows)
     rows, void = [], any(each.disturbed for each in timings.values())
     for name, each in timings.items():
-        interval = None if void else median_interval([windows / value for value in each.wall])
+        interval = None if void else median_interval([windows[name] / value for value in each.wall])
         rows.append(Row.of(f'hop {hop}: windows per second, {name}', 'count', interval))
     decode, infer, stream = (timings[name] for name in (DECODE, INFER, STREAM))
     slower = [max(pair) for pair in zip(decode.wall, infer.wall, strict=True)]
@@ -135,10 +150,15 @@ def stream_rows(timings: Mapping[str, Timings], windows: int, hop: int) -> list[
         rows.append(Row.of(f'hop {hop}: time of the stream / {name}', 'ratio', interval, target))
     interval = median_interval(paired_ratios(stream.cpu, decode.cpu, infer.cpu))
     rows.append(Row.of(f'hop {hop}: CPU time of the stream / both stages', 'ratio', interval))
+    for name, of, target in ((STREAM, BESIDE, FRAME_TARGET if hop == 1 else None), (INFER, BESIDE_INFER, None)):
+        if of in timings:
+            each = ([value / windows[key] for value in timings[key].wall] for key in (name, of))
+            interval = None if void else median_interval(paired_ratios(*each))
+            rows.append(Row.of(f'hop {hop}: time of a prediction, {name} / {of}', 'ratio', interval, target))
     return rows
 
 
-def _settled(windows: int, hop: int, timings: Mapping[str, Timings]) -> bool:
+def _settled(windows: Mapping[str, int], hop: int, timings: Mapping[str, Timings]) -> bool:
     return all(row.settled for row in stream_rows(timings, windows, hop))
 
 
@@ -153,6 +173,7 @@ class Stages:
     Attributes:
         windows: Number of windows in the video.
         pictures: Number of pictures in the video.
+        calls: Number of times that the model runs.
     """
 
     def __init__(self, engine: InferenceEngine, source: Callable[[], OpenCVSource], hop: int) -> None:
@@ -162,7 +183,9 @@ class Stages:
         self.windows = len(list(first))
         self.pictures = first.statistics.frames
         self.offsets = first.window.offsets
-        shape, dtype = engine.model.metadata.shape, engine.model.metadata.dtype
+        metadata = engine.model.metadata
+        self.calls = -(-self.pictures // first.window.step) if metadata.streams else self.windows
+        shape, dtype = metadata.frame_shape if metadata.streams else metadata.shape, metadata.dtype
         random = np.random.default_rng(0)
         self._clips = [random.integers(0, 256, shape, dtype=np.uint8).astype(dtype) for _ in range(CLIPS)]
 
@@ -171,15 +194,15 @@ class Stages:
         source = self.source()
         source.open()
         interval = self.offsets[1] - self.offsets[0] if len(self.offsets) > 1 else 1
-        window = SlidingWindow(len(self.offsets), interval, self.options.hop)
+        window = window_of(self.engine.model.metadata, interval, self.options.hop)
         preparer = FramePreparer(self.engine.model.metadata)
-        nobody = SimpleNamespace(submit=lambda clip: None)
+        nobody = SimpleNamespace(submit=lambda *clip: None)
         FrameReader(source, preparer, window, Submitter(nobody, preparer), StreamStatistics()).run()
 
     def infer(self) -> None:
-        """Run the model as often as there are windows, with all its requests, on clips that are there."""
+        """Run the model as often as the stream does, with all its requests, on clips that are there."""
         results: deque[Callable[[], np.ndarray]] = deque()
-        for number in range(self.windows):
+        for number in range(self.calls):
             if len(results) == self.engine.requests:
                 results.popleft()()
             results.append(self.engine.submit(self._clips[number % len(self._clips)]))

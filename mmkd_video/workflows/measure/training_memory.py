@@ -11,6 +11,7 @@ import torch
 import mmkd_video  # noqa: F401  the stack must be mended before a model is built
 from mmkd_video.benchmark import peak_memory
 from mmkd_video.core.mistakes import WorkFailedError
+from mmkd_video.hooks.freeze_hook import freeze
 from mmkd_video.workflows.measure.pair import BenchmarkPair
 
 STEPS = 3
@@ -25,7 +26,7 @@ def measure_training(job: Mapping) -> int:
 
     Args:
         job: ``pair`` (arguments of ``BenchmarkPair.load``), ``variant`` (``'student'``, ``'logits'``, ``'features'``),
-            ``device`` and ``threads``.
+            ``device`` and ``threads``; ``frozen``, names of modules that are frozen, may be left out.
 
     Raises:
         RuntimeError: The process failed; carries the end of what it said.
@@ -48,7 +49,9 @@ def main(text: str) -> None:
     pair, device, alone = BenchmarkPair.load(**job['pair']), job['device'], job['variant'] == PLAIN
     batch = pair.batch(views=not alone)
     model = pair.plain(device) if alone else pair.distiller(job['variant'], device)
-    step = pair.training_step(model, pair.wrap(model), batch)
+    wrapper = pair.wrap(model)
+    freeze(getattr(model, 'student', model), job.get('frozen', ()))
+    step = pair.training_step(model, wrapper, batch)
     for _ in range(STEPS):
         step()
     print(peak_memory(device))

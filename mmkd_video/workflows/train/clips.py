@@ -2,15 +2,22 @@
 
 from mmkd_video.core.progress_bar import ProgressBar, at_each_tenth
 from mmkd_video.datasets import render_motion_clips
+from mmkd_video.datasets.motion_domain import DOMAINS
+
+DOMAIN_NAMES = tuple(DOMAINS)
 
 
-def prepare_motion_clips(root: str, *, seed: int = 0, workers: int = 2) -> bool:
+def prepare_motion_clips(
+    root: str, *, seed: int = 0, workers: int = 2, domain: str = 'source', motions: str = 'single'
+) -> bool:
     """Render or check the data set in a folder, and show how far it is.
 
     Args:
         root: Folder of the data set.
         seed: Seed of the pictures.
         workers: Threads that render.
+        domain: Name of the look of the clips, ``'source'`` or ``'target'``.
+        motions: ``'single'``: the eight motions; ``'pairs'``: 32 of one or two at once.
 
     Returns:
         True when clips were rendered, False when the folder was complete already.
@@ -20,6 +27,7 @@ def prepare_motion_clips(root: str, *, seed: int = 0, workers: int = 2) -> bool:
         ValueError: Clips are missing or changed.
     """
     with ProgressBar('rendering', 'clips', at_each_tenth) as progress:
-        rendered = render_motion_clips(root, seed, workers=workers, progress=progress)
+        settings = dict(workers=workers, progress=progress, domain=domain, motions=motions)
+        rendered = render_motion_clips(root, seed, **settings)
     print(f'{root}: {"rendered" if rendered else "complete, nothing to do"}')
     return rendered

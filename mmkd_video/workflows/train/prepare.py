@@ -18,7 +18,7 @@ from mmengine.logging import print_log
 
 from mmkd_video.compat import safe_load
 from mmkd_video.compat.file_address import without_scheme
-from mmkd_video.core.checked import AnyOf, Flag, ListOf, Number, Optional, Settings, Text, table_of
+from mmkd_video.core.checked import AnyOf, Flag, ListOf, Number, OneOf, Optional, Settings, Text, table_of
 from mmkd_video.core.command_line import words_of
 from mmkd_video.core.compression import compressions
 from mmkd_video.core.files.atomic import write_atomically
@@ -48,6 +48,8 @@ PREPARE = table_of(
     'prepare',
     dict(
         data=Optional(Text('the folder of the embedded clips')),
+        target=Optional(Text('the folder of the embedded clips of the other domain')),
+        motions=OneOf('single', 'pairs'),
         teacher=Optional(AnyOf(Text("the path of the teacher's training config"), Settings('a dict of these by name'))),
         teacher_options=Optional(Settings('a dict that is merged into that config')),
         cache=Optional(Settings('dict(config=..., views=...), or a dict of these by name')),
@@ -60,9 +62,11 @@ PREPARE = table_of(
 
 @dataclass(frozen=True)
 class Clips:
-    """The embedded motion clips in a folder."""
+    """The embedded motion clips in a folder, of the first domain or another one."""
 
     root: Path
+    domain: str = 'source'
+    motions: str = 'single'
 
     def __str__(self) -> str:
         return f'the embedded clips in {self.root}'
@@ -70,7 +74,9 @@ class Clips:
     @property
     def command(self) -> str:
         """The command that makes them by hand."""
-        return shlex.join([*words_of('render'), str(self.root)])
+        more = [] if self.domain == 'source' else ['--domain', self.domain]
+        more += [] if self.motions == 'single' else ['--motions', self.motions]
+        return shlex.join([*words_of('render'), str(self.root), *more])
 
     def exists(self) -> bool:
         """Return whether rendering finished and no clip was removed since."""
@@ -80,7 +86,7 @@ class Clips:
     def make(self) -> None:
         """Render them, or go on where an interrupted rendering stopped."""
         _say(f'preparing {self}')
-        prepare_motion_clips(str(self.root))
+        prepare_motion_clips(str(self.root), domain=self.domain, motions=self.motions)
 
 
 @dataclass(frozen=True)
@@ -175,10 +181,10 @@ class TrainedTeacher:
 def prepare(config: Config, allowed: bool = True) -> None:
     """Make what the config's ``prepare`` names and what is missing: on rank 0, while the other ranks wait.
 
-    ``prepare = dict(data=<folder of the embedded clips, or None>, teacher=<the teacher's training config, or None>,
-    teacher_options=<dict merged into that config>, cache=<how a CachedTeacher's cache is made>,
-    timeout=<hours that other ranks wait, 24>, check=<whether to compare teachers with a simple reference, False>,
-    rates=<factors on the learning rate>)``. With
+    ``prepare = dict(data=<folder of the embedded clips, or None>, motions=<'single', or 'pairs' for few-shot learning>,
+    teacher=<the teacher's training config, or None>, teacher_options=<dict merged into that config>, cache=<how a
+    CachedTeacher's cache is made>, timeout=<hours that other ranks wait, 24>, check=<whether to compare teachers with a
+    simple reference, False>, rates=<factors on the learning rate>)``. With
     several teachers, ``teacher`` and ``teacher_options`` are dicts by name. Where a teacher has options, its config in
     the model becomes the merged one, so that it is built as it was trained.
 
@@ -247,10 +253,9 @@ def needed_parts(config: Config) -> list[Clips | TrainedTeacher | PreparedCache]
     Optional(Settings('dict(data=..., teacher=...)')).check('prepare', given)
     wanted = dict(given or {})
     PREPARE.check('prepare', wanted)
-    parts: list[Clips | TrainedTeacher | PreparedCache] = []
-    if wanted.get('data'):
-        parts.append(Clips(Path(wanted['data'])))
-    return parts + _trained_teachers(config, wanted) + caches_of(config, wanted.get('cache'))
+    domains, motions = {'data': 'source', 'target': 'target'}, wanted.get('motions', 'single')
+    clips = [Clips(Path(wanted[key]), domain, motions) for key, domain in domains.items() if wanted.get(key)]
+    return clips + _trained_teachers(config, wanted) + caches_of(config, wanted.get('cache'))
 
 
 def _trained_teachers(config: Config, wanted: Mapping) -> list[TrainedTeacher]:

@@ -192,6 +192,8 @@ def test_time_left_follows_from_what_runs_took(tmp_path):
     assert progress.seconds_left() == (60 + 3 * 100) / 2
     progress.expect(2)
     assert progress.line() == '1 of 7 runs, about 5 min left: student alone, seed 1 25 %'
+    (runs[1].folder.path / LOG).write_text('Epoch(test)  [25/50]\n')  # the end of a log that has no training in it
+    assert progress.line() == '1 of 7 runs, about 5 min left: student alone, seed 1 25 %'
 
 
 @pytest.mark.parametrize(('seconds', 'words'), [(40, '40 s'), (600, '10 min'), (12000, '3 h 20 min')])

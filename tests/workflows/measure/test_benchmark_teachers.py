@@ -3,10 +3,14 @@
 import json
 from pathlib import Path
 
+import masked_students
 import pytest
+import tiny
+import zoo
 
 from mmkd_video.benchmark import Timings
 from mmkd_video.cli.benchmark import main
+from mmkd_video.workflows.measure.pair import BenchmarkPair
 from mmkd_video.workflows.measure.teachers import memory_rows, time_rows
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -47,3 +51,18 @@ def test_another_student_is_refused(tmp_path, capsys, monkeypatch):
         main(['teachers', 'configs/distill/i3d_to_resnet.py', '--out', str(tmp_path / 'out.json')])
     told = capsys.readouterr().err
     assert 'i3d_to_resnet: its student is not that of i3d_to_mobilenet; expected one student for all' in told
+
+
+def test_a_masked_student_is_measured_with_its_mask(tmp_path):
+    teacher = dict(config=tiny.recognizer(), checkpoint=None)
+    term = dict(type='CosineLoss', at=('backbone.blocks.1', 'backbone.layer1'))
+    model = dict(masked_students.config(dict(type='TubeMask', ratio=0.75), [term]), teacher=teacher)
+    path = tmp_path / 'masked.py'
+    bases = [str(ROOT / 'configs' / each) for each in ('students/mobilenet3d_motion.py', '_base_/mmkd.py')]
+    path.write_text(f'_base_ = {bases}\nmodel = dict(_delete_=True, **{model})\n')
+    pair = BenchmarkPair.load(str(path), clips='', batch_size=2, features=None)
+    built, data = pair.distiller('features'), zoo.batch_for(masked_students.student(), masked_students.SIZE)
+    seen = []
+    built.student.backbone.blocks[0].register_forward_hook(lambda _m, _i, output: seen.append(output.shape[1]))
+    built(**built.data_preprocessor(data, True), mode='loss')
+    assert seen == [8]
