@@ -51,9 +51,9 @@ class AdversarialTraining(Distiller):
 
     Args:
         attack: The attack, ``dict(type='PGD', epsilon=8.0, steps=10)``, with its budget in pixels of 0 to 255.
-        aim: Quantity that the attack makes large. ``'labels'``: the cross entropy with the labels, and with the student's own
-            decision where a clip has none; ``'student'``: the divergence from the student's own scores of the clean
-            clip; the name of a teacher: that from the teacher's.
+        aim: Quantity that the attack makes large. ``'labels'``: the cross entropy with the labels, and with the
+            student's own decision where a clip has none; ``'student'``: the divergence from the student's own scores of
+            the clean clip; the name of a teacher: that from the teacher's.
         task_on: Pass that the student's own losses are of: ``'attacked'`` or ``'clean'``.
         **distiller: Arguments of :class:`Distiller`.
 
