@@ -14,6 +14,7 @@ from mmkd_video.distillers.aim import against_labels, against_scores, scores_tau
 from mmkd_video.distillers.attacked_view import attacked_view
 from mmkd_video.distillers.binding import bind, taps_read
 from mmkd_video.distillers.distiller import Distiller
+from mmkd_video.distillers.first_step import TapCheck
 from mmkd_video.distillers.two_passes import ATTACKED, CLEAN, TwoPassTaps
 from mmkd_video.distillers.unlabelled import stack_labels
 from mmkd_video.recognizers.input_form import FRAMES, Inputs, input_form
@@ -75,6 +76,7 @@ class AdversarialTraining(Distiller):
         self.attack, self.aim, self.task_on = build_attack(attack), aim, task_on
         self._reads_clean = any(name.startswith(CLEAN) for name in self._student_taps.names)
         self._scores_taps = TapSet(self.student, ['logits'], 'student')
+        self._check_taps = TapCheck(self._student_taps.names)  # those of the clean pass under their own names
         self._check_settings()
 
     def _bind(self, teacher: Teacher, specs: list[TermSpec], probe: Probe) -> dict[str, Tensor]:
