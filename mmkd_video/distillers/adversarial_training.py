@@ -14,10 +14,10 @@ from mmkd_video.distillers.aim import against_labels, against_scores, scores_tau
 from mmkd_video.distillers.attacked_view import attacked_view
 from mmkd_video.distillers.binding import bind, taps_read
 from mmkd_video.distillers.distiller import Distiller
-from mmkd_video.distillers.first_step import TapCheck
+from mmkd_video.distillers.student_pass import StudentPass
 from mmkd_video.distillers.two_passes import ATTACKED, CLEAN, TwoPassTaps
 from mmkd_video.distillers.unlabelled import stack_labels
-from mmkd_video.recognizers.input_form import FRAMES, Inputs, input_form
+from mmkd_video.recognizers.input_form import FRAMES, input_form
 from mmkd_video.recognizers.recomputing import recomputing
 from mmkd_video.robustness import PixelScale, build_attack
 from mmkd_video.taps import Place, TapSet
@@ -76,7 +76,6 @@ class AdversarialTraining(Distiller):
         self.attack, self.aim, self.task_on = build_attack(attack), aim, task_on
         self._reads_clean = any(name.startswith(CLEAN) for name in self._student_taps.names)
         self._scores_taps = TapSet(self.student, ['logits'], 'student')
-        self._check_taps = TapCheck(self._student_taps.names)  # those of the clean pass under their own names
         self._check_settings()
 
     def _bind(self, teacher: Teacher, specs: list[TermSpec], probe: Probe) -> dict[str, Tensor]:
@@ -138,26 +137,19 @@ class AdversarialTraining(Distiller):
                 )
 
     def _run_student(
-        self,
-        inputs: Inputs,
-        samples: list,
-        rows: list | None,
-        seen: None,
-        steps: Mapping[str, TeachingStep],
-        taught: dict[str, dict],
-        places: dict[str, Place],
-    ) -> tuple:
-        attacked = self._attacked(inputs, samples, taught)
+        self, given: StudentPass, steps: Mapping[str, TeachingStep], taught: dict, places: dict[str, Place]
+    ) -> tuple[dict, dict]:
+        attacked = self._attacked(given.inputs, given.samples, taught)
         for name, taps in self._attacked_taps.items():
             if taps:
-                again = self.teachers[name].teach(self._attacked_step(steps[name], inputs, attacked))
+                again = self.teachers[name].teach(self._attacked_step(steps[name], given.inputs, attacked))
                 taught[name] = taught[name] | {tap: again[tap.removeprefix(ATTACKED)] for tap in taps}
         run = super()._run_student
-        losses, found = run(attacked, samples, rows, seen, steps, taught, places)
+        losses, found = run(dataclasses.replace(given, inputs=attacked), steps, taught, places)
         if not self._reads_clean and self.task_on == 'attacked':
             return losses, found
         own: dict[str, Place] = {}
-        clean_losses, clean = run(inputs, samples, rows, seen, steps, taught, own)
+        clean_losses, clean = run(given, steps, taught, own)
         places.update({name: place for name, place in own.items() if name.startswith(CLEAN)})
         found = found | {name: feature for name, feature in clean.items() if name.startswith(CLEAN)}
         passes = dict(attacked=losses, clean=clean_losses)

@@ -17,7 +17,7 @@ from mmkd_video.core.registry import MODELS, build_model
 from mmkd_video.core.restoring import in_eval, random_state_restored
 from mmkd_video.distillers.binding import bind, build_state, student_taps, taps_read, views_of
 from mmkd_video.distillers.first_batches import FirstBatches, softening_temperatures
-from mmkd_video.distillers.first_step import TapCheck, check_first_step, runner_trains
+from mmkd_video.distillers.first_step import TapCheck, check_first_step, refuse_without_hook, runner_trains
 from mmkd_video.distillers.learning_teachers import losses_of_teachers
 from mmkd_video.distillers.lengths import expect_begins_within
 from mmkd_video.distillers.masked_student import build_dropper
@@ -26,6 +26,7 @@ from mmkd_video.distillers.optimizer import build_distill_optimizer, check_group
 from mmkd_video.distillers.own_statistics import warn_of_foreign_statistics
 from mmkd_video.distillers.refit import TensorCuts, transplant
 from mmkd_video.distillers.reuse import reuse_classifier
+from mmkd_video.distillers.student_pass import StudentPass
 from mmkd_video.distillers.summary import term_table
 from mmkd_video.distillers.training_state import install_key_mapping
 from mmkd_video.distillers.unlabelled import labelled_rows, stack_domains, stack_indices, stack_labels
@@ -36,7 +37,7 @@ from mmkd_video.recognizers.labelled_only import labelled_only
 from mmkd_video.recognizers.recomputing import recomputing
 from mmkd_video.recognizers.size import SIZES, check_sides, explaining_size_errors, find_size
 from mmkd_video.schedules import Progress, Scalar
-from mmkd_video.taps import TapSet
+from mmkd_video.taps import Place, TapSet
 from mmkd_video.teachers import TEACHERS, Probe, Teacher, TeachingStep, build_teachers
 from mmkd_video.terms import TERMS, TermSpec, expect_shares, fill_weights, parse_terms
 from mmkd_video.views import DistillDataPreprocessor
@@ -128,7 +129,7 @@ class Distiller(BaseModel):
         self._progress: Progress | None = None
         self._awaits_training = False  # whether an optimizer was asked for and no training was under way
         self._hub_iter: int | None = None
-        self._first_step, self._check_taps = True, TapCheck(self._student_taps.paths)
+        self._first_step, self._check_taps = True, TapCheck(self._student_taps.names)
         install_key_mapping(self)
 
     def __getattr__(self, name: str) -> object:
@@ -185,8 +186,9 @@ class Distiller(BaseModel):
             steps[name] = TeachingStep(own.get(name), inputs, data_samples, labels, indices, None, rows, views=own)
         # before the student's activations fill the memory
         taught = {name: self._ask(name, step) for name, step in steps.items() if not self.teachers[name].student_taps}
-        seen, places = self._tokens.draw(inputs, taught), {}
-        losses, student = self._run_student(inputs, data_samples, rows, seen, steps, taught, places)
+        seen = self._tokens.draw(inputs, taught)
+        places: dict[str, Place] = {}
+        losses, student = self._run_student(StudentPass(inputs, data_samples, rows, seen), steps, taught, places)
         if torch.is_grad_enabled():
             if self._first_step:
                 self._first_step = False
@@ -195,7 +197,8 @@ class Distiller(BaseModel):
         steps = {name: dataclasses.replace(step, student=student) for name, step in steps.items()}
         taught |= {name: self._ask(name, step) for name, step in steps.items() if name not in taught}
         context = dict(labels=labels, indices=indices, domains=stack_domains(data_samples), labelled=rows, seen=seen)
-        context['mask'], raws = seen and seen.mask(), {}
+        context['mask'] = seen and seen.mask()
+        raws = {}
         for name, term in self.training_state.terms.items():
             context['teacher_head'] = self.teachers[term.teacher].classify
             raws[name] = term(student, taught[term.teacher], context)
@@ -367,13 +370,13 @@ class Distiller(BaseModel):
     def _bind(self, teacher: Teacher, specs: list[TermSpec], probe: Probe) -> dict[str, Tensor]:
         return bind(teacher, taps_read(specs, teacher.name), probe, self._tokens.reads(teacher.name))
 
-    def _run_student(self, inputs: Inputs, samples: list, rows: list | None, seen, steps, taught, places) -> tuple:
+    def _run_student(self, given: StudentPass, steps: Mapping, taught: dict, places: dict) -> tuple[dict, dict]:
         """Return the student's own losses and its features; fill in the places of its taps."""
-        showing = partial(self._tokens.showing, seen)
-        with self._student_taps.watch(), labelled_only(self.student, rows), recomputing(self.student, showing):
+        showing = partial(self._tokens.showing, given.seen)
+        with self._student_taps.watch(), labelled_only(self.student, given.rows), recomputing(self.student, showing):
             is_read = bool(self._student_taps.paths) or self.task_weight.fixed != 0
-            losses = self.student.loss(shallow(inputs), samples) if is_read else nothing_read(self.student)
-        return losses, self._student_taps.read(inputs, places)
+            losses = self.student.loss(shallow(given.inputs), given.samples) if is_read else nothing_read(self.student)
+        return losses, self._student_taps.read(given.inputs, places)
 
     def _ask(self, name: str, step: TeachingStep) -> dict[str, Tensor]:
         found = self.teachers[name].teach(step)
@@ -392,9 +395,5 @@ class Distiller(BaseModel):
         now = hub.runtime_info.get('iter')
         moved = self._hub_iter is not None and now is not None and now != self._hub_iter
         if moved or (self._awaits_training and runner_trains(hub)):
-            hub.pop_info('loop_stage')  # this error ends the loop, and nobody else would say so
-            raise WrongValueError(
-                'DistillHook is not registered: schedules would not move and checkpoints would lose the connectors; '
-                "inherit configs/_base_/mmkd.py, or add dict(type='DistillHook') to custom_hooks"
-            )
+            refuse_without_hook(hub)
         self._hub_iter = now

@@ -1,6 +1,7 @@
 """What the first steps of a training show, and nothing before them."""
 
 from collections.abc import Iterable, Mapping
+from typing import NoReturn
 
 from mmengine.logging import MessageHub
 from torch import Tensor
@@ -71,3 +72,19 @@ def runner_trains(hub: MessageHub) -> bool:
         hub: MMEngine's hub, in which runners note what they do.
     """
     return hub.runtime_info.get('loop_stage') == 'train'
+
+
+def refuse_without_hook(hub: MessageHub) -> NoReturn:
+    """Refuse to train without DistillHook.
+
+    Args:
+        hub: MMEngine's hub, in which runners note what they do.
+
+    Raises:
+        ValueError: Always.
+    """
+    hub.pop_info('loop_stage')  # this error ends the loop, and nobody else would say so
+    raise WrongValueError(
+        'DistillHook is not registered: schedules would not move and checkpoints would lose the connectors; '
+        "inherit configs/_base_/mmkd.py, or add dict(type='DistillHook') to custom_hooks"
+    )

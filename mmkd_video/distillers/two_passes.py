@@ -24,8 +24,9 @@ class TwoPassTaps(TapSet):
     """
 
     def __init__(self, model: nn.Module, names: Iterable[str], side: str) -> None:
-        self.names = list(dict.fromkeys(names))
-        super().__init__(model, [name.removeprefix(CLEAN) for name in self.names], side)
+        names = list(dict.fromkeys(names))
+        super().__init__(model, [name.removeprefix(CLEAN) for name in names], side)
+        self.names = names
 
     def read(self, inputs: Inputs, places: dict[str, Place] | None = None) -> dict[str, Tensor]:
         """Return the tensors of the last watched pass, under both names; see :meth:`TapSet.read`."""

@@ -25,12 +25,15 @@ class _Episodes:
 
     stage = 'val'
 
-    def set_up(self, algorithm: Mapping) -> None:
-        """Build the algorithm and read the shape of the episodes.
-
-        Args:
-            algorithm: Its settings.
-        """
+    def __init__(
+        self,
+        runner: Runner,
+        dataloader: DataLoader | Mapping,
+        evaluator: Evaluator | Any,
+        algorithm: Mapping,
+        fp16: bool = False,
+    ) -> None:
+        super().__init__(runner, dataloader, evaluator, fp16)
         self.shape = shape_of_episodes(self.dataloader, f'{self.stage}_dataloader')
         self.algorithm = build_algorithm(f'{self.stage}_cfg.algorithm', algorithm)
 
@@ -84,17 +87,6 @@ class EpisodeValLoop(_Episodes, ValLoop):
 
     stage = 'val'
 
-    def __init__(
-        self,
-        runner: Runner,
-        dataloader: DataLoader | Mapping,
-        evaluator: Evaluator | Any,
-        algorithm: Mapping,
-        fp16: bool = False,
-    ) -> None:
-        ValLoop.__init__(self, runner, dataloader, evaluator, fp16)
-        self.set_up(algorithm)
-
 
 @LOOPS.register_module()
 @checked(runner=Anything('MMEngine fills it in'), dataloader=_BUILT, evaluator=_BUILT, algorithm=ALGORITHM)
@@ -113,14 +105,3 @@ class EpisodeTestLoop(_Episodes, TestLoop):
     """
 
     stage = 'test'
-
-    def __init__(
-        self,
-        runner: Runner,
-        dataloader: DataLoader | Mapping,
-        evaluator: Evaluator | Any,
-        algorithm: Mapping,
-        fp16: bool = False,
-    ) -> None:
-        TestLoop.__init__(self, runner, dataloader, evaluator, fp16)
-        self.set_up(algorithm)

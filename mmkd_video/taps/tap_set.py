@@ -99,6 +99,7 @@ class TapSet:
         self._model = model
         self._called: list[str] | None = None  # modules that the first watched step ran through, in order
         self.paths = {name: TapPath.parse(name) for name in dict.fromkeys(names)}
+        self.names = list(self.paths)  # under which they are read
         self._recorders: dict[str, Recorder] = {}
         self._channels_last: dict[str, bool] = {}
         self._batch_second: dict[str, bool] = {}
