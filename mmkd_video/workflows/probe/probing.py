@@ -206,8 +206,19 @@ class _Training:
                 f'{self.part} was left by a training with other settings; expected the same; give --out another name, '
                 'or remove this file'
             )
-        self.grid.load_state_dict(state)
-        return state['done'], state['losses']
+        done, losses = state.get('done'), state.get('losses')
+        try:
+            if type(done) is not int or not 0 <= done <= self.epochs * self.clips.batches:
+                raise ValueError(f'done is {done!r}')
+            if not isinstance(losses, Tensor) or losses.shape != (len(self.grid.points),):
+                raise ValueError('losses are not those of these probes')
+            self.grid.load_state_dict(state)
+        except (AttributeError, KeyError, TypeError, ValueError, RuntimeError) as error:
+            reason = ' '.join(str(error).split())[:200]
+            raise WrongValueError(
+                f'{self.part} does not hold the state of such a training ({reason}); remove this file to begin anew'
+            ) from None
+        return done, losses
 
 
 @torch.no_grad()

@@ -14,6 +14,7 @@ import transformers_models
 from mmengine.registry import init_default_scope
 
 from mmkd_video.cli import probe as command
+from mmkd_video.compat import safe_load
 from mmkd_video.core.mistakes import MissingFileError, WrongKeyError, WrongValueError
 from mmkd_video.core.registry import MODELS
 from mmkd_video.datasets import render_motion_clips
@@ -130,6 +131,32 @@ def test_what_another_training_left_is_not_gone_on_with(folder, videos, tmp_path
     save(dict(told='x', done=1), tmp_path / 'probe.pth.part')
     with pytest.raises(WrongValueError, match='was left by a training with other settings'):
         train_probe(config, path, **GRID)
+
+
+def test_what_is_no_state_of_the_training_is_refused_in_one_line(folder, videos, tmp_path):
+    path, part = tmp_path / 'probe.pth', tmp_path / 'probe.pth.part'
+    config = probed_sets.config_of(videos, folder, tmp_path, path)
+
+    def stop(done, total):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        train_probe(config, path, **GRID, save_every=1, progress=stop)
+    state = safe_load.load(part)
+    losses = dict(losses=torch.zeros(9))
+    for change in (dict(done='1'), dict(done=10**9), dict(done=-1), losses, dict(probes={}), dict(optimizer=3)):
+        save({**state, **change}, part)
+        with pytest.raises(
+            WrongValueError, match='does not hold the state of such a training .*remove this file'
+        ) as found:
+            train_probe(config, path, **GRID)
+        assert '\n' not in str(found.value) and len(str(found.value)) < 500
+    content = bytearray(part.read_bytes())
+    content[len(content) // 2] ^= 1
+    part.write_bytes(content)
+    with pytest.raises(ValueError, match='probe.pth.part'):
+        train_probe(config, path, **GRID)
+    assert not path.exists()
 
 
 def test_it_teaches_the_students_classes(folder, videos, tmp_path, trained):
