@@ -10,7 +10,7 @@ from typing import Any, Protocol, TypeVar
 from mmengine.optim import OptimWrapper
 from torch import Tensor, nn
 
-from mmkd_video.hooks.model_wrapper import unwrapped
+from mmkd_video.core.model_wrapper import unwrapped
 from mmkd_video.pruning import TensorCuts
 
 

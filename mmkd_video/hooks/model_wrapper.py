@@ -7,10 +7,7 @@ from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 from torch import nn
 
-
-def unwrapped(model: nn.Module) -> nn.Module:
-    """Return a model without its wrapper; itself where it has none."""
-    return model.module if is_model_wrapper(model) else model
+from mmkd_video.core.model_wrapper import unwrapped
 
 
 def unwrapped_model(runner: Runner) -> nn.Module:

@@ -11,11 +11,12 @@ from mmengine.runner.amp import autocast
 from torch.utils.data import DataLoader
 
 from mmkd_video.core.checked import AnyOf, Anything, Settings, checked
+from mmkd_video.core.model_wrapper import unwrapped
 from mmkd_video.core.registry import LOOPS
 from mmkd_video.meta.algorithm import build_algorithm
 from mmkd_video.meta.episode import Episode, episodes_of, shape_of_episodes
 from mmkd_video.meta.learner import Learner
-from mmkd_video.meta.train_loop import ALGORITHM, learner_of, unwrapped
+from mmkd_video.meta.train_loop import ALGORITHM, learner_of
 
 _BUILT = AnyOf(Settings('a dict'), Anything('MMEngine may have built it'))
 

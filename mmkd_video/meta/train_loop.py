@@ -4,13 +4,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
-from mmengine.model import is_model_wrapper
 from mmengine.runner import EpochBasedTrainLoop, Runner
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
 from mmkd_video.core.checked import AnyOf, Anything, ListOf, Optional, Settings, Whole, checked
 from mmkd_video.core.mistakes import WrongValueError
+from mmkd_video.core.model_wrapper import unwrapped
 from mmkd_video.core.registry import LOOPS
 from mmkd_video.meta.algorithm import build_algorithm
 from mmkd_video.meta.episode import episodes_of, shape_of_episodes
@@ -125,12 +125,3 @@ def learner_of(model: nn.Module, runner: Runner, algorithm: Any, shape: Any) -> 
     learner.expect_no_recomputing(runner.cfg.get('activation_checkpointing'))
     algorithm.check(learner, shape)
     return learner
-
-
-def unwrapped(model: nn.Module) -> nn.Module:
-    """Return a model without its wrapper, such as DDP; itself where it has none.
-
-    Args:
-        model: The runner's model.
-    """
-    return model.module if is_model_wrapper(model) else model
