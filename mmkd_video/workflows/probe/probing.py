@@ -209,9 +209,9 @@ class _Training:
         done, losses = state.get('done'), state.get('losses')
         try:
             if type(done) is not int or not 0 <= done <= self.epochs * self.clips.batches:
-                raise ValueError(f'done is {done!r}')
+                raise WrongValueError(f'done is {done!r}')
             if not isinstance(losses, Tensor) or losses.shape != (len(self.grid.points),):
-                raise ValueError('losses are not those of these probes')
+                raise WrongValueError('losses are not those of these probes')
             self.grid.load_state_dict(state)
         except (AttributeError, KeyError, TypeError, ValueError, RuntimeError) as error:
             reason = ' '.join(str(error).split())[:200]
