@@ -4,6 +4,7 @@ import argparse
 
 from mmkd_video.benchmark import DeploymentReport
 from mmkd_video.cli.benchmark_outputs import add_outputs
+from mmkd_video.workflows.deploy.quantized_student import MAX_DROP
 from mmkd_video.workflows.measure.deploy import PICTURE, TARGET_DROP, benchmark_deploy
 from mmkd_video.workflows.measure.deploy_candidates import CALIBRATION
 from mmkd_video.workflows.measure.deploy_runtimes import all_runtimes
@@ -43,6 +44,9 @@ def add_deploy(kinds: argparse._SubParsersAction) -> None:
         help='each --model to measure in int8 too, calibrated here (those of --file are quantized already)',
     )
     parser.add_argument('--calibration', type=int, help=f'training clips for --int8 ({CALIBRATION})')
+    parser.add_argument(
+        '--max-drop', type=float, metavar='X', help=f'top-1 that a model of --int8 may lose ({MAX_DROP}; random: 1)'
+    )
     parser.add_argument(
         '--file',
         nargs=3,
@@ -95,6 +99,7 @@ def _measure(options: argparse.Namespace) -> DeploymentReport:
         random_weights=options.random_weights,
         int8=options.int8,
         calibration=options.calibration,
+        max_drop=options.max_drop,
         runtimes=options.runtimes,
         threads=options.threads,
         rounds=options.rounds,

@@ -95,6 +95,7 @@ BENCHMARK = _options(
     no_memory=Flag(),
     int8=_several(Text('the name of a model')),
     calibration=Whole(1),
+    max_drop=Number(0, 1),
     reference=Text('the name of a model'),
     target_speedup=Number(0, above=True),
     target_drop=Number(),

@@ -50,6 +50,7 @@ def benchmark_deploy(
     random_weights: bool = False,
     int8: Sequence[str] = (),
     calibration: int | None = None,
+    max_drop: float | None = None,
     runtimes: Sequence[str] | None = None,
     threads: Sequence[int] | None = None,
     rounds: int | None = None,
@@ -73,6 +74,7 @@ def benchmark_deploy(
         random_weights: Whether weights are random; ``models`` may be empty then, and their checkpoints are not read.
         int8: Names of the models to measure in int8 too, calibrated here; all of them where weights are random.
         calibration: Number of training clips for ``int8``; 256, or 16 where weights are random.
+        max_drop: Top-1 that an int8 file calibrated here may lose, 0 to 1; 0.01, or 1 where weights are random.
         runtimes: Names of the runtimes; all that run here by default.
         threads: Numbers of CPU threads, each of which is measured; one and PyTorch's by default.
         rounds: Fewest rounds; 30, or 10 where weights are random.
@@ -103,8 +105,9 @@ def benchmark_deploy(
         memory=memory,
     )
     models, int8 = chosen_models(models, int8, random_weights)
-    # What random weights answer is not worth any layer in float.
-    candidates = _candidates(models, files, int8, settings.calibration, 1.0 if random_weights else MAX_DROP)
+    if max_drop is None:  # what random weights answer is not worth any layer in float
+        max_drop = 1.0 if random_weights else MAX_DROP
+    candidates = _candidates(models, files, int8, settings.calibration, max_drop)
     _expect_files(files, candidates, reference)
     configs = {name: each.settings for name, each in candidates.items()}  # what they import is registered now
     expect_runtimes(runtimes)

@@ -84,7 +84,7 @@ class Candidate:
             folder: Folder of exported files.
             clips: ``(N, M, ...)`` of the shape and type that the file is to take.
         """
-        path = self._path(folder, f'_int8_{self.calibration}{backend.written[0]}')
+        path = self._path(folder, f'_int8_{self.calibration}_{self.max_drop:g}{backend.written[0]}')
         if not path.exists():
             source = self.exported(backend, folder, clips)
             settings = dict(calibration=self.calibration, max_drop=self.max_drop, check=False)
