@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from mmkd_video.compat.file_address import without_scheme
 from mmkd_video.compat.safe_load import UnreadableCheckpointError
 from mmkd_video.core.mistakes import MissingFileError, WrongValueError
+from mmkd_video.recognizers.authors_names import weights_in, with_own_names
 
 IGNORED_KEYS = ('num_batches_tracked',)
 
@@ -21,7 +22,8 @@ def load_weights(model: nn.Module, checkpoint: str) -> None:
 
     Args:
         model: The recognizer.
-        checkpoint: Path or URL of an MMAction2 checkpoint, ``file:///...`` too. It is read with ``weights_only=True``.
+        checkpoint: Path or URL of an MMAction2 checkpoint, or of one of VideoMAE's authors; ``file:///...`` too. It is
+            read with ``weights_only=True``.
 
     Raises:
         FileNotFoundError: No such file.
@@ -37,10 +39,9 @@ def load_weights(model: nn.Module, checkpoint: str) -> None:
         loaded = CheckpointLoader.load_checkpoint(checkpoint, map_location='cpu')
     except UnreadableCheckpointError as error:
         raise WrongValueError(f'teacher.checkpoint: {error}') from None
-    weights = loaded.get('state_dict', loaded) if isinstance(loaded, Mapping) else {}
     load_completely(
         model,
-        weights,
+        with_own_names(weights_in(loaded), model),
         f'teacher.checkpoint: {checkpoint!r} is not of this architecture',
         'check that config and checkpoint belong together (backbone, depth, num_classes)',
     )

@@ -15,7 +15,8 @@ from mmkd_video.recognizers.config import read_config
 from mmkd_video.teachers.probe_file import ProbeFile
 
 ROOT = Path(__file__).resolve().parents[2]
-CONFIGS = sorted(path.relative_to(ROOT) for path in (ROOT / 'configs' / 'foundation').glob('*.py'))
+FOLDER = ROOT / 'configs' / 'foundation'
+CONFIGS = sorted(path.relative_to(ROOT) for path in FOLDER.glob('*.py') if "'hf::" in path.read_text())
 SIZES = dict(student=(8, 64, 64))
 
 
