@@ -157,6 +157,7 @@ def _export(
                 input_names=names[0],
                 output_names=names[1],
                 verbose=False,
+                custom_translation_table={torch.ops.aten.squeeze.dim: _squeeze},
                 **more,
             )
     except Exception as error:  # torch raises a dozen types here
@@ -166,6 +167,17 @@ def _export(
         raise WorkFailedError(f'torch {torch.__version__} cannot export {told}: {reason}') from error
     finally:
         _forget_cached_tensors(model)
+
+
+def _squeeze(tensor: Any, dim: int) -> Any:
+    # torch leaves a dimension that is not 1 as it is, ONNX refuses it. MMAction2's Recognizer2D takes the times of what
+    # a neck gives out in this way, whether it is one or several.
+    from onnxscript import opset20
+
+    size = tensor.shape[dim] if tensor.shape is not None else None
+    if isinstance(size, int) and size != 1:
+        return opset20.Identity(tensor)
+    return opset20.Squeeze(tensor, [dim])
 
 
 @contextmanager

@@ -16,14 +16,17 @@ NECKS = {
     'gem': (dict(type='GeMPool'), 64),
     'attention': (dict(type='AttentionPool', in_channels=64), 64),
     'transformer': (dict(type='FrameTransformer', in_channels=64, channels=16, causal=True), 16),
+    'several times': (dict(type='ConvRecurrentNeck', in_channels=64, channels=8, cell=LSTM, output='all'), 8),
+    'windows': (dict(type='WindowPool', window=3), 64),
     'head gru': (None, None),
     'head lstm': (None, None),
 }
+SEVERAL_TIMES = ('several times', 'windows')
 
 
 def model_of(name):
     neck, width = NECKS[name]
-    head = dict(type='TSNHead', in_channels=width)
+    head = dict(type='I3DHead' if name in SEVERAL_TIMES else 'TSNHead', in_channels=width)
     if width is None:
         head = dict(
             type='RecurrentHead', in_channels=64, channels=8, cell=name.split()[1], bidirectional='lstm' in name
