@@ -15,7 +15,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = build_parser()
     options = parser.parse_args(arguments)
     with exit_on_mistake(parser):
-        run_trial(options.run, checkpoint=options.checkpoint, splits=options.score)
+        run_trial(options.run, checkpoint=options.checkpoint, splits=options.score, teacher=options.teacher_name)
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -23,6 +23,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog='trial.py', description='Train in the folder of a run, and score.')
     parser.add_argument('run', type=Path, help='folder with config.py')
     parser.add_argument('--checkpoint', type=Path, help='test this one; train nothing')
+    parser.add_argument('--teacher-name', help='score this teacher of the config; train nothing')
     parser.add_argument('--score', nargs='*', choices=('val', 'test'), default=['test'], help='on what, if at all')
     return checked_options(parser)
 

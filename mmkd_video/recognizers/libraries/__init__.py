@@ -4,7 +4,8 @@ from mmkd_video.recognizers.libraries.reading import (
     has_own_checkpoints,
     is_library_model,
     load_own_weights,
+    local_weights,
     read_library_model,
 )
 
-__all__ = ['has_own_checkpoints', 'is_library_model', 'load_own_weights', 'read_library_model']
+__all__ = ['has_own_checkpoints', 'is_library_model', 'load_own_weights', 'local_weights', 'read_library_model']

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from mmengine.config import Config
@@ -108,6 +109,19 @@ def has_own_checkpoints(config: Any) -> bool:
     source = config if isinstance(config, str) else config['source']
     library = LIBRARIES.get(str(source).partition('::')[0])
     return library is not None and library.own_checkpoints
+
+
+def local_weights(config: Any) -> list[str]:
+    """Return the files of weights in the local folder that a teacher's ``config`` names; none for any other config.
+
+    Args:
+        config: ``'hf::<folder>'``, ``dict(source='hf::<folder>', ...)``, or anything else.
+    """
+    if not is_library_model(config):
+        return []
+    source = config if isinstance(config, str) else config['source']
+    folder = Path(str(source).partition('::')[2])
+    return sorted(str(each) for each in folder.glob('*.safetensors')) if folder.is_dir() else []
 
 
 def read_library_model(config: str | Mapping, key: str = 'teacher.config') -> Config:

@@ -10,9 +10,12 @@ from mmengine.config import Config
 from mmkd_video.compat.file_address import without_scheme
 from mmkd_video.recognizers.class_matching import name_classes, selected_outputs
 from mmkd_video.recognizers.config import resolve_config
-from mmkd_video.recognizers.plain_student import named_teachers
+from mmkd_video.recognizers.libraries import is_library_model
+from mmkd_video.recognizers.plain_student import given_teachers, named_teachers
 from mmkd_video.workflows.compare.runs import TEACHER, Run, run_config
 from mmkd_video.workflows.train.run_folder import RunFolder
+
+PROBED = 'ProbedTeacher'
 
 
 @dataclass(frozen=True)
@@ -45,10 +48,15 @@ def tested_teachers(
         name_classes(config)
         owned[config_name] = []
         teachers = named_teachers(config.model.get('teacher'))
-        for name, given in teachers.items():
+        for key, given in teachers.items():
             teacher = {**given, **(given.get('teacher') or {})}  # a cached one names the teacher itself there
-            name = '' if list(teachers) == ['teacher'] else name
+            name = '' if list(teachers) == ['teacher'] else key
             whole = resolve_config(teacher.get('config'))[1] if teacher.get('config') is not None else None
+            if key in given_teachers(config.model.teacher) and _scores_as_built(given, whole):
+                taken = [each.name for each in found.values()]
+                found[config_name, key] = _built(_free(name or config_name, taken), config, key, work_dir)
+                owned[config_name].append(found[config_name, key].name)
+                continue
             if whole is None or whole.get('test_dataloader') is None or not teacher.get('checkpoint'):
                 title = f'{config_name}: teacher {name}'.rstrip()
                 print(f'{title}: not tested, it has no test configuration or no checkpoint of its own')
@@ -71,6 +79,15 @@ def tested_teachers(
     return {each.name: each for each in found.values()}, owned
 
 
+def _scores_as_built(teacher: Mapping, whole: Config | None) -> bool:
+    """Return whether a teacher is tested as its distillation builds it: a model of a library that has class scores."""
+    config = teacher.get('config')
+    if whole is None or not is_library_model(config):
+        return False
+    by_names = isinstance(config, Mapping) and bool(config.get('zero_shot'))
+    return by_names or teacher.get('type') == PROBED or _outputs(whole) > 0
+
+
 def _outputs(config: Config) -> int:
     """Return how many classes a teacher scores; 0 where its config does not say."""
     model = config.model.get('student') or config.model
@@ -91,6 +108,14 @@ def _tested(
     splits = (*(('val',) if config.get('val_dataloader') is not None else ()), 'test')
     folder = RunFolder(work_dir / 'teacher' / name, run, checkpoint, splits)
     return TestedTeacher(title, Run(title, '', {}, None, TEACHER, folder), classes)
+
+
+def _built(name: str, config: Config, key: str, work_dir: Path) -> TestedTeacher:
+    title = f'teacher {name}'
+    run = run_config(config, seed=0)
+    splits = (*(('val',) if config.get('val_dataloader') is not None else ()), 'test')
+    folder = RunFolder(work_dir / 'teacher' / name, run, splits=splits, teacher=key)
+    return TestedTeacher(title, Run(title, '', {}, None, TEACHER, folder), None)
 
 
 def _named(run: Run, name: str) -> Run:

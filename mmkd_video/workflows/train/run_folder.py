@@ -19,6 +19,7 @@ from mmkd_video.core.files.lock import locked
 from mmkd_video.core.mistakes import WorkFailedError, WrongValueError
 from mmkd_video.core.plain_data import Anything, Table, read_json
 from mmkd_video.hooks.run_record import fingerprint, flatten
+from mmkd_video.recognizers.libraries import local_weights
 from mmkd_video.recognizers.plain_student import named_teachers
 from mmkd_video.recognizers.stages import stages_of
 from mmkd_video.workflows.train.prepare import publish, resume_advice
@@ -42,15 +43,22 @@ class RunFolder:
         config: Config of the run.
         checkpoint: Checkpoint that is tested, instead of training anything.
         splits: Splits that the last checkpoint is scored on, ``'val'`` and ``'test'``; none for a training alone.
+        teacher: Name of a teacher of the config that is scored, instead of training anything.
     """
 
     def __init__(
-        self, path: Path, config: Config, checkpoint: Path | None = None, splits: Sequence[str] = ('test',)
+        self,
+        path: Path,
+        config: Config,
+        checkpoint: Path | None = None,
+        splits: Sequence[str] = ('test',),
+        teacher: str | None = None,
     ) -> None:
         self.path = path
         self.splits = tuple(splits)
         self.config = config
         self._checkpoint = checkpoint
+        self._teacher = teacher
 
     def result(self) -> dict:
         """Return the result; run what is missing for it.
@@ -129,6 +137,8 @@ class RunFolder:
         command = [sys.executable, '-m', TRIAL, str(self.path), '--score', *self.splits]
         if self._checkpoint is not None:
             command += ['--checkpoint', str(self._checkpoint)]
+        if self._teacher is not None:
+            command += ['--teacher-name', self._teacher]
         return subprocess.Popen(
             command,
             env=environment_of(threads or cores()),
@@ -153,7 +163,8 @@ class RunFolder:
             return [self._checkpoint]
         named = []
         for config in (self.config, *(stage.config for stage in stages_of(self.config))):
-            named += [each.get('checkpoint') for each in named_teachers(config.model.get('teacher')).values()]
+            for teacher in named_teachers(config.model.get('teacher')).values():
+                named += [teacher.get('checkpoint'), teacher.get('probe'), *local_weights(teacher.get('config'))]
             named.append(config.get('load_from'))
         return [Path(checkpoint) for checkpoint in dict.fromkeys(named) if checkpoint and '://' not in checkpoint]
 

@@ -19,13 +19,16 @@ from mmkd_video.recognizers.stages import Stage, stages_of
 from mmkd_video.workflows.deploy.student import StudentCheckpoint
 from mmkd_video.workflows.train.prepare import find_last, publish
 from mmkd_video.workflows.train.run_folder import CONFIG, RESULT, SCORES
+from mmkd_video.workflows.train.teacher_score import score_teacher
 from mmkd_video.workflows.train.training import build_runner, train
 
 WEIGHTS = 'student.pth'  # of a stage before the last, in its folder
 TIMES = ('seconds', 'cpu_seconds')
 
 
-def run_trial(run: Path, *, checkpoint: Path | None = None, splits: Sequence[str] = ('test',)) -> None:
+def run_trial(
+    run: Path, *, checkpoint: Path | None = None, splits: Sequence[str] = ('test',), teacher: str | None = None
+) -> None:
     """Train (or go on) in a run's folder as its ``config.py`` says, score, and write ``result.json``.
 
     Of a config with stages, each before the last is trained in a folder of its own there; the times are those of all.
@@ -34,12 +37,17 @@ def run_trial(run: Path, *, checkpoint: Path | None = None, splits: Sequence[str
         run: Folder of the run.
         checkpoint: Checkpoint that is scored, instead of training anything.
         splits: ``'val'``, ``'test'`` or both; none: it is not scored.
+        teacher: Name of a teacher that is scored, instead of training anything.
 
     Raises:
         SettingsError: The config is wrong.
         FileNotFoundError: The training wrote no checkpoint.
     """
     config, earlier = Config.fromfile(run / CONFIG), []
+    if teacher is not None:
+        result = score_teacher(config, teacher, run / SCORES, splits)
+        write_atomically(json.dumps(result, indent=1).encode(), run / RESULT)
+        return
     if checkpoint is None:
         stages = stages_of(config)
         if stages:
