@@ -56,7 +56,7 @@ class AttackReport:
         config: Path of its config.
         checkpoint: Path of its checkpoint or exported file.
         clips: Number of clips.
-        budget: What the attacks may do.
+        budget: Limits of the attacks.
         accuracy: Share of the clips that are classified correctly, 0 to 1, by attack: clean clips, attacks with the
             model's own gradients, those with another model's, and the share that withstands all of them.
         source: Accuracy on clean clips of the model that the transferred attacks are made with; None without.
@@ -125,7 +125,7 @@ def measure_attacks(
 
     Args:
         model: Model that is attacked.
-        budget: What the attacks may do.
+        budget: Limits of the attacks.
         source: Model that is attacked in its place with the same clips, to transfer what is found; a guard against
             gradients that lead nowhere, and all there is for exported files.
         seed: Number that random starts follow from, anew in each batch.
