@@ -16,8 +16,7 @@ from mmkd_video.core.files.new import expect_new
 from mmkd_video.core.mistakes import WrongValueError
 from mmkd_video.core.progress_bar import ProgressBar, at_each_tenth
 from mmkd_video.export import exported_suffixes
-from mmkd_video.robustness import SEVERITIES
-from mmkd_video.workflows.robustness.measuring import measure_robustness
+from mmkd_video.workflows.robustness.measuring import SEVERITIES, measure_robustness
 from mmkd_video.workflows.robustness.picture import draw_robustness
 from mmkd_video.workflows.robustness.tested_model import TestedModel
 

@@ -99,7 +99,7 @@ class DeployableRecognizer(nn.Module):
         """Return the logarithms of what :meth:`forward` returns, also where probabilities would round to 0.
 
         Args:
-            clips: As in :meth:`forward`; the result has a gradient with regard to them.
+            clips: ``(N, M, ...)``, as in :meth:`forward`; the result has a gradient with regard to them.
 
         Returns:
             ``(N, K)``.
