@@ -24,6 +24,7 @@ RUNTIMES = (
     'workflows/deploy/test_quantize.py',
     'workflows/measure/test_benchmark_deploy.py',
     'workflows/measure/test_benchmark_stream.py',
+    'workflows/robustness/test_exported_robustness.py',
 )
 
 

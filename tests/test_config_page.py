@@ -54,6 +54,7 @@ from mmkd_video.views import DistillViews, MultiView
 from mmkd_video.weightings import (
     BalancedWeighting,
     ImportanceWeighting,
+    LossRateWeighting,
     TeacherConfidenceWeighting,
     TeacherCorrectWeighting,
     UncertaintyWeighting,
@@ -183,6 +184,7 @@ ACCEPTED = {
     ('Weights', 'key of `TeacherConfidence`'): lambda: parameters(TeacherConfidenceWeighting),
     ('Weights', 'key of `TeacherCorrect`'): lambda: parameters(TeacherCorrectWeighting),
     ('Weights', 'key of `Importance`'): lambda: parameters(ImportanceWeighting),
+    ('Weights', 'key of `LossRate`'): lambda: parameters(LossRateWeighting),
     ('Base file', 'hook'): lambda: set(BASE_HOOKS),
     ('prepare', 'key'): lambda: set(prepare.PREPARE.kinds),
     ('compress', 'key'): lambda: set(compress_settings.COMPRESS.kinds),

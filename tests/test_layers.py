@@ -176,6 +176,7 @@ WORKFLOWS = {
     'deploy': set(),
     'new': set(),
     'probe': {'train'},
+    'robustness': {'deploy', 'train'},
     'stream': set(),
     'shrink': set(),
     'stages': {'compare', 'train'},

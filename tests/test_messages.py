@@ -12,8 +12,8 @@ from mmkd_video.cli.arguments import OPTIONS
 
 ROOT = Path(__file__).parents[1]
 NAMES = (
-    'ablate baseline benchmark cache chain check_data compare compress distill export frontier prune quantize render '
-    'report shrink stream test train'
+    'ablate attack baseline benchmark cache chain check_data compare compress distill export frontier prune quantize '
+    'render report robustness shrink stream test train'
 )
 TOOLS = {name: importlib.import_module(f'mmkd_video.cli.{name}') for name in NAMES.split()}
 TOOLS |= dict(loss_pages=loss_pages, recording=recording)
@@ -57,6 +57,7 @@ def test_a_wrong_number_of_a_tool_is_wrong_usage(tool, words, option, text, caps
 
 CONFIG_TOOLS = dict(
     ablate=['{config}'],
+    attack=['{config}', '{there}'],
     cache=['{config}'],
     chain=['{config}', '{config}'],
     check_data=['{config}'],
@@ -66,6 +67,7 @@ CONFIG_TOOLS = dict(
     export=['{config}', 'none.pth', '--out', '{new}.onnx'],
     prune=['{config}', 'none.pth', '--target-params', '0.5', '--out', '{new}.pth'],
     quantize=['{config}', 'none.pth', '--out', '{new}.xml'],
+    robustness=['{config}', '{there}'],
     shrink=['{config}', '--gflops', '1'],
     test=['{config}', '{there}'],
     train=['{config}'],
@@ -190,6 +192,7 @@ def test_what_cannot_be_streamed_is_told_in_one_line(arguments, message, capsys)
 
 GONE = dict(
     ablate=['{folder}/nowhere.py'],
+    attack=['{config}', '{folder}/nowhere.pth'],
     baseline=['{folder}/nowhere'],
     benchmark=['stream', '--model', '{folder}/nowhere.xml'],
     cache=['{folder}/nowhere.py'],
@@ -205,6 +208,7 @@ GONE = dict(
     render=['{folder}/kept.json/nowhere'],
     recording=['{folder}/nowhere'],
     report=['{folder}/nowhere'],
+    robustness=['{config}', '{folder}/nowhere.pth'],
     shrink=['{folder}/nowhere.py', '--gflops', '1'],
     stream=['{folder}/nowhere.mp4', '--model', '{folder}/nowhere.xml'],
     test=['{config}', '{folder}/nowhere.pth'],

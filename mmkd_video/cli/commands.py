@@ -34,6 +34,8 @@ COMMANDS = {
     'export': ('export', 'write a student as ONNX or OpenVINO, and check the file'),
     'quantize': ('quantize', 'write a student in int8, and check the file'),
     'benchmark': ('benchmark', 'measure training steps, losses, models in runtimes, or streams'),
+    'robustness': ('robustness', 'accuracy on corrupted clips: noise, blur, compression, lost frames and more'),
+    'attack': ('attack', 'accuracy on clips that were changed to mislead the model'),
     'stream': ('stream', 'classify a video, a folder or a camera with an exported file'),
     'frontier': ('frontier', 'accuracy of students against latency and operations'),
     'report': ('report', 'one page about trainings, comparisons and compressions'),

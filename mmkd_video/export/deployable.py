@@ -1,6 +1,7 @@
 """A recognizer as it is shipped: raw frames in, probabilities out."""
 
 import copy
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -89,6 +90,27 @@ class DeployableRecognizer(nn.Module):
         Returns:
             ``(N, K)`` probabilities.
         """
+        scores = self._scores(clips)
+        if self.average_clips == 'score':
+            return scores.mean(dim=1).softmax(dim=1)
+        return scores.softmax(dim=2).mean(dim=1)
+
+    def log_probabilities(self, clips: Tensor) -> Tensor:
+        """Return the logarithms of what :meth:`forward` returns, also where probabilities would round to 0.
+
+        Args:
+            clips: ``(N, M, ...)``, as in :meth:`forward`; the result has a gradient with regard to them.
+
+        Returns:
+            ``(N, K)``.
+        """
+        scores = self._scores(clips)
+        if self.average_clips == 'score':
+            return scores.mean(dim=1).log_softmax(dim=1)
+        return scores.log_softmax(dim=2).logsumexp(dim=1) - math.log(scores.shape[1])
+
+    def _scores(self, clips: Tensor) -> Tensor:
+        """Return class scores ``(N, M, K)`` of M clips each."""
         frames = clips.to(torch.float32)
         if self.to_rgb:
             frames = frames.flip(2)
@@ -96,10 +118,7 @@ class DeployableRecognizer(nn.Module):
             frames = (frames - self._mean) / self._std
         features, arguments = self.recognizer.extract_feat(frames, test_mode=True)
         scores = self.recognizer.cls_head(features, **arguments)
-        scores = scores.reshape(clips.shape[0], -1, scores.shape[-1])
-        if self.average_clips == 'score':
-            return scores.mean(dim=1).softmax(dim=1)
-        return scores.softmax(dim=2).mean(dim=1)
+        return scores.reshape(clips.shape[0], -1, scores.shape[-1])
 
     def predict(self, clips: np.ndarray | Sequence[np.ndarray], batch_size: int = 8) -> np.ndarray:
         """Classify clips in eager PyTorch, as an exported file's runtime does.

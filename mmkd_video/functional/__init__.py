@@ -1,6 +1,7 @@
 """Pure maths on tensors; imports torch only."""
 
 from mmkd_video.functional.adaptation import descend
+from mmkd_video.functional.adversarial import iad, loss_rate_share
 from mmkd_video.functional.alignment import cka_from_hsic, unbiased_hsic
 from mmkd_video.functional.attention import at, attention_map, catkd, per_frame_at, space_time_at
 from mmkd_video.functional.channels import cwd, nst
@@ -77,6 +78,7 @@ __all__ = [
     'hadamard',
     'hard_kd',
     'hcl',
+    'iad',
     'ickd',
     'isomap',
     'kd',
@@ -91,6 +93,7 @@ __all__ = [
     'log_probabilities',
     'logistic_ratio',
     'logit_std_kd',
+    'loss_rate_share',
     'ltsa',
     'mds',
     'mean_norm',

@@ -16,6 +16,7 @@ from mmkd_video.losses.fsp import FSPLoss
 from mmkd_video.losses.ft import FTLoss
 from mmkd_video.losses.hard_kd import HardKDLoss
 from mmkd_video.losses.hcl import HCLLoss
+from mmkd_video.losses.iad import IADLoss
 from mmkd_video.losses.ickd import ICKDLoss
 from mmkd_video.losses.isomap import IsomapLoss
 from mmkd_video.losses.kd import KDLoss
@@ -66,6 +67,7 @@ __all__ = [
     'FrameImportanceLoss',
     'HCLLoss',
     'HardKDLoss',
+    'IADLoss',
     'ICKDLoss',
     'IsomapLoss',
     'KDLoss',

@@ -105,10 +105,15 @@ def augment(transforms: Sequence[Any], results: dict, views: Iterable[ViewFrames
         results = transform(results)
         if results is None:
             return None
-        if not getattr(transform, 'derives_modality', False):  # which is a matter of each pipeline's own
+        if not _is_of_one_view(transform):
             for frames in views:
                 replay.follow(results, frames)
     return results
+
+
+def _is_of_one_view(transform: Any) -> bool:
+    """Return whether a transform is a matter of its own pipeline: it derives a modality, or corrupts the frames."""
+    return getattr(transform, 'derives_modality', False) or getattr(transform, 'of_one_view', False)
 
 
 def _size(results: dict) -> tuple[int, int]:

@@ -46,6 +46,18 @@ def test_other_averages_give_probabilities_of_the_same_ranking(average):
     assert found.sum(1) == pytest.approx(np.ones(4))
 
 
+@pytest.mark.parametrize('average', ['score', 'prob'])
+def test_logarithms_are_those_of_its_probabilities_and_have_a_gradient(average):
+    model = tiny_model(average_clips=average)
+    model.cls_head.consensus = nn.Identity()  # as above: frames take the part of clips
+    model.cls_head.forward = lambda x, num_segs, **_: model.cls_head.fc_cls(x.mean((2, 3)))
+    shipped, clips = DeployableRecognizer(model), torch.from_numpy(np.stack(noise(4))).float().requires_grad_()
+    found = shipped.log_probabilities(clips)
+    assert torch.allclose(found.exp(), shipped(clips), atol=1e-6) and found.shape == (4, shipped.num_classes)
+    found.sum().backward()
+    assert clips.grad.abs().sum() > 0
+
+
 def test_stays_in_eval_mode_and_leaves_the_model_alone():
     model = tiny_model()
     model.train()

@@ -102,6 +102,15 @@ CLIP_LAYERS = [(2, 3, 4, 4, 4), (2, 4, 2, 2, 2)]
 CASES: dict[str, list[LossCase]] = {
     'KDLoss': [LossCase(LOGITS), LossCase((3, 2), params={'temperature': 1.0})],
     'DKDLoss': [LossCase(LOGITS, labels=True), LossCase((3, 2), labels=True, params={'temperature': 1.0})],
+    'IADLoss': [
+        LossCase(
+            [LOGITS, LOGITS],
+            params=params,
+            extra=lambda batch: {'labels': torch.arange(batch) % 2},
+            zero_if_equal=False,
+        )
+        for params in ({}, {'temperature': 4.0, 'exponent': 1.0})
+    ],
     'DISTLoss': [LossCase(LOGITS, zero_if_equal=False)],
     'HardKDLoss': [
         LossCase(LOGITS, zero_if_equal=False),

@@ -81,7 +81,7 @@ def run_test(
         ValueError: A setting does not go with the config, or the checkpoint does not belong to its model.
     """
     with as_settings_errors():
-        if not _is_here(checkpoint):
+        if not is_here(checkpoint):
             raise MissingFileError(f'checkpoint {checkpoint!r} does not exist')
         for name, file in (('--report', settings.report), ('--dump', settings.dump)):
             expect_new(name, file, force)
@@ -187,7 +187,7 @@ def merge_settings(
             threads=settings.threads,
             precision=settings.precision,
         )
-    elif is_distillation(config) and not all(map(_is_here, _checkpoints(config))):
+    elif is_distillation(config) and not all(map(is_here, teacher_checkpoints(config))):
         print("the teacher's checkpoint is not here and not needed: testing the student alone")
         config = plain_student(config)
     elif is_distillation(config):
@@ -318,9 +318,11 @@ def _metrics(config: Config) -> list[dict]:
     return list(metrics) if isinstance(metrics, (list, tuple)) else [metrics]
 
 
-def _checkpoints(config: Config) -> list[str | None]:
+def teacher_checkpoints(config: Config) -> list[str | None]:
+    """Return the checkpoint of each single teacher of a distillation."""
     return [each.get('checkpoint') for each in named_teachers(config.model.get('teacher')).values()]
 
 
-def _is_here(checkpoint: str | None) -> bool:
+def is_here(checkpoint: str | None) -> bool:
+    """Return whether a checkpoint can be read: a file that is there, a URL, or none at all."""
     return checkpoint is None or '://' in checkpoint or os.path.isfile(checkpoint)
