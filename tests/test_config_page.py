@@ -54,6 +54,7 @@ from mmkd_video.views import DistillViews, MultiView
 from mmkd_video.weightings import (
     BalancedWeighting,
     ImportanceWeighting,
+    MetaLearnedWeighting,
     TeacherConfidenceWeighting,
     TeacherCorrectWeighting,
     UncertaintyWeighting,
@@ -180,6 +181,7 @@ ACCEPTED = {
     ('Base file', 'key of `FiniteHook`'): lambda: parameters(FiniteHook),
     ('Weights', 'key of `Balanced`'): lambda: parameters(BalancedWeighting),
     ('Weights', 'key of `Uncertainty`'): lambda: parameters(UncertaintyWeighting),
+    ('Weights', 'key of `MetaLearned`'): lambda: parameters(MetaLearnedWeighting),
     ('Weights', 'key of `TeacherConfidence`'): lambda: parameters(TeacherConfidenceWeighting),
     ('Weights', 'key of `TeacherCorrect`'): lambda: parameters(TeacherCorrectWeighting),
     ('Weights', 'key of `Importance`'): lambda: parameters(ImportanceWeighting),
@@ -232,6 +234,7 @@ DEFAULTS = {  # whose signature holds what a table calls default; the last one c
     ('Base file', 'key of `FiniteHook`'): [FiniteHook],
     ('Weights', 'key of `Balanced`'): [BalancedWeighting],
     ('Weights', 'key of `Uncertainty`'): [UncertaintyWeighting],
+    ('Weights', 'key of `MetaLearned`'): [MetaLearnedWeighting],
     ('Weights', 'key of `TeacherConfidence`'): [TeacherConfidenceWeighting],
     ('Weights', 'key of `TeacherCorrect`'): [TeacherCorrectWeighting],
     ('Weights', 'key of `Importance`'): [ImportanceWeighting],

@@ -4,6 +4,7 @@ from mmkd_video.weightings.balanced import BalancedWeighting
 from mmkd_video.weightings.build import build_weighting, is_weighting
 from mmkd_video.weightings.clip_weighting import ClipWeighting
 from mmkd_video.weightings.importance import ImportanceWeighting
+from mmkd_video.weightings.meta_learned import MetaLearnedWeighting
 from mmkd_video.weightings.teacher_confidence import TeacherConfidenceWeighting
 from mmkd_video.weightings.teacher_correct import TeacherCorrectWeighting
 from mmkd_video.weightings.uncertainty import UncertaintyWeighting
@@ -14,6 +15,7 @@ __all__ = [
     'ClipWeighting',
     'Norms',
     'ImportanceWeighting',
+    'MetaLearnedWeighting',
     'TeacherConfidenceWeighting',
     'TeacherCorrectWeighting',
     'UncertaintyWeighting',

@@ -84,6 +84,7 @@ PAGE = {
     ('Weights', 'key of `TeacherConfidence`'): ['TeacherConfidenceWeighting'],
     ('Weights', 'key of `TeacherCorrect`'): ['TeacherCorrectWeighting'],
     ('Weights', 'key of `Importance`'): ['ImportanceWeighting'],
+    ('Weights', 'key of `MetaLearned`'): ['MetaLearnedWeighting'],
     ('Masking', 'key of `AttentionMask`'): ['AttentionMask'],
     ('AdversarialTraining', 'key'): ['AdversarialTraining'],
     ('AdversarialTraining', 'key of `FGSM`'): ['FGSM'],
