@@ -27,7 +27,7 @@ ALLOWED = {
     'masking': GROUND,
     'models': GROUND,
     'optimizers': GROUND,
-    'meta': GROUND | {'datasets', 'taps', 'weightings'},
+    'meta': GROUND | {'datasets', 'losses', 'taps', 'teachers', 'weightings'},
     'datasets': GROUND | {'views'},
     'evaluation': GROUND | {'datasets'},
     'teachers': GROUND | {'taps', 'views', 'pruning'},

@@ -10,6 +10,7 @@ TEACHER_HOOKS = (
     'DistillHook',
     'DistillWatchHook',
     'FeatureSimilarityHook',
+    'MetaDistilHook',
     'MetaWeightHook',
     'TeacherPredictionsHook',
     'TermStopHook',

@@ -1,10 +1,5 @@
 """Weights of terms that learn from clips which are held back."""
 
-import os
-import shutil
-import subprocess
-import sys
-from pathlib import Path
 from types import SimpleNamespace
 
 import clips
@@ -20,7 +15,6 @@ from mmkd_video.meta.learner import Learner
 from mmkd_video.meta.rehearsal import Rehearsal
 from mmkd_video.weightings import MetaLearnedWeighting
 
-TESTS = Path(__file__).parents[1]
 TASK, TERM = torch.tensor([0.0, 0.0]), torch.tensor([4.0, 2.0])
 
 
@@ -123,14 +117,7 @@ def test_a_quiz_leaves_the_step_that_follows_as_it_would_have_been(videos, tmp_p
 
 def test_a_killed_training_goes_on_with_its_weights_and_clips(videos, tmp_path):
     hook = quiz_runs.weight_hook(videos, interval=3, rate=0.5)  # the second epoch begins between two quizzes
-    whole = quiz_runs.built(videos, tmp_path / 'whole', hook)
-    whole.train()
-    (tmp_path / 'cut').mkdir()
-    shutil.copy(tmp_path / 'whole' / 'epoch_1.pth', tmp_path / 'cut')
-    (tmp_path / 'cut' / 'last_checkpoint').write_text(str(tmp_path / 'cut' / 'epoch_1.pth'))
-    cut = quiz_runs.built(videos, tmp_path / 'cut', hook, resume=True)
-    cut.train()
-    again, expected = quiz_runs.state_of(cut), quiz_runs.state_of(whole)
+    expected, again = quiz_runs.resumed(videos, tmp_path, hook)
     for name, value in expected.items():
         assert torch.equal(value, again[name]), name
 
@@ -182,18 +169,12 @@ def test_a_wrong_setting_of_the_weight_is_named(setting):
 
 @pytest.mark.slow
 def test_two_ranks_learn_the_weights_of_one_process_with_twice_the_batch(videos, tmp_path):
-    command = [sys.executable, '-m', 'torch.distributed.run', '--nproc_per_node=2', '--master_port=0', '--standalone']
-    path = os.pathsep.join(map(str, (TESTS, TESTS / 'meta', TESTS.parent)))
-    command += [str(TESTS / 'meta' / 'quiz_runs.py'), str(videos), str(tmp_path)]
-    environment = dict(os.environ, PYTHONPATH=path, OMP_NUM_THREADS='1')
-    done = subprocess.run(command, cwd=TESTS.parent, env=environment, capture_output=True, text=True, timeout=300)
-    assert done.returncode == 0, done.stderr[-3000:]
+    first, second = quiz_runs.on_two_ranks(videos, tmp_path, 'weights')
     hook = quiz_runs.weight_hook(videos, batch_size=4)
     alone = quiz_runs.built(
         videos, tmp_path / 'one', hook, student=tiny.recognizer(norm_eval=True), train_dataloader=dict(batch_size=4)
     )
     alone.train()
-    first, second = (safe_load.load(str(tmp_path / f'rank{rank}.pth')) for rank in (0, 1))
     for name, value in quiz_runs.state_of(alone).items():
         torch.testing.assert_close(first[name], value, rtol=1e-4, atol=1e-6)
         torch.testing.assert_close(first[name], second[name], rtol=0, atol=0)

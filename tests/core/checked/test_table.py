@@ -48,6 +48,7 @@ PAGE = {
     ('Teacher', 'key of `PeerTeacher`'): ['PeerTeacher'],
     ('Teacher', 'key of `TeacherEnsemble`'): ['TeacherEnsemble'],
     ('Teacher', 'key of `BlockTeacher`'): ['BlockTeacher'],
+    ('Teacher', 'key of `MetaTeacher`'): ['MetaTeacher'],
     ('Teacher', 'key of `ProbedTeacher`'): ['ProbedTeacher'],
     ('Teacher', 'key of `SelfTeacher`'): ['SelfTeacher'],
     ('Teacher', 'key of `hf::`'): ['hf'],
