@@ -38,6 +38,7 @@ def register() -> None:
         pruning,
         robustness,
         schedules,
+        self_supervised,
         teachers,
         terms,
         views,

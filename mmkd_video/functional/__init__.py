@@ -4,6 +4,7 @@ from mmkd_video.functional.adaptation import descend
 from mmkd_video.functional.adversarial import iad, loss_rate_share
 from mmkd_video.functional.alignment import cka_from_hsic, unbiased_hsic
 from mmkd_video.functional.attention import at, attention_map, catkd, per_frame_at, space_time_at
+from mmkd_video.functional.centred import centred_cross_entropy
 from mmkd_video.functional.channels import cwd, nst
 from mmkd_video.functional.contrast import noise_contrast, other_indices
 from mmkd_video.functional.correlation import dist, ickd, pearson, pkd
@@ -55,6 +56,7 @@ __all__ = [
     'catkd',
     'cc',
     'channels_and_positions',
+    'centred_cross_entropy',
     'cka_from_hsic',
     'class_indices',
     'coral',

@@ -15,8 +15,6 @@ from mmkd_video.core.mistakes import WorkFailedError, WrongValueError
 from mmkd_video.core.registry import HOOKS
 from mmkd_video.core.replay import Replay
 from mmkd_video.datasets import (
-    FlatCollate,
-    KeyedBatchSampler,
     SeededDataset,
     build_replayed,
     hash_of_names,
@@ -26,25 +24,12 @@ from mmkd_video.datasets import (
 )
 from mmkd_video.datasets.label_check import expect_known_classes, wrong_label
 from mmkd_video.datasets.resuming_iterator import ResumingIterator
+from mmkd_video.datasets.seeded_loader import seeded_loader, settings_of
 from mmkd_video.datasets.watched_loader import ReadingBoard, WatchedLoader
 from mmkd_video.hooks.model_contract import HasTeachers, ability_of, parts_of_teachers
 from mmkd_video.hooks.model_wrapper import unwrapped_model
 
 _BATCHES = 2  # keeps these seeds apart from those of samples
-# What the rebuilt loader takes over; the dataset and the batch sampler are wrapped.
-_SETTINGS = (
-    'num_workers',
-    'collate_fn',
-    'pin_memory',
-    'timeout',
-    'worker_init_fn',
-    'multiprocessing_context',
-    'generator',
-    'prefetch_factor',
-    'persistent_workers',
-    'pin_memory_device',
-    'in_order',
-)
 
 
 @HOOKS.register_module()
@@ -103,7 +88,8 @@ class ReproducibleHook(Hook):
         dataset = old.dataset if replay is None else _replayed(runner, replay)
         clips = 1 if replay is None else replay.clips
         _expect_whole_videos(old.batch_sampler, clips)
-        loop.dataloader = _rebuild(old, SeededDataset(dataset, runner.seed, replay=replay), self.video_timeout, clips)
+        seeded = SeededDataset(dataset, runner.seed, replay=replay)
+        loop.dataloader = seeded_loader(old, seeded, self.video_timeout, clips)
         if isinstance(loop, IterBasedTrainLoop):
             _stop_workers(old, loop.dataloader_iterator)
             loop.dataloader_iterator = ResumingIterator(loop.dataloader)
@@ -249,23 +235,7 @@ def _watch_tested(loader: DataLoader, timeout: float | None) -> DataLoader:
     name_unreadable_videos(loader.dataset, board)
     if board is None or batches is None or isinstance(loader.dataset, IterableDataset):
         return loader
-    settings = {key: getattr(loader, key) for key in _SETTINGS if hasattr(loader, key)}
-    return WatchedLoader(loader.dataset, batch_sampler=batches, board=board, **settings)
-
-
-def _rebuild(loader: DataLoader, dataset: SeededDataset, timeout: float | None, clips: int) -> DataLoader:
-    """The same loader over seeded samples, watched where it has workers."""
-    sampler = getattr(loader.batch_sampler, 'sampler', None)
-    if isinstance(sampler, InfiniteSampler):
-        sampler.indices = sampler._indices_of_rank()  # an iterator that prefetched has used up some
-    settings = {key: getattr(loader, key) for key in _SETTINGS if hasattr(loader, key)}
-    batches = KeyedBatchSampler(loader.batch_sampler, clips)
-    if clips > 1:
-        settings['collate_fn'] = FlatCollate(settings['collate_fn'])
-    if not timeout or not loader.num_workers:
-        return DataLoader(dataset, batch_sampler=batches, **settings)
-    dataset.board = ReadingBoard(loader.num_workers, timeout)
-    return WatchedLoader(dataset, batch_sampler=batches, board=dataset.board, **settings)
+    return WatchedLoader(loader.dataset, batch_sampler=batches, board=board, **settings_of(loader))
 
 
 def _replay_for(runner: Runner) -> Replay | None:

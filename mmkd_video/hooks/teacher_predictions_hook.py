@@ -96,6 +96,9 @@ class TeacherPredictionsHook(Hook):
         if getattr(runner.val_loop.dataloader.batch_sampler, 'relabels', False):
             runner.logger.info(f'The validation is by episodes: the agreement with {name} is not reported.')
             return None
+        if getattr(part, 'learns', False):
+            runner.logger.info(f'{name} changes while it teaches: its agreement is not reported.')
+            return None
         pipeline = validation_pipeline(getattr(part, 'config', None))
         if pipeline is None:
             runner.logger.info(f'{name} has no val pipeline (no config): its agreement is not reported.')

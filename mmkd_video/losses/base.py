@@ -3,7 +3,8 @@
 import functools
 import inspect
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 
 import torch
 from torch import Tensor, nn
@@ -12,7 +13,7 @@ from mmkd_video.core.checked import Number, Whole
 from mmkd_video.core.mistakes import WrongTypeError, WrongValueError
 from mmkd_video.losses.finite import FiniteWatch
 
-__all__ = ['DistillLoss', 'at_least', 'in_float32', 'positive', 'whole']
+__all__ = ['DistillLoss', 'at_least', 'gradient_to_teacher', 'in_float32', 'positive', 'whole']
 
 RANKS = {'logits': (2,), 'vector': (2,), 'tokens': (3,), 'map': (4, 5)}
 SHAPES = {
@@ -22,6 +23,18 @@ SHAPES = {
     'map': 'map (N, C, T, H, W) or (N, C, H, W)',
 }
 Features = Tensor | Sequence[Tensor]
+_teacher_learns = False
+
+
+@contextmanager
+def gradient_to_teacher() -> Iterator[None]:
+    """Let losses keep the graph of the teacher's features while the block runs, for a teacher that learns to teach."""
+    global _teacher_learns
+    before, _teacher_learns = _teacher_learns, True
+    try:
+        yield
+    finally:
+        _teacher_learns = before
 
 
 def positive(key: str, value: float) -> float:
@@ -254,10 +267,11 @@ def _as_tensor(kind: str, name: str, value: object) -> object:
 def in_float32(forward: Callable[..., Tensor]) -> Callable[..., Tensor]:
     """Decorate the ``forward(self, student, teacher, ...)`` of a :class:`DistillLoss`.
 
-    The two sides are checked, the teacher is detached, autocast is off inside, and both sides are brought to one
-    precision: that of the learned parts of the loss, else float32, or float64 where the student is float64. The scalar
-    is returned in float32, or float64 where the student is float64. A keyword without default must be given; lists and
-    NumPy arrays become Tensors. What is not finite is refused by :class:`~mmkd_video.losses.finite.FiniteWatch`.
+    The two sides are checked, the teacher is detached (but see :func:`gradient_to_teacher`), autocast is off inside,
+    and both sides are brought to one precision: that of the learned parts of the loss, else float32, or float64 where
+    the student is float64. The scalar is returned in float32, or float64 where the student is float64. A keyword
+    without default must be given; lists and NumPy arrays become Tensors. What is not finite is refused by
+    :class:`~mmkd_video.losses.finite.FiniteWatch`.
 
     Raises:
         ValueError: Such a keyword (``labels``, ...) is missing, None or no array, or a tensor holds NaN or infinity.
@@ -278,7 +292,8 @@ def in_float32(forward: Callable[..., Tensor]) -> Callable[..., Tensor]:
         first = student if isinstance(student, Tensor) else student[0]
         precision = _precision(self, student)
         student = _map_tensors(lambda tensor: tensor.to(precision), student)
-        teacher = _map_tensors(lambda tensor: tensor.detach().to(precision), teacher)
+        teacher = teacher if _teacher_learns else _map_tensors(Tensor.detach, teacher)
+        teacher = _map_tensors(lambda tensor: tensor.to(precision), teacher)
         given = {key: _as_tensor(type(self).__name__, key, value) for key, value in given.items()}
         floats = {key: value for key, value in given.items() if isinstance(value, Tensor) and value.is_floating_point()}
         with torch.autocast(first.device.type, enabled=False):

@@ -5,6 +5,8 @@ from mmkd_video.meta.episode import Episode, episodes_of
 from mmkd_video.meta.evaluation_loops import EpisodeTestLoop, EpisodeValLoop
 from mmkd_video.meta.learner import Learner
 from mmkd_video.meta.maml import MAML
+from mmkd_video.meta.meta_distil_hook import MetaDistilHook
+from mmkd_video.meta.meta_weight_hook import MetaWeightHook
 from mmkd_video.meta.prototypical import ProtoNet
 from mmkd_video.meta.reptile import Reptile
 from mmkd_video.meta.train_loop import EpisodeTrainLoop
@@ -17,6 +19,8 @@ __all__ = [
     'EpisodeValLoop',
     'Learner',
     'MetaAlgorithm',
+    'MetaDistilHook',
+    'MetaWeightHook',
     'Outcome',
     'ProtoNet',
     'Reptile',

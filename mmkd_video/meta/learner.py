@@ -126,6 +126,16 @@ class Learner:
                 each pass.
         """
         self.student.train()
+        with self.judged(statistics):
+            yield
+
+    @contextmanager
+    def judged(self, statistics: str) -> Iterator[None]:
+        """As :meth:`tested`, of a student in the midst of its training: what is frozen stays so.
+
+        Args:
+            statistics: Statistics of batch norms that are in training, as of :meth:`tested`.
+        """
         norms = [each for each in self.student.modules() if isinstance(each, _BatchNorm) and each.training]
         with eval_mode(self.student):
             if statistics == 'batch':

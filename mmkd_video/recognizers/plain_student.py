@@ -10,6 +10,8 @@ TEACHER_HOOKS = (
     'DistillHook',
     'DistillWatchHook',
     'FeatureSimilarityHook',
+    'MetaDistilHook',
+    'MetaWeightHook',
     'TeacherPredictionsHook',
     'TermStopHook',
 )

@@ -7,6 +7,7 @@ from mmkd_video.teachers.ema import EMATeacher
 from mmkd_video.teachers.ensemble import MembersStep, MemberWeighting, TeacherEnsemble
 from mmkd_video.teachers.frozen import FrozenTeacher
 from mmkd_video.teachers.itself import SelfTeacher
+from mmkd_video.teachers.meta import MetaTeacher
 from mmkd_video.teachers.peer import PeerTeacher
 from mmkd_video.teachers.probed import ProbedTeacher
 from mmkd_video.teachers.teacher import Probe, Teacher, TeachingStep
@@ -19,6 +20,7 @@ __all__ = [
     'FrozenTeacher',
     'MemberWeighting',
     'MembersStep',
+    'MetaTeacher',
     'PeerTeacher',
     'Probe',
     'ProbedTeacher',

@@ -186,9 +186,8 @@ class FrozenTeacher(Teacher):
         found = [name for name in names if self.num_classes is not None or name not in SCORES]
         self._taps = TapSet(self.module, found, self.name)
 
-    @torch.no_grad()
     def features(self, inputs: Inputs) -> dict[str, Tensor]:
-        """Run the teacher on its view of a batch.
+        """Run the teacher on its view of a batch, without a gradient.
 
         Args:
             inputs: Normalised clips, ``(N, T, C, H, W)`` for 2D and ``(N, M, C, T, H, W)`` for 3D recognizers.
@@ -197,6 +196,10 @@ class FrozenTeacher(Teacher):
             Tap name to feature in canonical layout; ``logits``, ``frame_logits`` and ``cam`` hold the student's classes
             only.
         """
+        with torch.no_grad():
+            return self._run(inputs)
+
+    def _run(self, inputs: Inputs) -> dict[str, Tensor]:
         self._stay_frozen()
         with self._taps.watch(), self._own_precision(one_of(inputs)):
             self.module.extract_feat(shallow(inputs), stage='head')

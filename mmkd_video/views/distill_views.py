@@ -32,7 +32,7 @@ PIPELINE = ListOf(Settings("a transform, dict(type='...')", needs=('type',)), le
     teacher=AnyOf(Text("a path or 'mmaction::...'"), PIPELINE, Settings('a dict of these by name')),
     span=OneOf('inside', 'stretch'),
     on_short=OneOf('error', 'clamp'),
-    augment=OneOf('student', 'own'),
+    augment=OneOf('student', 'own', 'another'),
 )
 class DistillViews(BaseTransform):
     """Run the student's training pipeline and cut the teachers' views from the same decoded frames.
@@ -61,7 +61,8 @@ class DistillViews(BaseTransform):
             first and last frames.
         augment: ``'student'``: a teacher's view has the student's crop, flip and colour; ``'own'``: its whole pipeline
             runs on the same video, from the random state that the student's began with, so that equal first steps draw
-            equal frames: weak augmentation beside a strong one. It decodes the video again.
+            equal frames: weak augmentation beside a strong one; ``'another'``: the same with draws of its own, so that
+            equal pipelines give two views of a clip. Both decode the video again.
 
     Raises:
         ValueError: If a pipeline lacks what the view is made of, or holds what no view can follow.
@@ -76,11 +77,13 @@ class DistillViews(BaseTransform):
         on_short: str = 'error',
         augment: str = 'student',
     ) -> None:
-        self.pipelines = find_pipelines(teacher, name)
+        self.pipelines, self.another = find_pipelines(teacher, name), augment == 'another'
         follows = augment == 'student' and reads_frames(student)
         cut = {key for key, pipeline in self.pipelines.items() if follows and reads_frames(pipeline)}
         specs = [ViewSpec.from_pipeline(key, pipeline) for key, pipeline in self.pipelines.items() if key in cut]
-        self.own = {key: OwnView(key, pipeline) for key, pipeline in self.pipelines.items() if key not in cut}
+        self.own = {
+            key: OwnView(key, pipeline, self.another) for key, pipeline in self.pipelines.items() if key not in cut
+        }
         self.specs = [replace(spec, stretch=True) for spec in specs] if span == 'stretch' else specs
         self.span = span
         self.clamp = on_short == 'clamp'
@@ -150,10 +153,11 @@ class DistillViews(BaseTransform):
                 "two steps, ['DecordInit', 'SampleFrames'] or alike"
             )
         if self.own:
+            augmented = 'another' if self.another else 'own'
             raise WrongValueError(
                 f'DistillViews in RepeatAugDataset: view {next(iter(self.own))!r} is made by a pipeline of its '
-                "own (another modality than RGB, or augment='own') and is not repeated; expected a VideoDataset or "
-                'PoseDataset'
+                f'own (another modality than RGB, or augment={augmented!r}) and is not repeated; expected a '
+                'VideoDataset or PoseDataset'
             )
         opening, sampler = self.sampling
         results = opening(results)
@@ -175,7 +179,7 @@ class DistillViews(BaseTransform):
 
     def _make_all_whole(self) -> None:
         """Let every teacher have a view of its own: frames of optical flow cannot be cut as those of RGB."""
-        self.own = {name: OwnView(name, pipeline) for name, pipeline in self.pipelines.items()}
+        self.own = {name: OwnView(name, pipeline, self.another) for name, pipeline in self.pipelines.items()}
         self.specs = []
 
     def _finish(self, results: dict, views: dict[ViewKey, ViewFrames]) -> dict | None:

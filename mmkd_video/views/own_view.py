@@ -1,12 +1,15 @@
 """A view that a teacher's own pipeline makes: of a modality that cannot be cut from the student's frames."""
 
 import copy
+import zlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
+
 from mmkd_video.core.mistakes import WrongValueError
 from mmkd_video.core.registry import TRANSFORMS
-from mmkd_video.core.restoring import random_state_restored, set_random_state
+from mmkd_video.core.restoring import random_state_restored, seed_everything, set_random_state
 
 
 class OwnView:
@@ -18,10 +21,12 @@ class OwnView:
     Args:
         name: Key of the view.
         pipeline: The teacher's pipeline.
+        another: Whether it draws by itself, from a state that follows from the student's: equal pipelines then give two
+            views of a clip.
     """
 
-    def __init__(self, name: str, pipeline: Sequence[Mapping]) -> None:
-        self.name = name
+    def __init__(self, name: str, pipeline: Sequence[Mapping], another: bool = False) -> None:
+        self.name, self.another = name, another
         with random_state_restored():  # transforms may draw when they are built
             self.steps = [TRANSFORMS.build(step) for step in pipeline]
 
@@ -38,6 +43,8 @@ class OwnView:
         results: dict | None = copy.deepcopy(known)
         with random_state_restored():
             set_random_state(state)
+            if self.another:
+                seed_everything(int(np.random.randint(2**31)), zlib.crc32(self.name.encode()))
             for step in self.steps:
                 try:
                     results = step(results)

@@ -5,6 +5,7 @@ from mmkd_video.weightings.build import build_weighting, is_weighting
 from mmkd_video.weightings.clip_weighting import ClipWeighting
 from mmkd_video.weightings.importance import ImportanceWeighting
 from mmkd_video.weightings.loss_rate import LossRateWeighting
+from mmkd_video.weightings.meta_learned import MetaLearnedWeighting
 from mmkd_video.weightings.teacher_confidence import TeacherConfidenceWeighting
 from mmkd_video.weightings.teacher_correct import TeacherCorrectWeighting
 from mmkd_video.weightings.uncertainty import UncertaintyWeighting
@@ -16,6 +17,7 @@ __all__ = [
     'LossRateWeighting',
     'Norms',
     'ImportanceWeighting',
+    'MetaLearnedWeighting',
     'TeacherConfidenceWeighting',
     'TeacherCorrectWeighting',
     'UncertaintyWeighting',

@@ -227,5 +227,16 @@ def test_a_view_of_its_own_augmentation_has_the_same_frames(video):
         own = run(build(strong, weak, augment='own'), video, number)
         assert torch.equal(own['inputs'], run(Compose(strong), video, number)['inputs'])
         assert torch.equal(own['views']['teacher'], run(Compose(weak), video, number)['inputs'])
-    with pytest.raises(ValueError, match="augment: got 'mine'; expected 'student' or 'own'"):
+    with pytest.raises(ValueError, match="augment: got 'mine'; expected 'student', 'own' or 'another'"):
         build(strong, weak, augment='mine')
+
+
+def test_equal_pipelines_with_draws_of_their_own_give_two_views_of_a_clip(video):
+    strong = student_pipeline(*CROP, FLIP, JITTER)
+    views = build(strong, strong, augment='another')
+    made = [run(views, video, number) for number in (0, 1, 0)]
+    for sample, number in zip(made, (0, 1, 0), strict=True):
+        assert torch.equal(sample['inputs'], run(Compose(strong), video, number)['inputs'])
+        assert not torch.equal(sample['inputs'], sample['views']['teacher'])
+    first, second, again = (sample['views']['teacher'] for sample in made)
+    assert torch.equal(first, again) and not torch.equal(first, second)

@@ -5,7 +5,7 @@ import inspect
 import pytest
 from test_config_page import names, tables
 
-from mmkd_video import adaptation, losses
+from mmkd_video import adaptation, losses, self_supervised
 from mmkd_video.cli.arguments import TEXTS
 from mmkd_video.core.checked import TABLE, Anything, keys_of
 from mmkd_video.core.registry import DATA_SAMPLERS, DATASETS, HOOKS, LOOPS, METRICS, MODELS, TASK_UTILS, TRANSFORMS
@@ -23,7 +23,7 @@ OURS = sorted(
 )
 LOSSES = [
     getattr(room, name)
-    for room in (losses, adaptation)
+    for room in (losses, adaptation, self_supervised)
     for name in room.__all__
     if name.endswith('Loss') and name in MODELS.module_dict
 ]
@@ -48,6 +48,7 @@ PAGE = {
     ('Teacher', 'key of `PeerTeacher`'): ['PeerTeacher'],
     ('Teacher', 'key of `TeacherEnsemble`'): ['TeacherEnsemble'],
     ('Teacher', 'key of `BlockTeacher`'): ['BlockTeacher'],
+    ('Teacher', 'key of `MetaTeacher`'): ['MetaTeacher'],
     ('Teacher', 'key of `ProbedTeacher`'): ['ProbedTeacher'],
     ('Teacher', 'key of `SelfTeacher`'): ['SelfTeacher'],
     ('Teacher', 'key of `hf::`'): ['hf'],
@@ -85,6 +86,7 @@ PAGE = {
     ('Weights', 'key of `TeacherCorrect`'): ['TeacherCorrectWeighting'],
     ('Weights', 'key of `Importance`'): ['ImportanceWeighting'],
     ('Weights', 'key of `LossRate`'): ['LossRateWeighting'],
+    ('Weights', 'key of `MetaLearned`'): ['MetaLearnedWeighting'],
     ('Masking', 'key of `AttentionMask`'): ['AttentionMask'],
     ('AdversarialTraining', 'key'): ['AdversarialTraining'],
     ('AdversarialTraining', 'key of `FGSM`'): ['FGSM'],
