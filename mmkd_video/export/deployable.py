@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from mmkd_video.core.mistakes import WrongTypeError, WrongValueError
 from mmkd_video.quantization.qat import has_quantizers
+from mmkd_video.recognizers.families import expect_own_scores, scores_each_class
 from mmkd_video.recognizers.reparameterized import reparameterize
 
 LAYOUTS = {'NCHW': 5, 'NCTHW': 6}  # number of dimensions of a batch, see metadata.py
@@ -23,7 +24,8 @@ class DeployableRecognizer(nn.Module):
 
     The probabilities are those of MMAction2's ``predict`` with ``average_clips='prob'``. Where the head averages scores
     (``'score'``) or does not average (None), they are the softmax of the mean score, and the mean of the clips'
-    probabilities: the ranking that MMAction2's scores have.
+    probabilities: the ranking that MMAction2's scores have. A head that scores each class by itself, as for clips of
+    several labels, gives the probability of each: a sigmoid in the place of the softmax.
 
     What is several layers in training and one at inference becomes one: RepVGG, MobileOne, FastViT and RepViT of timm,
     and a module of your own with their methods.
@@ -33,7 +35,8 @@ class DeployableRecognizer(nn.Module):
 
     Raises:
         TypeError: It is no recognizer with a classification head.
-        ValueError: Its preprocessor lays frames out in a way that is not known here.
+        ValueError: Its preprocessor lays frames out in a way that is not known here, or its head averages clips by a
+            softmax though it scores each class by itself.
     """
 
     def __init__(self, recognizer: nn.Module) -> None:
@@ -56,6 +59,9 @@ class DeployableRecognizer(nn.Module):
             kept = {key: value for key, value in recognizer.test_cfg.items() if key != 'max_testing_views'}
             self.recognizer.test_cfg = type(recognizer.test_cfg)(kept)
         self.average_clips = getattr(recognizer.cls_head, 'average_clips', None)
+        self.several_labels = scores_each_class(recognizer.cls_head)
+        if self.several_labels:
+            expect_own_scores(recognizer.cls_head, 'export: model')
         self.to_rgb = bool(getattr(preprocessor, 'to_rgb', False))
         for name in ('mean', 'std'):
             given = getattr(preprocessor, name, None)
@@ -98,8 +104,11 @@ class DeployableRecognizer(nn.Module):
         scores = self.recognizer.cls_head(features, **arguments)
         scores = scores.reshape(clips.shape[0], -1, scores.shape[-1])
         if self.average_clips == 'score':
-            return scores.mean(dim=1).softmax(dim=1)
-        return scores.softmax(dim=2).mean(dim=1)
+            return self._probabilities(scores.mean(dim=1))
+        return self._probabilities(scores).mean(dim=1)
+
+    def _probabilities(self, scores: Tensor) -> Tensor:
+        return scores.sigmoid() if self.several_labels else scores.softmax(dim=-1)
 
     def predict(self, clips: np.ndarray | Sequence[np.ndarray], batch_size: int = 8) -> np.ndarray:
         """Classify clips in eager PyTorch, as an exported file's runtime does.

@@ -3,6 +3,7 @@
 from mmkd_video.functional.adaptation import descend
 from mmkd_video.functional.alignment import cka_from_hsic, unbiased_hsic
 from mmkd_video.functional.attention import at, attention_map, catkd, per_frame_at, space_time_at
+from mmkd_video.functional.binary import binary_divergence, binary_kd
 from mmkd_video.functional.channels import cwd, nst
 from mmkd_video.functional.contrast import noise_contrast, other_indices
 from mmkd_video.functional.correlation import dist, ickd, pearson, pkd
@@ -51,6 +52,8 @@ __all__ = [
     'at',
     'attention_map',
     'batch_norm_margin',
+    'binary_divergence',
+    'binary_kd',
     'catkd',
     'cc',
     'channels_and_positions',

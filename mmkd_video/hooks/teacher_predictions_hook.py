@@ -74,7 +74,8 @@ class TeacherPredictionsHook(Hook):
             probabilities = {name: torch.from_numpy(one.probabilities) for name, one in found.items()}
             metric = _metric(runner, each.name if several else None)
             merged = each.teacher.merge(probabilities).numpy()
-            metric.set_predictions(merged, next(iter(found.values())).labels)
+            of_each_class = getattr(each.teacher, 'several_labels', False)
+            metric.set_predictions(merged, next(iter(found.values())).labels, of_each_class)
 
     def _find_predicting(self, runner: Runner) -> list[_Predicting]:
         predicting = []
@@ -102,6 +103,11 @@ class TeacherPredictionsHook(Hook):
             return None
         if getattr(part, 'num_classes', None) is None:
             runner.logger.info(f'{name} has no class scores: its agreement is not reported.')
+            return None
+        if getattr(part, 'several_labels', False) and part is not _teachers(runner).get(name):
+            runner.logger.info(
+                f'{name} scores each class by itself, which no ensemble combines: its agreement is not reported.'
+            )
             return None
         if getattr(sampler, 'shuffle', False):
             runner.logger.warning(f'The validation sampler shuffles: the agreement with {name} is not reported.')

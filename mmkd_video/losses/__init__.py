@@ -2,6 +2,7 @@
 
 from mmkd_video.losses.ab import ABLoss
 from mmkd_video.losses.at import ATLoss
+from mmkd_video.losses.binary_kd import BinaryKDLoss
 from mmkd_video.losses.catkd import CATKDLoss
 from mmkd_video.losses.cc import CCLoss
 from mmkd_video.losses.cosine import CosineLoss
@@ -52,6 +53,7 @@ from mmkd_video.losses.wttm import WTTMLoss
 __all__ = [
     'ABLoss',
     'ATLoss',
+    'BinaryKDLoss',
     'CATKDLoss',
     'CCLoss',
     'CRDLoss',
