@@ -3,6 +3,7 @@
 from mmkd_video.evaluation.agreement import AgreementMetric
 from mmkd_video.evaluation.cka import LEAST_SAMPLES, MinibatchCKA, centred_gram, name_of_pair
 from mmkd_video.evaluation.classification_report import ClassificationReport
+from mmkd_video.evaluation.clip_retrieval import ClipRetrieval
 from mmkd_video.evaluation.clip_scores import ClipScores, ScoredClips
 from mmkd_video.evaluation.episode_accuracy import EpisodeAccuracy
 from mmkd_video.evaluation.flow_histogram import flow_histogram
@@ -12,6 +13,7 @@ __all__ = [
     'LEAST_SAMPLES',
     'AgreementMetric',
     'ClassificationReport',
+    'ClipRetrieval',
     'ClipScores',
     'EpisodeAccuracy',
     'LogisticRegression',

@@ -41,6 +41,7 @@ from mmkd_video.functional.prototypes import prototype_scores, prototypes
 from mmkd_video.functional.pyramid import fsp, hcl
 from mmkd_video.functional.queue_similarities import similarity_queue
 from mmkd_video.functional.relations import cc, pairwise_distances, pkt, rkd_angles, rkd_distances, sp
+from mmkd_video.functional.retrieval import average_precision, recall_at
 from mmkd_video.functional.singular import kdsvd, right_singular_vectors
 from mmkd_video.functional.target_class import dkd, nkd, wsld
 from mmkd_video.functional.temporal import frame_importance, temporal_difference, temporal_order, temporal_relation
@@ -51,6 +52,7 @@ __all__ = [
     'ab',
     'at',
     'attention_map',
+    'average_precision',
     'batch_norm_margin',
     'binary_divergence',
     'binary_kd',
@@ -121,6 +123,7 @@ __all__ = [
     'prediction_entropy',
     'prototype_scores',
     'prototypes',
+    'recall_at',
     'reconstruction_weights',
     'reverse_gradient',
     'right_singular_vectors',

@@ -16,6 +16,7 @@ from mmkd_video.datasets import render_motion_clips
 ROOT = Path(__file__).resolve().parents[2]
 CONFIGS = sorted((ROOT / 'configs' / 'tasks').glob('*.py'))
 METRICS = {
+    'i3d_to_mobilenet_retrieval': {'acc/top1', 'retrieval/recall@1', 'retrieval/mean_average_precision'},
     'i3d_to_mobilenet_together': {'acc/mean_average_precision'},
 }
 
@@ -36,7 +37,7 @@ def test_a_step_trains_the_student_and_its_metric_is_reported(path, tmp_path, mo
     prepare = config.prepare
     assert Path(prepare.teacher).is_file() and prepare.teacher == config.model.teacher.config
     assert prepare.data == config.train_dataloader.dataset.data_root
-    few = dict(train=2, val=2, test=2)
+    few = dict(train=2, val=2, test=9)  # the ninth is of the class of the first
     render_motion_clips(tmp_path / 'clips', num_clips=few, motions=prepare.get('motions', 'single'))
     config.model.teacher.checkpoint = None
     model = build_model(config.model).train()
