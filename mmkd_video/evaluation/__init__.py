@@ -8,6 +8,7 @@ from mmkd_video.evaluation.clip_scores import ClipScores, ScoredClips
 from mmkd_video.evaluation.episode_accuracy import EpisodeAccuracy
 from mmkd_video.evaluation.flow_histogram import flow_histogram
 from mmkd_video.evaluation.logistic_regression import LogisticRegression
+from mmkd_video.evaluation.segmentation_metric import SegmentationMetric
 
 __all__ = [
     'LEAST_SAMPLES',
@@ -19,6 +20,7 @@ __all__ = [
     'LogisticRegression',
     'MinibatchCKA',
     'ScoredClips',
+    'SegmentationMetric',
     'centred_gram',
     'flow_histogram',
     'name_of_pair',

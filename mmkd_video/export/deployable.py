@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from mmkd_video.core.mistakes import WrongTypeError, WrongValueError
 from mmkd_video.quantization.qat import has_quantizers
-from mmkd_video.recognizers.families import expect_own_scores, scores_each_class
+from mmkd_video.recognizers.families import expect_own_scores, scores_each_class, scores_frames
 from mmkd_video.recognizers.reparameterized import reparameterize
 
 LAYOUTS = {'NCHW': 5, 'NCTHW': 6}  # number of dimensions of a batch, see metadata.py
@@ -46,6 +46,11 @@ class DeployableRecognizer(nn.Module):
             raise WrongTypeError(
                 f'export: {type(recognizer).__name__} has no {", ".join(missing)}; expected a Recognizer2D or '
                 'Recognizer3D with a cls_head (of a distillation, its student)'
+            )
+        if scores_frames(recognizer.cls_head):
+            raise WrongTypeError(
+                f'export: {type(recognizer.cls_head).__name__} scores every frame, and exported files give one row of '
+                'probabilities a clip; test and run such a student in PyTorch'
             )
         preprocessor = recognizer.data_preprocessor
         self.layout = getattr(preprocessor, 'format_shape', None)

@@ -16,6 +16,7 @@ from mmkd_video.core.registry import HOOKS, METRICS
 from mmkd_video.core.restoring import random_state_restored
 from mmkd_video.evaluation.teacher_predictions import TeacherPredictions, describe, hash_of, predict, with_pipeline
 from mmkd_video.hooks.model_contract import HasTeachers, ability_of
+from mmkd_video.recognizers.families import scores_frames
 from mmkd_video.recognizers.pipelines import validation_pipeline
 
 
@@ -108,6 +109,9 @@ class TeacherPredictionsHook(Hook):
             runner.logger.info(
                 f'{name} scores each class by itself, which no ensemble combines: its agreement is not reported.'
             )
+            return None
+        if scores_frames(getattr(getattr(part, 'module', None), 'cls_head', None)):
+            runner.logger.info(f'{name} scores every frame: the agreement with it is not reported.')
             return None
         if getattr(sampler, 'shuffle', False):
             runner.logger.warning(f'The validation sampler shuffles: the agreement with {name} is not reported.')

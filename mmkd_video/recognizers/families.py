@@ -274,6 +274,15 @@ def scores_each_class(head: nn.Module) -> bool:
     return bool(getattr(head, 'multi_class', False)) or type(loss).__name__ in OWN_SCORE_LOSSES
 
 
+def scores_frames(head: nn.Module) -> bool:
+    """Return whether a head gives class scores ``(N, T, K)`` of every frame, and its labels are those of frames.
+
+    Args:
+        head: A head, which says so in ``scores_frames``.
+    """
+    return bool(getattr(head, 'scores_frames', False))
+
+
 def expect_own_scores(head: nn.Module, side: str) -> None:
     """Refuse a head that scores each class by itself, and yet averages clips by one distribution over all classes.
 

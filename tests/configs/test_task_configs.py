@@ -16,6 +16,7 @@ from mmkd_video.datasets import render_motion_clips
 ROOT = Path(__file__).resolve().parents[2]
 CONFIGS = sorted((ROOT / 'configs' / 'tasks').glob('*.py'))
 METRICS = {
+    'i3d_to_mobilenet_segmentation': {f'segmentation/{each}' for each in ('accuracy', 'edit', 'f1@10', 'f1@50')},
     'i3d_to_mobilenet_retrieval': {'acc/top1', 'retrieval/recall@1', 'retrieval/mean_average_precision'},
     'i3d_to_mobilenet_together': {'acc/mean_average_precision'},
 }
