@@ -50,7 +50,7 @@ def render_clip(
 
     Args:
         split: 'train', 'val' or 'test': the texture families to draw from.
-        kind: Not used: there is one kind of sequence.
+        kind: 0, the only kind.
         rng: Source of all randomness.
         domain: Look of the clips.
 

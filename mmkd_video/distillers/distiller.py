@@ -68,7 +68,7 @@ class Distiller(BaseModel):
         input_size: ``(frames, height, width)``, or a dict of these by side, on which shapes are found. Inferred.
         connector_lr_mult: Factor on the base learning rate for connectors and learned losses.
         connector_decay: Their weight decay; None for the optimizer's own.
-        data_preprocessor: What a config gives beside the model; it becomes the student's if that has none.
+        data_preprocessor: Preprocessor beside the model in a config; the student's if that has none.
         masking: Mask of the tokens that the student, a transformer, sees in training; see ``mmkd_video.masking``.
 
     Raises:

@@ -29,7 +29,7 @@ class SegmentationMetric(BaseMetric):
 
     Args:
         overlaps: Least intersections over union, 0 to 1.
-        background: Classes whose runs are no segments.
+        background: Classes of frames that belong to no segment.
         collect_device: Device on which the results of all ranks meet, ``'cpu'`` or ``'gpu'``.
         collect_dir: Folder they meet in, when on ``'cpu'``.
     """

@@ -45,7 +45,7 @@ def segment_hits(found: Sequence[Segment], expected: Sequence[Segment], overlap:
     Args:
         found: Segments of a prediction.
         expected: Segments of the truth.
-        overlap: That share, 0 to 1.
+        overlap: Least intersection over union, 0 to 1.
     """
     hit: set[int] = set()
     for label, begin, end in found:

@@ -87,9 +87,9 @@ class EmbeddingHead(BaseHead):
         """Return the class scores ``(N, K)`` of clips.
 
         Args:
-            x: As for :meth:`embed`.
-            num_segs: As for :meth:`embed`.
-            **kwargs: As for :meth:`embed`.
+            x: Maps of clips or of their frames, see :meth:`embed`.
+            num_segs: Frames of a sample, see :meth:`embed`.
+            **kwargs: Keywords that recognizers hand to heads, which are not used.
         """
         return self.fc_cls(self.scale * self.embed(x, num_segs))
 
@@ -97,9 +97,9 @@ class EmbeddingHead(BaseHead):
         """Return the samples with class scores, and with ``embedding``, the mean over a sample's clips at length 1.
 
         Args:
-            feats: As for :meth:`embed`.
+            feats: Maps of clips or of their frames, see :meth:`embed`.
             data_samples: The samples; they are filled in.
-            **kwargs: As for :meth:`embed`.
+            **kwargs: Keywords that recognizers hand to heads.
         """
         vectors = self.embed(feats, **kwargs)
         samples = self.predict_by_feat(self.fc_cls(self.scale * vectors), data_samples)

@@ -159,8 +159,12 @@ INPUT_KINDS = {
 
 # Models of MMAction2 that score no whole clips, by the name of their class.
 NO_RECOGNIZERS = {
-    **dict.fromkeys(('BMN', 'TEM', 'PEM', 'TCANet', 'DRN'), 'a localizer, which proposes times in a long video'),
-    **dict.fromkeys(('FastRCNN', 'FasterRCNN', 'MaskRCNN'), 'a detector, which scores boxes and not clips'),
+    **dict.fromkeys(
+        ('BMN', 'TEM', 'PEM', 'TCANet', 'DRN'), 'a localizer, which proposes times in a long video, without classes'
+    ),
+    **dict.fromkeys(
+        ('FastRCNN', 'FasterRCNN', 'MaskRCNN'), 'a detector of MMDetection, which scores boxes and not clips'
+    ),
     **dict.fromkeys(
         ('CLIPSimilarity', 'VindLURetrieval', 'VindLURetrievalMC', 'VindLUVQA'), 'a model of videos and text'
     ),
