@@ -70,7 +70,7 @@ class SegmentationMetric(BaseMetric):
         """Return the metrics.
 
         Args:
-            results: Found and true classes of the frames of each video.
+            results: Classes of the frames of each video, found and true.
         """
         found, true = (np.concatenate(each) for each in zip(*results, strict=True))
         left_out = (-1, *self.background)
