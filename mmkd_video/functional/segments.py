@@ -54,6 +54,6 @@ def segment_hits(found: Sequence[Segment], expected: Sequence[Segment], overlap:
             for other, a, b in expected
         ]
         best = max(range(len(shares)), key=shares.__getitem__, default=None)
-        if best is not None and shares[best] >= overlap and shares[best] > 0 and best not in hit:
+        if best is not None and shares[best] >= overlap and shares[best] > 0:
             hit.add(best)
     return len(hit), len(found) - len(hit), len(expected) - len(hit)
