@@ -7,7 +7,7 @@ from mmkd_video.cli.arguments import checked_options
 from mmkd_video.cli.interrupts import exit_on_sigterm
 from mmkd_video.cli.mistakes import EXITS, exit_on_error
 from mmkd_video.core.command_line import program_of
-from mmkd_video.workflows.train.clips import DOMAIN_NAMES, prepare_motion_clips
+from mmkd_video.workflows.train.clips import DOMAIN_NAMES, MOTION_NAMES, prepare_motion_clips
 
 
 def main(args: Sequence[str] | None = None) -> None:
@@ -31,6 +31,9 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         '--domain', choices=DOMAIN_NAMES, default='source', help='target: the same motions, filmed in another way'
     )
-    motions = 'single: eight motions; pairs: 32 of one or two at once, for few-shot learning'
-    parser.add_argument('--motions', choices=('single', 'pairs'), default='single', help=motions)
+    motions = (
+        'single: eight motions; pairs: 32 of one or two at once, for few-shot learning; together: two sprites and two '
+        'labels; sequences: one motion after another, with a label for every frame'
+    )
+    parser.add_argument('--motions', choices=MOTION_NAMES, default='single', help=motions)
     return checked_options(parser)

@@ -2,6 +2,7 @@
 
 from mmkd_video.datasets import decoders  # noqa: F401  DecordInit follows the choice
 from mmkd_video.datasets.episode_batch_sampler import EpisodeBatchSampler, EpisodeShape
+from mmkd_video.datasets.frame_labels import LoadFrameLabels
 from mmkd_video.datasets.keyed_batch_sampler import KeyedBatchSampler
 from mmkd_video.datasets.mixed_batch_sampler import MixedBatchSampler
 from mmkd_video.datasets.mixed_video_dataset import MixedVideoDataset
@@ -16,6 +17,7 @@ __all__ = [
     'EpisodeShape',
     'FlatCollate',
     'KeyedBatchSampler',
+    'LoadFrameLabels',
     'MixedBatchSampler',
     'MixedVideoDataset',
     'PipelineWithNamedErrors',

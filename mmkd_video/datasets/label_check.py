@@ -8,13 +8,15 @@ from torch import nn
 
 from mmkd_video.compat.annotation_lines import annotation_files, wrong_line
 from mmkd_video.core.mistakes import WrongValueError
+from mmkd_video.recognizers.families import scores_frames
 
 
 def wrong_label(samples: Iterable[BaseDataElement], model: nn.Module, labelled: bool) -> str | None:
     """Return an error message for the first label that is none of a model's classes; None if all are.
 
     Args:
-        samples: Samples with ``gt_label`` of one index ``(1,)``, negative where there is none, or soft labels ``(K,)``.
+        samples: Samples with ``gt_label`` of one index ``(1,)``, negative where there is none, soft labels ``(K,)``, or
+            indices of frames ``(T,)`` where the model scores frames.
         model: Its ``cls_head.num_classes`` says how many classes there are; where it has none, every label is right.
         labelled: Whether every clip needs a label, as it does without a teacher.
     """
@@ -22,6 +24,9 @@ def wrong_label(samples: Iterable[BaseDataElement], model: nn.Module, labelled: 
     if classes is None:
         return None
     labels = [sample.gt_label.tolist() for sample in samples if 'gt_label' in sample]
+    if scores_frames(model.cls_head):
+        labels = [[max(label)] for label in labels]
+        labelled = False  # some frames may have none
     for label in labels:
         if labelled and len(label) == 1 and label[0] < 0:
             return (
@@ -49,7 +54,8 @@ def expect_known_classes(dataset: Any, model: nn.Module, labelled: bool = False)
         ValueError: It has not; names file and line.
     """
     classes = getattr(getattr(model, 'cls_head', None), 'num_classes', None)
-    for path, columns in annotation_files(dataset) if classes is not None else ():
+    in_files = classes is not None and not scores_frames(model.cls_head)  # of frames, they stand beside the videos
+    for path, columns in annotation_files(dataset) if in_files else ():
         wrong = wrong_line(path, columns, classes, labelled)
         if wrong:
             raise WrongValueError(wrong)

@@ -6,6 +6,7 @@ So every frame of every clip, taken alone, has exactly the same distribution in 
 knows about the label, it knows from motion. The background drifts in a direction of its own.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import cv2
@@ -69,11 +70,25 @@ def draw_path(directions: np.ndarray, rng: np.random.Generator, num_frames: int 
     Returns:
         Array ``(num_frames, 4)``, as of :func:`draw_poses`.
     """
-    span = _POSE_HIGH - _POSE_LOW
     phase = np.repeat(rng.uniform(0, 1, (1, 4)), num_frames, axis=0)
-    rate = rng.uniform(*_SPEED) * _POSE_PER_SPEED / span / num_frames
+    rate = draw_rates(rng, num_frames)
     phase += directions * rate * np.arange(num_frames)[:, None]
-    return _POSE_LOW + span * (phase % 1)
+    return poses_at(phase)
+
+
+def draw_rates(rng: np.random.Generator, num_frames: int = NUM_FRAMES) -> np.ndarray:
+    """Draw how far each degree of freedom moves in a frame where it moves, ``(4,)``, as a share of its range.
+
+    Args:
+        rng: Source of all randomness.
+        num_frames: Frames in which it moves as far as a whole clip goes.
+    """
+    return rng.uniform(*_SPEED) * _POSE_PER_SPEED / (_POSE_HIGH - _POSE_LOW) / num_frames
+
+
+def poses_at(phases: np.ndarray) -> np.ndarray:
+    """Return the poses ``(T, 4)``, as of :func:`draw_poses`, at phases ``(T, 4)``; only their fractions count."""
+    return _POSE_LOW + (_POSE_HIGH - _POSE_LOW) * (phases % 1)
 
 
 def render_clip(
@@ -100,30 +115,55 @@ def render_path(
 
     Args:
         split: Name of the texture families, as of :func:`render_clip`.
-        poses: ``(frames of the domain, 4)``, as of :func:`draw_poses`.
+        poses: ``(T, 4)``, as of :func:`draw_poses`.
         rng: Source of all other randomness.
         domain: Look of the clip.
 
     Returns:
-        Uint8 array ``(frames of the domain, SIZE, SIZE, 3)``.
+        Uint8 array ``(T, SIZE, SIZE, 3)``.
+    """
+    return render_paths(split, [poses], rng, domain)
+
+
+def render_paths(
+    split: str, paths: Sequence[np.ndarray], rng: np.random.Generator, domain: MotionDomain = DOMAINS['source']
+) -> np.ndarray:
+    """Render a clip with as many sprites as there are paths; later ones pass in front of earlier ones.
+
+    Args:
+        split: Name of the texture families, as of :func:`render_clip`.
+        paths: ``(T, 4)`` each, as of :func:`draw_poses`.
+        rng: Source of all other randomness.
+        domain: Look of the clip.
+
+    Returns:
+        Uint8 array ``(T, SIZE, SIZE, 3)``.
     """
     background = draw_texture(split, rng, 2 * SIZE, *rng.uniform(*domain.background, (2, 3)), domain.textures)
     background = cv2.GaussianBlur(background, (0, 0), 3)
     drift = rng.uniform(-0.6, 0.6, 2)  # pixels a frame
-    colours = rng.uniform(0, 255, (2, 3))
-    ends = 0.5 * colours[0], 127 + 0.5 * colours[1]
-    sprite = draw_texture(split, rng, _SPRITE, *(_faded(each, domain.contrast) for each in ends), domain.textures)
-    mask = _draw_silhouette(rng)
+    sprites = [_draw_sprite(split, rng, domain) for _ in paths]
     frames = []
-    for index, pose in enumerate(poses):
+    for index in range(len(paths[0])):
         shift = np.float32([[1, 0, index * drift[0] - SIZE / 2], [0, 1, index * drift[1] - SIZE / 2]])
         frame = cv2.warpAffine(background, shift, (SIZE, SIZE), borderMode=cv2.BORDER_REFLECT)
-        matrix = sprite_matrix(pose)
-        alpha = cv2.warpAffine(mask, matrix, (SIZE, SIZE), flags=cv2.INTER_LINEAR)[..., None]
-        frames.append(frame + alpha * (cv2.warpAffine(sprite, matrix, (SIZE, SIZE), flags=cv2.INTER_LINEAR) - frame))
+        for poses, (sprite, mask) in zip(paths, sprites, strict=True):
+            matrix = sprite_matrix(poses[index])
+            alpha = cv2.warpAffine(mask, matrix, (SIZE, SIZE), flags=cv2.INTER_LINEAR)[..., None]
+            drawn = cv2.warpAffine(sprite, matrix, (SIZE, SIZE), flags=cv2.INTER_LINEAR)
+            frame = frame + alpha * (drawn - frame)
+        frames.append(frame)
     filmed = domain.film(np.stack(frames), rng)
     noise = rng.normal(0, domain.noise, (len(filmed), SIZE, SIZE, 1))
     return np.clip(filmed + noise, 0, 255).astype(np.uint8)
+
+
+def _draw_sprite(split: str, rng: np.random.Generator, domain: MotionDomain) -> tuple[np.ndarray, np.ndarray]:
+    """Return a sprite's own picture ``(_SPRITE, _SPRITE, 3)`` and its outline, a mask of 0 to 1."""
+    colours = rng.uniform(0, 255, (2, 3))
+    ends = 0.5 * colours[0], 127 + 0.5 * colours[1]
+    sprite = draw_texture(split, rng, _SPRITE, *(_faded(each, domain.contrast) for each in ends), domain.textures)
+    return sprite, _draw_silhouette(rng)
 
 
 def _faded(colour: np.ndarray, contrast: float) -> np.ndarray:

@@ -4,6 +4,7 @@ import contextlib
 import json
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,7 @@ from mmkd_video.core.files.digest import sha256_of
 from mmkd_video.core.files.temporary import TemporaryFile
 from mmkd_video.core.mistakes import ExistingFileError, WrongValueError
 from mmkd_video.core.plain_data import Record, Rule, Table, Text, Whole, read_json
-from mmkd_video.datasets import motion_clips, motion_pairs
+from mmkd_video.datasets import motion_clips, motion_pairs, motion_sequences, motion_together
 from mmkd_video.datasets.motion_clips import clip_rng, encode_clip
 from mmkd_video.datasets.motion_domain import DOMAINS
 
@@ -22,8 +23,37 @@ NUM_CLIPS = {'train': 640, 'val': 240, 'test': 800}
 """Clips of each split; the classes take turns."""
 PAIR_CLIPS = {'train': 1280, 'val': 640, 'test': 640}
 """The same of ``motions='pairs'``."""
-MOTIONS = {'single': motion_clips, 'pairs': motion_pairs}
-"""What the sprites do, by name: eight motions, or 32 of one or two at once."""
+TOGETHER_CLIPS = {'train': 896, 'val': 224, 'test': 560}
+"""The same of ``motions='together'``."""
+SEQUENCES = {'train': 240, 'val': 60, 'test': 120}
+"""The same of ``motions='sequences'``."""
+
+
+@dataclass(frozen=True)
+class Motions:
+    """What the sprites do in a set of clips.
+
+    Args:
+        kinds: Names of the kinds of clips, which take turns.
+        labels: Classes of each kind; none where every frame has its own.
+        render: Function of split, kind, generator and domain that returns the frames of a clip; where every frame has a
+            class of its own, frames and classes.
+    """
+
+    kinds: Sequence[str]
+    labels: Sequence[Sequence[int]]
+    render: Callable
+
+
+MOTIONS = {
+    'single': Motions(motion_clips.CLASSES, [[k] for k in range(8)], motion_clips.render_clip),
+    'pairs': Motions(motion_pairs.CLASSES, [[k] for k in range(32)], motion_pairs.render_clip),
+    'together': Motions(motion_together.KINDS, motion_together.PAIRS, motion_together.render_clip),
+    'sequences': Motions(('sequence',), [[]], motion_sequences.render_clip),
+}
+"""What the sprites do, by name: eight motions; 32 of one or two at once; two sprites in a motion each; one motion after
+another."""
+CLASS_NAMES = {name: motion_pairs.CLASSES if name == 'pairs' else motion_clips.CLASSES for name in MOTIONS}
 
 _VERSION = 1  # of the pictures: a folder rendered by another version is refused
 _MANIFEST = 'manifest.json'
@@ -33,7 +63,7 @@ _SETTINGS: dict[str, Rule] = dict(
 )
 # Of the first domain and the eight motions nothing is said, as in folders that were rendered before there were others.
 _MORE_SETTINGS: dict[str, Rule] = dict(domain=Text(20, r'[a-z]+'), motions=Text(20, r'\w+'))
-_NAME = r'\w{1,50}/\d{1,8}_\w{1,50}\.mp4'  # within the folder, whatever a manifest says
+_NAME = r'\w{1,50}/\d{1,8}_\w{1,50}\.(mp4|txt)'  # within the folder, whatever a manifest says
 _DIGESTS = dict(sha256=Table(Text(64, '[0-9a-f]{64}'), 30_000_000, key_pattern=_NAME))
 _MANIFEST_RULES = Record({**_SETTINGS, **_DIGESTS}, _MORE_SETTINGS)
 
@@ -58,12 +88,15 @@ def render_motion_clips(
     Args:
         root: Folder of the data set; created when missing.
         seed: Seed of the pictures.
-        num_clips: Numbers of clips of 'train', 'val' and 'test'; ``NUM_CLIPS`` or ``PAIR_CLIPS`` by default.
+        num_clips: Numbers of clips of 'train', 'val' and 'test'; ``NUM_CLIPS``, ``PAIR_CLIPS``, ``TOGETHER_CLIPS`` or
+            ``SEQUENCES`` by default.
         workers: Number of threads that render.
         progress: Function that is called with (clips done, clips in all).
         domain: ``'source'``, the embedded set; or ``'target'``, the same motions filmed in another way.
         motions: ``'single'``: eight motions, as everywhere else; ``'pairs'``: 32 classes, in which up to two of a
-            sprite's degrees of freedom move, for few-shot learning.
+            sprite's degrees of freedom move, for few-shot learning; ``'together'``: two sprites, each in one of the
+            eight motions, so that a clip has two labels; ``'sequences'``: one motion after another, with a text file
+            beside each clip that holds the class of every frame on a line of its own.
 
     Returns:
         True when clips were rendered, False when the folder was complete already.
@@ -77,8 +110,8 @@ def render_motion_clips(
     root = Path(root)
     if domain not in DOMAINS:
         raise WrongValueError(f'domain: got {domain!r}; expected one of {", ".join(DOMAINS)}')
-    usual = NUM_CLIPS if motions == 'single' else PAIR_CLIPS
-    settings = dict(version=_VERSION, seed=seed, num_clips=dict(num_clips or usual))
+    usual = dict(single=NUM_CLIPS, pairs=PAIR_CLIPS, together=TOGETHER_CLIPS, sequences=SEQUENCES)
+    settings = dict(version=_VERSION, seed=seed, num_clips=dict(num_clips or usual[motions]))
     settings |= {} if domain == 'source' else dict(domain=domain)
     settings |= {} if motions == 'single' else dict(motions=motions)
     if (root / _MANIFEST).exists():
@@ -118,32 +151,40 @@ def read_manifest(root: Path) -> dict:
 
 
 def _render(root: Path, settings: dict, workers: int, progress: Progress) -> None:
-    source, domain = MOTIONS[settings.get('motions', 'single')], DOMAINS[settings.get('domain', 'source')]
-    names = source.CLASSES
-    jobs = list(_clips(settings['num_clips'], len(names)))
+    motions, domain = settings.get('motions', 'single'), DOMAINS[settings.get('domain', 'source')]
+    source, classes = MOTIONS[motions], CLASS_NAMES[motions]
+    jobs = list(_clips(settings['num_clips'], len(source.kinds)))
     for split in settings['num_clips']:
         (root / split).mkdir(exist_ok=True)
 
-    def render(job: tuple[str, int, int]) -> tuple[str, str]:
-        split, label, index = job
-        name = _name(*job, names)
-        path = root / name
-        if not path.exists():
+    def render(job: tuple[str, int, int]) -> dict[str, str]:
+        split, kind, index = job
+        name = _name(*job, source.kinds)
+        names = [name] if source.labels[kind] else [name.replace('.mp4', '.txt'), name]  # the clip comes last
+        if not all((root / each).exists() for each in names):
             rng = clip_rng(settings['seed'], split, index, domain)
-            _encode(source.render_clip(split, label, rng, domain), path, domain.fps)
-        return name, sha256_of(path)
+            rendered = source.render(split, kind, rng, domain)
+            if len(names) > 1:
+                rendered, steps = rendered
+                write_atomically(''.join(f'{classes[step]}\n' for step in steps).encode(), root / names[0])
+            _encode(rendered, root / name, domain.fps)
+        return {each: sha256_of(root / each) for each in names}
 
-    digests = {}
+    digests: dict[str, str] = {}
     pool = ThreadPoolExecutor(workers)
     try:
-        for name, digest in pool.map(render, jobs):
-            digests[name] = digest
-            progress(len(digests), len(jobs))
+        for done, found in enumerate(pool.map(render, jobs), 1):
+            digests |= found
+            progress(done, len(jobs))
     finally:
         pool.shutdown(cancel_futures=True)
-    write_atomically('\n'.join((*names, '')).encode(), root / 'classes.txt')
+    write_atomically('\n'.join((*classes, '')).encode(), root / 'classes.txt')
     for split in settings['num_clips']:
-        lines = [f'{_name(*job, names)} {job[1]}\n' for job in jobs if job[0] == split]
+        lines = [
+            ' '.join([_name(*job, source.kinds), *map(str, source.labels[job[1]])]) + '\n'
+            for job in jobs
+            if job[0] == split
+        ]
         write_atomically(''.join(lines).encode(), root / f'{split}.txt')
     manifest = json.dumps(dict(settings, sha256=digests), indent=1) + '\n'
     write_atomically(manifest.encode(), root / _MANIFEST)
@@ -187,14 +228,14 @@ def _locked_for_rendering(root: Path, settings: dict) -> Iterator[None]:
         yield
 
 
-def _clips(num_clips: dict[str, int], classes: int) -> Iterator[tuple[str, int, int]]:
-    """Yield split, label and index of every clip."""
+def _clips(num_clips: dict[str, int], kinds: int) -> Iterator[tuple[str, int, int]]:
+    """Yield split, kind and index of every clip."""
     for split, count in num_clips.items():
-        yield from ((split, index % classes, index) for index in range(count))
+        yield from ((split, index % kinds, index) for index in range(count))
 
 
-def _name(split: str, label: int, index: int, names: Sequence[str]) -> str:
-    return f'{split}/{index:04d}_{names[label]}.mp4'
+def _name(split: str, kind: int, index: int, kinds: Sequence[str]) -> str:
+    return f'{split}/{index:04d}_{kinds[kind]}.mp4'
 
 
 def _encode(frames: np.ndarray, path: Path, fps: int) -> None:

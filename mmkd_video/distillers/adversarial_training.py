@@ -17,6 +17,7 @@ from mmkd_video.distillers.distiller import Distiller
 from mmkd_video.distillers.student_pass import StudentPass
 from mmkd_video.distillers.two_passes import ATTACKED, CLEAN, TwoPassTaps
 from mmkd_video.distillers.unlabelled import stack_labels
+from mmkd_video.recognizers.families import scores_each_class
 from mmkd_video.recognizers.input_form import FRAMES, input_form
 from mmkd_video.recognizers.recomputing import recomputing
 from mmkd_video.robustness import PixelScale, build_attack
@@ -94,6 +95,11 @@ class AdversarialTraining(Distiller):
         form = input_form(self.student)
         if form.kind not in FRAMES:
             raise WrongValueError(f'AdversarialTraining: got a student that sees {form}; expected frames or clips')
+        if scores_each_class(self.student.cls_head):
+            raise WrongValueError(
+                f'AdversarialTraining: got a student with a {type(self.student.cls_head).__name__} that scores each '
+                'class by itself; attacks know one label a clip, expected a head without multi_class'
+            )
         if self.aim not in ('labels', 'student', *self.teachers):
             raise WrongKeyError(
                 f"aim: got {self.aim!r}; expected 'labels', 'student' or the name of a teacher: {list(self.teachers)}"

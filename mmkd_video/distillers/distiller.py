@@ -26,6 +26,7 @@ from mmkd_video.distillers.optimizer import build_distill_optimizer, check_group
 from mmkd_video.distillers.own_statistics import warn_of_foreign_statistics
 from mmkd_video.distillers.refit import TensorCuts, transplant
 from mmkd_video.distillers.reuse import reuse_classifier
+from mmkd_video.distillers.several_labels import expect_same_labels
 from mmkd_video.distillers.student_pass import StudentPass
 from mmkd_video.distillers.summary import term_table
 from mmkd_video.distillers.training_state import install_key_mapping
@@ -67,8 +68,7 @@ class Distiller(BaseModel):
         input_size: ``(frames, height, width)``, or a dict of these by side, on which shapes are found. Inferred.
         connector_lr_mult: Factor on the base learning rate for connectors and learned losses.
         connector_decay: Their weight decay; None for the optimizer's own.
-        data_preprocessor: Data preprocessor that a config gives beside the model; it becomes the student's if that has
-            none.
+        data_preprocessor: Preprocessor beside the model in a config; the student's if that has none.
         masking: Mask of the tokens that the student, a transformer, sees in training; see ``mmkd_video.masking``.
 
     Raises:
@@ -111,6 +111,7 @@ class Distiller(BaseModel):
             self._tokens = build_dropper(masking, self.student, self.teachers)
             self._build_terms(specs, student_config, input_size)
             expect_shares(self.training_state.terms.values(), self.task_weight)
+            expect_same_labels(self.student, self.teachers, self.training_state.terms.values(), specs)
             warn_of_foreign_statistics(self.training_state.terms.values(), self.teachers)
         seeing = {name: part for name, part in parts.items() if part.view is not None}
         self.data_preprocessor = DistillDataPreprocessor(

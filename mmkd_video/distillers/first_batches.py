@@ -44,7 +44,7 @@ class FirstBatches:
         Args:
             features: The teacher's features by tap.
             labels: ``(N,)`` class indices, -1 where there is none; ``(N, K)`` soft labels or labels of several classes,
-                rows of zeros where there is none; or None.
+                rows of zeros where there is none; ``(N, T)`` those of frames, beside logits ``(N, T, K)``; or None.
 
         Raises:
             ValueError: A feature holds NaN or infinity.
@@ -59,8 +59,11 @@ class FirstBatches:
                 )
         self.batches += 1
         self._look_at_sharpness(features.get('logits'))
-        if labels is not None and 'logits' in features and features['logits'].shape[0] == labels.shape[0]:
-            self._count(features['logits'].argmax(dim=1), labels)
+        logits = features.get('logits')
+        if logits is not None and logits.ndim == 3:  # of every frame, as their labels
+            logits, labels = logits.flatten(0, 1), None if labels is None else labels.flatten()
+        if labels is not None and logits is not None and logits.shape[0] == labels.shape[0]:
+            self._count(logits.argmax(dim=1), labels)
         if self.clips >= WATCHED_CLIPS or self.batches >= WATCHED_BATCHES:
             self._report()
 

@@ -27,8 +27,8 @@ def stack_labels(samples: Sequence[BaseDataElement], device: torch.device) -> Te
         device: Device on which the labels are wanted.
 
     Returns:
-        ``(N,)`` class indices, -1 where there is none; ``(N, K)`` soft labels, rows of zeros where there is none; None
-        where no sample has any.
+        ``(N,)`` class indices, -1 where there is none; ``(N, K)`` soft labels, rows of zeros where there is none;
+        ``(N, T)`` class indices of frames; None where no sample has any.
     """
     labels = [sample.gt_label if 'gt_label' in sample else None for sample in samples]
     known = next((label for label in labels if label is not None), None)

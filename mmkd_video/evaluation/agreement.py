@@ -4,8 +4,10 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+import torch
 from mmaction.evaluation import mean_average_precision
 from mmengine.evaluator import BaseMetric
+from torch import Tensor
 
 from mmkd_video.core.checked import OneOf, Optional, Text, checked
 from mmkd_video.core.mistakes import WrongValueError
@@ -27,6 +29,9 @@ class AgreementMetric(BaseMetric):
     * ``teacher/mean_average_precision``: MMAction2's metric of that name, 0 to 1, where samples have labels of several
       classes.
 
+    Where models score each class by itself, as for several labels, the divergence is the sum of those of all classes,
+    each there or not.
+
     A student can be accurate without being faithful, and the other way round; see Stanton et al., Does Knowledge
     Distillation Really Work?, https://arxiv.org/abs/2106.05945, whose average agreement and predictive KL these are.
 
@@ -45,14 +50,16 @@ class AgreementMetric(BaseMetric):
         self.teacher = teacher
         self._probabilities: np.ndarray | None = None
         self._labels: np.ndarray | None = None
+        self._several = False
 
-    def set_predictions(self, probabilities: np.ndarray, labels: np.ndarray) -> None:
+    def set_predictions(self, probabilities: np.ndarray, labels: np.ndarray, several: bool = False) -> None:
         """Take the teacher's predictions.
 
         Args:
             probabilities: ``(N, K)``, a row for each sample of the validation set in its order, on the student's
                 classes.
             labels: ``(N,)`` class indices, -1 where a sample has no single label; guards the order of the samples.
+            several: Whether both models score each class by itself, so that rows do not sum to 1.
 
         Raises:
             ValueError: The shapes do not fit.
@@ -64,7 +71,8 @@ class AgreementMetric(BaseMetric):
             )
         # float32 rows sum to 1 within rounding only, which would show as a divergence below 0
         exact = probabilities.astype(np.float64)
-        self._probabilities, self._labels = exact / exact.sum(1, keepdims=True), labels
+        self._probabilities, self._labels = exact if several else exact / exact.sum(1, keepdims=True), labels
+        self._several = several
 
     def process(self, data_batch: Any, data_samples: Sequence[dict]) -> None:
         """Keep the student's scores of one batch.
@@ -72,7 +80,8 @@ class AgreementMetric(BaseMetric):
         Args:
             data_batch: The batch; not used.
             data_samples: Dicts with ``pred_score``, ``(K,)``, or ``(clips, K)`` where the student does not average its
-                clips; probabilities, or scores that are turned into such; and ``gt_label``.
+                clips; probabilities, or scores that are turned into such, of several labels always scores; and
+                ``gt_label``.
 
         Raises:
             ValueError: The student scores another number of classes than the teacher.
@@ -80,7 +89,8 @@ class AgreementMetric(BaseMetric):
         if self._probabilities is None:
             return
         for sample in data_samples:
-            student = as_probabilities(sample['pred_score'].detach().float().cpu().numpy())
+            scores = sample['pred_score'].detach().float()
+            student = own_probabilities(scores) if self._several else as_probabilities(scores.cpu().numpy())
             classes = self._probabilities.shape[1]
             if len(student) != classes:
                 raise WrongValueError(
@@ -128,7 +138,7 @@ class AgreementMetric(BaseMetric):
         name = f'/{self.teacher}' if self.teacher else ''
         metrics = {
             f'agreement{name}/top1': float((student.argmax(1) == teacher.argmax(1)).mean()),
-            f'agreement{name}/kl': float(_kl(teacher, student).mean()),
+            f'agreement{name}/kl': float(self._divergence(student).mean()),
         }
         if (labels >= 0).all():
             metrics[f'teacher{name}/top1'] = float((teacher.argmax(1) == labels).mean())
@@ -139,6 +149,20 @@ class AgreementMetric(BaseMetric):
                 value = mean_average_precision(teacher[:, shown], several[:, shown])
                 metrics[f'teacher{name}/mean_average_precision'] = float(value)
         return metrics
+
+    def _divergence(self, student: np.ndarray) -> np.ndarray:
+        """Return the divergence of the student's probabilities ``(N, K)`` from the teacher's, ``(N,)`` nats."""
+        found = _kl(self._probabilities, student)
+        return found + _kl(1 - self._probabilities, 1 - student) if self._several else found
+
+
+def own_probabilities(scores: Tensor) -> np.ndarray:
+    """Return ``(K,)`` probabilities, each class by itself, from ``(K,)`` or ``(clips, K)`` log-odds.
+
+    Args:
+        scores: Scores of one sample; several clips are averaged.
+    """
+    return torch.atleast_2d(scores).double().sigmoid().mean(dim=0).cpu().numpy()
 
 
 def as_probabilities(scores: np.ndarray) -> np.ndarray:

@@ -6,10 +6,12 @@ from collections.abc import Sequence
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from mmkd_video.core.mistakes import WrongTypeError, WrongValueError
 from mmkd_video.quantization.qat import has_quantizers
+from mmkd_video.recognizers.families import expect_own_scores, scores_each_class, scores_frames
 from mmkd_video.recognizers.reparameterized import reparameterize
 
 LAYOUTS = {'NCHW': 5, 'NCTHW': 6}  # number of dimensions of a batch, see metadata.py
@@ -24,7 +26,8 @@ class DeployableRecognizer(nn.Module):
 
     The probabilities are those of MMAction2's ``predict`` with ``average_clips='prob'``. Where the head averages scores
     (``'score'``) or does not average (None), they are the softmax of the mean score, and the mean of the clips'
-    probabilities: the ranking that MMAction2's scores have.
+    probabilities: the ranking that MMAction2's scores have. A head that scores each class by itself, as for clips of
+    several labels, gives the probability of each: a sigmoid in the place of the softmax.
 
     What is several layers in training and one at inference becomes one: RepVGG, MobileOne, FastViT and RepViT of timm,
     and a module of your own with their methods.
@@ -34,7 +37,8 @@ class DeployableRecognizer(nn.Module):
 
     Raises:
         TypeError: It is no recognizer with a classification head.
-        ValueError: Its preprocessor lays frames out in a way that is not known here.
+        ValueError: Its preprocessor lays frames out in a way that is not known here, or its head averages clips by a
+            softmax though it scores each class by itself.
     """
 
     def __init__(self, recognizer: nn.Module) -> None:
@@ -44,6 +48,11 @@ class DeployableRecognizer(nn.Module):
             raise WrongTypeError(
                 f'export: {type(recognizer).__name__} has no {", ".join(missing)}; expected a Recognizer2D or '
                 'Recognizer3D with a cls_head (of a distillation, its student)'
+            )
+        if scores_frames(recognizer.cls_head):
+            raise WrongTypeError(
+                f'export: {type(recognizer.cls_head).__name__} scores every frame, and exported files give one row of '
+                'probabilities a clip; test and run such a student in PyTorch'
             )
         preprocessor = recognizer.data_preprocessor
         self.layout = getattr(preprocessor, 'format_shape', None)
@@ -57,6 +66,9 @@ class DeployableRecognizer(nn.Module):
             kept = {key: value for key, value in recognizer.test_cfg.items() if key != 'max_testing_views'}
             self.recognizer.test_cfg = type(recognizer.test_cfg)(kept)
         self.average_clips = getattr(recognizer.cls_head, 'average_clips', None)
+        self.several_labels = scores_each_class(recognizer.cls_head)
+        if self.several_labels:
+            expect_own_scores(recognizer.cls_head, 'export: model')
         self.to_rgb = bool(getattr(preprocessor, 'to_rgb', False))
         for name in ('mean', 'std'):
             given = getattr(preprocessor, name, None)
@@ -92,8 +104,8 @@ class DeployableRecognizer(nn.Module):
         """
         scores = self._scores(clips)
         if self.average_clips == 'score':
-            return scores.mean(dim=1).softmax(dim=1)
-        return scores.softmax(dim=2).mean(dim=1)
+            return self._probabilities(scores.mean(dim=1))
+        return self._probabilities(scores).mean(dim=1)
 
     def log_probabilities(self, clips: Tensor) -> Tensor:
         """Return the logarithms of what :meth:`forward` returns, also where probabilities would round to 0.
@@ -106,8 +118,14 @@ class DeployableRecognizer(nn.Module):
         """
         scores = self._scores(clips)
         if self.average_clips == 'score':
-            return scores.mean(dim=1).log_softmax(dim=1)
-        return scores.log_softmax(dim=2).logsumexp(dim=1) - math.log(scores.shape[1])
+            return self._logarithms(scores.mean(dim=1))
+        return self._logarithms(scores).logsumexp(dim=1) - math.log(scores.shape[1])
+
+    def _probabilities(self, scores: Tensor) -> Tensor:
+        return scores.sigmoid() if self.several_labels else scores.softmax(dim=-1)
+
+    def _logarithms(self, scores: Tensor) -> Tensor:
+        return F.logsigmoid(scores) if self.several_labels else scores.log_softmax(dim=-1)
 
     def _scores(self, clips: Tensor) -> Tensor:
         """Return class scores ``(N, M, K)`` of M clips each."""

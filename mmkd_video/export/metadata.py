@@ -53,6 +53,7 @@ RULES: dict[str, Rule] = {
     'checkpoint_sha256': Maybe(Text(64, '[0-9a-f]*')),
     'pipeline': _Steps(),
     'version': Text(100),
+    'several_labels': FLAG,
     'states': Many(
         Record(dict(name=Text(200, '[A-Za-z0-9_.]+'), shape=Many(Whole(1, 2**20), most=6, fewest=1))), most=1000
     ),
@@ -97,6 +98,7 @@ class ExportMetadata:
         states: Names and shapes of all that the file keeps from frame to frame, ``dict(name=..., shape=...)`` each: the
             shape without N, in float32, zeros before the first frame. A file that has some takes one frame
             ``(N, C, H, W)`` at a time, and ``shape`` is that of a whole clip.
+        several_labels: Whether the probabilities are those of each class by itself, which do not sum to 1.
 
     Raises:
         ValueError: A value is not possible.
@@ -118,6 +120,7 @@ class ExportMetadata:
     pipeline: tuple[dict, ...] = ()
     version: str = __version__
     states: tuple[dict, ...] = ()
+    several_labels: bool = False
 
     def __post_init__(self) -> None:
         for name in ('classes', 'shape', 'pipeline', 'states'):
@@ -173,6 +176,7 @@ class ExportMetadata:
             channel_order=channel_order(pipeline, clips.shape[2]),
             sampling=sampling_rule(pipeline),
             architecture=model.architecture,
+            several_labels=model.several_labels,
             pipeline=tuple(json.loads(json.dumps([dict(step) for step in pipeline], default=_as_text))),
             **more,
         )

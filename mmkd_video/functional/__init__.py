@@ -4,6 +4,8 @@ from mmkd_video.functional.adaptation import descend
 from mmkd_video.functional.adversarial import iad, loss_rate_share
 from mmkd_video.functional.alignment import cka_from_hsic, unbiased_hsic
 from mmkd_video.functional.attention import at, attention_map, catkd, per_frame_at, space_time_at
+from mmkd_video.functional.binary import binary_divergence, binary_kd
+from mmkd_video.functional.boundaries import boundary_kd, change_log_odds
 from mmkd_video.functional.centred import centred_cross_entropy
 from mmkd_video.functional.channels import cwd, nst
 from mmkd_video.functional.contrast import noise_contrast, other_indices
@@ -42,6 +44,8 @@ from mmkd_video.functional.prototypes import prototype_scores, prototypes
 from mmkd_video.functional.pyramid import fsp, hcl
 from mmkd_video.functional.queue_similarities import similarity_queue
 from mmkd_video.functional.relations import cc, pairwise_distances, pkt, rkd_angles, rkd_distances, sp
+from mmkd_video.functional.retrieval import average_precision, recall_at
+from mmkd_video.functional.segments import edit_score, segment_hits, segments
 from mmkd_video.functional.singular import kdsvd, right_singular_vectors
 from mmkd_video.functional.target_class import dkd, nkd, wsld
 from mmkd_video.functional.temporal import frame_importance, temporal_difference, temporal_order, temporal_relation
@@ -52,9 +56,14 @@ __all__ = [
     'ab',
     'at',
     'attention_map',
+    'average_precision',
     'batch_norm_margin',
+    'binary_divergence',
+    'binary_kd',
+    'boundary_kd',
     'catkd',
     'cc',
+    'change_log_odds',
     'channels_and_positions',
     'centred_cross_entropy',
     'cka_from_hsic',
@@ -68,6 +77,7 @@ __all__ = [
     'divide',
     'dkd',
     'domain_entropy',
+    'edit_score',
     'entropy_weights',
     'equal_variance_rotation',
     'frame_importance',
@@ -123,11 +133,14 @@ __all__ = [
     'prediction_entropy',
     'prototype_scores',
     'prototypes',
+    'recall_at',
     'reconstruction_weights',
     'reverse_gradient',
     'right_singular_vectors',
     'rkd_angles',
     'rkd_distances',
+    'segment_hits',
+    'segments',
     'similarity_queue',
     'sine_positions',
     'sp',

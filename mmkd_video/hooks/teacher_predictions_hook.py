@@ -16,6 +16,7 @@ from mmkd_video.core.registry import HOOKS, METRICS
 from mmkd_video.core.restoring import random_state_restored
 from mmkd_video.evaluation.teacher_predictions import TeacherPredictions, describe, hash_of, predict, with_pipeline
 from mmkd_video.hooks.model_contract import HasTeachers, ability_of
+from mmkd_video.recognizers.families import scores_frames
 from mmkd_video.recognizers.pipelines import validation_pipeline
 
 
@@ -74,7 +75,8 @@ class TeacherPredictionsHook(Hook):
             probabilities = {name: torch.from_numpy(one.probabilities) for name, one in found.items()}
             metric = _metric(runner, each.name if several else None)
             merged = each.teacher.merge(probabilities).numpy()
-            metric.set_predictions(merged, next(iter(found.values())).labels)
+            of_each_class = getattr(each.teacher, 'several_labels', False)
+            metric.set_predictions(merged, next(iter(found.values())).labels, of_each_class)
 
     def _find_predicting(self, runner: Runner) -> list[_Predicting]:
         predicting = []
@@ -105,6 +107,14 @@ class TeacherPredictionsHook(Hook):
             return None
         if getattr(part, 'num_classes', None) is None:
             runner.logger.info(f'{name} has no class scores: its agreement is not reported.')
+            return None
+        if getattr(part, 'several_labels', False) and part is not _teachers(runner).get(name):
+            runner.logger.info(
+                f'{name} scores each class by itself, which no ensemble combines: its agreement is not reported.'
+            )
+            return None
+        if scores_frames(getattr(getattr(part, 'module', None), 'cls_head', None)):
+            runner.logger.info(f'{name} scores every frame: the agreement with it is not reported.')
             return None
         if getattr(sampler, 'shuffle', False):
             runner.logger.warning(f'The validation sampler shuffles: the agreement with {name} is not reported.')

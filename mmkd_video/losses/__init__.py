@@ -2,6 +2,8 @@
 
 from mmkd_video.losses.ab import ABLoss
 from mmkd_video.losses.at import ATLoss
+from mmkd_video.losses.binary_kd import BinaryKDLoss
+from mmkd_video.losses.boundary_kd import BoundaryKDLoss
 from mmkd_video.losses.catkd import CATKDLoss
 from mmkd_video.losses.cc import CCLoss
 from mmkd_video.losses.cosine import CosineLoss
@@ -53,6 +55,8 @@ from mmkd_video.losses.wttm import WTTMLoss
 __all__ = [
     'ABLoss',
     'ATLoss',
+    'BinaryKDLoss',
+    'BoundaryKDLoss',
     'CATKDLoss',
     'CCLoss',
     'CRDLoss',

@@ -82,6 +82,8 @@ class DistillLoss(nn.Module):
         flattens: Whether tokens and maps given directly are taken too, each sample as one vector.
         softens: Whether it compares class scores divided by its ``temperature``, as they are.
         averages_clips: Whether the loss of a batch is the mean of those of its clips, so that these can be weighed.
+        several_labels: Whether class scores may be those of several labels, each class by itself; one that compares a
+            distribution over all classes is refused there.
     """
 
     layouts: tuple[str, ...] = ()
@@ -95,6 +97,7 @@ class DistillLoss(nn.Module):
     flattens: bool = False
     softens: bool = False
     averages_clips: bool = False
+    several_labels: bool = False
 
     def __init__(self) -> None:
         super().__init__()

@@ -3,7 +3,9 @@
 from mmkd_video.models.attentive_probe import AttentiveProbe
 from mmkd_video.models.difference_resnet3d import DifferenceResNet3d
 from mmkd_video.models.distilled_head import DistilledHead
+from mmkd_video.models.embedding_head import EmbeddingHead
 from mmkd_video.models.frame_differences import DifferenceMobileNetV2TSM, DifferenceResNetTSM
+from mmkd_video.models.frame_head import FrameHead
 from mmkd_video.models.linear_probe import LinearProbe
 from mmkd_video.models.mobilenet3d import MobileNet3d
 from mmkd_video.models.module_backbone import ModuleBackbone
@@ -58,6 +60,8 @@ __all__ = [
     'DifferenceResNet3d',
     'DifferenceResNetTSM',
     'DistilledHead',
+    'EmbeddingHead',
+    'FrameHead',
     'LinearProbe',
     'FrameBackbone',
     'FrameTransformer',

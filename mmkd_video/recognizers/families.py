@@ -139,6 +139,8 @@ SHORTCUTS = tuple(dict.fromkeys(name for family in FAMILIES for name in family.s
 
 CLASSIFIER = 'fc_cls'  # the last layer of MMAction2's heads
 
+OWN_SCORE_LOSSES = ('BCELossWithLogits',)  # losses of MMAction2's heads that take each class by itself
+
 # Places of models of other libraries where taps stand by a short name: no module of theirs gives these.
 OUTLETS = {
     name: f'backbone.{name}'
@@ -157,8 +159,12 @@ INPUT_KINDS = {
 
 # Models of MMAction2 that score no whole clips, by the name of their class.
 NO_RECOGNIZERS = {
-    **dict.fromkeys(('BMN', 'TEM', 'PEM', 'TCANet', 'DRN'), 'a localizer, which proposes times in a long video'),
-    **dict.fromkeys(('FastRCNN', 'FasterRCNN', 'MaskRCNN'), 'a detector, which scores boxes and not clips'),
+    **dict.fromkeys(
+        ('BMN', 'TEM', 'PEM', 'TCANet', 'DRN'), 'a localizer, which proposes times in a long video, without classes'
+    ),
+    **dict.fromkeys(
+        ('FastRCNN', 'FasterRCNN', 'MaskRCNN'), 'a detector of MMDetection, which scores boxes and not clips'
+    ),
     **dict.fromkeys(
         ('CLIPSimilarity', 'VindLURetrieval', 'VindLURetrievalMC', 'VindLUVQA'), 'a model of videos and text'
     ),
@@ -260,6 +266,42 @@ def classifier_of(head: nn.Module) -> nn.Linear | None:
     """
     last = getattr(head, CLASSIFIER, None)
     return last if isinstance(last, nn.Linear) else None
+
+
+def scores_each_class(head: nn.Module) -> bool:
+    """Return whether a head scores each class by itself, as for clips of several labels.
+
+    Args:
+        head: A head of MMAction2.
+    """
+    loss = getattr(head, 'loss_cls', None)
+    return bool(getattr(head, 'multi_class', False)) or type(loss).__name__ in OWN_SCORE_LOSSES
+
+
+def scores_frames(head: nn.Module) -> bool:
+    """Return whether a head gives class scores ``(N, T, K)`` of every frame, and its labels are those of frames.
+
+    Args:
+        head: A head, which says so in ``scores_frames``.
+    """
+    return bool(getattr(head, 'scores_frames', False))
+
+
+def expect_own_scores(head: nn.Module, side: str) -> None:
+    """Refuse a head that scores each class by itself, and yet averages clips by one distribution over all classes.
+
+    Args:
+        head: A head of which :func:`scores_each_class` says that it does.
+        side: ``'student'``, or what else the head belongs to, for the message.
+
+    Raises:
+        ValueError: It does.
+    """
+    if getattr(head, 'average_clips', None) == 'prob':
+        raise WrongValueError(
+            f"{side}.cls_head.average_clips: got 'prob', a softmax over all classes, but {type(head).__name__} scores "
+            "each class by itself (multi_class=True or BCELossWithLogits); expected 'score'"
+        )
 
 
 def token_entry(backbone: nn.Module) -> str:

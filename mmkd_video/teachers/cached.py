@@ -92,6 +92,10 @@ class CachedTeacher(Teacher):
         """Hash of weights and architecture of the teacher that gave the answers."""
         return self._reader.manifest.teacher
 
+    def one_label_use(self, read: Sequence[str]) -> str:
+        """Return that a cache of the best classes holds one distribution."""
+        return f'{self.cache!r} holds the best classes (--topk) of' if self._reader.manifest.topk else ''
+
     def bind(self, taps: Sequence[str], probe: Probe) -> dict[str, Tensor]:
         """Set the taps that will be read; the examples are zeros of the shapes that the cache names.
 

@@ -16,7 +16,7 @@ from mmkd_video.core.registry import MODELS, build_model
 from mmkd_video.recognizers.class_matching import selected_outputs
 from mmkd_video.recognizers.compiling import COMPILE, compile_options, compile_parts
 from mmkd_video.recognizers.config import expect_recognizer, resolve_config
-from mmkd_video.recognizers.families import CLASSIFIER, classifier_of
+from mmkd_video.recognizers.families import CLASSIFIER, classifier_of, scores_each_class
 from mmkd_video.recognizers.input_form import InputForm, Inputs, input_form, noise_clip, one_of, shallow, to_device
 from mmkd_video.recognizers.libraries import has_own_checkpoints, is_library_model, load_own_weights
 from mmkd_video.recognizers.precision import HALVES, compute_in_half, in_float32
@@ -278,7 +278,8 @@ class FrozenTeacher(Teacher):
             data: Collated batch with ``inputs`` and ``data_samples``.
 
         Returns:
-            ``(N, K)`` on the student's classes, averaged over clips and crops, rows summing to 1.
+            ``(N, K)`` on the student's classes, averaged over clips and crops; rows sum to 1, unless it scores each
+            class by itself.
         """
         if self.num_classes is None:
             self._cannot('class scores', 'leave out TeacherPredictionsHook')
@@ -291,7 +292,13 @@ class FrozenTeacher(Teacher):
         clips = scores.shape[0] // len(samples)
         if self.classes is not None:
             scores = scores[..., self.classes]
-        return scores.softmax(dim=-1).unflatten(0, (len(samples), clips)).mean(dim=1)
+        probabilities = scores.sigmoid() if self.several_labels else scores.softmax(dim=-1)
+        return probabilities.unflatten(0, (len(samples), clips)).mean(dim=1)
+
+    @property
+    def several_labels(self) -> bool:
+        """Whether its head scores each class by itself."""
+        return scores_each_class(self.module.cls_head)
 
     def apply_to(self, function: Callable[[Tensor], Tensor]) -> None:
         """Move along with the student (``.to()``, ``.cuda()``, ``.half()``).

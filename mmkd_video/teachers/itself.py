@@ -103,6 +103,10 @@ class SelfTeacher(Teacher):
         """
         return {tap: step.student[tap].detach() for tap in self._read}
 
+    def one_label_use(self, read: Sequence[str]) -> str:
+        """Return that its exits learn from one distribution."""
+        return 'its exits learn from'
+
     def losses(self, step: TeachingStep, features: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Return what the exits learn from labels, from the student's scores and from its vector.
 

@@ -169,6 +169,11 @@ class PeerTeacher(Teacher):
         self._found = {'own': own, 'logits': found['logits']}
         return {tap: feature.detach() for tap, feature in found.items()}
 
+    def one_label_use(self, read: Sequence[str]) -> str:
+        """Return that its mutual loss takes class scores as one distribution, where it does."""
+        own = self.mutual is None or getattr(self.mutual, 'several_labels', False)
+        return '' if own else f'its mutual {type(self.mutual).__name__} compares'
+
     def losses(self, step: TeachingStep, features: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Return its own losses as one, and the mutual one.
 

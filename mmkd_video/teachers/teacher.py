@@ -188,6 +188,22 @@ class Teacher(abc.ABC):
         return predictions[self.name]
 
     @property
+    def several_labels(self) -> bool:
+        """Whether it scores each class by itself, as for clips of several labels."""
+        return False
+
+    def one_label_use(self, read: Sequence[str]) -> str:
+        """Return what of it takes class scores as one distribution over all classes, as "its exits learn by".
+
+        Args:
+            read: Places that terms read of it.
+
+        Returns:
+            The beginning of a sentence, for messages; '' for nothing.
+        """
+        return ''
+
+    @property
     def data_preprocessor(self) -> nn.Module | None:
         """Data preprocessor of its view; None for a teacher that sees no clips."""
         return None

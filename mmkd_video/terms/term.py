@@ -184,6 +184,9 @@ class Term(nn.Module):
         features = [pair(*sides, seen) for pair, *sides in zip(self.pairs, layers, theirs, strict=True)]
         ours, theirs = ([sides[i] for sides in features] for i in (0, 1))
         extra = {key: _rows(context[key], rows) for key in self.needs if context.get(key) is not None}
+        labels = extra.get('labels')
+        if isinstance(labels, Tensor) and labels.ndim == 2 and not labels.is_floating_point():
+            extra['labels'] = labels.flatten()  # of frames, each of which is a row of the class scores
         if not self.multi_layer:
             ours, theirs = ours[0], theirs[0]
         learned = {key: scalar() for key, scalar in self.learned.items()}
@@ -220,6 +223,11 @@ class Term(nn.Module):
             raise WrongValueError(
                 f'{what}, but {type(self.loss).__name__} relates the clips of a batch with each other, or does not say '
                 'averages_clips = True; expected a loss that is a mean over clips, such as KDLoss'
+            )
+        if 'logits' in teacher and teacher['logits'].ndim != 2:
+            raise WrongValueError(
+                f'{what} by one row of class scores each, but {self.teacher} scores every frame; give the term a '
+                'number, weight=1.0'
             )
         if 'logits' not in teacher:
             raise WrongValueError(

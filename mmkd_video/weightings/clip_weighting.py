@@ -17,6 +17,9 @@ class ClipWeighting(Weighting):
         value: Factor of the whole term.
     """
 
+    several_labels: bool = False
+    """Whether class scores may be those of several labels, each class by itself."""
+
     def __init__(self, value: float = 1.0) -> None:
         super().__init__()
         self.value = float(value)

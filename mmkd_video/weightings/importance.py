@@ -33,6 +33,8 @@ class ImportanceWeighting(ClipWeighting):
         ValueError: An argument is out of range.
     """
 
+    several_labels = True
+
     def __init__(
         self, value: float = 1.0, method: str = 'classifier', largest: float = 10.0, uniform: float = 0.5
     ) -> None:

@@ -25,6 +25,8 @@ class TeacherCorrectWeighting(ClipWeighting):
         ValueError: An argument is out of range.
     """
 
+    several_labels = True
+
     def __init__(self, value: float = 1.0, wrong: float = 0.0, unlabelled: float = 1.0) -> None:
         super().__init__(value)
         self.wrong, self.unlabelled = wrong, unlabelled

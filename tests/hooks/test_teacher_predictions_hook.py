@@ -100,10 +100,20 @@ def test_a_student_with_labels_of_several_classes(videos, tmp_path):
     (tmp_path / 'several.txt').write_text(''.join(lines))
     data = dict(ann_file=str(tmp_path / 'several.txt'), multi_class=True, num_classes=5)
     loaders = {f'{each}_dataloader.dataset': data for each in ('train', 'val')}
-    head = dict(multi_class=True, loss_cls=dict(type='BCELossWithLogits'))
+    head = dict(multi_class=True, loss_cls=dict(type='BCELossWithLogits'), average_clips='score')
     metrics = ('mean_average_precision', 'mmit_mean_average_precision')
+    model = zoo.config_of('i3d')[0]
+    model['cls_head'].update(head)
     runner = build(
-        videos, tmp_path, **loaders, **{'model.student.cls_head': head, 'val_evaluator.metric_list': metrics}
+        videos,
+        tmp_path,
+        dict(config=dict(model=model, val_pipeline=OWN_PIPELINE), checkpoint=None),
+        **loaders,
+        **{
+            'model.student.cls_head': head,
+            'model.terms': [dict(type='BinaryKDLoss', at='logits')],
+            'val_evaluator.metric_list': metrics,
+        },
     )
     seen = []
     runner.register_hook(KeepMetrics(seen))
@@ -115,6 +125,9 @@ def test_a_student_with_labels_of_several_classes(videos, tmp_path):
         *(f'acc/{each}' for each in metrics),
     }
     assert expected <= set(seen[0]) and all(0 <= seen[0][key] < float('inf') for key in expected)
+    (path,) = tmp_path.glob('teacher_predictions_*.npz')
+    with np.load(path, allow_pickle=False) as file:
+        assert (np.abs(file['probabilities'].sum(1) - 1) > 0.1).all()  # each class by itself
 
 
 def test_later_runs_read_the_file(videos, tmp_path, monkeypatch):

@@ -101,6 +101,8 @@ CLIP_LAYERS = [(2, 3, 4, 4, 4), (2, 4, 2, 2, 2)]
 
 CASES: dict[str, list[LossCase]] = {
     'KDLoss': [LossCase(LOGITS), LossCase((3, 2), params={'temperature': 1.0})],
+    'BinaryKDLoss': [LossCase(LOGITS), LossCase((3, 1), params={'temperature': 2.0})],
+    'BoundaryKDLoss': [LossCase((3, 5, 4)), LossCase(CLIP)],
     'DKDLoss': [LossCase(LOGITS, labels=True), LossCase((3, 2), labels=True, params={'temperature': 1.0})],
     'IADLoss': [
         LossCase(

@@ -96,6 +96,10 @@ class TeacherEnsemble(Teacher):
         members = {name: member.fingerprint for name, member in self.members.items()}
         return sha256_of_settings([members, self._settings])[:16]
 
+    def one_label_use(self, read: Sequence[str]) -> str:
+        """Return that it makes one distribution of several, where a term reads its class scores."""
+        return 'its class scores are' if LOGITS in read else ''
+
     def bind(self, taps: Sequence[str], probe: Probe) -> dict[str, Tensor]:
         """Set the taps that will be read, of each member.
 

@@ -99,6 +99,11 @@ def cache_teacher(
         model = MODELS.build(config.model).to(get_device()).train()
         name, asked = _teacher(model.teachers, teacher)
         loader = config.train_dataloader
+        if topk is not None and asked.several_labels:
+            raise WrongValueError(
+                f'--topk: got {topk}, but {name} scores each class by itself, and the best classes of it are no '
+                'distribution over all; leave --topk out'
+            )
         asked.tap(_taps(config, name, list(model.teachers)) if taps is None else taps)
         if seed is None:
             seed = (config.get('randomness') or {}).get('seed') or 0

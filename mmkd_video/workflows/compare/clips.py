@@ -24,9 +24,14 @@ def agreement_of(run: Run, teacher: TestedTeacher) -> float | None:
 
 
 def correct_by_clip(runs: Sequence[Run]) -> list[float] | None:
-    """Return the fraction of runs that got each test clip right; None where a run left no file, or of other clips."""
+    """Return the fraction of runs that got each test clip right.
+
+    None where a run left no file, or of other clips, or where clips have several labels or none.
+    """
     found = [scored_clips(run) for run in runs]
     if None in found or any(not np.array_equal(each.names, found[0].names) for each in found):
+        return None
+    if (found[0].labels < 0).any():
         return None
     return np.mean([each.correct for each in found], axis=0).tolist()
 

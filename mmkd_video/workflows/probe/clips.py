@@ -118,7 +118,17 @@ class ProbeClips:
 
 
 def _labels(samples: Sequence) -> Tensor:
-    """Return class indices ``(N,)``; -1 of a sample without a label."""
+    """Return class indices ``(N,)``; -1 of a sample without a label.
+
+    Raises:
+        ValueError: A sample has several labels.
+    """
+    several = next((sample for sample in samples if 'gt_label' in sample and sample.gt_label.numel() != 1), None)
+    if several is not None:
+        raise WrongValueError(
+            f'dataset: got a clip with {several.gt_label.numel()} numbers as its label; a probe learns one label a '
+            'clip, expected `path label` lines and no multi_class'
+        )
     return torch.stack(
         [sample.gt_label.flatten()[0] if 'gt_label' in sample else torch.tensor(-1) for sample in samples]
     )

@@ -3,8 +3,10 @@
 from mmkd_video.core.progress_bar import ProgressBar, at_each_tenth
 from mmkd_video.datasets import render_motion_clips
 from mmkd_video.datasets.motion_domain import DOMAINS
+from mmkd_video.datasets.motion_set import MOTIONS
 
 DOMAIN_NAMES = tuple(DOMAINS)
+MOTION_NAMES = tuple(MOTIONS)
 
 
 def prepare_motion_clips(
@@ -17,7 +19,8 @@ def prepare_motion_clips(
         seed: Seed of the pictures.
         workers: Threads that render.
         domain: Name of the look of the clips, ``'source'`` or ``'target'``.
-        motions: ``'single'``: the eight motions; ``'pairs'``: 32 of one or two at once.
+        motions: ``'single'``: the eight motions; ``'pairs'``: 32 of one or two at once; ``'together'``: two
+            sprites and two labels; ``'sequences'``: one motion after another, with a label for every frame.
 
     Returns:
         True when clips were rendered, False when the folder was complete already.

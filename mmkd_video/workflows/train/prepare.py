@@ -35,7 +35,7 @@ from mmkd_video.hooks.run_record import deciding_settings, difference
 from mmkd_video.recognizers.config import read_config, resolve_config, to_arguments
 from mmkd_video.recognizers.plain_student import named_teachers, prepares_one_teacher
 from mmkd_video.workflows.train.child_process import terminate_on_error, without_launcher
-from mmkd_video.workflows.train.clips import prepare_motion_clips
+from mmkd_video.workflows.train.clips import MOTION_NAMES, prepare_motion_clips
 from mmkd_video.workflows.train.prepared_cache import PreparedCache, caches_of
 
 RANK_VARIABLES = {'pytorch': 'RANK', 'slurm': 'SLURM_PROCID', 'mpi': 'OMPI_COMM_WORLD_RANK'}  # that MMEngine reads
@@ -49,7 +49,7 @@ PREPARE = table_of(
     dict(
         data=Optional(Text('the folder of the embedded clips')),
         target=Optional(Text('the folder of the embedded clips of the other domain')),
-        motions=OneOf('single', 'pairs'),
+        motions=OneOf(*MOTION_NAMES),
         teacher=Optional(AnyOf(Text("the path of the teacher's training config"), Settings('a dict of these by name'))),
         teacher_options=Optional(Settings('a dict that is merged into that config')),
         cache=Optional(Settings('dict(config=..., views=...), or a dict of these by name')),
@@ -181,7 +181,7 @@ class TrainedTeacher:
 def prepare(config: Config, allowed: bool = True) -> None:
     """Make what the config's ``prepare`` names and what is missing: on rank 0, while the other ranks wait.
 
-    ``prepare = dict(data=<folder of the embedded clips, or None>, motions=<'single', or 'pairs' for few-shot learning>,
+    ``prepare = dict(data=<folder of the embedded clips, or None>, motions=<what the sprites do, 'single'>,
     teacher=<the teacher's training config, or None>, teacher_options=<dict merged into that config>, cache=<how a
     CachedTeacher's cache is made>, timeout=<hours that other ranks wait, 24>, check=<whether to compare teachers with a
     simple reference, False>, rates=<factors on the learning rate>)``. With
