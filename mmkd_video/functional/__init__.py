@@ -19,6 +19,7 @@ from mmkd_video.functional.ensembles import (
     prediction_entropy,
 )
 from mmkd_video.functional.equal_variance import equal_variance_rotation, hadamard
+from mmkd_video.functional.exemplars import aligned_classifier, herding, nearest_mean_classifier
 from mmkd_video.functional.gram import gram
 from mmkd_video.functional.hard_labels import hard_kd
 from mmkd_video.functional.labels import class_indices, decides_for_label, log_odds, non_target_logits, top_probability
@@ -48,6 +49,7 @@ from mmkd_video.functional.transformed_teacher import logit_std_kd, standardise,
 __all__ = [
     'LEAST_SPREAD',
     'ab',
+    'aligned_classifier',
     'at',
     'attention_map',
     'batch_norm_margin',
@@ -77,6 +79,7 @@ __all__ = [
     'hadamard',
     'hard_kd',
     'hcl',
+    'herding',
     'ickd',
     'isomap',
     'kd',
@@ -101,6 +104,7 @@ __all__ = [
     'mlkd',
     'mmd',
     'multilinear_map',
+    'nearest_mean_classifier',
     'nearest_neighbours',
     'nkd',
     'noise_contrast',
