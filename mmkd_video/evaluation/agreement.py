@@ -30,6 +30,9 @@ class AgreementMetric(BaseMetric):
     A student can be accurate without being faithful, and the other way round; see Stanton et al., Does Knowledge
     Distillation Really Work?, https://arxiv.org/abs/2106.05945, whose average agreement and predictive KL these are.
 
+    A teacher that knows the student's first classes alone (``FirstClassesConnector``) is compared on these: the
+    student's distribution is that among them, and ``teacher/top1`` is over the clips of them.
+
     ``TeacherPredictionsHook`` gives it the teacher's predictions; without them, as in a plain test, it reports nothing.
 
     Args:
@@ -45,14 +48,16 @@ class AgreementMetric(BaseMetric):
         self.teacher = teacher
         self._probabilities: np.ndarray | None = None
         self._labels: np.ndarray | None = None
+        self._first = False
 
-    def set_predictions(self, probabilities: np.ndarray, labels: np.ndarray) -> None:
+    def set_predictions(self, probabilities: np.ndarray, labels: np.ndarray, first: bool = False) -> None:
         """Take the teacher's predictions.
 
         Args:
             probabilities: ``(N, K)``, a row for each sample of the validation set in its order, on the student's
                 classes.
             labels: ``(N,)`` class indices, -1 where a sample has no single label; guards the order of the samples.
+            first: Whether the teacher's classes may be the first ones of more that the student has.
 
         Raises:
             ValueError: The shapes do not fit.
@@ -63,6 +68,7 @@ class AgreementMetric(BaseMetric):
                 'expected (N, K) and (N,)'
             )
         # float32 rows sum to 1 within rounding only, which would show as a divergence below 0
+        self._first = first
         exact = probabilities.astype(np.float64)
         self._probabilities, self._labels = exact / exact.sum(1, keepdims=True), labels
 
@@ -82,6 +88,8 @@ class AgreementMetric(BaseMetric):
         for sample in data_samples:
             student = as_probabilities(sample['pred_score'].detach().float().cpu().numpy())
             classes = self._probabilities.shape[1]
+            if self._first and len(student) > classes:
+                student = student[:classes] / max(student[:classes].sum(), _TINY)
             if len(student) != classes:
                 raise WrongValueError(
                     f'agreement: the student scores {len(student)} classes, the teacher {classes}; '
@@ -130,8 +138,9 @@ class AgreementMetric(BaseMetric):
             f'agreement{name}/top1': float((student.argmax(1) == teacher.argmax(1)).mean()),
             f'agreement{name}/kl': float(_kl(teacher, student).mean()),
         }
-        if (labels >= 0).all():
-            metrics[f'teacher{name}/top1'] = float((teacher.argmax(1) == labels).mean())
+        known = labels < teacher.shape[1] if self._first else np.ones(len(labels), bool)
+        if (labels >= 0).all() and known.any():
+            metrics[f'teacher{name}/top1'] = float((teacher.argmax(1) == labels)[known].mean())
         elif all(len(label) == teacher.shape[1] for label in truth):
             several = np.stack(truth)
             shown = (several == 1).any(axis=0)  # a class without a sample has no precision

@@ -74,7 +74,7 @@ class TeacherPredictionsHook(Hook):
             probabilities = {name: torch.from_numpy(one.probabilities) for name, one in found.items()}
             metric = _metric(runner, each.name if several else None)
             merged = each.teacher.merge(probabilities).numpy()
-            metric.set_predictions(merged, next(iter(found.values())).labels)
+            metric.set_predictions(merged, next(iter(found.values())).labels, first=_selects_classes(runner))
 
     def _find_predicting(self, runner: Runner) -> list[_Predicting]:
         predicting = []
@@ -148,6 +148,11 @@ class TeacherPredictionsHook(Hook):
 def _teachers(runner: Runner) -> dict[str, Any]:
     model = ability_of(runner.model, HasTeachers)
     return dict(model.teachers) if model is not None and model.teachers else {}
+
+
+def _selects_classes(runner: Runner) -> bool:
+    """Return whether a term compares the student's first classes alone."""
+    return any(getattr(module, 'selects_classes', False) for module in runner.model.modules())
 
 
 def _metric(runner: Runner, teacher: str | None) -> Any:
