@@ -184,8 +184,8 @@ class DriftWatch:
     limits again.
 
     Args:
-        expected: What the scores are like on ordinary data.
-        limits: How far a block may be from that, by statistic.
+        expected: Statistics of the scores on ordinary data.
+        limits: Largest deviation of a block from these, by statistic.
         windows: Number of windows of a block.
     """
 

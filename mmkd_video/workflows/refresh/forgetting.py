@@ -18,7 +18,7 @@ class Knowledge:
         old: Share of the old clips that are classified correctly, 0 to 1.
         new: Share of the new ones; None where there are none.
         whole: Share of all.
-        forgotten: How much larger the share of the old clips was before (Chaudhry et al., 2018,
+        forgotten: Share of the old clips that were classified correctly before, minus ``old`` (Chaudhry et al., 2018,
             https://arxiv.org/abs/1801.10112, equation 3, for one task before).
         lost: Share of the old clips that were right before and are wrong now.
         taken: Share of the old clips that are taken for a new class.
@@ -64,7 +64,7 @@ def report(
 
     Args:
         before: Scores of the old student on the old test clips.
-        found: What came of each arm, one for each seed.
+        found: Results of each arm, one for each seed.
         names: Names of the classes.
         notes: Lines that stand below the tables.
     """
@@ -94,7 +94,7 @@ def as_dict(before: ScoredClips, found: Mapping[str, Sequence[Knowledge]]) -> di
 
     Args:
         before: Scores of the old student on the old test clips.
-        found: What came of each arm, one for each seed.
+        found: Results of each arm, one for each seed.
     """
     arms = {arm: [asdict(each) for each in several] for arm, several in found.items()}
     return dict(before=float(before.correct.mean()), old_clips=len(before.names), arms=arms)
