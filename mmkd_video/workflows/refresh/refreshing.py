@@ -256,10 +256,8 @@ class _Refresh:
         """Give the student of the first seed its lasting name, with a plain config."""
         seed, target = self.seeds[0], self.work_dir / STUDENT
         folder = self.work_dir / 'refreshed' / f'seed{seed}'
-        if self.settings.head == 'linear':
-            RunFolder(folder, run_config(taught, seed)).publish(target)
-        else:
-            write_atomically(folder.with_name(f'seed{seed}_{self.settings.head}.pth').read_bytes(), target)
+        RunFolder(folder, run_config(taught, seed)).publish(folder.with_name(f'seed{seed}_linear.pth'))
+        write_atomically(folder.with_name(f'seed{seed}_{self.settings.head}.pth').read_bytes(), target)
         plain = run_config(plain_student(taught), seed)
         plain.load_from = None
         write_atomically(plain.pretty_text.encode(), self.work_dir / CONFIG)

@@ -210,6 +210,10 @@ def test_arms_and_seeds_are_compared_and_what_was_interrupted_goes_on(refreshed,
     }
     assert clips == dict(naive=6, joint=24)
     assert all(config.model.type == 'Recognizer2D' and 'start.pth' in config.load_from for config in counts.values())
+    begun = len(done)
+    command.main([*refreshed.words, '--cfg-options', 'refresh.head=linear'])  # another head of what is trained
+    student, linear = weights(refreshed.out / 'student.pth'), weights(refreshed.out / 'refreshed/seed0_linear.pth')
+    assert len(done) == begun and all(torch.equal(student[key], linear[key]) for key in linear)
 
 
 @pytest.mark.slow
