@@ -62,6 +62,7 @@ from mmkd_video.weightings import (
     UncertaintyWeighting,
 )
 from mmkd_video.workflows.compress import settings as compress_settings
+from mmkd_video.workflows.refresh.settings import REFRESH, RefreshSettings
 from mmkd_video.workflows.train import prepare
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -191,6 +192,7 @@ ACCEPTED = {
     ('Weights', 'key of `LossRate`'): lambda: parameters(LossRateWeighting),
     ('Base file', 'hook'): lambda: set(BASE_HOOKS),
     ('prepare', 'key'): lambda: set(prepare.PREPARE.kinds),
+    ('refresh', 'key'): lambda: set(REFRESH.kinds),
     ('compress', 'key'): lambda: set(compress_settings.COMPRESS.kinds),
     ('compress', 'key of `prune`'): lambda: set(compress_settings.PRUNE.kinds),
     ('Base file', 'key of `StopSignalHook`'): lambda: parameters(hooks.StopSignalHook),
@@ -242,6 +244,7 @@ DEFAULTS = {  # whose signature holds what a table calls default; the last one c
     ('Weights', 'key of `TeacherConfidence`'): [TeacherConfidenceWeighting],
     ('Weights', 'key of `TeacherCorrect`'): [TeacherCorrectWeighting],
     ('Weights', 'key of `Importance`'): [ImportanceWeighting],
+    ('refresh', 'key'): [RefreshSettings],
     ('PruningHook', 'key'): [Pruner, PruningHook],
     ('QATHook', 'key'): [QATHook],
     ('FeatureSimilarityHook', 'key'): [hooks.FeatureSimilarityHook],

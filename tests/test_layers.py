@@ -174,6 +174,7 @@ def test_functional_is_torch_and_the_standard_library():
 WORKFLOWS = {
     'cache': {'train'},
     'chain': {'compare', 'train'},
+    'refresh': {'compare', 'deploy', 'train'},
     'deploy': set(),
     'new': set(),
     'probe': {'train'},

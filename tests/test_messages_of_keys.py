@@ -18,6 +18,7 @@ from mmkd_video.terms import TermSpec
 from mmkd_video.workflows.compress.compress import pruning_config
 from mmkd_video.workflows.compress.settings import expect_blocks, read_settings
 from mmkd_video.workflows.compress.work import CompressionWork
+from mmkd_video.workflows.refresh.settings import read_settings as read_refresh
 from mmkd_video.workflows.train import prepare
 
 CANDIDATES = {
@@ -74,10 +75,15 @@ def of_stage(key, value):
     stages_of(Config(dict(model=dict(type='Distiller', student={}), train_cfg=dict(max_epochs=1), stages=stages)))
 
 
+def of_refresh(key, value):
+    read_refresh(Config(dict(model=dict(type='Distiller'), refresh={key: value})))
+
+
 DOORS = {
     'stages': of_stage,
     'term': lambda key, value: of_term(key, value),
     'prepare': lambda key, value: prepare.needed_parts(Config(dict(prepare={key: value}))),
+    'refresh': of_refresh,
     'compress': lambda key, value: of_compress({key: value}),
     'compress.prune': lambda key, value: pruning_config(CompressionWork(Config(), dict(prune={key: value}), None)),
     **{

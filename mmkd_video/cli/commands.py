@@ -23,6 +23,7 @@ COMMANDS = {
     'cache': ('cache', "keep a teacher's answers to a whole training set"),
     'chain': ('chain', 'train configs in order, each taught by the one before'),
     'probe': ('probe', 'train a head for your classes on a frozen encoder, which then teaches'),
+    'refresh': ('refresh', 'teach a trained student new clips or classes, and say what it forgot'),
     'feature-statistics': ('feature_statistics', "measure a teacher's features over a training set, for target_norm"),
     'test': ('test', 'test a checkpoint or an exported file'),
     'compare': ('compare', 'teacher, student alone and student distilled, over seeds'),

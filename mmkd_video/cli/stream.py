@@ -18,6 +18,7 @@ from mmkd_video.export import export_backends, exported_suffixes
 from mmkd_video.export.metadata import PRECISIONS
 from mmkd_video.serving import StreamOptions
 from mmkd_video.serving.stream_options import POLICIES
+from mmkd_video.workflows.stream.calibrating import FALSE_ALARMS, WINDOWS, calibrate_watch
 from mmkd_video.workflows.stream.folder import stream_folder
 from mmkd_video.workflows.stream.run import REQUESTS, TOPK, ModelSettings, stream_video
 
@@ -99,6 +100,18 @@ def build_parser() -> argparse.ArgumentParser:
         '--decoder-threads', type=int, default=1, help='of the decoder; with each, a picture comes later'
     )
     running.add_argument('--precision', choices=PRECISIONS, help='what the model says by default')
+    watching = parser.add_argument_group('watching')
+    watching.add_argument('--watch', metavar='FILE', help='write a line where scores drift from what this file expects')
+    watching.add_argument('--calibrate', metavar='FILE', help='write that file from a folder of ordinary videos')
+    watching.add_argument(
+        '--watch-windows', type=int, default=WINDOWS, help=f'windows that are judged together; {WINDOWS}'
+    )
+    watching.add_argument(
+        '--false-alarms',
+        type=float,
+        default=FALSE_ALARMS,
+        help=f'share of such blocks of ordinary video that may count as drift; {FALSE_ALARMS:g}',
+    )
     add_custom_imports(parser)
     return checked_options(parser)
 
@@ -109,6 +122,8 @@ def _run(options: argparse.Namespace) -> int:
     import_modules(options.custom_imports)
     how = stream_options(options)
     model = ModelSettings(options.model, options.backend, options.threads, options.precision, options.requests)
+    if options.calibrate is not None:
+        return _calibrate(options, model, how)
     if Path(options.source).is_dir():
         return _stream_folder(options, model, how)
     end = stream_video(
@@ -121,6 +136,7 @@ def _run(options: argparse.Namespace) -> int:
         topk=options.topk,
         realtime=options.realtime,
         decoder_threads=options.decoder_threads,
+        watch=options.watch,
     )
     print(end.statistics, file=sys.stderr)
     if end.clips > 1:
@@ -136,7 +152,7 @@ def _run(options: argparse.Namespace) -> int:
 
 
 def _stream_folder(options: argparse.Namespace, model: ModelSettings, how: StreamOptions) -> int:
-    for name in ('annotate', 'realtime'):
+    for name in ('annotate', 'realtime', 'watch'):
         if getattr(options, name):
             raise WrongValueError(f'--{name} is for one video, but {options.source} is a folder')
     end = stream_folder(
@@ -150,6 +166,29 @@ def _stream_folder(options: argparse.Namespace, model: ModelSettings, how: Strea
     )
     print(end, file=sys.stderr)
     return _exit_code(end.signal) or int(end.failed > 0)
+
+
+def _calibrate(options: argparse.Namespace, model: ModelSettings, how: StreamOptions) -> int:
+    for name in ('annotate', 'out', 'realtime', 'watch'):
+        if getattr(options, name):
+            raise WrongValueError(f'--{name} is for a stream, but --calibrate writes what streams are compared with')
+    found = calibrate_watch(
+        options.source,
+        model,
+        how,
+        options.calibrate,
+        windows=options.watch_windows,
+        false_alarms=options.false_alarms,
+        force=options.force,
+        decoder_threads=options.decoder_threads,
+    )
+    limits = ', '.join(f'{name} {limit:.3g}' for name, limit in found.limits.items())
+    print(
+        f'{options.calibrate}: {found.videos} videos, mean confidence {found.expected.confidence:.1%}; drift is, in '
+        f'{found.windows} windows, more than {limits}',
+        file=sys.stderr,
+    )
+    return 0
 
 
 def _exit_code(signal: int | None) -> int:

@@ -84,13 +84,15 @@ def annotation_files(dataset: Any) -> Iterator[tuple[Path, Columns]]:
     """Yield the local annotation files of a dataset, and of all that it wraps, with what their lines hold.
 
     Args:
-        dataset: Any dataset.
+        dataset: Any dataset; one that says ``leaves_out_classes`` does not take every line, so that its file is left
+            out.
     """
     held = getattr(dataset, '__dict__', {})
     for inner in (*[held[key] for key in ('dataset', '_dataset') if key in held], *held.get('datasets', ())):
         yield from annotation_files(inner)
     columns, path = columns_of(dataset), held.get('ann_file')
-    if columns is not None and path and Path(path).is_file():
+    whole = not getattr(type(dataset), 'leaves_out_classes', False)
+    if whole and columns is not None and path and Path(path).is_file():
         yield Path(path), columns
 
 

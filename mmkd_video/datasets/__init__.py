@@ -1,6 +1,7 @@
 """Embedded clips, mixed lists and samplers."""
 
 from mmkd_video.datasets import decoders  # noqa: F401  DecordInit follows the choice
+from mmkd_video.datasets.class_video_dataset import ClassVideoDataset
 from mmkd_video.datasets.episode_batch_sampler import EpisodeBatchSampler, EpisodeShape
 from mmkd_video.datasets.frame_labels import LoadFrameLabels
 from mmkd_video.datasets.keyed_batch_sampler import KeyedBatchSampler
@@ -13,6 +14,7 @@ from mmkd_video.datasets.replayed import build_replayed, hash_of_names, hash_of_
 from mmkd_video.datasets.seeded import SampleKey, SeededDataset, seed_everything
 
 __all__ = [
+    'ClassVideoDataset',
     'EpisodeBatchSampler',
     'EpisodeShape',
     'FlatCollate',

@@ -35,6 +35,9 @@ class AgreementMetric(BaseMetric):
     A student can be accurate without being faithful, and the other way round; see Stanton et al., Does Knowledge
     Distillation Really Work?, https://arxiv.org/abs/2106.05945, whose average agreement and predictive KL these are.
 
+    A teacher that knows the student's first classes alone (``FirstClassesConnector``) is compared on these: the
+    student's distribution is that among them, and ``teacher/top1`` is over the clips of them.
+
     ``TeacherPredictionsHook`` gives it the teacher's predictions; without them, as in a plain test, it reports nothing.
 
     Args:
@@ -50,9 +53,11 @@ class AgreementMetric(BaseMetric):
         self.teacher = teacher
         self._probabilities: np.ndarray | None = None
         self._labels: np.ndarray | None = None
-        self._several = False
+        self._several = self._first = False
 
-    def set_predictions(self, probabilities: np.ndarray, labels: np.ndarray, several: bool = False) -> None:
+    def set_predictions(
+        self, probabilities: np.ndarray, labels: np.ndarray, several: bool = False, first: bool = False
+    ) -> None:
         """Take the teacher's predictions.
 
         Args:
@@ -60,6 +65,7 @@ class AgreementMetric(BaseMetric):
                 classes.
             labels: ``(N,)`` class indices, -1 where a sample has no single label; guards the order of the samples.
             several: Whether both models score each class by itself, so that rows do not sum to 1.
+            first: Whether the teacher's classes may be the first ones of more that the student has.
 
         Raises:
             ValueError: The shapes do not fit.
@@ -72,7 +78,7 @@ class AgreementMetric(BaseMetric):
         # float32 rows sum to 1 within rounding only, which would show as a divergence below 0
         exact = probabilities.astype(np.float64)
         self._probabilities, self._labels = exact if several else exact / exact.sum(1, keepdims=True), labels
-        self._several = several
+        self._several, self._first = several, first
 
     def process(self, data_batch: Any, data_samples: Sequence[dict]) -> None:
         """Keep the student's scores of one batch.
@@ -92,6 +98,9 @@ class AgreementMetric(BaseMetric):
             scores = sample['pred_score'].detach().float()
             student = own_probabilities(scores) if self._several else as_probabilities(scores.cpu().numpy())
             classes = self._probabilities.shape[1]
+            if self._first and len(student) > classes:
+                student = student[:classes]
+                student = student if self._several else student / max(student.sum(), _TINY)
             if len(student) != classes:
                 raise WrongValueError(
                     f'agreement: the student scores {len(student)} classes, the teacher {classes}; '
@@ -140,8 +149,9 @@ class AgreementMetric(BaseMetric):
             f'agreement{name}/top1': float((student.argmax(1) == teacher.argmax(1)).mean()),
             f'agreement{name}/kl': float(self._divergence(student).mean()),
         }
-        if (labels >= 0).all():
-            metrics[f'teacher{name}/top1'] = float((teacher.argmax(1) == labels).mean())
+        known = labels < teacher.shape[1] if self._first else np.ones(len(labels), bool)
+        if (labels >= 0).all() and known.any():
+            metrics[f'teacher{name}/top1'] = float((teacher.argmax(1) == labels)[known].mean())
         elif all(len(label) == teacher.shape[1] for label in truth):
             several = np.stack(truth)
             shown = (several == 1).any(axis=0)  # a class without a sample has no precision

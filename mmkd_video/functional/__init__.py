@@ -23,6 +23,7 @@ from mmkd_video.functional.ensembles import (
     prediction_entropy,
 )
 from mmkd_video.functional.equal_variance import equal_variance_rotation, hadamard
+from mmkd_video.functional.exemplars import aligned_classifier, herding, nearest_mean_classifier
 from mmkd_video.functional.gram import gram
 from mmkd_video.functional.hard_labels import hard_kd
 from mmkd_video.functional.labels import class_indices, decides_for_label, log_odds, non_target_logits, top_probability
@@ -54,6 +55,7 @@ from mmkd_video.functional.transformed_teacher import logit_std_kd, standardise,
 __all__ = [
     'LEAST_SPREAD',
     'ab',
+    'aligned_classifier',
     'at',
     'attention_map',
     'average_precision',
@@ -91,6 +93,7 @@ __all__ = [
     'hard_kd',
     'hcl',
     'iad',
+    'herding',
     'ickd',
     'isomap',
     'kd',
@@ -116,6 +119,7 @@ __all__ = [
     'mlkd',
     'mmd',
     'multilinear_map',
+    'nearest_mean_classifier',
     'nearest_neighbours',
     'nkd',
     'noise_contrast',

@@ -76,7 +76,8 @@ class TeacherPredictionsHook(Hook):
             metric = _metric(runner, each.name if several else None)
             merged = each.teacher.merge(probabilities).numpy()
             of_each_class = getattr(each.teacher, 'several_labels', False)
-            metric.set_predictions(merged, next(iter(found.values())).labels, of_each_class)
+            labels, first = next(iter(found.values())).labels, _selects_classes(runner)
+            metric.set_predictions(merged, labels, several=of_each_class, first=first)
 
     def _find_predicting(self, runner: Runner) -> list[_Predicting]:
         predicting = []
@@ -161,6 +162,11 @@ class TeacherPredictionsHook(Hook):
 def _teachers(runner: Runner) -> dict[str, Any]:
     model = ability_of(runner.model, HasTeachers)
     return dict(model.teachers) if model is not None and model.teachers else {}
+
+
+def _selects_classes(runner: Runner) -> bool:
+    """Return whether a term compares the student's first classes alone."""
+    return any(getattr(module, 'selects_classes', False) for module in runner.model.modules())
 
 
 def _metric(runner: Runner, teacher: str | None) -> Any:

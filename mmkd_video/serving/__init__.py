@@ -1,6 +1,8 @@
 """Exported models on videos as they come: files, cameras, network streams."""
 
 from mmkd_video.serving.annotated_video import AnnotatedVideo
+from mmkd_video.serving.drift import Drift, DriftWatch, Expected
+from mmkd_video.serving.drift_reference import DriftReference
 from mmkd_video.serving.engines import build_engine
 from mmkd_video.serving.frame_by_frame import FrameByFrame, window_of
 from mmkd_video.serving.frame_engine import FrameEngine
@@ -23,6 +25,10 @@ from mmkd_video.serving.window_queue import WindowQueue
 
 __all__ = [
     'AnnotatedVideo',
+    'Drift',
+    'DriftReference',
+    'DriftWatch',
+    'Expected',
     'FrameByFrame',
     'FrameEngine',
     'FramePreparer',

@@ -43,6 +43,23 @@ def test_numbers_are_those_of_the_definition():
     assert metrics['agreement/kl'] == pytest.approx(expected, rel=1e-5)
 
 
+def test_a_teacher_of_the_first_classes_is_compared_on_these():
+    """The student's share among them; the teacher's own accuracy over the clips that it can know."""
+    metric = AgreementMetric()
+    two = np.array([[0.9, 0.1], [0.2, 0.8], [0.6, 0.4], [0.5, 0.5]], np.float32)
+    labels = np.array([0, 0, 2, 1])
+    metric.set_predictions(two, labels, first=True)
+    student = np.array([[0.4, 0.1, 0.5], [0.1, 0.3, 0.6], [0.1, 0.2, 0.7], [0.0, 0.0, 1.0]], np.float32)
+    rows = [dict(pred_score=torch.as_tensor(row), gt_label=torch.tensor([0])) for row in student]
+    metric.process(None, [dict(row, gt_label=torch.tensor([label])) for row, label in zip(rows, labels, strict=True)])
+    found = metric.evaluate(4)
+    assert found['agreement/top1'] == 0.75 and math.isfinite(found['agreement/kl'])
+    assert found['teacher/top1'] == pytest.approx(1 / 3)  # 0.9 is right, 0.2 is not, the tie goes to class 0
+    metric.set_predictions(two, labels)
+    with pytest.raises(ValueError, match='the student scores 3 classes, the teacher 2'):
+        metric.process(None, rows)
+
+
 def test_a_student_that_copies_its_teacher_agrees_fully():
     metrics = evaluate(student=TEACHER)
     assert (metrics['agreement/top1'], metrics['agreement/kl']) == (1.0, pytest.approx(0.0, abs=1e-9))

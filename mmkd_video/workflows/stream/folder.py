@@ -50,6 +50,22 @@ class FolderResult:
         return f'{self.done} of {self.videos} videos done, {self.failed} failed; in {self.out}'
 
 
+def videos_in(folder: Path) -> list[Path]:
+    """Return the videos in a folder and below, in order.
+
+    Args:
+        folder: The folder.
+
+    Raises:
+        ValueError: There is none.
+    """
+    found = (path for path in folder.rglob('*') if path.suffix.lower() in SUFFIXES and path.is_file())
+    videos = sorted(path for path in found if not path.name.startswith('.'))
+    if not videos:
+        raise WrongValueError(f'{folder} holds no video; expected files that end in {", ".join(sorted(SUFFIXES))}')
+    return videos
+
+
 def stream_folder(
     folder: str | Path,
     model: ModelSettings,
@@ -119,12 +135,7 @@ class FolderOfVideos:
         self.force, self._warned = force, False
         self.folder = Path(folder)
         self.out = Path(out or Path('work_dirs', 'stream', self.folder.resolve().name))
-        found = (path for path in self.folder.rglob('*') if path.suffix.lower() in SUFFIXES and path.is_file())
-        self.videos = sorted(path for path in found if not path.name.startswith('.'))
-        if not self.videos:
-            raise WrongValueError(
-                f'{self.folder} holds no video; expected files that end in {", ".join(sorted(SUFFIXES))}'
-            )
+        self.videos = videos_in(self.folder)
 
     def run(self) -> FolderResult:
         """Read every video that has no results yet, one process at a time."""

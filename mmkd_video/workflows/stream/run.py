@@ -13,6 +13,8 @@ from mmkd_video.core.status_line import StatusLine
 from mmkd_video.export import load_exported
 from mmkd_video.serving import (
     AnnotatedVideo,
+    DriftReference,
+    DriftWatch,
     InferenceEngine,
     OpenCVSource,
     PacedSource,
@@ -89,6 +91,7 @@ def stream_video(
     topk: int = TOPK,
     realtime: bool = False,
     decoder_threads: int = 1,
+    watch: str | Path | None = None,
 ) -> StreamResult:
     """Classify a video while it is read, and write one line of JSON a window.
 
@@ -102,6 +105,8 @@ def stream_video(
         topk: Number of classes in a line.
         realtime: Whether a file is read no faster than it was recorded.
         decoder_threads: Number of the decoder's threads.
+        watch: File of :func:`~mmkd_video.workflows.stream.calibrating.calibrate_watch`; a drift from what is expected
+            there becomes a line of its own.
 
     Raises:
         ValueError: A number is out of range, or a file is not what it should be.
@@ -114,8 +119,11 @@ def stream_video(
     source = PacedSource(source) if realtime else source
     for option, path in (('--out', out), ('--annotate', annotate)):
         expect_new(option, path, force)
+    how = how or StreamOptions()
+    reference = None if watch is None else DriftReference.read(watch)
     with closing(model.open()) as engine:
-        return _stream(source, engine, how or StreamOptions(), out, annotate, topk)
+        drift = None if reference is None else reference.watch(engine.model, how)
+        return _stream(source, engine, how, out, annotate, topk, drift)
 
 
 def expect_classes(topk: int) -> None:
@@ -138,6 +146,7 @@ def _stream(
     out: str | Path | None,
     annotate: str | Path | None,
     topk: int,
+    drift: DriftWatch | None,
 ) -> StreamResult:
     classes = engine.model.metadata.classes
     video = AnnotatedVideo(annotate, classes) if annotate else None
@@ -155,6 +164,10 @@ def _stream(
                     print(f'warning: {source.name}: {stream.preparer.warning}', file=sys.stderr)
                     warned = True
                 lines.write(prediction.as_dict(classes, topk))
+                found = drift and drift.add(prediction.scores, prediction.start, prediction.end)
+                if found:
+                    lines.write(found.as_dict())
+                    print(f'warning: {source.name}: {found}', file=sys.stderr)
                 name, score = prediction.top(classes, 1)[0]
                 status.show(f'{name} {score:.0%} | {stream.statistics.short()}')
                 if video is not None:

@@ -1,0 +1,1 @@
+"""A trained student updated with new clips or classes, and what it forgot."""
