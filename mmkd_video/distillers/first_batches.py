@@ -68,9 +68,12 @@ class FirstBatches:
             self._report()
 
     def _count(self, chosen: Tensor, labels: Tensor) -> None:
-        """Count the clips whose most probable class is their label: the largest of soft ones, one of several."""
+        """Count the clips whose most probable class is their label: the largest of soft ones, one of several.
+
+        Clips of classes that came after the teacher, whose labels it does not know, do not count.
+        """
         if labels.ndim == 1:
-            known, right, of_clip = labels >= 0, chosen == labels, 1
+            known, right, of_clip = (labels >= 0) & (labels < (self.num_classes or math.inf)), chosen == labels, 1
         else:
             highest = labels.amax(dim=1, keepdim=True)
             known, right = highest.squeeze(1) > 0, labels.gather(1, chosen[:, None]).eq(highest).squeeze(1)
