@@ -39,6 +39,7 @@ GOOD = dict(
     pipeline=STEPS,
     version='0.1.0',
     states=[],
+    several_labels=False,
 )
 
 

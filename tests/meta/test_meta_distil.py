@@ -142,6 +142,7 @@ def test_a_training_moves_the_teacher_and_keeps_checkpoints_plain(videos, tmp_pa
     assert runner.message_hub.get_scalar('train/teacher_meta_grad').current() > 0
 
 
+@pytest.mark.slow
 def test_a_killed_training_goes_on_with_its_teacher(videos, tmp_path):
     given = dict(hook=quiz_runs.distil_hook(videos), terms=quiz_runs.PLAIN, teacher=quiz_runs.META)
     expected, again = quiz_runs.resumed(videos, tmp_path, **given)

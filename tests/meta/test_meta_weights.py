@@ -115,6 +115,7 @@ def test_a_quiz_leaves_the_step_that_follows_as_it_would_have_been(videos, tmp_p
         assert torch.equal(value, states[1][name]), name
 
 
+@pytest.mark.slow
 def test_a_killed_training_goes_on_with_its_weights_and_clips(videos, tmp_path):
     hook = quiz_runs.weight_hook(videos, interval=3, rate=0.5)  # the second epoch begins between two quizzes
     expected, again = quiz_runs.resumed(videos, tmp_path, hook)

@@ -97,6 +97,7 @@ PAGE = {
     ('budget', 'key'): ['budget'],
     ('stages', 'key'): ['stages'],
     ('compress', 'key'): ['compress'],
+    ('refresh', 'key'): ['refresh'],
     ('compress', 'key of `prune`'): ['compress.prune'],
     ('Base file', 'key of `StopSignalHook`'): ['StopSignalHook'],
     ('PruningHook', 'key'): ['PruningHook'],

@@ -111,6 +111,7 @@ def test_operations_of_a_2d_recognizer_with_a_neck_are_counted():
     assert params == sum(each.numel() for each in model.parameters()) and gflops > 0
 
 
+@pytest.mark.slow
 def test_training_on_real_clips_resumes_where_it_was(videos, tmp_path):
     def run(folder, epochs, **extra):
         torch.manual_seed(0)

@@ -133,6 +133,7 @@ def test_what_another_training_left_is_not_gone_on_with(folder, videos, tmp_path
         train_probe(config, path, **GRID)
 
 
+@pytest.mark.slow
 def test_what_is_no_state_of_the_training_is_refused_in_one_line(folder, videos, tmp_path):
     path, part = tmp_path / 'probe.pth', tmp_path / 'probe.pth.part'
     config = probed_sets.config_of(videos, folder, tmp_path, path)

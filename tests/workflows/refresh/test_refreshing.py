@@ -110,6 +110,7 @@ def test_the_student_is_an_ordinary_checkpoint_with_a_plain_config_and_the_head_
     assert (refreshed.out / 'lists/classes.txt').read_text().split() == list(CLASSES)
 
 
+@pytest.mark.slow
 def test_the_report_says_what_the_scores_say_and_nothing_is_done_twice(refreshed, in_this_process, capsys):
     done = list(in_this_process[0])
     command.main(refreshed.words)
