@@ -10,8 +10,8 @@ from torch import Tensor, nn
 from torch.nn.functional import normalize
 
 from mmkd_video.core.checked import Number, Optional, Whole, checked
-from mmkd_video.core.mistakes import WrongValueError
 from mmkd_video.core.registry import MODELS
+from mmkd_video.models.map_of_clips import expect_map_of_clips
 
 
 @MODELS.register_module()
@@ -72,12 +72,7 @@ class EmbeddingHead(BaseHead):
         Raises:
             ValueError: It has other channels than expected, or is no map.
         """
-        if not isinstance(x, Tensor) or x.ndim not in (4, 5) or x.shape[1] != self.in_channels:
-            got = tuple(x.shape) if isinstance(x, Tensor) else type(x).__name__
-            raise WrongValueError(
-                f'EmbeddingHead.in_channels: got a feature {got}; expected one map of {self.in_channels} channels, '
-                '(N, C, T, H, W) or (N * T, C, H, W); set it to the channels that neck or backbone give'
-            )
+        expect_map_of_clips(x, self.in_channels, 'EmbeddingHead')
         pooled = x.flatten(2).mean(dim=2)
         if x.ndim == 4:
             pooled = pooled.unflatten(0, (-1, self.num_segments or num_segs or 1)).mean(dim=1)

@@ -13,6 +13,7 @@ from torch.nn.functional import interpolate
 from mmkd_video.core.checked import Number, Optional, Whole, checked
 from mmkd_video.core.mistakes import WrongValueError
 from mmkd_video.core.registry import MODELS
+from mmkd_video.models.map_of_clips import expect_map_of_clips
 
 TRUNCATION = 16.0  # of the squared change of a log-probability, as in MS-TCN
 
@@ -79,12 +80,7 @@ class FrameHead(BaseHead):
         Raises:
             ValueError: It has other channels than expected, or is no map.
         """
-        if not isinstance(x, Tensor) or x.ndim not in (4, 5) or x.shape[1] != self.in_channels:
-            got = tuple(x.shape) if isinstance(x, Tensor) else type(x).__name__
-            raise WrongValueError(
-                f'FrameHead.in_channels: got a feature {got}; expected one map of {self.in_channels} channels, '
-                '(N, C, T, H, W) or (N * T, C, H, W); set it to the channels that neck or backbone give'
-            )
+        expect_map_of_clips(x, self.in_channels, 'FrameHead')
         if x.ndim == 4:
             frames = x.mean(dim=(2, 3)).unflatten(0, (-1, self.num_frames or num_segs or 1))
         else:

@@ -8,8 +8,8 @@ from mmengine.model.weight_init import normal_init
 from torch import Tensor, nn
 
 from mmkd_video.core.checked import Number, OneOf, Optional, Whole, checked
-from mmkd_video.core.mistakes import WrongValueError
 from mmkd_video.core.registry import MODELS
+from mmkd_video.models.map_of_clips import expect_map_of_clips
 from mmkd_video.models.temporal.conv_stack import expect_causal
 
 CELLS = {'lstm': nn.LSTM, 'gru': nn.GRU}
@@ -119,12 +119,7 @@ class RecurrentHead(BaseHead):
         """Return frames as ``(N, T, C')``."""
         if isinstance(x, (tuple, list)) and len(x) == 1:  # as a FrameBackbone gives frames
             (x,) = x
-        if not isinstance(x, Tensor) or x.ndim not in (4, 5) or x.shape[1] != self.in_channels:
-            got = tuple(x.shape) if isinstance(x, Tensor) else type(x).__name__
-            raise WrongValueError(
-                f'RecurrentHead.in_channels: got a feature {got}; expected one map of {self.in_channels} channels, '
-                '(N, C, T, H, W) or (N * T, C, H, W); set it to the channels that neck or backbone give'
-            )
+        expect_map_of_clips(x, self.in_channels, 'RecurrentHead')
         if x.ndim == 5:
             frames = x.mean(dim=(3, 4)).transpose(1, 2)
             split = self.num_segments and frames.shape[1] != self.num_segments
