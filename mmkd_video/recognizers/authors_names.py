@@ -42,7 +42,7 @@ def with_own_names(weights: Mapping[str, Tensor], model: nn.Module) -> Mapping[s
     own = model.state_dict()
     if _SIGN not in weights or _SIGN in own:
         return weights
-    renamed = {_renamed(key): value for key, value in weights.items()}
+    renamed = {_renamed(str(key)): value for key, value in weights.items()}
     if _COMPUTED in own and _COMPUTED not in dict(model.named_parameters()):
         renamed.setdefault(_COMPUTED, own[_COMPUTED])
     return renamed

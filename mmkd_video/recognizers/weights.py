@@ -62,7 +62,7 @@ def load_completely(model: nn.Module, weights: Mapping[str, Tensor], what: str, 
     """
     check_weights(model, weights, what, hint)
     known = model.state_dict().keys()
-    weights = {key.removeprefix('module.'): value for key, value in weights.items()}
+    weights = {str(key).removeprefix('module.'): value for key, value in weights.items()}
     model.load_state_dict({key: value for key, value in weights.items() if key in known}, strict=False)
 
 
@@ -81,20 +81,25 @@ def check_weights(
     Raises:
         ValueError: Keys are missing, unknown or of another shape.
     """
-    weights = {key.removeprefix('module.'): value for key, value in weights.items()}
+    weights = {str(key).removeprefix('module.'): value for key, value in weights.items()}
     own = model.state_dict()
     missing = [key for key in own if key not in weights and not key.endswith(IGNORED_KEYS)]
     unknown = [key for key in weights if key not in own and not key.startswith('data_preprocessor.')]
     shapes = [
-        f'{key} {tuple(weights[key].shape)} instead of {tuple(own[key].shape)}'
+        f'{key} {_shape_of(weights[key])} instead of {tuple(own[key].shape)}'
         for key in own
-        if key in weights and weights[key].shape != own[key].shape
+        if key in weights and _shape_of(weights[key]) != tuple(own[key].shape)
     ]
     if missing or shapes or (unknown and not unknown_allowed):
         raise WrongValueError(
             f'{what}: {len(missing)} keys missing {missing[:2]}, {len(unknown)} unknown {unknown[:2]}, '
             f'{len(shapes)} of another shape {shapes[:2]}; {hint}'
         )
+
+
+def _shape_of(value: object) -> tuple | str:
+    """Return the shape of a tensor; what a file holds in its place by its type."""
+    return tuple(value.shape) if isinstance(value, Tensor) else type(value).__name__
 
 
 def fingerprint(model: nn.Module, config: Mapping) -> str:

@@ -85,3 +85,14 @@ def test_what_is_missing_or_of_another_size_is_told(pair, tmp_path):
         ValueError, match=r"not of this architecture: 1 keys missing \['cls_head.fc_cls.bias'\], 0 unkn"
     ):
         load_weights(ours, str(tmp_path / 'a.pth'))
+
+
+@pytest.mark.parametrize('own', [True, False])
+def test_what_is_no_tensor_is_told_in_one_line(pair, tmp_path, own):
+    theirs, ours = pair
+    weights = dict(ours.state_dict()) if own else authors_weights(theirs)
+    weights['cls_head.fc_cls.bias' if own else 'head.bias'], weights[7] = 'text', torch.zeros(1)
+    torch.save(dict(state_dict=weights), tmp_path / 'a.pth')
+    message = r"1 unknown \['7'\], 1 of another shape \['cls_head.fc_cls.bias str instead of \(5,\)'\]"
+    with pytest.raises(ValueError, match=message):
+        load_weights(ours, str(tmp_path / 'a.pth'))

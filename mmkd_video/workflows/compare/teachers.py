@@ -53,9 +53,11 @@ def tested_teachers(
             name = '' if list(teachers) == ['teacher'] else key
             whole = resolve_config(teacher.get('config'))[1] if teacher.get('config') is not None else None
             if key in given_teachers(config.model.teacher) and _scores_as_built(given, whole):
-                taken = [each.name for each in found.values()]
-                found[config_name, key] = _built(_free(name or config_name, taken), config, key, work_dir)
-                owned[config_name].append(found[config_name, key].name)
+                settings = (repr(given),)
+                if settings not in found:
+                    taken = [each.name for each in found.values()]
+                    found[settings] = _built(_free(name or config_name, taken), config, key, work_dir)
+                owned[config_name].append(found[settings].name)
                 continue
             if whole is None or whole.get('test_dataloader') is None or not teacher.get('checkpoint'):
                 title = f'{config_name}: teacher {name}'.rstrip()

@@ -164,7 +164,9 @@ class RunFolder:
         named = []
         for config in (self.config, *(stage.config for stage in stages_of(self.config))):
             for teacher in named_teachers(config.model.get('teacher')).values():
-                named += [teacher.get('checkpoint'), teacher.get('probe'), *local_weights(teacher.get('config'))]
+                named += [teacher.get('checkpoint'), *local_weights(teacher.get('config'))]
+                probe = teacher.get('probe')  # where it is missing, the teacher says what to do
+                named += [probe] if probe and Path(probe).is_file() else []
             named.append(config.get('load_from'))
         return [Path(checkpoint) for checkpoint in dict.fromkeys(named) if checkpoint and '://' not in checkpoint]
 

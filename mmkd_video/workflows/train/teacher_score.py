@@ -1,6 +1,5 @@
 """The score of a teacher that is no checkpoint of a plain config: of a library, by class names, or with a probe."""
 
-import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ from mmkd_video.evaluation import ClipScores
 from mmkd_video.evaluation.teacher_predictions import describe, predict, with_pipeline
 from mmkd_video.recognizers.class_matching import name_classes
 from mmkd_video.recognizers.pipelines import validation_pipeline
+from mmkd_video.workflows.train.machine import describe_machine
 
 
 def score_teacher(config: Config, name: str, scores: Path, splits: Sequence[str] = ('test',)) -> dict:
@@ -39,7 +39,7 @@ def score_teacher(config: Config, name: str, scores: Path, splits: Sequence[str]
         teacher = build_model(config.model).to(get_device()).eval().teachers[name]
         found: dict = {}
         for split in splits:
-            metrics = _metrics(teacher, name, config, split, scores if split == 'test' else None)
+            metrics = _metrics(teacher, config, split, scores if split == 'test' else None)
             found['metrics' if split == 'test' else split] = metrics
     networks = {id(each): each for part in teacher.parts.values() for each in part.module.parameters()}
     return dict(
@@ -48,14 +48,12 @@ def score_teacher(config: Config, name: str, scores: Path, splits: Sequence[str]
         gflops=None,
         seconds=None,
         cpu_seconds=None,
-        device=torch.device(get_device()).type,
-        threads=torch.get_num_threads(),
-        cpu=os.environ.get('ATEN_CPU_CAPABILITY') or torch.backends.cpu.get_cpu_capability(),
+        **describe_machine(torch.device(get_device()).type),
         checkpoint=None,
     )
 
 
-def _metrics(teacher: Any, name: str, config: Config, split: str, scores: Path | None) -> dict[str, float]:
+def _metrics(teacher: Any, config: Config, split: str, scores: Path | None) -> dict[str, float]:
     loader = config[f'{split}_dataloader']
     dataset = DATASETS.build(loader.dataset)
     answers, labels = {}, torch.empty(0)

@@ -2,11 +2,9 @@
 
 import itertools
 import json
-import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-import torch
 from mmengine.config import Config
 
 import mmkd_video  # noqa: F401  the stack must be mended before a runner is built
@@ -17,6 +15,7 @@ from mmkd_video.recognizers.complexity import measure_complexity
 from mmkd_video.recognizers.plain_student import plain_student
 from mmkd_video.recognizers.stages import Stage, stages_of
 from mmkd_video.workflows.deploy.student import StudentCheckpoint
+from mmkd_video.workflows.train.machine import describe_machine
 from mmkd_video.workflows.train.prepare import find_last, publish
 from mmkd_video.workflows.train.run_folder import CONFIG, RESULT, SCORES
 from mmkd_video.workflows.train.teacher_score import score_teacher
@@ -144,9 +143,7 @@ def score(config: Config, checkpoint: Path, work_dir: Path, splits: Sequence[str
         params=params,
         gflops=gflops,
         **training_time(meta),
-        device=next(runner.model.parameters()).device.type,
-        threads=torch.get_num_threads(),
-        cpu=os.environ.get('ATEN_CPU_CAPABILITY') or torch.backends.cpu.get_cpu_capability(),
+        **describe_machine(next(runner.model.parameters()).device.type),
         checkpoint=str(checkpoint),
     )
 

@@ -47,6 +47,8 @@ def test_it_is_scored_on_every_clip_and_on_the_classes_of_the_student(config, tm
 def test_a_comparison_tests_what_has_class_scores(config, tmp_path, capsys):
     teachers, owned = find_teachers(dict(a=config), tmp_path)
     assert list(teachers) == ['teacher'] and owned == {'a': ['teacher']}
+    both, owned = find_teachers(dict(a=config, b=config.copy()), tmp_path)
+    assert list(both) == ['teacher'] and owned == {'a': ['teacher'], 'b': ['teacher']}
     folder = teachers['teacher'].run.folder
     assert folder._teacher == 'teacher' and [path.suffix for path in folder._weights()] == ['.safetensors']
     transformers_models.write(tmp_path / 'siglip', 'siglip')
