@@ -31,10 +31,12 @@ def config(tiny):
     return config
 
 
-def test_it_is_scored_on_every_clip_and_on_the_classes_of_the_student(config, tmp_path):
+def test_it_is_scored_on_every_clip_and_on_the_classes_of_the_student(config, tiny, tmp_path):
     found = score_teacher(config, 'teacher', tmp_path / 'a.npz', ['val', 'test'])
     scored = ScoredClips.read(tmp_path / 'a.npz')
     assert scored.probabilities.shape == (16, CLASSES) and found['params'] > 1000
+    listed = [int(line.split()[1]) for line in (tiny.root / 'test.txt').read_text().splitlines()]
+    assert scored.labels.tolist() == listed
     assert found['metrics']['acc/top1'] == pytest.approx(scored.correct.mean())
     assert 0 <= found['val']['acc/top1'] <= 1
     config.model.teacher.pop('classes')
